@@ -1,0 +1,1 @@
+"""The command line. Only here and in `hooks` are arguments, environment, terminal and locale read."""

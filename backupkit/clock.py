@@ -1,0 +1,48 @@
+"""Where the time comes from: passed in, so that decisions can be tested and repeated."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Tells the time. Every time in backupkit is timezone-aware UTC."""
+
+    def now(self) -> datetime:
+        """Return the current time in UTC."""
+        ...
+
+
+class SystemClock:
+    """The computer's own clock: asserted by this machine, proved by nobody."""
+
+    def now(self) -> datetime:
+        """Return the current time in UTC."""
+        return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class FixedClock:
+    """A clock that stands still."""
+
+    at: datetime
+
+    def now(self) -> datetime:
+        """Return the time it was set to."""
+        return self.at
+
+
+def to_rfc3339(moment: datetime) -> str:
+    """Write a time as RFC 3339 in UTC to the second: `2018-06-01T08:30:00Z`."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def from_rfc3339(text: str) -> datetime:
+    """Read a time written by `to_rfc3339`.
+
+    Raises:
+        ValueError: the text is anything else, local times without a zone included.
+    """
+    if len(text) != 20 or not text.endswith("Z") or not text.isascii():
+        raise ValueError(text)
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)

@@ -1,0 +1,1 @@
+"""Sealing, signing, recipients, key slots and recovery words, on `cryptography` alone."""

@@ -1,0 +1,51 @@
+"""Ed25519 keys. A check raises; it never answers with a bool that somebody can forget to look at."""
+
+import secrets
+from dataclasses import dataclass
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from backupkit.crypto.failures import SignatureInvalid
+
+PUBLIC_SIZE = 32
+SIGNATURE_SIZE = 64
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyKey:
+    """A public signing key, 32 bytes."""
+
+    public: bytes
+
+    def verify(self, signature: bytes, message: bytes, *, what: str) -> None:
+        """Check a signature; `what` names the signed thing in the error.
+
+        Raises:
+            SignatureInvalid: it does not fit.
+        """
+        try:
+            Ed25519PublicKey.from_public_bytes(self.public).verify(signature, message)
+        except (InvalidSignature, ValueError) as error:
+            raise SignatureInvalid(what=what) from error
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class SigningKey:
+    """A private signing key: the 32-byte seed of RFC 8032."""
+
+    seed: bytes
+
+    @classmethod
+    def generate(cls) -> "SigningKey":
+        """Draw a new key."""
+        return cls(secrets.token_bytes(32))
+
+    @property
+    def verify_key(self) -> VerifyKey:
+        """The public half."""
+        return VerifyKey(Ed25519PrivateKey.from_private_bytes(self.seed).public_key().public_bytes_raw())
+
+    def sign(self, message: bytes) -> bytes:
+        """Return the 64-byte signature of `message`."""
+        return Ed25519PrivateKey.from_private_bytes(self.seed).sign(message)

@@ -1,0 +1,1 @@
+"""English catalogue, one file per layer."""

@@ -1,0 +1,1 @@
+"""Simplified Chinese catalogue, one file per layer."""

@@ -1,0 +1,1 @@
+"""Printers for people and for programs: the same events, as text or as JSON lines."""

@@ -1,0 +1,1 @@
+"""Takes a snapshot when the chats have settled, and keeps doing so."""
