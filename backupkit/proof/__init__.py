@@ -1,1 +1,1 @@
-"""Statements that others can check: Merkle log, checkpoint, DSSE, SSHSIG, coverage pass. It works on digests only."""
+"""Merkle log, signed statements and the coverage pass: what others can check without a repository and without backupkit."""

@@ -1,0 +1,85 @@
+"""Where things lie on this machine."""
+
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The three roots that an owner's settings name.
+
+    `repository` holds the backup; it may be on another disk. `state` holds this machine's own keys and memory: losing
+    it costs this machine the right to write, never a chat. `cache` may be lost at any time.
+    """
+
+    repository: Path
+    state: Path
+    cache: Path
+
+    @property
+    def guard(self) -> Path:
+        """What the hook reads: pins, policy, records, passes, ledger."""
+        return self.state / "guard"
+
+    def state_of(self, repository_id: bytes) -> Path:
+        """What this machine remembers of one repository."""
+        return self.state / "repositories" / repository_id.hex()
+
+    def cache_of(self, repository_id: bytes) -> Path:
+        """Caches for one repository."""
+        return self.cache / "repositories" / repository_id.hex()
+
+
+def on_same_disk(first: Path, second: Path) -> bool:
+    """Tell whether two places are on one file system, so that one broken disk would take both.
+
+    A place that does not exist yet counts as its nearest existing folder.
+    """
+    return _device(first) == _device(second)
+
+
+def _device(path: Path) -> int:
+    for place in (path, *path.absolute().parents):
+        try:
+            return place.stat().st_dev
+        except OSError:
+            continue
+    return -1
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Write a file that only its owner may read, atomically: a crash leaves the old file or the new one, never half of one."""
+    make_private(path.parent)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder that only its owner may enter."""
+    if not folder.is_dir():
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if stat.S_IMODE(folder.stat().st_mode) & 0o077:
+            folder.chmod(0o700)
+
+
+def _sync_folder(folder: Path) -> None:
+    # The rename is only durable once its folder is (not needed, and not possible, on Windows).
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
