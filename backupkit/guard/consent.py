@@ -1,0 +1,161 @@
+"""The person's word, in two steps, bound to one update.
+
+Consent is never a click on "OK": the first step shows the loss in numbers and is answered with "continue", the second
+asks for the app's name in full. It holds for one package, from one file to another, against one snapshot, until one
+moment; any other update has another `id`. Without a person only a token signed with the owner's key can stand in, and
+it is bound to the same five things.
+"""
+
+import hashlib
+import unicodedata
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import Any
+
+from backupkit.clock import to_rfc3339
+from backupkit.codec.canonical import decode_json, encode_canonical
+from backupkit.codec.malformed import MalformedObject
+from backupkit.crypto.failures import SignatureInvalid
+from backupkit.crypto.signing import SigningKey, VerifyKey
+from backupkit.errors import BackupkitError, ExitCode
+from backupkit.ids import AppPackage, SnapshotId
+
+FIRST_STEP = "consent.first"
+SECOND_STEP = "consent.second"
+"""Catalogue keys of the two screens. Their words differ on purpose: what is the same twice is clicked away twice."""
+
+
+class ConsentRefused(BackupkitError):
+    """What was given as consent is not consent to this update.
+
+    Facts: `reason` (another-update, expired, first-step-missing, wrong-name, malformed, bad-signature, no-owner-key,
+    token-needed).
+    """
+
+    code = "consent-refused"
+    exit_code = ExitCode.HOLD
+
+
+class ConsentBy(Enum):
+    """Who consented: a person at the shop's screens, or the owner's signed token."""
+
+    PERSON = "person"
+    TOKEN = "token"  # noqa: S105 - whose word it is, not a secret
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentBinding:
+    """The one update that a consent is for."""
+
+    package: AppPackage
+    old_sha256: str | None
+    new_sha256: str | None
+    snapshot: SnapshotId
+    expires: datetime
+
+    def to_json(self) -> dict[str, Any]:
+        """The `binding` object."""
+        return {
+            "package": self.package,
+            "old_sha256": self.old_sha256,
+            "new_sha256": self.new_sha256,
+            "snapshot": self.snapshot,
+            "expires": to_rfc3339(self.expires),
+        }
+
+    @property
+    def id(self) -> str:
+        """64 hex digits: SHA-256 of the binding as canonical JSON."""
+        return hashlib.sha256(encode_canonical(self.to_json())).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """What a verdict says of consent: needed, or given and by whom."""
+
+    binding: ConsentBinding
+    app_name: str
+    given_by: ConsentBy | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The `consent` object of a verdict."""
+        return {
+            "state": "needed" if self.given_by is None else "given",
+            "by": None if self.given_by is None else self.given_by.value,
+            "id": self.binding.id,
+            "app_name": self.app_name,
+            "binding": self.binding.to_json(),
+            "steps": [
+                {"step": 1, "text": FIRST_STEP, "answer": "continue"},
+                {"step": 2, "text": SECOND_STEP, "answer": self.app_name},
+            ],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentAnswers:
+    """What a person answered at the two screens, as the shop tells it."""
+
+    id: str
+    understood: bool
+    typed: str
+
+
+def accept_answers(answers: ConsentAnswers, binding: ConsentBinding, app_name: str, now: datetime) -> None:
+    """Check both steps of a person's consent.
+
+    Raises:
+        ConsentRefused: it is for another update, too late, or one of the steps was not taken.
+    """
+    if answers.id != binding.id:
+        raise ConsentRefused(reason="another-update")
+    if now >= binding.expires:
+        raise ConsentRefused(reason="expired")
+    if not answers.understood:
+        raise ConsentRefused(reason="first-step-missing")
+    if _folded(answers.typed) != _folded(app_name):
+        raise ConsentRefused(reason="wrong-name")
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", name).strip().casefold()
+
+
+MAX_TOKEN_BYTES = 8192
+_PREFIX = b"backupkit consent token v1\n"
+# A prefix of its own: no other signature of the owner's key can be passed off as consent.
+
+
+def sign_token(binding: ConsentBinding, key: SigningKey) -> bytes:
+    """Sign consent to one update with the owner's key: one JSON line."""
+    claim = {"type": "consent-token", "v": 1, "binding": binding.to_json()}
+    signature = key.sign(_PREFIX + encode_canonical(claim))
+    return encode_canonical({**claim, "signature": signature.hex()})
+
+
+def accept_token(token: bytes, binding: ConsentBinding, owner: VerifyKey | None, now: datetime) -> None:
+    """Check a consent token: the owner's, for exactly this update, in time.
+
+    Raises:
+        ConsentRefused: with the reason.
+    """
+    if owner is None:
+        raise ConsentRefused(reason="no-owner-key")
+    try:
+        claim = decode_json(token, what="consent-token", max_bytes=MAX_TOKEN_BYTES)
+        signature = bytes.fromhex(claim.pop("signature"))
+        named = claim["binding"]
+        is_token = claim["type"] == "consent-token" and claim["v"] == 1
+    except (MalformedObject, AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ConsentRefused(reason="malformed") from error
+    if not is_token:
+        raise ConsentRefused(reason="malformed")
+    try:
+        owner.verify(signature, _PREFIX + encode_canonical(claim), what="consent-token")
+    except SignatureInvalid as error:
+        raise ConsentRefused(reason="bad-signature") from error
+    if named != binding.to_json():
+        raise ConsentRefused(reason="another-update")
+    if now >= binding.expires:
+        raise ConsentRefused(reason="expired")

@@ -1,0 +1,369 @@
+"""What Android would do with an update, and what would happen to the chats. The table as data.
+
+Android itself never wipes: it refuses an update and keeps the data. The wipe is the shop's next step, "remove, then
+install". So each refusal also says what that step would do. Sources: AOSP `InstallPackageHelper.preparePackage`,
+`PackageManagerServiceUtils.verifySignatures` and `canJoinSharedUserId`, `SigningDetails.checkCapability`, and the
+install codes of `PackageManager`.
+
+Pure, total, and fail closed: a rule answers yes, no, or "not known", and "not known" never becomes allow.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum, IntEnum
+
+from backupkit.guard.facts import NEWEST_SDK, OLDEST_SDK, Capability, PackageFacts, Scheme, SignerView
+
+
+class Action(Enum):
+    """What the shop or person is about to do."""
+
+    UPGRADE = "upgrade"
+    REINSTALL = "reinstall"
+    UNINSTALL = "uninstall"
+    DOWNGRADE = "downgrade"
+
+
+class Outcome(Enum):
+    """What would become of the chats, worst last within a device level."""
+
+    KEEPS_DATA = "keeps-data"
+    PARALLEL_APP = "parallel-app"
+    REFUSED_SAFE = "refused-safe"
+    NOT_GENUINE = "not-genuine"
+    UNKNOWN = "unknown"
+    WOULD_WIPE = "would-wipe"
+
+
+class SignerChange(Enum):
+    """How the offered signer relates to the installed one, as this device sees both."""
+
+    SAME = "same"
+    ROTATED = "rotated"
+    ROLLED_BACK = "rolled-back"
+    REPLACED = "replaced"
+    UNKNOWN = "unknown"
+
+
+class InstallCode(IntEnum):
+    """Android's install results (`android.content.pm.PackageManager`)."""
+
+    SUCCEEDED = 1
+    UPDATE_INCOMPATIBLE = -7
+    SHARED_USER_INCOMPATIBLE = -8
+    OLDER_SDK = -12
+    TEST_ONLY = -15
+    UID_CHANGED = -24
+    VERSION_DOWNGRADE = -25
+    PERMISSION_MODEL_DOWNGRADE = -26
+    SANDBOX_VERSION_DOWNGRADE = -27
+    DEPRECATED_SDK_VERSION = -29
+    PARSE_FAILED_NO_CERTIFICATES = -103
+
+
+class IfForced(Enum):
+    """What "remove, then install" would do after this refusal."""
+
+    FAILS = "fails"
+    """The package is refused on an empty device too: the chats would be gone and the app as well."""
+    REFUSED = "refused"
+    """The update is refused for a choice of its maker; nothing is gained by removing the app."""
+    WIPES = "wipes"
+    """It would install, over the deleted chats. The 2018 accident."""
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """The device that the update is for. `sdk` None: not known, so every level is judged."""
+
+    sdk: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceOutcome:
+    """What the rules say. `install_result` is what Android would answer to the package offered as an update.
+
+    `missing` names the rule that could not be answered where the reason is `fact-missing`.
+    """
+
+    outcome: Outcome
+    install_result: int | None
+    reason: str
+    signer_change: SignerChange
+    missing: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One update at one Android level."""
+
+    installed: PackageFacts
+    candidate: PackageFacts
+    sdk: int
+    action: Action
+    old: SignerView | None
+    new: SignerView | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One row of the table: when it applies, what Android answers, what force would do.
+
+    `applies` answers None where a fact it needs is not known.
+    """
+
+    reason: str
+    code: Callable[[Case], InstallCode]
+    if_forced: IfForced
+    applies: Callable[[Case], bool | None]
+
+
+def signer_change(old: SignerView | None, new: SignerView | None) -> SignerChange:
+    """Say how two signers relate (AOSP `verifySignatures`, the line that decides everything)."""
+    if old is None or new is None:
+        return SignerChange.UNKNOWN
+    if new.is_signed_like(old):
+        return SignerChange.SAME
+    if new.grants(old, Capability.INSTALLED_DATA):
+        return SignerChange.ROTATED
+    if old.grants(new, Capability.ROLLBACK):
+        return SignerChange.ROLLED_BACK
+    return SignerChange.REPLACED
+
+
+def _always(code: InstallCode) -> Callable[[Case], InstallCode]:
+    return lambda _case: code
+
+
+def _below(value: int | None, floor: int | None) -> bool | None:
+    return None if value is None or floor is None else value < floor
+
+
+def _needs_newer_android(case: Case) -> bool | None:
+    return _below(case.sdk, case.candidate.min_sdk)
+
+
+def _signature_not_accepted(case: Case) -> bool | None:
+    span = case.candidate.signing_at(case.sdk)
+    if span is None:
+        return None
+    if span.view is None:
+        return True
+    # From Android 11 an app that targets it must carry a whole-file signature.
+    if case.sdk < 30 or span.view.scheme not in {None, Scheme.V1}:
+        return False
+    if case.candidate.target_sdk is None or span.view.scheme is None:
+        return None
+    return case.candidate.target_sdk >= 30
+
+
+# The lowest target level that a platform installs: Android 14 asks for 23, Android 15 for 24.
+_TARGET_FLOORS = {34: 23, 35: 24, 36: 24}
+
+
+def _targets_too_old(case: Case) -> bool | None:
+    floor = _TARGET_FLOORS.get(case.sdk)
+    if floor is None or case.candidate.test_only:
+        # A test-only package passes this check and meets its own.
+        return False
+    return _below(case.candidate.target_sdk, floor)
+
+
+def _is_test_only(case: Case) -> bool | None:
+    return case.candidate.test_only
+
+
+def _is_older_version(case: Case) -> bool | None:
+    older = _below(case.candidate.version_code, case.installed.version_code)
+    if older and case.action is Action.DOWNGRADE and case.installed.debuggable:
+        # A downgrade that was asked for is let through for a debuggable app, with its data.
+        return False
+    return older
+
+
+def _drops_runtime_permissions(case: Case) -> bool | None:
+    if case.sdk < 23:
+        return False
+    old, new = case.installed.target_sdk, case.candidate.target_sdk
+    if new is not None and new > 22:
+        return False
+    return None if old is None or new is None else old > 22
+
+
+def _lowers_sandbox(case: Case) -> bool | None:
+    old, new = case.installed.target_sandbox, case.candidate.target_sandbox
+    if old is None or new is None:
+        # Version 1 is the default, version 2 is for instant apps: unknown means nobody raised it.
+        return False
+    return new < old
+
+
+def _signer_replaced(case: Case) -> bool | None:
+    if case.installed.upgrade_keys:
+        # Upgrade key sets replace the certificate check by one over public keys, which is not judged here.
+        return None
+    change = signer_change(case.old, case.new)
+    return None if change is SignerChange.UNKNOWN else change is SignerChange.REPLACED
+
+
+def _shares_user(facts: PackageFacts, sdk: int) -> bool | None:
+    if facts.shared_user_id is None:
+        return None
+    # Since Android 13 a package can leave its shared user id on new devices.
+    left = sdk >= 33 and facts.shared_user_max_sdk is not None and 0 < facts.shared_user_max_sdk < sdk
+    return bool(facts.shared_user_id) and not left
+
+
+def _cannot_stay_in_shared_user(case: Case) -> bool | None:
+    shares = _shares_user(case.installed, case.sdk)
+    if shares is None:
+        return None
+    if not shares:
+        return False
+    if case.old is None or case.new is None:
+        return None
+    # The other apps in the shared user are not known. Newer Android lets an update rotate away from a signer it no
+    # longer trusts; whether the others follow is unknown, so a revoked capability counts as refused on every level.
+    may_join = case.new.grants(case.old, Capability.SHARED_USER_ID) or case.old.grants(
+        case.new, Capability.SHARED_USER_ID
+    )
+    related = case.new.descends_from(case.old) or case.old.descends_from(case.new)
+    return not (may_join and related)
+
+
+def _shared_user_changed(case: Case) -> bool | None:
+    old, new = case.installed.shared_user_id, case.candidate.shared_user_id
+    if old is None or new is None:
+        return None
+    if old != new:
+        return True
+    return _shares_user(case.installed, case.sdk) is False and _shares_user(case.candidate, case.sdk) is True
+
+
+def _shared_user_code(case: Case) -> InstallCode:
+    # Android 13 gave this refusal its own number.
+    return InstallCode.UID_CHANGED if case.sdk >= 33 else InstallCode.SHARED_USER_INCOMPATIBLE
+
+
+CANDIDATE_RULES: tuple[Rule, ...] = (
+    Rule("android-too-old", _always(InstallCode.OLDER_SDK), IfForced.FAILS, _needs_newer_android),
+    Rule(
+        "signature-too-old",
+        _always(InstallCode.PARSE_FAILED_NO_CERTIFICATES),
+        IfForced.FAILS,
+        _signature_not_accepted,
+    ),
+    Rule("target-too-old", _always(InstallCode.DEPRECATED_SDK_VERSION), IfForced.FAILS, _targets_too_old),
+    Rule("test-only", _always(InstallCode.TEST_ONLY), IfForced.FAILS, _is_test_only),
+)
+"""Refusals that look at the offered package alone: it would not install on an empty device either."""
+
+UPDATE_RULES: tuple[Rule, ...] = (
+    Rule("older-version", _always(InstallCode.VERSION_DOWNGRADE), IfForced.WIPES, _is_older_version),
+    Rule(
+        "drops-permission-model",
+        _always(InstallCode.PERMISSION_MODEL_DOWNGRADE),
+        IfForced.REFUSED,
+        _drops_runtime_permissions,
+    ),
+    Rule("lowers-sandbox", _always(InstallCode.SANDBOX_VERSION_DOWNGRADE), IfForced.REFUSED, _lowers_sandbox),
+    Rule("different-signer", _always(InstallCode.UPDATE_INCOMPATIBLE), IfForced.WIPES, _signer_replaced),
+    Rule(
+        "shared-user-signer",
+        _always(InstallCode.SHARED_USER_INCOMPATIBLE),
+        IfForced.WIPES,
+        _cannot_stay_in_shared_user,
+    ),
+    Rule("shared-user-changed", _shared_user_code, IfForced.WIPES, _shared_user_changed),
+)
+"""Refusals that compare the offered package with the installed one, in the order Android looks."""
+
+KEEPS_REASON = {
+    SignerChange.SAME: "signer-same",
+    SignerChange.ROTATED: "signer-rotated",
+    SignerChange.ROLLED_BACK: "signer-rolled-back",
+}
+
+
+def decide_install(
+    installed: PackageFacts, candidate: PackageFacts | None, action: Action, device: Device
+) -> DeviceOutcome:
+    """Say what an action would do to the chats of `installed` on this device.
+
+    An unknown device is judged at every level that both packages run on; if one of them would wipe, so does the answer.
+    """
+    if action is Action.UNINSTALL:
+        return DeviceOutcome(Outcome.WOULD_WIPE, None, "uninstall", SignerChange.UNKNOWN)
+    if candidate is None:
+        return _unknown("candidate-missing")
+    update = _decide_update(installed, candidate, action, device)
+    return _after_removal(update) if action is Action.REINSTALL else update
+
+
+def _after_removal(update: DeviceOutcome) -> DeviceOutcome:
+    """Removing the app deletes its chats, whatever is installed afterwards."""
+    match update.outcome:
+        case Outcome.KEEPS_DATA:
+            reason = "update-instead"
+        case Outcome.REFUSED_SAFE:
+            reason = "reinstall-fails"
+        case Outcome.PARALLEL_APP:
+            reason = "removes-another-app"
+        case Outcome.UNKNOWN:
+            return update
+        case _:
+            reason = update.reason
+    return DeviceOutcome(Outcome.WOULD_WIPE, update.install_result, reason, update.signer_change)
+
+
+def _decide_update(installed: PackageFacts, candidate: PackageFacts, action: Action, device: Device) -> DeviceOutcome:
+    if device.sdk is not None:
+        return _decide_at(installed, candidate, action, device.sdk)
+    first = max(OLDEST_SDK, installed.min_sdk or 0, candidate.min_sdk or 0)
+    if first > NEWEST_SDK:
+        return _unknown("device-too-new")
+    return _worst([_decide_at(installed, candidate, action, sdk) for sdk in range(first, NEWEST_SDK + 1)])
+
+
+def _worst(answers: list[DeviceOutcome]) -> DeviceOutcome:
+    worst = [answer for answer in answers if answer.outcome is Outcome.WOULD_WIPE]
+    worst = worst or [answer for answer in answers if answer.outcome is Outcome.UNKNOWN]
+    if not worst and len({answer.outcome for answer in answers}) > 1:
+        return _unknown("depends-on-device")
+    # The newest level speaks for those that agree with it.
+    chosen = (worst or answers)[-1]
+    codes = {answer.install_result for answer in worst or answers}
+    if len(codes) == 1:
+        return chosen
+    return DeviceOutcome(chosen.outcome, None, chosen.reason, chosen.signer_change)
+
+
+def _decide_at(installed: PackageFacts, candidate: PackageFacts, action: Action, sdk: int) -> DeviceOutcome:
+    if not 1 <= sdk <= NEWEST_SDK:
+        return _unknown("device-too-new")
+    case = Case(installed, candidate, sdk, action, installed.signers_at(sdk), candidate.signers_at(sdk))
+    change = signer_change(case.old, case.new)
+    refused = _first(CANDIDATE_RULES, case, True)
+    if refused:
+        return DeviceOutcome(Outcome.REFUSED_SAFE, refused.code(case), refused.reason, change)
+    is_parallel = installed.package != candidate.package
+    rules = CANDIDATE_RULES if is_parallel else CANDIDATE_RULES + UPDATE_RULES
+    wipes = _first([rule for rule in rules if rule.if_forced is IfForced.WIPES], case, True)
+    if wipes:
+        return DeviceOutcome(Outcome.WOULD_WIPE, wipes.code(case), wipes.reason, change)
+    refused = _first(rules, case, True)
+    if refused:
+        return DeviceOutcome(Outcome.REFUSED_SAFE, refused.code(case), refused.reason, change)
+    if not_known := _first(rules, case, None):
+        return DeviceOutcome(Outcome.UNKNOWN, None, "fact-missing", change, missing=not_known.reason)
+    if is_parallel:
+        return DeviceOutcome(Outcome.PARALLEL_APP, InstallCode.SUCCEEDED, "another-app", change)
+    return DeviceOutcome(Outcome.KEEPS_DATA, InstallCode.SUCCEEDED, KEEPS_REASON[change], change)
+
+
+def _first(rules: Sequence[Rule], case: Case, answer: bool | None) -> Rule | None:  # noqa: FBT001 - one of the three answers
+    return next((rule for rule in rules if rule.applies(case) is answer), None)
+
+
+def _unknown(reason: str) -> DeviceOutcome:
+    return DeviceOutcome(Outcome.UNKNOWN, None, reason, SignerChange.UNKNOWN)

@@ -1,0 +1,298 @@
+"""What backupkit remembers of an installed app: who signed it, and which versions were seen.
+
+Trust on first use, and from then on only two ways to another signer: a proof of rotation inside the package, or the
+owner's word. So a package that merely claims to be the installed app cannot teach the guard a new signer.
+
+A record is a JSON file, `records/<package>.json`, replaced as a whole. Unknown fields survive a rewrite.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from backupkit.clock import from_rfc3339, to_rfc3339
+from backupkit.codec.canonical import decode_json, encode_canonical
+from backupkit.codec.malformed import MalformedObject, NewerFormat
+from backupkit.errors import BackupkitError, ExitCode
+from backupkit.guard.device_rules import SignerChange, signer_change
+from backupkit.guard.facts import (
+    NEWEST_SDK,
+    OLDEST_SDK,
+    Capability,
+    LineageNode,
+    PackageFacts,
+    Scheme,
+    SignerSpan,
+    SignerView,
+)
+from backupkit.guard.places import read_small, write_whole
+from backupkit.ids import AppPackage, CertificateDigest
+
+MAX_RECORD_BYTES = 1 << 20
+MOST_VERSIONS = 200
+
+
+class RecordConflict(BackupkitError):
+    """The installed app is signed by someone the record does not know, with no proof of rotation.
+
+    Facts: `package`, `recorded`, `found` (signers, shortened), `sdk` (the first level where they differ).
+    """
+
+    code = "record-conflict"
+    exit_code = ExitCode.UNDECIDED
+
+
+class EnrolledBy(Enum):
+    """Whose word a record's signer rests on."""
+
+    FIRST_USE = "first-use"
+    ROTATION = "rotation"
+    OWNER = "owner"
+
+
+@dataclass(frozen=True, slots=True)
+class SeenVersion:
+    """A version of the app that was seen installed."""
+
+    version_code: int | None
+    sha256: str | None
+    seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackageRecord:
+    """An installed app as last seen. `facts` are what the device rules judge by."""
+
+    facts: PackageFacts
+    enrolled_at: datetime
+    enrolled_by: EnrolledBy
+    label: str | None = None
+    versions: tuple[SeenVersion, ...] = ()
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def package(self) -> AppPackage:
+        """The app's package name."""
+        return self.facts.package
+
+
+def enrol(facts: PackageFacts, now: datetime, *, by: EnrolledBy, label: str | None = None) -> PackageRecord:
+    """Begin a record, or begin it again on the owner's word."""
+    seen = SeenVersion(facts.version_code, facts.sha256, now)
+    return PackageRecord(facts=facts, enrolled_at=now, enrolled_by=by, label=label, versions=(seen,))
+
+
+def observe(record: PackageRecord | None, facts: PackageFacts, now: datetime) -> PackageRecord:
+    """Take note of the app as it is installed now; returns the same record where nothing is new.
+
+    Raises:
+        RecordConflict: its signer does not continue the recorded one.
+    """
+    if record is None:
+        return enrol(facts, now, by=EnrolledBy.FIRST_USE)
+    changes = _changes(record.facts, facts)
+    if facts == record.facts:
+        return record
+    seen = SeenVersion(facts.version_code, facts.sha256, now)
+    by = EnrolledBy.ROTATION if SignerChange.ROTATED in changes else record.enrolled_by
+    versions = (*record.versions, seen)[-MOST_VERSIONS:]
+    return replace(record, facts=facts, enrolled_by=by, versions=versions)
+
+
+def _changes(recorded: PackageFacts, found: PackageFacts) -> set[SignerChange]:
+    changes: set[SignerChange] = set()
+    for sdk in range(OLDEST_SDK, NEWEST_SDK + 1):
+        old, new = recorded.signers_at(sdk), found.signers_at(sdk)
+        if old is None or new is None:
+            continue
+        change = signer_change(old, new)
+        if change is SignerChange.REPLACED:
+            raise _conflict(recorded.package, old, new, sdk)
+        changes.add(change)
+    if not changes or recorded.package != found.package:
+        raise _conflict(recorded.package, None, None, 0)
+    return changes
+
+
+def _conflict(package: AppPackage, old: SignerView | None, new: SignerView | None, sdk: int) -> RecordConflict:
+    def short(view: SignerView | None) -> str:
+        return ",".join(digest[:8] for digest in view.signers) if view else ""
+
+    return RecordConflict(package=package, recorded=short(old), found=short(new), sdk=sdk)
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """The package records in one folder."""
+
+    folder: Path
+
+    def read(self, package: AppPackage) -> PackageRecord | None:
+        """Return an app's record, or None where the app was never seen.
+
+        Raises:
+            MalformedObject, NewerFormat: the file is not a record of this app.
+            OSError: it cannot be read.
+        """
+        data = read_small(self._path(package), most=MAX_RECORD_BYTES)
+        if data is None:
+            return None
+        record = decode_record(data)
+        if record.package != package:
+            raise MalformedObject(what="package-record", reason="another-package")
+        return record
+
+    def write(self, record: PackageRecord) -> None:
+        """Keep a record.
+
+        Raises:
+            OSError: the folder cannot be written.
+        """
+        write_whole(self._path(record.package), encode_record(record))
+
+    def packages(self) -> list[AppPackage]:
+        """The apps that have a record, sorted."""
+        if not self.folder.is_dir():
+            return []
+        return sorted(AppPackage(path.stem) for path in self.folder.glob("*.json") if not path.name.startswith("."))
+
+    def _path(self, package: AppPackage) -> Path:
+        return self.folder / f"{package}.json"
+
+
+_PLAIN_FACTS = (
+    "version_code",
+    "min_sdk",
+    "target_sdk",
+    "shared_user_id",
+    "shared_user_max_sdk",
+    "target_sandbox",
+    "test_only",
+    "debuggable",
+    "upgrade_keys",
+    "sha256",
+)
+_OWN_FIELDS = {"type", "v", "package", "label", "enrolled_at", "enrolled_by", "versions", "signings", "facts"}
+
+
+def encode_record(record: PackageRecord) -> bytes:
+    """Write a record as canonical JSON."""
+    return encode_canonical(
+        {
+            **record.extra,
+            "type": "package-record",
+            "v": 1,
+            "package": record.package,
+            "label": record.label,
+            "enrolled_at": to_rfc3339(record.enrolled_at),
+            "enrolled_by": record.enrolled_by.value,
+            "versions": [
+                {"version_code": seen.version_code, "sha256": seen.sha256, "seen_at": to_rfc3339(seen.seen_at)}
+                for seen in record.versions
+            ],
+            "signings": [_span_to_json(span) for span in record.facts.signings],
+            "facts": {name: getattr(record.facts, name) for name in _PLAIN_FACTS},
+        }
+    )
+
+
+def _span_to_json(span: SignerSpan) -> dict[str, Any]:
+    view = span.view
+    return {
+        "first_sdk": span.first_sdk,
+        "last_sdk": span.last_sdk,
+        "refusal": span.refusal,
+        "scheme": view.scheme.label if view and view.scheme else None,
+        "signers": list(view.signers) if view else None,
+        "lineage": [{"sha256": node.certificate, "capabilities": int(node.capabilities)} for node in view.lineage]
+        if view
+        else None,
+    }
+
+
+def decode_record(data: bytes) -> PackageRecord:
+    """Read what `encode_record` wrote.
+
+    Raises:
+        MalformedObject, NewerFormat: it is anything else.
+    """
+    fields = decode_json(data, what="package-record", max_bytes=MAX_RECORD_BYTES)
+    try:
+        is_record, version = fields["type"] == "package-record", int(fields["v"])
+        if is_record and version == 1:
+            return _record(fields)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise MalformedObject(what="package-record", reason="wrong-field") from error
+    if is_record and version > 1:
+        raise NewerFormat(what="package-record", version=version, known=1)
+    raise MalformedObject(what="package-record", reason="wrong-type")
+
+
+def _record(fields: dict[str, Any]) -> PackageRecord:
+    facts = PackageFacts(
+        package=AppPackage(_as_text(fields["package"])),
+        signings=tuple(_span(span) for span in fields["signings"]),
+        **{name: _plain(name, fields["facts"].get(name)) for name in _PLAIN_FACTS},
+    )
+    if not facts.signings:
+        raise ValueError("no signer")
+    return PackageRecord(
+        facts=facts,
+        enrolled_at=from_rfc3339(fields["enrolled_at"]),
+        enrolled_by=EnrolledBy(fields["enrolled_by"]),
+        label=None if fields.get("label") is None else _as_text(fields["label"]),
+        versions=tuple(
+            SeenVersion(
+                _plain("version_code", seen["version_code"]),
+                _plain("sha256", seen["sha256"]),
+                from_rfc3339(seen["seen_at"]),
+            )
+            for seen in fields["versions"]
+        ),
+        extra={name: value for name, value in fields.items() if name not in _OWN_FIELDS},
+    )
+
+
+_TEXTS = {"shared_user_id", "sha256"}
+_FLAGS = {"test_only", "debuggable", "upgrade_keys"}
+
+
+def _plain(name: str, value: Any) -> Any:
+    kind = str if name in _TEXTS else bool if name in _FLAGS else int
+    if value is not None and type(value) is not kind:
+        raise TypeError(name)
+    return value
+
+
+def _as_text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(value)
+    return value
+
+
+def _digest(value: Any) -> CertificateDigest:
+    text = _as_text(value)
+    if len(text) != 64 or set(text) - set("0123456789abcdef"):
+        raise ValueError(text)
+    return CertificateDigest(text)
+
+
+def _span(fields: dict[str, Any]) -> SignerSpan:
+    first, last = _plain("sdk", fields["first_sdk"]), _plain("sdk", fields["last_sdk"])
+    if first is None or last is None or first > last:
+        raise ValueError("span")
+    refusal = fields["refusal"]
+    if fields["signers"] is None:
+        return SignerSpan(first, last, None, _as_text(refusal))
+    signers = tuple(_digest(signer) for signer in fields["signers"])
+    if not signers:
+        raise ValueError("no signer")
+    lineage = tuple(
+        LineageNode(_digest(node["sha256"]), Capability(_plain("flags", node["capabilities"])))
+        for node in fields["lineage"]
+    )
+    scheme = None if fields["scheme"] is None else Scheme.from_label(fields["scheme"])
+    return SignerSpan(first, last, SignerView(signers, lineage, scheme))

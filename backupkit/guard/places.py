@@ -1,0 +1,103 @@
+"""Where the guard keeps what it must remember between two questions.
+
+One folder, `$XDG_STATE_HOME/backupkit/guard`, written by `backupkit` and by the hook, readable by its owner only.
+"""
+
+import errno
+import os
+import secrets
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from backupkit.ids import AppPackage
+
+
+@dataclass(frozen=True, slots=True)
+class GuardPlaces:
+    """The files of the guard under one folder."""
+
+    root: Path
+
+    @property
+    def pins(self) -> Path:
+        """The keys whose passes count, and the store whose log is watched."""
+        return self.root / "pins.json"
+
+    @property
+    def policy(self) -> Path:
+        """The owner's policy, as `GuardPolicy.to_mapping` writes it."""
+        return self.root / "policy.json"
+
+    @property
+    def witness(self) -> Path:
+        """The last log head that was seen."""
+        return self.root / "witness.json"
+
+    @property
+    def records(self) -> Path:
+        """The folder of package records."""
+        return self.root / "records"
+
+    @property
+    def ledger(self) -> Path:
+        """The decisions, one a line, only ever added to."""
+        return self.root / "ledger.jsonl"
+
+    @property
+    def hook_key(self) -> Path:
+        """The key that signs the ledger on this machine."""
+        return self.root / "hook.key"
+
+    def record_of(self, package: AppPackage) -> Path:
+        """The record of one app. The name must have passed `request.is_package_name`."""
+        return self.records / f"{package}.json"
+
+    def pass_of(self, package: AppPackage) -> Path:
+        """The newest coverage pass of one app."""
+        return self.root / "passes" / f"{package}.pass"
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Replace a small file so that a crash leaves the old one or the new one, never a part; mode 0600.
+
+    Raises:
+        OSError: the folder cannot be made or written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(handle)
+        # Until this rename the old content stands.
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def read_small(path: Path, *, most: int) -> bytes | None:
+    """Read a file of at most `most` bytes; None where there is none.
+
+    Returns one byte more than `most` of a larger file, so that the decoder refuses it by its own limit.
+
+    Raises:
+        OSError: it is there and cannot be read, or is no regular file.
+    """
+    try:
+        # A pipe in place of a file would make the guard wait for ever.
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return None
+    with os.fdopen(handle, "rb") as file:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", str(path))
+        return file.read(most + 1)

@@ -1,0 +1,133 @@
+"""Consent is two different steps, or a token the owner signed, and only for one update."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from backupkit.codec.canonical import encode_canonical
+from backupkit.crypto.signing import SigningKey
+from backupkit.guard.consent import (
+    Consent,
+    ConsentAnswers,
+    ConsentBinding,
+    ConsentBy,
+    ConsentRefused,
+    accept_answers,
+    accept_token,
+    sign_token,
+)
+from backupkit.ids import AppPackage, SnapshotId
+
+NOW = datetime(2018, 6, 1, 8, 30, tzinfo=UTC)
+BINDING = ConsentBinding(
+    AppPackage("com.tencent.mm"), "1" * 64, "2" * 64, SnapshotId("3" * 64), NOW + timedelta(hours=3)
+)
+OWNER = SigningKey(b"o" * 32)
+OTHERS = [
+    replace(BINDING, package=AppPackage("com.tencent.mobileqq")),
+    replace(BINDING, old_sha256="4" * 64),
+    replace(BINDING, new_sha256="4" * 64),
+    replace(BINDING, snapshot=SnapshotId("4" * 64)),
+    replace(BINDING, expires=NOW + timedelta(hours=4)),
+]
+
+
+def reason_of(call: pytest.ExceptionInfo[ConsentRefused]) -> object:
+    return call.value.facts["reason"]
+
+
+@pytest.mark.parametrize("typed", ["微信", " 微信 "])
+def test_both_steps_taken_is_consent(typed: str) -> None:
+    accept_answers(ConsentAnswers(BINDING.id, understood=True, typed=typed), BINDING, "微信", NOW)
+
+
+def test_the_name_may_be_typed_in_any_case() -> None:
+    accept_answers(ConsentAnswers(BINDING.id, understood=True, typed="wechat"), BINDING, "WeChat", NOW)
+
+
+@pytest.mark.parametrize("typed", ["", "OK", "y", "微", "WeChat 2"])
+def test_another_name_is_not_consent(typed: str) -> None:
+    with pytest.raises(ConsentRefused) as refused:
+        accept_answers(ConsentAnswers(BINDING.id, understood=True, typed=typed), BINDING, "WeChat", NOW)
+
+    assert reason_of(refused) == "wrong-name"
+
+
+def test_the_name_alone_is_not_consent() -> None:
+    with pytest.raises(ConsentRefused) as refused:
+        accept_answers(ConsentAnswers(BINDING.id, understood=False, typed="微信"), BINDING, "微信", NOW)
+
+    assert reason_of(refused) == "first-step-missing"
+
+
+@pytest.mark.parametrize("other", OTHERS)
+def test_consent_to_another_update_is_not_consent_to_this(other: ConsentBinding) -> None:
+    with pytest.raises(ConsentRefused) as by_person:
+        accept_answers(ConsentAnswers(other.id, understood=True, typed="微信"), BINDING, "微信", NOW)
+    with pytest.raises(ConsentRefused) as by_token:
+        accept_token(sign_token(other, OWNER), BINDING, OWNER.verify_key, NOW)
+
+    assert reason_of(by_person) == reason_of(by_token) == "another-update"
+
+
+def test_consent_runs_out() -> None:
+    later = BINDING.expires
+
+    with pytest.raises(ConsentRefused) as by_person:
+        accept_answers(ConsentAnswers(BINDING.id, understood=True, typed="微信"), BINDING, "微信", later)
+    with pytest.raises(ConsentRefused) as by_token:
+        accept_token(sign_token(BINDING, OWNER), BINDING, OWNER.verify_key, later)
+
+    assert reason_of(by_person) == reason_of(by_token) == "expired"
+
+
+def test_a_token_of_the_owner_is_consent() -> None:
+    accept_token(sign_token(BINDING, OWNER), BINDING, OWNER.verify_key, NOW)
+
+
+def test_a_token_of_somebody_else_is_not() -> None:
+    with pytest.raises(ConsentRefused) as refused:
+        accept_token(sign_token(BINDING, SigningKey(b"x" * 32)), BINDING, OWNER.verify_key, NOW)
+
+    assert reason_of(refused) == "bad-signature"
+
+
+def test_without_the_owners_key_no_token_counts() -> None:
+    with pytest.raises(ConsentRefused) as refused:
+        accept_token(sign_token(BINDING, OWNER), BINDING, None, NOW)
+
+    assert reason_of(refused) == "no-owner-key"
+
+
+def test_every_changed_byte_of_a_token_is_refused() -> None:
+    token = sign_token(BINDING, OWNER)
+
+    for place in range(len(token)):
+        changed = bytes((*token[:place], token[place] ^ 1, *token[place + 1 :]))
+        with pytest.raises(ConsentRefused):
+            accept_token(changed, BINDING, OWNER.verify_key, NOW)
+
+
+@pytest.mark.parametrize("token", [b"", b"[]", b"{}", b'{"signature":1}', b"\xff", b'{"signature":"00"}'])
+def test_garbage_is_no_token(token: bytes) -> None:
+    with pytest.raises(ConsentRefused):
+        accept_token(token, BINDING, OWNER.verify_key, NOW)
+
+
+def test_a_signature_made_for_something_else_is_no_token() -> None:
+    claim = {"type": "consent-token", "v": 1, "binding": BINDING.to_json()}
+    bare = encode_canonical({**claim, "signature": OWNER.sign(encode_canonical(claim)).hex()})
+
+    with pytest.raises(ConsentRefused) as refused:
+        accept_token(bare, BINDING, OWNER.verify_key, NOW)
+
+    assert reason_of(refused) == "bad-signature"
+
+
+def test_the_two_steps_are_worded_differently_and_the_second_asks_for_the_name() -> None:
+    first, second = Consent(BINDING, "微信").to_json()["steps"]
+
+    assert first["text"] != second["text"]
+    assert second["answer"] == "微信"
+    assert Consent(BINDING, "微信", ConsentBy.TOKEN).to_json()["by"] == "token"

@@ -1,0 +1,351 @@
+"""The table of Android's update rules, row by row, on plain values."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given, strategies as st
+
+from backupkit.guard.device_rules import (
+    CANDIDATE_RULES,
+    UPDATE_RULES,
+    Action,
+    Device,
+    DeviceOutcome,
+    IfForced,
+    Outcome,
+    SignerChange,
+    decide_install,
+)
+from backupkit.guard.facts import (
+    NO_SHARED_USER,
+    Capability,
+    LineageNode,
+    PackageFacts,
+    Scheme,
+    SignerSpan,
+    SignerView,
+    join_spans,
+    signed_everywhere,
+)
+from backupkit.ids import AppPackage, CertificateDigest
+
+A, B, C = (CertificateDigest(letter * 64) for letter in "abc")
+DEFAULT = Capability.INSTALLED_DATA | Capability.SHARED_USER_ID | Capability.PERMISSION | Capability.AUTH
+
+
+def node(certificate: CertificateDigest, capabilities: Capability = DEFAULT) -> LineageNode:
+    return LineageNode(certificate, capabilities)
+
+
+def signed(*signers: CertificateDigest, lineage: Sequence[LineageNode] = (), scheme: Scheme = Scheme.V3) -> SignerView:
+    return SignerView(signers, tuple(lineage), scheme)
+
+
+ROTATED = signed(B, lineage=(node(A), node(B)))
+BASE = PackageFacts(
+    package=AppPackage("com.tencent.mm"),
+    signings=signed_everywhere(signed(A)),
+    version_code=10,
+    min_sdk=21,
+    target_sdk=34,
+    shared_user_id=NO_SHARED_USER,
+    test_only=False,
+    debuggable=False,
+    upgrade_keys=False,
+)
+
+
+def app(view: SignerView | None = None, **changes: Any) -> PackageFacts:
+    if view is not None:
+        changes["signings"] = signed_everywhere(view)
+    return replace(BASE, **changes)
+
+
+def judge(
+    old: PackageFacts, new: PackageFacts, *, action: Action = Action.UPGRADE, sdk: int | None = 33
+) -> DeviceOutcome:
+    return decide_install(old, new, action, Device(sdk))
+
+
+def keeps(change: SignerChange = SignerChange.SAME) -> DeviceOutcome:
+    reason = {"same": "signer-same", "rotated": "signer-rotated", "rolled-back": "signer-rolled-back"}[change.value]
+    return DeviceOutcome(Outcome.KEEPS_DATA, 1, reason, change)
+
+
+def test_an_update_by_the_same_signer_keeps_the_chats() -> None:
+    assert judge(app(), app(version_code=20)) == keeps()
+
+
+def test_an_update_by_another_signer_would_wipe_as_in_2018() -> None:
+    answer = judge(app(), app(signed(B), version_code=20))
+
+    assert answer == DeviceOutcome(Outcome.WOULD_WIPE, -7, "different-signer", SignerChange.REPLACED)
+
+
+def test_a_proved_rotation_keeps_the_chats() -> None:
+    assert judge(app(), app(ROTATED, version_code=20)) == keeps(SignerChange.ROTATED)
+
+
+def test_a_rotation_that_takes_the_old_signer_its_data_would_wipe() -> None:
+    revoked = signed(B, lineage=(node(A, DEFAULT & ~Capability.INSTALLED_DATA), node(B)))
+
+    assert judge(app(), app(revoked)).outcome is Outcome.WOULD_WIPE
+
+
+def test_going_back_to_an_older_signer_needs_its_rollback_right() -> None:
+    with_right = signed(B, lineage=(node(A, DEFAULT | Capability.ROLLBACK), node(B)))
+
+    assert judge(app(ROTATED), app()).install_result == -7
+    assert judge(app(with_right), app()) == keeps(SignerChange.ROLLED_BACK)
+
+
+def test_lineages_that_parted_would_wipe() -> None:
+    other_branch = signed(C, lineage=(node(A), node(C)))
+
+    assert judge(app(ROTATED), app(other_branch)).install_result == -7
+
+
+def test_the_current_signer_counts_whatever_its_own_flags_say() -> None:
+    powerless = signed(B, lineage=(node(A, Capability(0)), node(B, Capability(0))))
+
+    assert judge(app(signed(B)), app(powerless)) == keeps()
+
+
+@pytest.mark.parametrize("new", [(B, A), (A, B)])
+def test_several_signers_are_compared_as_a_set(new: tuple[CertificateDigest, ...]) -> None:
+    assert judge(app(signed(A, B)), app(signed(*new))) == keeps()
+
+
+@pytest.mark.parametrize("new", [(A,), (B,), (A, C), (A, B, C), (A, A)])
+def test_several_signers_cannot_change_in_any_other_way(new: tuple[CertificateDigest, ...]) -> None:
+    assert judge(app(signed(A, B)), app(signed(*new))).install_result == -7
+
+
+def test_one_signer_cannot_become_several() -> None:
+    assert judge(app(), app(signed(A, B))).install_result == -7
+
+
+def test_another_package_name_is_a_second_app() -> None:
+    answer = judge(app(), app(signed(B), package=AppPackage("com.tencent.MM")))
+
+    assert (answer.outcome, answer.install_result) == (Outcome.PARALLEL_APP, 1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "sdk", "code"),
+    [
+        ({"min_sdk": 34}, 33, -12),
+        ({"test_only": True}, 33, -15),
+        ({"target_sdk": 22}, 34, -29),
+        ({"target_sdk": 23}, 35, -29),
+        ({"target_sdk": 22}, 33, -26),
+        ({"target_sandbox": 1}, 33, -27),
+    ],
+)
+def test_what_android_refuses_for_itself_leaves_the_chats_safe(changes: dict[str, Any], sdk: int, code: int) -> None:
+    answer = judge(app(target_sandbox=2), app(**changes), sdk=sdk)
+
+    assert (answer.outcome, answer.install_result) == (Outcome.REFUSED_SAFE, code)
+
+
+@pytest.mark.parametrize(("target", "sdk"), [(23, 34), (24, 35), (24, 36), (23, 33)])
+def test_a_target_at_the_floor_is_installed(target: int, sdk: int) -> None:
+    assert judge(app(), app(target_sdk=target), sdk=sdk) == keeps()
+
+
+def test_a_test_only_package_passes_the_target_floor_and_meets_its_own_refusal() -> None:
+    assert judge(app(), app(target_sdk=22, test_only=True), sdk=34).install_result == -15
+
+
+def test_an_app_for_android_11_needs_more_than_a_v1_signature() -> None:
+    v1 = signed(A, scheme=Scheme.V1)
+
+    assert judge(app(), app(v1, target_sdk=34), sdk=30).install_result == -103
+    assert judge(app(), app(v1, target_sdk=34), sdk=29) == keeps()
+    assert judge(app(), app(v1, target_sdk=29), sdk=36) == keeps()
+
+
+def test_a_signature_that_the_device_refuses_leaves_the_chats_safe() -> None:
+    spans = (SignerSpan(1, 29, signed(A)), SignerSpan(30, 36, None, "target-needs-v2"))
+
+    answer = judge(app(), app(signings=spans), sdk=31)
+
+    assert (answer.outcome, answer.install_result) == (Outcome.REFUSED_SAFE, -103)
+
+
+@pytest.mark.parametrize("action", [Action.UPGRADE, Action.DOWNGRADE])
+def test_an_older_version_would_wipe_if_forced(action: Action) -> None:
+    answer = judge(app(), app(version_code=9), action=action)
+
+    assert (answer.outcome, answer.install_result) == (Outcome.WOULD_WIPE, -25)
+
+
+def test_a_debuggable_app_may_be_downgraded_with_its_data_when_asked() -> None:
+    debuggable = app(debuggable=True)
+
+    assert judge(debuggable, app(version_code=9), action=Action.DOWNGRADE) == keeps()
+    assert judge(debuggable, app(version_code=9)).install_result == -25
+
+
+@pytest.mark.parametrize(("sdk", "code"), [(32, -8), (33, -24)])
+@pytest.mark.parametrize(("old", "new"), [("", "chat.group"), ("chat.group", ""), ("chat.group", "other.group")])
+def test_a_changed_shared_user_id_would_wipe(sdk: int, code: int, old: str, new: str) -> None:
+    answer = judge(app(shared_user_id=old), app(shared_user_id=new), sdk=sdk)
+
+    assert (answer.outcome, answer.install_result) == (Outcome.WOULD_WIPE, code)
+
+
+def test_who_left_the_shared_user_id_cannot_come_back() -> None:
+    old = app(shared_user_id="chat.group", shared_user_max_sdk=32)
+
+    assert judge(old, app(shared_user_id="chat.group"), sdk=33).install_result == -24
+    assert judge(old, app(shared_user_id="chat.group"), sdk=32) == keeps()
+
+
+def test_a_rotation_that_takes_the_shared_user_right_would_wipe() -> None:
+    revoked = signed(B, lineage=(node(A, DEFAULT & ~Capability.SHARED_USER_ID), node(B)))
+    shared: dict[str, Any] = {"shared_user_id": "chat.group"}
+
+    assert judge(app(**shared), app(revoked, **shared)).install_result == -8
+    assert judge(app(**shared), app(ROTATED, **shared)) == keeps(SignerChange.ROTATED)
+    assert judge(app(), app(revoked)) == keeps(SignerChange.ROTATED)
+
+
+def test_a_refusal_that_removal_does_not_cure_wins_over_a_wipe() -> None:
+    answer = judge(app(), app(signed(B), min_sdk=34))
+
+    assert (answer.outcome, answer.install_result) == (Outcome.REFUSED_SAFE, -12)
+
+
+def test_uninstalling_always_wipes() -> None:
+    assert decide_install(app(), None, Action.UNINSTALL, Device()).outcome is Outcome.WOULD_WIPE
+
+
+@pytest.mark.parametrize(
+    ("new", "reason", "result"),
+    [
+        (app(version_code=20), "update-instead", 1),
+        (app(signed(B)), "different-signer", -7),
+        (app(min_sdk=35), "reinstall-fails", -12),
+        (app(package=AppPackage("com.other")), "removes-another-app", 1),
+    ],
+)
+def test_reinstalling_wipes_even_what_an_update_would_keep(new: PackageFacts, reason: str, result: int) -> None:
+    answer = judge(app(), new, action=Action.REINSTALL)
+
+    assert (answer.outcome, answer.reason, answer.install_result) == (Outcome.WOULD_WIPE, reason, result)
+
+
+def test_the_same_packages_keep_on_one_android_and_wipe_on_the_next() -> None:
+    v31 = (SignerSpan(1, 32, signed(A)), SignerSpan(33, 36, ROTATED))
+    old = app(signings=v31)
+
+    assert judge(old, app(), sdk=32) == keeps()
+    assert judge(old, app(), sdk=33).install_result == -7
+
+
+def test_an_unknown_device_is_judged_by_its_worst_level() -> None:
+    old = app(signings=(SignerSpan(1, 32, signed(A)), SignerSpan(33, 36, ROTATED)))
+
+    answer = judge(old, app(), sdk=None)
+
+    assert (answer.outcome, answer.install_result) == (Outcome.WOULD_WIPE, -7)
+    assert answer.signer_change is SignerChange.REPLACED
+
+
+def test_an_unknown_device_that_might_refuse_is_not_decided() -> None:
+    answer = judge(app(), app(target_sdk=23), sdk=None)
+
+    assert (answer.outcome, answer.reason) == (Outcome.UNKNOWN, "depends-on-device")
+
+
+def test_levels_that_the_package_does_not_run_on_do_not_count() -> None:
+    assert judge(app(), app(min_sdk=30), sdk=None) == keeps()
+
+
+@pytest.mark.parametrize("sdk", [0, 37, 10000])
+def test_an_android_that_is_not_known_is_not_decided(sdk: int) -> None:
+    assert judge(app(), app(), sdk=sdk).outcome is Outcome.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("side", "missing"),
+    [
+        ("old", "version_code"),
+        ("old", "shared_user_id"),
+        ("new", "version_code"),
+        ("new", "min_sdk"),
+        ("new", "test_only"),
+        ("new", "shared_user_id"),
+    ],
+)
+def test_an_unknown_fact_never_becomes_allow(side: str, missing: str) -> None:
+    old = app(**({missing: None} if side == "old" else {}))
+    new = app(**({missing: None} if side == "new" else {}))
+
+    answer = judge(old, new)
+
+    assert (answer.outcome, answer.reason) == (Outcome.UNKNOWN, "fact-missing")
+    assert answer.missing
+
+
+def test_a_wipe_that_is_certain_is_said_even_where_other_facts_are_missing() -> None:
+    assert judge(app(shared_user_id=None), app(signed(B), test_only=None)).install_result == -7
+
+
+def test_an_app_with_upgrade_key_sets_is_not_decided_by_certificates() -> None:
+    assert judge(app(upgrade_keys=True), app()).outcome is Outcome.UNKNOWN
+
+
+def test_every_refusal_says_what_force_would_do() -> None:
+    assert {rule.if_forced for rule in CANDIDATE_RULES} == {IfForced.FAILS}
+    assert {rule.if_forced for rule in UPDATE_RULES} == {IfForced.WIPES, IfForced.REFUSED}
+    assert len({rule.reason for rule in CANDIDATE_RULES + UPDATE_RULES}) == len(CANDIDATE_RULES + UPDATE_RULES)
+
+
+def test_neighbouring_levels_that_agree_become_one_span() -> None:
+    spans = join_spans([SignerSpan(sdk, sdk, signed(A if sdk < 33 else B)) for sdk in range(24, 37)])
+
+    assert [(span.first_sdk, span.last_sdk) for span in spans] == [(24, 32), (33, 36)]
+
+
+certificates = st.sampled_from([A, B, C])
+capabilities = st.integers(0, 31).map(Capability)
+
+
+@st.composite
+def views(draw: st.DrawFn) -> SignerView:
+    signers = draw(st.lists(certificates, min_size=1, max_size=3))
+    lineage: tuple[LineageNode, ...] = ()
+    if len(signers) == 1:
+        past = draw(st.lists(certificates.filter(lambda digest: digest != signers[0]), unique=True, max_size=2))
+        if past:
+            lineage = (*(node(digest, draw(capabilities)) for digest in past), node(signers[0], draw(capabilities)))
+    return SignerView(tuple(signers), lineage, Scheme.V3)
+
+
+@given(old=views(), new=views(), sdk=st.one_of(st.none(), st.integers(-1, 40)), action=st.sampled_from(Action))
+def test_data_is_kept_only_where_one_side_vouches_for_the_other(
+    old: SignerView, new: SignerView, sdk: int | None, action: Action
+) -> None:
+    answer = decide_install(app(old), app(new), action, Device(sdk))
+
+    if answer.outcome is Outcome.KEEPS_DATA:
+        assert action in {Action.UPGRADE, Action.DOWNGRADE}
+        older = {entry.certificate for entry in new.lineage if Capability.INSTALLED_DATA in entry.capabilities}
+        back = {entry.certificate for entry in old.lineage if Capability.ROLLBACK in entry.capabilities}
+        assert set(old.signers) == set(new.signers) or set(old.signers) <= older or set(new.signers) <= back
+
+
+optional = ["version_code", "min_sdk", "target_sdk", "shared_user_id", "test_only"]
+
+
+@given(old=st.sets(st.sampled_from(optional)), new=st.sets(st.sampled_from(optional)), sdk=st.integers(24, 36))
+def test_taking_facts_away_never_makes_an_update_more_welcome(old: set[str], new: set[str], sdk: int) -> None:
+    full = judge(app(), app(signed(B)), sdk=sdk)
+    partial = judge(app(**dict.fromkeys(old)), app(signed(B), **dict.fromkeys(new)), sdk=sdk)
+
+    assert full.outcome is Outcome.WOULD_WIPE
+    assert partial.outcome is Outcome.WOULD_WIPE
