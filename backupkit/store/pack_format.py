@@ -10,6 +10,7 @@ import struct
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 from backupkit.codec.framing import FRAME_SIZE, Mark, frame, unframe
@@ -246,6 +247,6 @@ def decode_table(data: bytes) -> list[Row]:
     ]
     for row in rows:
         require_plausible(row)
-    if any(a.chunk > b.chunk for a, b in zip(rows, rows[1:], strict=False)):
+    if any(a.chunk > b.chunk for a, b in pairwise(rows)):
         raise MalformedObject(what="pack-table", reason="not-sorted")
     return rows
