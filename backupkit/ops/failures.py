@@ -18,7 +18,7 @@ class RepositoryExists(BackupkitError):
 
 
 class NotAWriter(BackupkitError):
-    """This machine holds no writing keys for the repository, and was not given a way to enrol. Facts: `path`."""
+    """The machine holds no writing keys for the repository, and was not given a way to enrol. Facts: `path`."""
 
     code = "not-a-writer"
     exit_code = ExitCode.CANNOT_UNLOCK

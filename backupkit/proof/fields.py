@@ -9,6 +9,8 @@ from typing import Any, NoReturn
 
 from backupkit.clock import from_rfc3339
 from backupkit.codec.malformed import MalformedObject
+from backupkit.proof.base64_text import from_base64
+from backupkit.proof.merkle import HASH_SIZE
 
 MAX_TEXT = 512
 MAX_ROWS = 4096
@@ -62,6 +64,17 @@ class Fields:
             self.refuse(f"bad-{_kebab(name)}")
         return tuple(values)
 
+    def base64(self, name: str, *, size: int) -> bytes:
+        """Read `size` bytes written in standard base64."""
+        return self._bytes(self._object.get(name), name, size)
+
+    def hashes(self, name: str, *, most: int) -> tuple[bytes, ...]:
+        """Read a list of at most `most` SHA-256 hashes in base64."""
+        values = self._list(name)
+        if len(values) > most:
+            self.refuse(f"bad-{_kebab(name)}")
+        return tuple(self._bytes(value, name, HASH_SIZE) for value in values)
+
     def count(self, name: str) -> int:
         """Read a whole number from zero up."""
         value = self._object.get(name)
@@ -106,6 +119,15 @@ class Fields:
     def optional_objects(self, name: str) -> Iterator["Fields"]:
         """Read a list of objects; null and absent are an empty one."""
         return iter(()) if self._object.get(name) is None else self.objects(name)
+
+    def _bytes(self, value: Any, name: str, size: int) -> bytes:
+        try:
+            data = from_base64(value) if isinstance(value, str) else b""
+        except ValueError:
+            self.refuse(f"bad-{_kebab(name)}")
+        if len(data) != size:
+            self.refuse(f"bad-{_kebab(name)}")
+        return data
 
     def _list(self, name: str) -> list[Any]:
         value = self._object.get(name)

@@ -6,9 +6,9 @@ the checking procedures are those of RFC 9162 section 2.1.3.2 and 2.1.4.2. Every
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 from hmac import compare_digest
+from typing import NamedTuple
 
 from backupkit.errors import BackupkitError, ExitCode
 
@@ -149,8 +149,7 @@ def verify_consistency(old_size: int, old_root: bytes, new_size: int, new_root: 
         raise ProofInvalid(what="consistency")
 
 
-@dataclass(frozen=True, slots=True)
-class Frontier:
+class Frontier(NamedTuple):
     """The right edge of a tree: all that is needed to go on appending, about log2(size) hashes.
 
     `nodes` are the roots of the whole subtrees that make up `size`, largest (leftmost) first: one for each bit that is

@@ -9,8 +9,8 @@ rotates its key and how witnesses add theirs.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from hashlib import sha256
+from typing import NamedTuple
 
 from backupkit.codec.malformed import MalformedObject
 from backupkit.crypto.failures import SignatureInvalid
@@ -25,8 +25,7 @@ ED25519 = 0x01
 _SIGNATURE_START = "\N{EM DASH} "
 
 
-@dataclass(frozen=True, slots=True)
-class SignatureLine:
+class SignatureLine(NamedTuple):
     """One signature of a note: whose, and the bytes after the key id."""
 
     name: str
@@ -37,8 +36,7 @@ class SignatureLine:
         return f"{_SIGNATURE_START}{self.name} {to_base64(self.key_id + self.signature)}\n"
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(NamedTuple):
     """A note taken apart. Nothing in `text` may be believed before a signature was checked."""
 
     text: str

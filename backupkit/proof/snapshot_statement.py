@@ -8,10 +8,9 @@ from backupkit.clock import to_rfc3339
 from backupkit.codec.canonical import Json, encode_canonical
 from backupkit.ids import ChunkId, DomainId, PackName, SnapshotId
 from backupkit.proof.fields import Fields
-from backupkit.proof.statement import build_statement, parse_statement
+from backupkit.proof.statement import SNAPSHOT_SUBJECT, build_statement, parse_statement
 
 SNAPSHOT_TYPE = "https://backupkit.local/snapshot/v1"
-SUBJECT = "snapshot"
 _ROUNDING = 1024 * 1024
 _WHAT = "snapshot-statement"
 
@@ -61,7 +60,7 @@ class SnapshotStatement:
     def encode(self) -> bytes:
         """Write the statement: the payload to sign, whose SHA-256 is the snapshot's id."""
         return build_statement(
-            SUBJECT,
+            SNAPSHOT_SUBJECT,
             self.root,
             SNAPSHOT_TYPE,
             {

@@ -1,18 +1,20 @@
 """in-toto Statement v1: who says what about which digest. The payload of every envelope that backupkit signs."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from backupkit.codec.canonical import Json, decode_json, encode_canonical
 from backupkit.codec.malformed import MalformedObject
 from backupkit.proof.fields import Fields, is_hex
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
+SNAPSHOT_SUBJECT = "snapshot"
+"""The name of the subject of every statement that speaks about a snapshot root."""
+
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 MAX_STATEMENT_BYTES = 512 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(NamedTuple):
     """A statement taken apart: the SHA-256 digest it speaks about (64 hex digits) and what it says."""
 
     digest: str

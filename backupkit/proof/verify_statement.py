@@ -6,8 +6,7 @@ from typing import Literal, cast
 
 from backupkit.clock import to_rfc3339
 from backupkit.ids import SnapshotId
-from backupkit.proof.snapshot_statement import SUBJECT
-from backupkit.proof.statement import build_statement, parse_statement
+from backupkit.proof.statement import SNAPSHOT_SUBJECT, build_statement, parse_statement
 
 VERIFY_TYPE = "https://backupkit.local/verify/v1"
 
@@ -33,7 +32,7 @@ class VerifyStatement:
     def encode(self) -> bytes:
         """Write the statement: the payload to sign."""
         return build_statement(
-            SUBJECT,
+            SNAPSHOT_SUBJECT,
             self.snapshot_root,
             VERIFY_TYPE,
             {

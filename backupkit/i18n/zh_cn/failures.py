@@ -1,4 +1,4 @@
-"""用例失败时的说明。"""
+"""What use cases fail with, in Chinese."""
 
 MESSAGES: dict[str, str] = {
     "error.no-repository.what": "{path} 没有备份库。",

@@ -1,0 +1,141 @@
+"""Codes and facts in, sentences out.
+
+A catalogue is merged from one fragment per layer (`en/store.py`, `zh_cn/store.py`), each a plain dictionary. A key
+that is missing comes back as itself: a person sees a code then, never a crash. Tests keep both languages complete.
+
+Placeholders are `{fact}`, or with a form behind a colon:
+
+    {messages}                            1,204,331 (numbers that name something, such as a pid, stay ungrouped)
+    {messages:plural:message|messages}    the word for one or for several
+    {bytes:size}                          6.2 GB
+    {snapshot:short}                      the first 8 characters of an id
+    {since:time}                          an RFC 3339 time, in this computer's zone
+    {seconds:span}                        4 min 12 s
+    {line:raw}                            as it is
+
+Every fact that is a text is made safe for a terminal, because it may come from somebody else.
+"""
+
+import importlib
+import pkgutil
+import string
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta, tzinfo
+from functools import cache
+from typing import Any
+
+from backupkit.errors import Fact
+from backupkit.i18n.amounts import grouped, length_of_time, local_time
+from backupkit.i18n.language import Language
+from backupkit.text import human_size, printable
+
+_FOLDERS: dict[Language, str] = {"en": "backupkit.i18n.en", "zh-CN": "backupkit.i18n.zh_cn"}
+
+# Thousands are not set apart in these: they name a thing and count nothing.
+_NAMES_A_THING = frozenset({
+    "api_level", "column", "device_sdk", "epoch", "errno", "exit_code", "fd", "installed_version", "line", "min_sdk", "offset",
+    "pid", "port", "sdk", "seq", "target_sdk", "v", "version", "version_code", "year",
+})  # fmt: skip
+
+
+@cache
+def messages(language: Language) -> Mapping[str, str]:
+    """Return every sentence of a language, by key."""
+    package = importlib.import_module(_FOLDERS[language])
+    merged: dict[str, str] = {}
+    for fragment in fragments(language):
+        merged.update(importlib.import_module(f"{package.__name__}.{fragment}").MESSAGES)
+    return merged
+
+
+def fragments(language: Language) -> list[str]:
+    """Return the names of the fragments of a language, sorted."""
+    package = importlib.import_module(_FOLDERS[language])
+    return sorted(found.name for found in pkgutil.iter_modules(package.__path__))
+
+
+class Catalogue:
+    """Speaks one language. `zone` is the time zone for people, None for this computer's own."""
+
+    def __init__(self, language: Language, zone: tzinfo | None = None) -> None:
+        self.language = language
+        self.zone = zone
+
+    def say(self, key: str, /, **facts: Fact) -> str:
+        """Return the sentence for `key` filled with `facts`; the key itself where there is none."""
+        template = messages(self.language).get(key)
+        return key if template is None else _Filler(self).vformat(template, (), facts)
+
+    def has(self, key: str) -> bool:
+        """Tell whether there is a sentence for `key`."""
+        return key in messages(self.language)
+
+    def keys(self) -> Sequence[str]:
+        """Return every key, sorted."""
+        return sorted(messages(self.language))
+
+    def amount(self, number: int | None) -> str:
+        """Write a count, or the word for an unknown one."""
+        return self.say("word.unknown") if number is None else grouped(number)
+
+    def size(self, size_bytes: int | None) -> str:
+        """Write a size in bytes with a unit, or the word for an unknown one."""
+        return self.say("word.unknown") if size_bytes is None else human_size(size_bytes)
+
+    def time(self, moment: datetime | str | None) -> str:
+        """Write a time in the zone of the reader; a text is read as RFC 3339."""
+        if moment is None:
+            return self.say("word.never")
+        if isinstance(moment, str):
+            try:
+                moment = datetime.fromisoformat(moment)
+            except ValueError:
+                return printable(str(moment))
+        return local_time(moment, self.zone)
+
+    def span(self, span: timedelta) -> str:
+        """Write a length of time."""
+        return length_of_time(span, self.language)
+
+
+def placeholders(template: str) -> set[str]:
+    """Return the names of the facts that a sentence is filled with."""
+    return {name for _, name, _, _ in string.Formatter().parse(template) if name}
+
+
+class _Filler(string.Formatter):
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+
+    def get_field(self, field_name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Any, str]:  # noqa: ARG002  -- the base class has it
+        # The name travels along, because whether thousands are set apart depends on it.
+        return (field_name, kwargs.get(field_name, _ABSENT)), field_name
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        name, fact = value
+        if fact is _ABSENT:
+            return f"{{{name}}}"
+        form, _, detail = format_spec.partition(":")
+        if form == "plural":
+            one, _, other = detail.partition("|")
+            return one if fact == 1 else other
+        if fact is None:
+            return self._catalogue.say("word.unknown")
+        if isinstance(fact, bool):
+            return self._catalogue.say("word.yes" if fact else "word.no")
+        if isinstance(fact, int | float):
+            return self._number(name, fact, form)
+        text = str(fact)
+        if form == "short":
+            return printable(text[:8])
+        return self._catalogue.time(text) if form == "time" else printable(text)
+
+    def _number(self, name: str, number: float, form: str) -> str:
+        if form == "size":
+            return human_size(int(number))
+        if form == "span":
+            return self._catalogue.span(timedelta(seconds=number))
+        return str(number) if form == "raw" or name in _NAMES_A_THING else grouped(number)
+
+
+_ABSENT = object()

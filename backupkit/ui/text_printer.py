@@ -1,0 +1,100 @@
+"""For people: results on the standard output, everything else on the standard error."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TextIO
+
+from backupkit.errors import BackupkitError, Fact
+from backupkit.i18n import Catalogue
+from backupkit.ops.events import Event, Found, Notice, Progress, Severity
+from backupkit.ui.columns import wrapped
+from backupkit.ui.error_text import error_lines
+from backupkit.ui.printer import Fields
+from backupkit.ui.progress import ProgressView
+from backupkit.ui.terminal import Role, Terminal
+
+MOST_ALIKE = 20
+"""So many findings of one kind are printed one by one; the rest is counted. JSON lists all."""
+
+_MARKS: dict[Severity, tuple[str, Role]] = {
+    Severity.INFO: ("i", "faint"),
+    Severity.WARNING: ("!", "warning"),
+    Severity.ERROR: ("x", "bad"),
+}
+
+
+class TextPrinter:
+    """Prints sentences. `verbosity` is -1 for quiet, 0, or how often -v was given."""
+
+    def __init__(
+        self, out: TextIO, notes: TextIO, *, catalogue: Catalogue, terminal: Terminal, progress: ProgressView,
+        verbosity: int = 0,
+    ) -> None:  # fmt: skip
+        self._out = out
+        self._notes = notes
+        self._catalogue = catalogue
+        self._terminal = terminal
+        self._progress = progress
+        self._verbosity = verbosity
+        self._seen: Counter[str] = Counter()
+
+    def event(self, event: Event) -> None:
+        """Show what a use case tells."""
+        match event:
+            case Progress():
+                self._progress.show(event)
+            case Found(code, severity, facts):
+                self._seen[code] += 1
+                if self._seen[code] <= MOST_ALIKE and (severity is not Severity.INFO or self._verbosity >= 0):
+                    self._remark(*_MARKS[severity], self._catalogue.say(f"finding.{code}", **facts), code)
+            case Notice(code, facts):
+                if self._verbosity >= 0:
+                    self._remark("", "faint", self._catalogue.say(f"notice.{code}", **facts), code)
+
+    def note(self, key: str, /, **facts: Fact) -> None:
+        """Say a sentence to the person watching, unless they asked for quiet."""
+        if self._verbosity >= 0:
+            self._write_notes(self._catalogue.say(key, **facts).splitlines())
+
+    def record(self, kind: str, fields: Fields, lines: Sequence[str] = ()) -> None:  # noqa: ARG002  -- fields are for programs
+        """Show one result."""
+        self._progress.step_aside()
+        self._out.writelines(f"{line}\n" for line in lines)
+
+    def summary(self, fields: Fields, lines: Sequence[str] = (), *, kind: str = "summary") -> None:
+        """Show the last result."""
+        self.close()
+        self.record(kind, fields, lines)
+        self._out.flush()
+
+    def error(self, error: BackupkitError) -> None:
+        """Show the four parts of an error."""
+        self.close()
+        self._write_notes(error_lines(error, self._catalogue, self._terminal))
+
+    def close(self) -> None:
+        """Finish the bar, and say how many findings were only counted."""
+        self._progress.close()
+        for code, count in self._seen.items():
+            if count > MOST_ALIKE:
+                more = self._catalogue.say("finding-more", count=count - MOST_ALIKE, code=code)
+                self._write_notes([f"! {more}"])
+        self._seen.clear()
+
+    def _remark(self, mark: str, role: Role, sentence: str, code: str) -> None:
+        if self._verbosity > 0:
+            sentence += f"  [{code}]"
+        front = f"{mark} " if mark else ""
+        lines = wrapped(sentence, min(self._terminal.columns, 100), indent=len(front), first="")
+        self._write_notes(
+            [self._terminal.paint(role, mark) + line[len(mark) :] if n == 0 else line for n, line in enumerate(lines)]
+        )
+
+    def _write_notes(self, lines: Sequence[str]) -> None:
+        self._progress.step_aside()
+        try:
+            self._notes.writelines(f"{line}\n" for line in lines)
+            self._notes.flush()
+        except (OSError, ValueError):
+            # Nobody reads the notes any more; results and exit code still count.
+            return

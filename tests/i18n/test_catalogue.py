@@ -1,0 +1,72 @@
+"""Sentences from codes and facts."""
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta, timezone
+
+from hypothesis import given, strategies as st
+
+from backupkit.errors import Fact
+from backupkit.i18n import LANGUAGES, Catalogue, messages
+from backupkit.i18n.amounts import length_of_time
+
+
+def say(template: str, /, **facts: Fact) -> str:
+    catalogue = Catalogue("en", UTC)
+    known = messages("en")
+    assert isinstance(known, dict)
+    known["test"] = template
+    try:
+        return catalogue.say("test", **facts)
+    finally:
+        del known["test"]
+
+
+def test_a_missing_sentence_comes_back_as_its_key() -> None:
+    assert Catalogue("en").say("error.no-such-thing.what", path="x") == "error.no-such-thing.what"
+
+
+def test_a_missing_fact_is_shown_as_its_placeholder() -> None:
+    assert say("{path} is gone") == "{path} is gone"
+
+
+def test_counts_have_their_thousands_apart_and_names_do_not() -> None:
+    assert say("{messages} in {pid}", messages=1204331, pid=41210) == "1,204,331 in 41210"
+
+
+def test_english_has_one_and_many() -> None:
+    template = "{n} {n:plural:message|messages}"
+
+    assert say(template, n=1) == "1 message"
+    assert say(template, n=0) == "0 messages"
+
+
+def test_sizes_ids_times_and_spans_have_forms() -> None:
+    assert say("{b:size}", b=6_200_000_000) == "6.2 GB"
+    assert say("{s:short}", s="7c1f09ab" + "0" * 56) == "7c1f09ab"
+    assert say("{t:time}", t="2018-06-01T08:30:00Z") == "2018-06-01 08:30 +00:00"
+    assert say("{t:span}", t=252) == "4 min 12 s"
+
+
+def test_times_for_people_carry_their_zone() -> None:
+    shanghai = Catalogue("zh-CN", timezone(timedelta(hours=8)))
+
+    assert shanghai.time("2018-06-01T08:30:00Z") == "2018-06-01 16:30 +08:00"
+    assert shanghai.time(datetime(2018, 6, 1, tzinfo=UTC)) == "2018-06-01 08:00 +08:00"
+    assert shanghai.time(None) == "从未"
+
+
+def test_unknown_is_said_in_words() -> None:
+    assert say("{messages}", messages=None) == "unknown"
+
+
+@given(st.text())
+def test_no_fact_can_speak_to_the_terminal(fact: str) -> None:
+    shown = say("[{name}]", name=fact)
+
+    assert not Counter(shown).keys() & {"\x1b", "\n", "\r", "\u202e", "\x07", "\u009b"}
+
+
+@given(st.integers(min_value=0, max_value=10**9))
+def test_every_length_of_time_can_be_written(seconds: int) -> None:
+    for language in LANGUAGES:
+        assert length_of_time(timedelta(seconds=seconds), language)

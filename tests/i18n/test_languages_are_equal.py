@@ -1,0 +1,87 @@
+"""English and Chinese are complete and equal. New code is found by walking the package."""
+
+import importlib
+import pkgutil
+import re
+from collections.abc import Iterator
+
+import pytest
+
+import backupkit
+from backupkit.errors import BackupkitError
+from backupkit.i18n import LANGUAGES, Language, fragments, messages, placeholders
+from backupkit.i18n.catalogue import _FOLDERS as FOLDERS
+
+CHINESE = re.compile("[\u4e00-\u9fff]")
+
+
+def every_error() -> dict[str, type[BackupkitError]]:
+    for found in pkgutil.walk_packages(backupkit.__path__, "backupkit."):
+        if not found.name.endswith("__main__"):
+            importlib.import_module(found.name)
+    return {error.__qualname__: error for error in _below(BackupkitError)}
+
+
+def _below(error: type[BackupkitError]) -> Iterator[type[BackupkitError]]:
+    for sub in error.__subclasses__():
+        if sub.__module__.startswith("backupkit."):
+            yield sub
+            yield from _below(sub)
+
+
+def test_both_languages_have_the_same_fragments_and_keys() -> None:
+    assert fragments("en") == fragments("zh-CN")
+    assert set(messages("en")) ^ set(messages("zh-CN")) == set()
+
+
+def test_a_sentence_is_filled_with_the_same_facts_in_both_languages() -> None:
+    different = {
+        key: (placeholders(sentence), placeholders(messages("zh-CN").get(key, "")))
+        for key, sentence in messages("en").items()
+        if placeholders(sentence) != placeholders(messages("zh-CN").get(key, ""))
+    }
+
+    assert different == {}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_two_fragments_define_one_key(language: Language) -> None:
+    seen: dict[str, str] = {}
+    twice = []
+    for fragment in fragments(language):
+        for key in importlib.import_module(f"{FOLDERS[language]}.{fragment}").MESSAGES:
+            if key in seen:
+                twice.append(f"{key}: {seen[key]} and {fragment}")
+            seen[key] = fragment
+
+    assert twice == []
+
+
+def test_every_error_says_what_why_and_what_to_try() -> None:
+    missing = [
+        f"error.{error.code}.{part}  ({name})"
+        for name, error in sorted(every_error().items())
+        if not name.startswith("_") and "code" in vars(error)
+        for part in ("what", "why", "try")
+        if f"error.{error.code}.{part}" not in messages("en")
+    ]
+
+    assert missing == []
+
+
+def test_no_sentence_is_empty_and_chinese_is_chinese() -> None:
+    assert [key for key, text in messages("en").items() if not text.strip() or CHINESE.search(text)] == []
+    untranslated = [
+        key
+        for key, text in messages("zh-CN").items()
+        if key.startswith(("error.", "finding.", "notice.", "command.", "option.", "argument.", "reason."))
+        and not CHINESE.search(text)
+    ]
+    assert untranslated == []
+
+
+def test_no_text_says_what_the_accident_of_2018_said() -> None:
+    forbidden = ("may lead to data loss", "signature inconsistent", "可能导致数据丢失", "签名不一致")
+
+    assert [key for lang in LANGUAGES for key, text in messages(lang).items() if any(
+        words in text.lower() for words in forbidden)] == []  # fmt: skip

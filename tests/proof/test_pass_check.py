@@ -1,0 +1,386 @@
+import json
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from backupkit.codec.canonical import encode_canonical
+from backupkit.crypto.signing import SigningKey
+from backupkit.ids import AppPackage, CertificateDigest, SnapshotId
+from backupkit.proof.checkpoint import Checkpoint, sign_checkpoint
+from backupkit.proof.coverage_pass import (
+    EVERY_BYTE_READ,
+    KEYS_RECOVERABLE,
+    MAX_OFFERS,
+    MAX_PASS_BYTES,
+    RESTORE_DRILL,
+    SECOND_COPY,
+    Check,
+    CoveragePass,
+    Covered,
+    CoveredApp,
+    LogHead,
+    decode_coverage_pass,
+    is_challenge,
+    issue,
+    proof_from,
+)
+from backupkit.proof.dsse import sign_envelope
+from backupkit.proof.merkle import leaf_hash, tree_root
+from backupkit.proof.pass_check import CheckedPass, InstalledApp, PassPolicy, check_pass, claimed_origin
+from backupkit.proof.pins import Pins
+from backupkit.proof.refusals import (
+    LogForked,
+    LogProofMissing,
+    LogRolledBack,
+    LogUnknown,
+    PassExpired,
+    PassFromTheFuture,
+    PassMalformed,
+    PassPolicyNotMet,
+    PassRefused,
+    PassSignatureInvalid,
+    PassTooOld,
+    PassWrongApp,
+    PassWrongChallenge,
+    PassWrongSigner,
+)
+from backupkit.proof.statement import PAYLOAD_TYPE
+from backupkit.proof.witness import WitnessState
+
+LOG_KEY, ATTEST_KEY = SigningKey(b"\x11" * 32), SigningKey(b"\x12" * 32)
+ORIGIN = "backupkit.local/store/abc"
+PINS = Pins(ORIGIN, LOG_KEY.verify_key, ATTEST_KEY.verify_key)
+NOON = datetime(2018, 6, 1, 12, tzinfo=UTC)
+WECHAT = AppPackage("com.tencent.mm")
+SIGNER, STRANGER = CertificateDigest("aa" * 32), CertificateDigest("bb" * 32)
+INSTALLED = InstalledApp(WECHAT, frozenset({SIGNER}))
+CHALLENGE = "c0" * 16
+LEAVES = [leaf_hash(b"entry %d" % number) for number in range(12)]
+
+
+def head_of(leaves: list[bytes], *, key: SigningKey = LOG_KEY, origin: str = ORIGIN) -> bytes:
+    return sign_checkpoint(Checkpoint(origin, len(leaves), tree_root(leaves)), key)
+
+
+def seen(leaves: list[bytes]) -> WitnessState:
+    return WitnessState(ORIGIN, len(leaves), tree_root(leaves))
+
+
+PASS = CoveragePass(
+    verifier="backupkit/0.1.0",
+    app=CoveredApp(WECHAT, (SIGNER,), 1300),
+    snapshot=SnapshotId("5a" * 32),
+    snapshot_root="6b" * 32,
+    covered=Covered(
+        messages=48_211,
+        conversations=96,
+        media=6_502,
+        size_bytes=11_000_000_000,
+        files=6_700,
+        oldest_message_at=datetime(2012, 1, 30, tzinfo=UTC),
+        newest_message_at=NOON - timedelta(hours=3),
+        source_high_water="rowid:48211",
+    ),
+    checks=(
+        Check(EVERY_BYTE_READ, "passed", "sealed"),
+        Check(KEYS_RECOVERABLE, "passed"),
+        Check(SECOND_COPY, "not-done"),
+    ),
+    verified_at=NOON - timedelta(hours=2),
+    time_created=NOON - timedelta(hours=1),
+    expires=NOON + timedelta(hours=22),
+    challenge=CHALLENGE,
+    log=LogHead(ORIGIN, head_of(LEAVES), (proof_from(LEAVES, 8), proof_from(LEAVES, 5))),
+)
+
+
+DAILY = PassPolicy()
+
+
+@dataclass(frozen=True)
+class Question:
+    """What the hook asks with; each test changes one thing."""
+
+    pins: Pins = PINS
+    installed: InstalledApp | None = INSTALLED
+    challenge: str | None = CHALLENGE
+    now: datetime = NOON
+    policy: PassPolicy = DAILY
+    witness: WitnessState | None = None
+
+    def about(self, data: bytes) -> CheckedPass:
+        return check_pass(
+            data,
+            pins=self.pins,
+            installed=self.installed,
+            challenge=self.challenge,
+            now=self.now,
+            policy=self.policy,
+            witness=self.witness,
+        )
+
+
+QUESTION = Question()
+ISSUED = issue(PASS, ATTEST_KEY)
+
+
+def signed(**predicate: Any) -> bytes:
+    """A pass with fields of its predicate changed, signed by the right key."""
+    statement = json.loads(PASS.encode())
+    statement["predicate"].update(predicate)
+    return sign_envelope(encode_canonical(statement), PAYLOAD_TYPE, [ATTEST_KEY])
+
+
+def test_a_fresh_pass_counts_and_says_what_to_remember() -> None:
+    checked = QUESTION.about(ISSUED)
+
+    assert checked.coverage == PASS
+    assert checked.witness == seen(LEAVES)
+    assert checked.head.size == len(LEAVES)
+
+
+def test_a_pass_survives_being_written() -> None:
+    assert decode_coverage_pass(PASS.encode()) == PASS
+
+    bare = replace(
+        PASS,
+        app=CoveredApp(WECHAT),
+        covered=Covered(None, None, None, 0, 0),
+        challenge=None,
+        checks=(),
+        log=replace(PASS.log, consistency=()),
+    )
+    assert decode_coverage_pass(bare.encode()) == bare
+    assert json.loads(bare.encode())["predicate"]["log"]["consistency"] is None
+
+
+@pytest.mark.parametrize(
+    ("question", "data", "refusal"),
+    [
+        (QUESTION, b"not a pass", PassMalformed),
+        (QUESTION, ISSUED + b" " * MAX_PASS_BYTES, PassMalformed),
+        (QUESTION, signed(checks="all"), PassMalformed),
+        (QUESTION, signed(expires="2018-05-01T00:00:00Z"), PassMalformed),
+        (QUESTION, signed(challenge="c0"), PassMalformed),
+        (QUESTION, signed(challenge="C0" * 16), PassMalformed),
+        (QUESTION, sign_envelope(PASS.encode(), "text/plain", [ATTEST_KEY]), PassMalformed),
+        (QUESTION, issue(PASS, LOG_KEY), PassSignatureInvalid),
+        (replace(QUESTION, challenge="c1" * 16), ISSUED, PassWrongChallenge),
+        (QUESTION, issue(replace(PASS, challenge=None), ATTEST_KEY), PassWrongChallenge),
+        (replace(QUESTION, now=PASS.expires), ISSUED, PassExpired),
+        (replace(QUESTION, policy=PassPolicy(max_age=timedelta(minutes=90))), ISSUED, PassTooOld),
+        (replace(QUESTION, now=NOON - timedelta(hours=1, minutes=6)), ISSUED, PassFromTheFuture),
+        (replace(QUESTION, installed=replace(INSTALLED, package=AppPackage("com.tencent.MM"))), ISSUED, PassWrongApp),
+        (replace(QUESTION, installed=replace(INSTALLED, signers=frozenset({STRANGER}))), ISSUED, PassWrongSigner),
+        (replace(QUESTION, installed=replace(INSTALLED, signers=frozenset())), ISSUED, PassWrongSigner),
+        (replace(QUESTION, installed=InstalledApp(WECHAT, frozenset({SIGNER, STRANGER}))), ISSUED, PassWrongSigner),
+        (replace(QUESTION, pins=replace(PINS, origin="backupkit.local/store/x")), ISSUED, LogUnknown),
+        (replace(QUESTION, pins=replace(PINS, log_key=ATTEST_KEY.verify_key)), ISSUED, LogUnknown),
+        (replace(QUESTION, witness=WitnessState("other", 3, b"\x00" * 32)), ISSUED, LogUnknown),
+        (replace(QUESTION, witness=seen([*LEAVES, LEAVES[0]])), ISSUED, LogRolledBack),
+        (replace(QUESTION, witness=seen([*LEAVES[:11], LEAVES[0]])), ISSUED, LogForked),
+        (replace(QUESTION, witness=seen([*LEAVES[:7], LEAVES[0]])), ISSUED, LogForked),
+        (replace(QUESTION, witness=seen(LEAVES[:7])), ISSUED, LogProofMissing),
+        (replace(QUESTION, policy=PassPolicy(needs="drilled")), ISSUED, PassPolicyNotMet),
+        (replace(QUESTION, policy=PassPolicy(required_checks=frozenset({SECOND_COPY}))), ISSUED, PassPolicyNotMet),
+    ],
+)
+def test_each_thing_that_is_wrong_has_its_own_refusal(
+    question: Question, data: bytes, refusal: type[PassRefused]
+) -> None:
+    with pytest.raises(PassRefused) as refused:
+        question.about(data)
+
+    assert type(refused.value) is refusal
+    assert refused.value.reason == refusal.code
+
+
+def test_the_refusals_come_in_the_documented_order() -> None:
+    """Everything is wrong at once; mended one after the other, the next refusal shows."""
+    worst = replace(
+        PASS,
+        app=CoveredApp(AppPackage("org.other"), (STRANGER,)),
+        challenge=None,
+        checks=(),
+        verified_at=NOON - timedelta(hours=30),
+        time_created=NOON - timedelta(hours=30),
+        expires=NOON,
+        log=LogHead("other.example/log", head_of(LEAVES[:3], origin="other.example/log")),
+    )
+    question = replace(QUESTION, witness=seen(LEAVES))
+    mending: list[tuple[type[PassRefused], Any]] = [
+        (PassWrongChallenge, lambda it: replace(it, challenge=CHALLENGE)),
+        (PassExpired, lambda it: replace(it, expires=NOON + timedelta(hours=1))),
+        (PassTooOld, lambda it: replace(it, verified_at=NOON, time_created=NOON + timedelta(minutes=6))),
+        (PassFromTheFuture, lambda it: replace(it, time_created=NOON + timedelta(minutes=4))),
+        (PassWrongApp, lambda it: replace(it, app=CoveredApp(WECHAT, (STRANGER,)))),
+        (PassWrongSigner, lambda it: replace(it, app=PASS.app)),
+        (LogUnknown, lambda it: replace(it, log=LogHead(ORIGIN, head_of(LEAVES[:3])))),
+        (LogRolledBack, lambda it: replace(it, log=LogHead(ORIGIN, head_of([*LEAVES[:11], LEAVES[0]])))),
+        (LogForked, lambda it: replace(it, log=LogHead(ORIGIN, head_of(LEAVES)))),
+        (PassPolicyNotMet, lambda it: replace(it, checks=PASS.checks)),
+    ]
+
+    for refusal, mend in mending:
+        with pytest.raises(PassRefused) as refused:
+            question.about(issue(worst, ATTEST_KEY))
+        assert type(refused.value) is refusal
+        worst = mend(worst)
+    question.about(issue(worst, ATTEST_KEY))
+
+
+@pytest.mark.parametrize("name", [EVERY_BYTE_READ, KEYS_RECOVERABLE])
+@pytest.mark.parametrize("result", ["failed", "not-done"])
+def test_no_policy_does_without_reading_every_byte_and_recoverable_keys(name: str, result: Any) -> None:
+    checks = tuple(replace(check, result=result) if check.name == name else check for check in PASS.checks)
+
+    with pytest.raises(PassPolicyNotMet) as refused:
+        QUESTION.about(issue(replace(PASS, checks=checks), ATTEST_KEY))
+
+    assert refused.value.facts == {"check": name}
+
+
+def test_a_drilled_pass_meets_a_policy_that_asks_for_a_drill() -> None:
+    drilled = replace(PASS, checks=(*PASS.checks, Check(RESTORE_DRILL, "passed")))
+
+    replace(QUESTION, policy=PassPolicy(needs="drilled")).about(issue(drilled, ATTEST_KEY))
+
+
+def test_a_pass_that_knows_no_signer_covers_the_app_unless_the_policy_asks_for_one() -> None:
+    unbound = issue(replace(PASS, app=CoveredApp(WECHAT)), ATTEST_KEY)
+
+    assert QUESTION.about(unbound).coverage.app.signers == ()
+    with pytest.raises(PassWrongSigner):
+        replace(QUESTION, policy=PassPolicy(needs_signer=True)).about(unbound)
+
+
+def test_who_asks_no_challenge_and_names_no_app_gets_an_answer() -> None:
+    replace(QUESTION, challenge=None, installed=None).about(ISSUED)
+
+
+def test_the_case_of_a_challenge_does_not_matter() -> None:
+    replace(QUESTION, challenge=CHALLENGE.upper()).about(ISSUED)
+
+
+@pytest.mark.parametrize("size", [0, 5, 8, 12])
+def test_a_log_that_only_grew_is_followed_from_every_size_that_was_proved(size: int) -> None:
+    checked = replace(QUESTION, witness=seen(LEAVES[:size])).about(ISSUED)
+
+    assert checked.witness == seen(LEAVES)
+
+
+def test_reordering_two_old_entries_is_a_fork() -> None:
+    swapped = [LEAVES[1], LEAVES[0], *LEAVES[2:]]
+    forged = replace(PASS, log=LogHead(ORIGIN, head_of(swapped), (proof_from(swapped, 8),)))
+
+    with pytest.raises(LogForked):
+        replace(QUESTION, witness=seen(LEAVES[:8])).about(issue(forged, ATTEST_KEY))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_a_log_that_was_forked_at_any_entry_is_noticed(data: st.DataObject) -> None:
+    known = data.draw(st.integers(1, 11))
+    forked = list(LEAVES)
+    forked[data.draw(st.integers(0, known - 1))] = leaf_hash(b"another past")
+    forged = replace(PASS, log=LogHead(ORIGIN, head_of(forked), (proof_from(forked, known),)))
+
+    with pytest.raises(LogForked):
+        replace(QUESTION, witness=seen(LEAVES[:known])).about(issue(forged, ATTEST_KEY))
+
+
+def test_an_older_head_that_once_was_valid_is_a_rollback() -> None:
+    older = replace(PASS, log=LogHead(ORIGIN, head_of(LEAVES[:11])))
+
+    with pytest.raises(LogRolledBack) as refused:
+        replace(QUESTION, witness=seen(LEAVES)).about(issue(older, ATTEST_KEY))
+
+    assert refused.value.facts == {"seen": 12, "found": 11}
+
+
+def test_every_changed_byte_gets_a_typed_answer_and_never_another_pass() -> None:
+    for place in range(len(ISSUED)):
+        data = bytearray(ISSUED)
+        data[place] ^= 0x01 if place % 2 else 0x80
+        try:
+            checked = QUESTION.about(bytes(data))
+        except (PassMalformed, PassSignatureInvalid):
+            continue
+        # The key hint decides nothing, so its name and value may change without a word.
+        assert checked.coverage == PASS
+
+
+def test_every_changed_byte_under_a_good_signature_gets_a_typed_answer() -> None:
+    payload = PASS.encode()
+    for place in range(len(payload)):
+        data = bytearray(payload)
+        data[place] ^= 0x01
+        try:
+            QUESTION.about(sign_envelope(bytes(data), PAYLOAD_TYPE, [ATTEST_KEY]))
+        except PassRefused as refused:
+            assert refused.reason.startswith(("pass-", "log-"))  # noqa: PT017 - either answer will do
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=500))
+def test_random_bytes_are_malformed_and_never_a_crash(data: bytes) -> None:
+    with pytest.raises(PassMalformed):
+        QUESTION.about(data)
+    with pytest.raises(PassMalformed):
+        claimed_origin(data)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.sampled_from(sorted(json.loads(PASS.encode())["predicate"])),
+    st.recursive(
+        st.none() | st.booleans() | st.integers(-3, 3) | st.text(max_size=4),
+        lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["id", "from", "name"]), inner),
+        max_leaves=6,
+    ),
+)
+def test_any_json_in_any_field_gets_a_typed_answer(name: str, value: Any) -> None:
+    try:
+        QUESTION.about(signed(**{name: value}))
+    except PassRefused as refused:
+        assert refused.reason.startswith(("pass-", "log-"))  # noqa: PT017 - either answer will do
+
+
+def test_a_pass_tells_which_pins_to_look_for() -> None:
+    assert claimed_origin(ISSUED) == ORIGIN
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        replace(PASS, challenge="short"),
+        replace(PASS, time_created=PASS.verified_at - timedelta(seconds=1)),
+        replace(PASS, checks=PASS.checks * 2),
+        replace(PASS, verified_at=PASS.verified_at + timedelta(milliseconds=5)),
+        replace(PASS, log=replace(PASS.log, origin="another.example/log")),
+        replace(PASS, log=replace(PASS.log, consistency=(proof_from(LEAVES, 5),) * (MAX_OFFERS + 1))),
+        replace(PASS, covered=replace(PASS.covered, messages=-1)),
+    ],
+)
+def test_a_pass_that_would_be_refused_by_everyone_is_not_issued(broken: CoveragePass) -> None:
+    with pytest.raises(ValueError):
+        issue(broken, ATTEST_KEY)
+
+
+def test_the_largest_pass_fits_the_cap() -> None:
+    leaves = [leaf_hash(b"%d" % number) for number in range(5000)]
+    offers = tuple(proof_from(leaves, 4000 + 17 * number) for number in range(MAX_OFFERS))
+
+    issued = issue(replace(PASS, log=LogHead(ORIGIN, head_of(leaves), offers)), ATTEST_KEY)
+
+    assert len(issued) < MAX_PASS_BYTES
+
+
+def test_a_challenge_is_sixteen_to_thirty_two_bytes() -> None:
+    assert is_challenge("0a" * 16)
+    assert is_challenge("0a" * 32)
+    for text in ("", "0a" * 15, "0a" * 33, "0a" * 16 + "0", "0A" * 16, "zz" * 16):
+        assert not is_challenge(text)
