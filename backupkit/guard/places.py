@@ -49,6 +49,11 @@ class GuardPlaces:
         """The key that signs the ledger on this machine."""
         return self.root / "hook.key"
 
+    @property
+    def owner_key(self) -> Path:
+        """The public key whose consent tokens count, in hex."""
+        return self.root / "owner.pub"
+
     def record_of(self, package: AppPackage) -> Path:
         """The record of one app. The name must have passed `request.is_package_name`."""
         return self.records / f"{package}.json"

@@ -1,0 +1,192 @@
+"""Where a question is answered on this machine: with the pins, policy, records and passes that lie in `GuardPlaces`.
+
+The order matters. What was learned (the store's newer log head, the app's record) is kept, then the decision is put in
+the ledger, and only then is it spoken. If one of the first two fails, an "allow" is not spoken at all.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+from backupkit.codec.canonical import decode_json, encode_canonical
+from backupkit.codec.malformed import MalformedObject, NewerFormat
+from backupkit.crypto.signing import PUBLIC_SIZE, SigningKey, VerifyKey
+from backupkit.guard.judge import Judgement, Unanswerable, conclude, examine, judged_of, never_raise
+from backupkit.guard.ledger import append, entry_of
+from backupkit.guard.package_record import Records
+from backupkit.guard.places import GuardPlaces, read_small, write_whole
+from backupkit.guard.policy import GuardPolicy, PolicyRefused
+from backupkit.guard.request import OnRecord, UpdateRequest
+from backupkit.guard.verdict import Decision, Judged, Verdict, undecided
+from backupkit.ids import AppPackage
+from backupkit.proof.coverage_pass import MAX_PASS_BYTES
+from backupkit.proof.pins import MAX_PINS_BYTES, Pins, decode_pins
+from backupkit.proof.witness import held_witness
+
+MAX_POLICY_BYTES = 16 << 10
+SEED_SIZE = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """A guard with a memory. `policy` None: the one in its places, or the defaults."""
+
+    places: GuardPlaces
+    policy: GuardPolicy | None = None
+
+    def answer(self, request: UpdateRequest, now: datetime) -> Verdict:
+        """Judge an update, remember it, and return the verdict. Never raises."""
+        judged = judged_of(request)
+        verdict = never_raise(lambda: self._judge(request, now), judged)
+        return self._recorded(verdict, now)
+
+    def record_failure(self, verdict: Verdict, now: datetime) -> Verdict:
+        """Put an answer to something that was no question in the ledger, and return it."""
+        return self._recorded(verdict, now)
+
+    def _judge(self, request: UpdateRequest, now: datetime) -> Verdict:
+        policy = self.policy or load_policy(self.places)
+        records = Records(self.places.records)
+        examined = examine(request, records, now)
+        with held_witness(self.places.witness) as witness:
+            judgement = conclude(
+                examined,
+                pins=load_pins(self.places),
+                policy=policy,
+                witness=witness.state,
+                now=now,
+                pass_data=_pass_on_file(self.places, examined.installed.package),
+                owner=load_owner(self.places),
+            )
+            if judgement.witness is not None:
+                # Kept before it is acted on: a crash in between costs a question, never a rollback unnoticed.
+                witness.keep(judgement.witness)
+        self._keep_record(request, judgement, records)
+        return judgement.verdict
+
+    def _keep_record(self, request: UpdateRequest, judgement: Judgement, records: Records) -> None:
+        if judgement.record is not None and not isinstance(request.installed, OnRecord):
+            known = records.read(judgement.record.package)
+            if known != judgement.record:
+                records.write(judgement.record)
+
+    def _recorded(self, verdict: Verdict, now: datetime) -> Verdict:
+        try:
+            append(self.places.ledger, entry_of(verdict, now), load_hook_key(self.places))
+        except Exception as error:  # noqa: BLE001 - see the module's promise
+            if verdict.decision is Decision.ALLOW:
+                return undecided("ledger-unwritable", verdict.judged, kind=type(error).__name__)
+        return verdict
+
+
+def load_policy(places: GuardPlaces) -> GuardPolicy:
+    """Return the owner's policy, or the defaults where none was set.
+
+    Raises:
+        Unanswerable: there is one and it cannot be used.
+    """
+    with _usable("policy-unusable"):
+        data = read_small(places.policy, most=MAX_POLICY_BYTES)
+        if data is None:
+            return GuardPolicy()
+        settings = decode_json(data, what="policy", max_bytes=MAX_POLICY_BYTES)
+        if not isinstance(settings, dict):
+            raise MalformedObject(what="policy", reason="not-an-object")
+        return GuardPolicy.from_mapping(settings)
+
+
+def save_policy(places: GuardPlaces, policy: GuardPolicy) -> None:
+    """Set the owner's policy."""
+    write_whole(places.policy, encode_canonical(policy.to_mapping()))
+
+
+def load_pins(places: GuardPlaces) -> Pins | None:
+    """Return the pinned store, or None where none was enrolled.
+
+    Raises:
+        Unanswerable: there is one and it cannot be used.
+    """
+    with _usable("pins-unusable"):
+        data = read_small(places.pins, most=MAX_PINS_BYTES)
+        return None if data is None else decode_pins(data)
+
+
+def save_pins(places: GuardPlaces, pins: Pins) -> None:
+    """Pin a store: its passes count from now on."""
+    write_whole(places.pins, pins.encode())
+
+
+def load_owner(places: GuardPlaces) -> VerifyKey | None:
+    """Return the key whose consent tokens count, or None.
+
+    Raises:
+        Unanswerable: there is one and it cannot be used.
+    """
+    with _usable("pins-unusable"):
+        data = read_small(places.owner_key, most=2 * PUBLIC_SIZE + 1)
+        return None if data is None else VerifyKey(_hex_key(data, PUBLIC_SIZE))
+
+
+def save_owner(places: GuardPlaces, owner: VerifyKey) -> None:
+    """Let consent tokens under this key count."""
+    write_whole(places.owner_key, owner.public.hex().encode() + b"\n")
+
+
+def save_pass(places: GuardPlaces, package: AppPackage, data: bytes) -> None:
+    """Lay an app's newest coverage pass where the hook finds it."""
+    write_whole(places.pass_of(package), data)
+
+
+def load_hook_key(places: GuardPlaces) -> SigningKey:
+    """Return the key that signs this machine's ledger; drawn at its first use.
+
+    Raises:
+        OSError, Unanswerable: it cannot be read or made.
+    """
+    with _usable("hook-key-unusable"):
+        data = read_small(places.hook_key, most=2 * SEED_SIZE + 1)
+        if data is not None:
+            return SigningKey(_hex_key(data, SEED_SIZE))
+    return _draw_hook_key(places)
+
+
+def _draw_hook_key(places: GuardPlaces) -> SigningKey:
+    key = SigningKey.generate()
+    drawn = places.hook_key.with_name(f".hook.key.{os.getpid()}")
+    write_whole(drawn, key.seed.hex().encode() + b"\n")
+    try:
+        # Two first questions at once: only one key may win, and both must use it.
+        os.link(drawn, places.hook_key)
+    except FileExistsError:
+        return load_hook_key(places)
+    finally:
+        drawn.unlink(missing_ok=True)
+    return key
+
+
+def _hex_key(data: bytes, size: int) -> bytes:
+    key = bytes.fromhex(data.decode("ascii").strip())
+    if len(key) != size:
+        raise ValueError("not a key")
+    return key
+
+
+def _pass_on_file(places: GuardPlaces, package: AppPackage) -> bytes | None:
+    with _usable("pass-unreadable"):
+        return read_small(places.pass_of(package), most=MAX_PASS_BYTES)
+
+
+@contextmanager
+def _usable(reason: str) -> Iterator[None]:
+    """Whatever is wrong with a file of ours makes the question unanswerable, never the answer looser."""
+    try:
+        yield
+    except (OSError, ValueError, MalformedObject, NewerFormat, PolicyRefused) as error:
+        raise Unanswerable(reason, kind=type(error).__name__) from error
+
+
+def not_a_question(reason: str, **facts: str) -> Verdict:
+    """The answer to what is no hook-request."""
+    return undecided(reason, Judged(), **facts)

@@ -1,0 +1,435 @@
+"""The judgement: a question in, a verdict out, whatever happens on the way.
+
+Packages are read and hashed, Android's rules are asked, a coverage pass is checked, consent is looked at. `judge` is
+total: what raises inside becomes "undecided", which every shop must treat as hold. A file that is not the one that was
+judged voids the verdict.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from backupkit.codec.malformed import MalformedObject, NewerFormat
+from backupkit.crypto.signing import VerifyKey
+from backupkit.errors import BackupkitError, Fact
+from backupkit.guard.apk.reasons import PackageNotGenuine, PackageUndecided, Reason
+from backupkit.guard.consent import (
+    Consent,
+    ConsentBinding,
+    ConsentBy,
+    ConsentRefused,
+    accept_answers,
+    accept_token,
+)
+from backupkit.guard.device_rules import (
+    Action,
+    Device,
+    DeviceOutcome,
+    InstallCode,
+    Outcome,
+    SignerChange,
+    decide_install,
+)
+from backupkit.guard.facts import NEWEST_SDK, PackageFacts
+from backupkit.guard.package_record import PackageRecord, RecordConflict, Records, observe
+from backupkit.guard.package_source import read_facts
+from backupkit.guard.places import read_small
+from backupkit.guard.policy import ConsentFrom, GuardPolicy, Needs
+from backupkit.guard.request import ConsentToken, OnDisk, OnRecord, UpdateRequest
+from backupkit.guard.verdict import Coverage, Decision, Judged, Loss, Verdict, undecided
+from backupkit.proof.coverage_pass import MAX_PASS_BYTES, SECOND_COPY, CoveragePass
+from backupkit.proof.pass_check import InstalledApp, PassPolicy, check_pass
+from backupkit.proof.pins import Pins
+from backupkit.proof.refusals import PassRefused
+from backupkit.proof.witness import WitnessState
+
+BACK_UP_FIRST = ("backupkit snapshot", "backupkit verify")
+UPDATE_INSTEAD = "install-as-update"
+KEEP_THE_APP = "keep-the-installed-app"
+
+
+class Unanswerable(BackupkitError):
+    """The question cannot be answered. Facts: `reason` and what fills its sentences."""
+
+    code = "unanswerable"
+
+    def __init__(self, reason: str, **facts: Fact) -> None:
+        super().__init__(reason=reason, **facts)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class FileMark:
+    """Which file a path named at one moment: another file, or other bytes in it, have another mark."""
+
+    device: int
+    inode: int
+    size: int
+    changed_ns: tuple[int, int]
+
+    @classmethod
+    def of(cls, path: Path) -> "FileMark":
+        """Look at the file.
+
+        Raises:
+            Unanswerable: it is not there or cannot be looked at.
+        """
+        try:
+            found = path.stat()
+        except OSError as error:
+            raise Unanswerable("package-unreadable", name=path.name) from error
+        return cls(found.st_dev, found.st_ino, found.st_size, (found.st_mtime_ns, found.st_ctime_ns))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examined:
+    """What the packages and the device rules said. `refusal` is set where the offered package is not genuine."""
+
+    request: UpdateRequest
+    installed: PackageFacts
+    outcome: DeviceOutcome
+    judged: Judged
+    record: PackageRecord | None
+    marks: tuple[tuple[Path, FileMark], ...]
+    refusal: PackageNotGenuine | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A verdict, and what must be remembered before it is spoken."""
+
+    verdict: Verdict
+    witness: WitnessState | None = None
+    record: PackageRecord | None = None
+
+
+def judge(
+    request: UpdateRequest,
+    *,
+    pins: Pins | None,
+    policy: GuardPolicy,
+    records: Records,
+    witness: WitnessState | None,
+    now: datetime,
+    pass_data: bytes | None = None,
+    owner: VerifyKey | None = None,
+) -> Verdict:
+    """Answer a question without remembering anything. Never raises.
+
+    `pass_data` is the newest pass of the app where the request names none.
+    """
+    judged = judged_of(request)
+    return never_raise(
+        lambda: conclude(
+            examine(request, records, now),
+            pins=pins,
+            policy=policy,
+            witness=witness,
+            now=now,
+            pass_data=pass_data,
+            owner=owner,
+        ).verdict,
+        judged,
+    )
+
+
+def never_raise(answer: Callable[[], Verdict], judged: Judged) -> Verdict:
+    """Return an answer, or "undecided" in place of whatever it raises."""
+    try:
+        return answer()
+    except Unanswerable as error:
+        facts = {name: value for name, value in error.facts.items() if name != "reason"}
+        return undecided(error.reason, judged, **facts)
+    except PackageUndecided as error:
+        return undecided("package-undecided", judged, doubt=error.reason.value, level=error.level)
+    except RecordConflict as error:
+        return undecided("record-conflict", judged, **error.facts)
+    except BackupkitError as error:
+        return undecided(error.code, judged, **error.facts)
+    except Exception as error:  # noqa: BLE001 - a guard that crashes must hold, and say so
+        return undecided("guard-failed", judged, kind=type(error).__name__)
+
+
+def judged_of(request: UpdateRequest) -> Judged:
+    """What is known of the update before anything was read."""
+    package = request.installed.package if isinstance(request.installed, OnRecord) else request.package
+    return Judged(
+        action=request.action, package=package or request.package, app_name=request.app_name, store=request.store
+    )
+
+
+def examine(request: UpdateRequest, records: Records, now: datetime) -> Examined:
+    """Read the packages and ask the device rules.
+
+    Raises:
+        Unanswerable, PackageUndecided, RecordConflict, MalformedObject, NewerFormat: nothing can be said.
+    """
+    marks: list[tuple[Path, FileMark]] = []
+    installed, record = _installed(request, records, now, marks)
+    if request.package is not None and request.package != installed.package:
+        raise Unanswerable("package-mismatch", package=request.package, found=installed.package)
+    judged = replace(
+        judged_of(request),
+        package=installed.package,
+        app_name=(record.label if record else None) or request.app_name or installed.package,
+        old_sha256=installed.sha256,
+    )
+    candidate, refusal = None, None
+    if request.candidate is not None and request.action is not Action.UNINSTALL:
+        try:
+            candidate = _read(request.candidate, request.device_sdk, marks)
+        except PackageNotGenuine as error:
+            refusal = error
+    if refusal is not None:
+        outcome = _not_installable(refusal, request.action)
+    else:
+        outcome = decide_install(installed, candidate, request.action, Device(request.device_sdk))
+        judged = replace(judged, new_sha256=candidate.sha256 if candidate else None)
+    return Examined(
+        request=request,
+        installed=installed,
+        outcome=outcome,
+        judged=judged,
+        record=record,
+        marks=tuple(marks),
+        refusal=refusal,
+    )
+
+
+def _installed(
+    request: UpdateRequest, records: Records, now: datetime, marks: list[tuple[Path, FileMark]]
+) -> tuple[PackageFacts, PackageRecord]:
+    if isinstance(request.installed, OnRecord):
+        record = _record(records, request.installed)
+        if record is None:
+            raise Unanswerable("app-not-enrolled", package=request.installed.package)
+        return record.facts, record
+    try:
+        facts = _read(request.installed, request.device_sdk, marks)
+    except PackageNotGenuine as error:
+        # What cannot be the installed app says nothing about it.
+        raise Unanswerable("installed-not-genuine", detail=error.reason.value) from error
+    return facts, observe(_record(records, OnRecord(facts.package)), facts, now)
+
+
+def _record(records: Records, wanted: OnRecord) -> PackageRecord | None:
+    try:
+        return records.read(wanted.package)
+    except (MalformedObject, NewerFormat, OSError) as error:
+        raise Unanswerable("record-unreadable", package=wanted.package) from error
+
+
+def _read(source: OnDisk, sdk: int | None, marks: list[tuple[Path, FileMark]]) -> PackageFacts:
+    marks.append((source.path, FileMark.of(source.path)))
+    facts = read_facts(source.path, device_sdk=sdk)
+    if source.sha256 is not None and source.sha256 != facts.sha256:
+        raise Unanswerable("package-swapped", name=source.path.name)
+    return facts
+
+
+# Android's answer to a package whose signature does not hold on this device.
+_SIGNED_TOO_SIMPLY = {Reason.SCHEME_TOO_OLD_FOR_TARGET, Reason.SCHEME_TOO_OLD_FOR_SANDBOX}
+
+
+def _not_installable(refusal: PackageNotGenuine, action: Action) -> DeviceOutcome:
+    code = InstallCode.PARSE_FAILED_NO_CERTIFICATES
+    if refusal.reason in _SIGNED_TOO_SIMPLY and action is not Action.REINSTALL:
+        # Whole and unaltered, only not signed as newer Android demands: refused, and nobody tampered with it.
+        return DeviceOutcome(Outcome.REFUSED_SAFE, code, "signature-too-old", SignerChange.UNKNOWN)
+    return DeviceOutcome(Outcome.NOT_GENUINE, None, "package-not-genuine", SignerChange.UNKNOWN)
+
+
+def conclude(
+    examined: Examined,
+    *,
+    pins: Pins | None,
+    policy: GuardPolicy,
+    witness: WitnessState | None,
+    now: datetime,
+    pass_data: bytes | None,
+    owner: VerifyKey | None,
+) -> Judgement:
+    """Turn what was found into a verdict.
+
+    Raises:
+        Unanswerable: a file is no longer the one that was judged.
+    """
+    outcome = examined.outcome
+    if outcome.outcome is Outcome.WOULD_WIPE and outcome.reason != "reinstall-fails":
+        verdict, seen = _over_chats(examined, pins, policy, witness, now, pass_data, owner)
+    else:
+        verdict, seen = _without_pass(examined), None
+    for path, mark in examined.marks:
+        if FileMark.of(path) != mark:
+            raise Unanswerable("package-swapped", name=path.name)
+    return Judgement(verdict, seen, examined.record)
+
+
+_DECISIONS = {
+    Outcome.KEEPS_DATA: Decision.ALLOW,
+    Outcome.PARALLEL_APP: Decision.ALLOW,
+    Outcome.REFUSED_SAFE: Decision.DENY,
+    Outcome.NOT_GENUINE: Decision.DENY,
+    Outcome.WOULD_WIPE: Decision.DENY,
+    Outcome.UNKNOWN: Decision.UNDECIDED,
+}
+
+
+def _without_pass(examined: Examined) -> Verdict:
+    """Everything that no backup would change."""
+    outcome = examined.outcome
+    facts: dict[str, Fact] = {"install_result": outcome.install_result, "missing": outcome.missing}
+    if examined.refusal:
+        facts |= {"detail": examined.refusal.reason.value, "entry": examined.refusal.facts["entry"]}
+    decision = _DECISIONS[outcome.outcome]
+    removes = examined.request.action in {Action.REINSTALL, Action.UNINSTALL}
+    return Verdict(
+        decision=decision,
+        outcome=outcome.outcome,
+        reason=outcome.reason,
+        install_result=outcome.install_result,
+        signer_change=outcome.signer_change,
+        would_erase=removes or outcome.outcome is Outcome.UNKNOWN,
+        loss=examined.request.loss if removes else None,
+        suggestions={
+            Decision.DENY: (KEEP_THE_APP,),
+            Decision.UNDECIDED: ("backupkit explain " + outcome.reason,),
+        }.get(decision, ()),
+        judged=examined.judged,
+        facts=facts,
+    )
+
+
+def _over_chats(
+    examined: Examined,
+    pins: Pins | None,
+    policy: GuardPolicy,
+    witness: WitnessState | None,
+    now: datetime,
+    pass_data: bytes | None,
+    owner: VerifyKey | None,
+) -> tuple[Verdict, WitnessState | None]:
+    """The 2018 case: it would install, over the deleted chats."""
+    outcome, request = examined.outcome, examined.request
+    base = Verdict(
+        decision=Decision.HOLD,
+        outcome=outcome.outcome,
+        reason="no-verified-backup",
+        install_result=outcome.install_result,
+        signer_change=outcome.signer_change,
+        would_erase=True,
+        loss=request.loss,
+        suggestions=(UPDATE_INSTEAD,) if outcome.reason == "update-instead" else BACK_UP_FIRST,
+        judged=examined.judged,
+        facts={"cause": outcome.reason},
+    )
+    data = _pass_bytes(request, pass_data)
+    if data is None:
+        return base, None
+    if pins is None:
+        return replace(base, reason="no-pinned-store"), None
+    if policy.needs_challenge and request.challenge is None:
+        return replace(base, reason="challenge-missing"), None
+    try:
+        checked = check_pass(
+            data,
+            pins=pins,
+            installed=_installed_app(examined.installed, request.device_sdk),
+            challenge=request.challenge.hex() if request.challenge else None,
+            now=now,
+            policy=_pass_policy(policy),
+            witness=witness,
+        )
+    except PassRefused as error:
+        return replace(base, reason=error.reason, facts={**base.facts, **error.facts}), None
+    covered = _covered(base, checked.coverage, policy)
+    return _with_consent(covered, request, policy, now, owner), checked.witness
+
+
+def _pass_bytes(request: UpdateRequest, pass_data: bytes | None) -> bytes | None:
+    if request.pass_path is None:
+        return pass_data
+    try:
+        return read_small(request.pass_path, most=MAX_PASS_BYTES)
+    except OSError as error:
+        raise Unanswerable("pass-unreadable", name=request.pass_path.name) from error
+
+
+def _installed_app(facts: PackageFacts, sdk: int | None) -> InstalledApp:
+    view = facts.signers_at(NEWEST_SDK if sdk is None else sdk)
+    return InstalledApp(facts.package, frozenset(view.signers if view else ()))
+
+
+def _pass_policy(policy: GuardPolicy) -> PassPolicy:
+    return PassPolicy(
+        max_age=policy.max_backup_age,
+        needs="drilled" if policy.needs is Needs.DRILLED else "verified",
+        required_checks=frozenset({SECOND_COPY} if policy.needs_second_copy else ()),
+    )
+
+
+def _covered(base: Verdict, proved: CoveragePass, policy: GuardPolicy) -> Verdict:
+    counted = proved.covered
+    coverage = Coverage(
+        snapshot=proved.snapshot,
+        verified_at=proved.verified_at,
+        # The earlier of the two ends: what the pass promises, and what the owner accepts.
+        expires=min(proved.expires, proved.verified_at + policy.max_backup_age),
+        checks=tuple(check.name for check in proved.checks if check.result == "passed"),
+        messages=counted.messages,
+        conversations=counted.conversations,
+        media=counted.media,
+        bytes=counted.size_bytes,
+        newest=counted.newest_message_at,
+    )
+    said = base.loss or Loss()
+    loss = Loss(
+        messages=_known(said.messages, coverage.messages),
+        conversations=_known(said.conversations, coverage.conversations),
+        media=_known(said.media, coverage.media),
+        bytes=_known(said.bytes, coverage.bytes),
+        newest=said.newest or coverage.newest,
+        not_in_backup=said.not_in_backup,
+    )
+    return replace(base, coverage=coverage, loss=loss)
+
+
+def _known(said: int | None, covered: int | None) -> int | None:
+    return covered if said is None else said
+
+
+def _with_consent(
+    held: Verdict, request: UpdateRequest, policy: GuardPolicy, now: datetime, owner: VerifyKey | None
+) -> Verdict:
+    assert held.coverage is not None
+    assert held.judged.package is not None
+    binding = ConsentBinding(
+        held.judged.package,
+        held.judged.old_sha256,
+        held.judged.new_sha256,
+        held.coverage.snapshot,
+        held.coverage.expires,
+    )
+    needed = Consent(binding, held.judged.app_name or held.judged.package)
+    held = replace(held, consent=needed)
+    given = request.consent
+    try:
+        if isinstance(given, ConsentToken):
+            accept_token(given.token, binding, owner, now)
+            needed = replace(needed, given_by=ConsentBy.TOKEN)
+        elif policy.consent_from is ConsentFrom.TOKEN:
+            raise ConsentRefused(reason="token-needed")
+        elif given is not None:
+            accept_answers(given, binding, needed.app_name, now)
+            needed = replace(needed, given_by=ConsentBy.PERSON)
+    except ConsentRefused as error:
+        facts = {**held.facts, "detail": error.facts["reason"]}
+        return replace(held, reason="consent-refused", suggestions=(KEEP_THE_APP,), facts=facts)
+    return replace(
+        held,
+        decision=Decision.ALLOW,
+        reason="backup-covers",
+        consent=needed,
+        suggestions=(KEEP_THE_APP,),
+    )

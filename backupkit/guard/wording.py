@@ -1,0 +1,112 @@
+"""Which sentences a verdict is said with: keys of the catalogues and what fills them. No language lives here.
+
+The first sentence is the verdict with the loss as a number; then what happened, why, and one thing to do. Consent has
+two steps whose words differ on purpose.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from backupkit.clock import to_rfc3339
+from backupkit.errors import Fact
+from backupkit.guard.device_rules import Outcome, SignerChange
+from backupkit.guard.verdict import Decision, Loss, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A key of the catalogues and the facts that fill it."""
+
+    key: str
+    facts: Mapping[str, Fact]
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """A verdict in sentences. `steps` are the two questions of consent, empty where none is needed."""
+
+    label: Sentence
+    headline: Sentence
+    what: Sentence
+    why: Sentence
+    advice: Sentence
+    steps: tuple[Sentence, ...] = ()
+
+
+def wording(verdict: Verdict) -> Wording:
+    """Choose the sentences for a verdict."""
+    facts = sentence_facts(verdict)
+    reason = f"reason.{verdict.reason}"
+    return Wording(
+        label=Sentence(f"verdict.{verdict.decision.value}", facts),
+        headline=Sentence(_headline(verdict), facts),
+        what=Sentence(f"{reason}.what", facts),
+        why=Sentence(f"{reason}.why", facts),
+        advice=Sentence(f"{reason}.try", facts),
+        steps=tuple(_steps(verdict, facts)),
+    )
+
+
+def sentence_facts(verdict: Verdict) -> dict[str, Fact]:
+    """Everything a sentence about this verdict may be filled with."""
+    loss = verdict.loss or Loss()
+    facts: dict[str, Fact] = {
+        "app": verdict.judged.app_name or verdict.judged.package or "",
+        "package": verdict.judged.package,
+        "install_result": verdict.install_result,
+        "messages": loss.messages,
+        "conversations": loss.conversations,
+        "media": loss.media,
+        "size": loss.bytes,
+        "newest": None if loss.newest is None else to_rfc3339(loss.newest),
+        "not_in_backup": loss.not_in_backup,
+        **verdict.facts,
+    }
+    if verdict.coverage is not None:
+        facts |= {
+            "snapshot": verdict.coverage.snapshot,
+            "verified_at": to_rfc3339(verdict.coverage.verified_at),
+            "covered_messages": verdict.coverage.messages,
+            "covered_conversations": verdict.coverage.conversations,
+            "covered_size": verdict.coverage.bytes,
+        }
+    return facts
+
+
+def _headline(verdict: Verdict) -> str:
+    match verdict.outcome, verdict.decision:
+        case Outcome.KEEPS_DATA, _:
+            if verdict.signer_change is SignerChange.ROTATED:
+                return "headline.keeps-data.rotated"
+            return "headline.keeps-data"
+        case Outcome.WOULD_WIPE, Decision.DENY:
+            return "headline.would-wipe.deny"
+        case Outcome.WOULD_WIPE, Decision.ALLOW:
+            return f"headline.would-wipe.allow.{_counted(verdict.loss)}"
+        case Outcome.WOULD_WIPE, _:
+            return f"headline.would-wipe.hold.{_counted(verdict.loss)}"
+        case _:
+            return f"headline.{verdict.outcome.value}"
+
+
+def _steps(verdict: Verdict, facts: Mapping[str, Fact]) -> list[Sentence]:
+    if verdict.consent is None or verdict.consent.given_by is not None or verdict.decision is not Decision.ALLOW:
+        return []
+    return [
+        Sentence(f"consent.first.{_counted(verdict.loss)}", facts),
+        Sentence("consent.second", {**facts, "app": verdict.consent.app_name}),
+    ]
+
+
+def _counted(loss: Loss | None) -> str:
+    """Which numbers of a loss are known: the sentence names those, and never one that nobody counted."""
+    if loss is None:
+        return "uncounted"
+    if loss.conversations is not None and loss.messages is not None:
+        return "chats"
+    if loss.messages is not None:
+        return "messages"
+    return "uncounted" if loss.bytes is None else "bytes"
+
+
+VARIANTS = ("chats", "messages", "bytes", "uncounted")

@@ -1,0 +1,44 @@
+"""From the bytes of a question to the bytes of an answer, on this machine's guard."""
+
+import json
+import os.path
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from backupkit.clock import Clock, SystemClock
+from backupkit.guard.desk import Desk, not_a_question
+from backupkit.guard.places import GuardPlaces
+from backupkit.guard.request import RequestMalformed, deadline_of, decode_request
+from backupkit.guard.verdict import Verdict
+
+
+def places_in(environment: Mapping[str, str]) -> GuardPlaces:
+    """Where the guard's memory lies: under `XDG_STATE_HOME`, or `~/.local/state` where that is not set."""
+    state = environment.get("XDG_STATE_HOME", "")
+    # The XDG base directory specification: a relative path is to be ignored.
+    base = Path(state) if os.path.isabs(state) else Path(os.path.expanduser("~/.local/state"))
+    return GuardPlaces(base / "backupkit" / "guard")
+
+
+def decide(
+    data: bytes,
+    environment: Mapping[str, str],
+    expect_within: Callable[[float], None],
+    *,
+    clock: Clock | None = None,
+) -> tuple[bytes, int]:
+    """Return the answer's line and exit code. `expect_within` is told the deadline that the question asks for."""
+    now = (clock or SystemClock()).now()
+    expect_within(deadline_of(data).total_seconds())
+    desk = Desk(places_in(environment))
+    try:
+        verdict = desk.answer(decode_request(data), now)
+    except RequestMalformed as error:
+        field, reason = str(error.facts["field"]), str(error.facts["reason"])
+        verdict = desk.record_failure(not_a_question("request-malformed", field=field, detail=reason), now)
+    return line_of(verdict), int(verdict.exit_code)
+
+
+def line_of(verdict: Verdict) -> bytes:
+    """Write a verdict as one line of JSON, keys in the order of the contract."""
+    return json.dumps(verdict.to_json(), ensure_ascii=False, separators=(",", ":")).encode() + b"\n"

@@ -1,0 +1,124 @@
+"""`backupkit-hook`: one question on standard input, one answer on standard output, the decision as exit code.
+
+It needs no passphrase and no repository, and loads nothing that could be slow. Whatever goes wrong, the answer is
+"undecided" and the exit code 42. Specified in `docs/reference/hook-protocol.md`.
+"""
+
+import os
+import stat
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from typing import NoReturn
+
+from backupkit.hooks.one_answer import OneAnswer
+from backupkit.hooks.protocol import UNDECIDED_EXIT, undecided_line
+
+MAX_REQUEST_BYTES = 1 << 20
+DEFAULT_DEADLINE_SECONDS = 2.0
+USAGE_EXIT = 2
+
+_HELP = {
+    "en": """\
+Usage: backupkit-hook [--request FILE]
+
+An app store or package manager asks before an update: may it be installed, or would it wipe the chats?
+The question is one JSON object (hook-request) on standard input, the answer one JSON object (verdict) on standard output.
+
+  --request FILE   read the question from a file
+  --version        show the version
+  --help           show this
+
+Exit: 0 allow, 40 hold, 41 deny, 42 undecided. Install only on 0 and "decision":"allow", and where "consent" is not null
+only when its "state" is "given". Everything else, a crash and a time-out included, means: do not install.
+""",
+    "zh": """\
+用法:backupkit-hook [--request 文件]
+
+应用商店或包管理器在更新之前询问:能不能安装,会不会清空聊天记录?
+问题是标准输入中的一个 JSON 对象(hook-request),答复是标准输出中的一个 JSON 对象(verdict)。
+
+  --request 文件   从文件读取问题
+  --version        显示版本
+  --help           显示本说明
+
+退出码:0 放行,40 暂缓,41 拒绝,42 无法判断。只有退出码为 0 且 "decision" 为 "allow" 时才可安装;
+"consent" 不为空时,还须 "state" 为 "given"。其他任何情况,包括崩溃和超时,都表示:不要安装。
+""",
+}
+
+
+def run() -> NoReturn:
+    """Answer one question and end the process."""
+    started = time.monotonic()
+    sys.exit(main(sys.argv[1:], os.environ, started=started))
+
+
+def main(arguments: Sequence[str], environment: Mapping[str, str], *, started: float) -> int:
+    """Do what `run` does, and return the exit code."""
+    if list(arguments) in (["--help"], ["-h"]):
+        _print(_HELP[_language(environment)])
+        return 0
+    if list(arguments) == ["--version"]:
+        from backupkit import __version__
+
+        _print(f"backupkit-hook {__version__}\n")
+        return 0
+    if arguments and (len(arguments) != 2 or arguments[0] != "--request"):
+        sys.stderr.write(_HELP["en"].splitlines()[0] + "\n")
+        return USAGE_EXIT
+    return _answer(arguments[1] if arguments else None, environment, started)
+
+
+def _answer(request_file: str | None, environment: Mapping[str, str], started: float) -> int:
+    answer = OneAnswer(1, started=started)
+    answer.expect_within(DEFAULT_DEADLINE_SECONDS)
+    try:
+        data = _read(0 if request_file is None else _open(request_file))
+        # Imported under the deadline, and after the question came: a question that is too large costs nothing.
+        from backupkit.hooks.asking import decide
+
+        line, code = decide(data, environment, answer.expect_within)
+    except BaseException as error:  # noqa: BLE001 - a guard that crashes must hold, and say so
+        line, code = undecided_line(_failure(error)), UNDECIDED_EXIT
+    answer.give(line)
+    return code
+
+
+def _failure(error: BaseException) -> str:
+    if isinstance(error, _TooLarge):
+        return "request-malformed"
+    return "request-unreadable" if isinstance(error, OSError) else "guard-failed"
+
+
+class _TooLarge(Exception):
+    """The question is longer than any question may be."""
+
+
+def _open(path: str) -> int:
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        raise OSError(path)
+    return handle
+
+
+def _read(handle: int) -> bytes:
+    data = bytearray()
+    while piece := os.read(handle, 1 << 16):
+        data += piece
+        if len(data) > MAX_REQUEST_BYTES:
+            raise _TooLarge
+    return bytes(data)
+
+
+def _language(environment: Mapping[str, str]) -> str:
+    for name in ("BACKUPKIT_LANG", "LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"):
+        if value := environment.get(name):
+            return "zh" if value.lower().startswith("zh") else "en"
+    return "en"
+
+
+def _print(text: str) -> None:
+    # UTF-8 whatever the locale says: Chinese on a Latin pipe would be a crash.
+    sys.stdout.buffer.write(text.encode())
+    sys.stdout.buffer.flush()

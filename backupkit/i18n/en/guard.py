@@ -1,0 +1,410 @@
+"""What the guard says, in English. The verdict first, the loss as a number, one thing to do."""
+
+_REASONS: dict[str, tuple[str, str, str]] = {
+    # The update keeps the chats.
+    "signer-same": (
+        "This update comes from the same maker as your {app}.",
+        "Android puts it over the old version and leaves the chats where they are.",
+        "Install it as an update. Do not uninstall first.",
+    ),
+    "signer-rotated": (
+        "The maker changed its signing key and proved it.",
+        "The new package carries a signed proof by the old key, and Android accepts it.",
+        "Install it as an update. Do not uninstall first.",
+    ),
+    "signer-rolled-back": (
+        "The maker went back to an earlier signing key, and had allowed that.",
+        "The installed app itself says that its earlier key may take over again.",
+        "Install it as an update. Do not uninstall first.",
+    ),
+    "another-app": (
+        "It has another package name, so Android installs it beside your {app}.",
+        "The new app begins empty. The chats stay in the old one.",
+        "Keep both until you have seen that nothing is missing.",
+    ),
+    # The update would wipe the chats if it were forced.
+    "no-verified-backup": (
+        "0 verified backups of {app} are known here.",
+        "Android can only install this by removing the old app, and the chats would go with it.",
+        "backupkit snapshot",
+    ),
+    "no-pinned-store": (
+        "A backup is offered as proof, but 0 backup stores are trusted on this device.",
+        "A proof counts only when its store was paired with this device before.",
+        "backupkit guard install",
+    ),
+    "challenge-missing": (
+        "The shop asked without a fresh challenge, and your policy wants one.",
+        "Without it, yesterday's proof could be shown again today.",
+        "Ask again with a challenge of 16 to 32 random bytes.",
+    ),
+    "backup-covers": (
+        "The backup of {verified_at:time} was read back in full and covers {app}.",
+        "The chats on this phone would still be deleted; the backup is what remains.",
+        "Keep the installed app unless you must have this one.",
+    ),
+    "consent-refused": (
+        "What was given as consent does not fit this update ({detail}).",
+        "Consent holds for one package, one backup and a short time, and needs both steps.",
+        "Ask again and answer both steps.",
+    ),
+    "reinstall-fails": (
+        "Removing {app} would delete its chats, and the new package would still not install ({install_result}).",
+        "This device refuses the package itself, whatever is installed before.",
+        "Keep the installed app.",
+    ),
+    # Why a coverage pass does not count.
+    "pass-refused": (
+        "The proof of a backup does not count.",
+        "It could not be accepted by the rules of this guard.",
+        "backupkit verify",
+    ),
+    "pass-malformed": (
+        "The proof of a backup is damaged ({detail}).",
+        "A damaged proof proves nothing.",
+        "backupkit verify",
+    ),
+    "pass-signature-invalid": (
+        "The proof of a backup was not signed by your backup store.",
+        "It was changed on the way, or somebody else made it.",
+        "backupkit verify",
+    ),
+    "pass-wrong-challenge": (
+        "The proof was made for another question.",
+        "It may be an old one that is shown again.",
+        "backupkit verify",
+    ),
+    "pass-expired": (
+        "The proof of a backup ended on {expires:time}.",
+        "What was written since then may be missing from it.",
+        "backupkit snapshot",
+    ),
+    "pass-too-old": (
+        "The last verified backup is of {verified_at:time}; your limit is {limit_hours} hours.",
+        "Everything newer would be lost.",
+        "backupkit snapshot",
+    ),
+    "pass-from-the-future": (
+        "The proof is dated {dated:time}, and here it is {now:time}.",
+        "One of the two clocks is wrong, so nobody can tell how old the backup is.",
+        "Set the clocks, then: backupkit verify",
+    ),
+    "pass-wrong-app": (
+        "The proof is about {covered}, and the update is for {installed}.",
+        "A backup of one app does not hold the chats of another.",
+        "backupkit snapshot",
+    ),
+    "pass-wrong-signer": (
+        "The backup was made from another maker's {package} than the one installed here.",
+        "Two apps of one name are two apps: their chats are not the same.",
+        "backupkit snapshot",
+    ),
+    "pass-policy-not-met": (
+        "The backup exists, but the check {check} was not passed.",
+        "Your policy asks for it before anything may be deleted.",
+        "backupkit verify",
+    ),
+    "log-unknown": (
+        "The proof comes from a backup store that is not the one paired with this device.",
+        "Paired: {expected}. Found: {found}.",
+        "backupkit guard install",
+    ),
+    "log-rolled-back": (
+        "The backup store had {seen} entries when it was last seen, and shows {found} now.",
+        "It was set back to an earlier state: newer backups may be gone.",
+        "backupkit verify",
+    ),
+    "log-forked": (
+        "The backup store's history was changed: entry list of {seen} then, of {found} now, and they do not fit.",
+        "A history that is rewritten cannot be trusted to hold what it says.",
+        "backupkit verify",
+    ),
+    "log-proof-missing": (
+        "The backup store grew from {seen} to {found} entries, and the proof does not say that the old ones remain.",
+        "A newer proof can.",
+        "backupkit verify",
+    ),
+    # The device would refuse, and nothing happens.
+    "android-too-old": (
+        "The package is made for a newer Android than this one ({install_result}).",
+        "This device would refuse it and change nothing.",
+        "Keep the installed app.",
+    ),
+    "signature-too-old": (
+        "The package is signed in a way this Android no longer accepts ({install_result}).",
+        "This device would refuse it and change nothing.",
+        "Keep the installed app, and get the update from its maker.",
+    ),
+    "target-too-old": (
+        "The package is made for an Android so old that this one refuses it ({install_result}).",
+        "This device would refuse it and change nothing.",
+        "Keep the installed app, and get a newer update from its maker.",
+    ),
+    "test-only": (
+        "The package is marked as a test version ({install_result}).",
+        "This device would refuse it and change nothing.",
+        "Keep the installed app, and get the update from its maker.",
+    ),
+    "drops-permission-model": (
+        "The package asks for permissions in an old way that an update may not go back to ({install_result}).",
+        "This device would refuse it and change nothing.",
+        "Keep the installed app.",
+    ),
+    "lowers-sandbox": (
+        "The package is less protected than the installed app ({install_result}).",
+        "This device would refuse it and change nothing.",
+        "Keep the installed app.",
+    ),
+    # Why it would wipe: facts of a hold, shown as its cause.
+    "different-signer": (
+        "It was not made by the same signer as your {app}.",
+        "Android refuses it as an update ({install_result}); only removing the old app lets it in.",
+        "Get the update from where the installed app came from.",
+    ),
+    "older-version": (
+        "It is older than the installed {app} ({install_result}).",
+        "Android refuses to go back; only removing the newer app lets it in.",
+        "Keep the installed app.",
+    ),
+    "shared-user-changed": (
+        "It shares its data with other apps than the installed {app} does ({install_result}).",
+        "Android refuses that as an update; only removing the old app lets it in.",
+        "Get the update from where the installed app came from.",
+    ),
+    "shared-user-signer": (
+        "Its signer may no longer share data with the apps beside it ({install_result}).",
+        "Android refuses that as an update; only removing the old app lets it in.",
+        "Get the update from where the installed app came from.",
+    ),
+    "uninstall": (
+        "{app} would be removed.",
+        "Android deletes an app's chats together with the app.",
+        "backupkit snapshot",
+    ),
+    "update-instead": (
+        "{app} would be removed and installed again, though an update would keep the chats.",
+        "Removing an app deletes its chats, even if the same app comes back.",
+        "Install it as an update. Do not uninstall first.",
+    ),
+    "removes-another-app": (
+        "{app} would be removed, and another app installed.",
+        "The chats belong to the app that would be removed.",
+        "Install the new app without removing the old one.",
+    ),
+    # The package is not what it says.
+    "package-not-genuine": (
+        "The package was changed after it was signed, or is not whole ({detail}).",
+        "Nobody can say what it contains now.",
+        "Delete it, and get the update from its maker.",
+    ),
+    # Nothing can be said.
+    "fact-missing": (
+        "Something about the two packages is not known here ({missing}).",
+        "Android would look at it, so this guard cannot do without it.",
+        "Ask again with the installed package itself.",
+    ),
+    "depends-on-device": (
+        "The same update installs on some Android versions and is refused on others.",
+        "Which Android this device has was not said.",
+        "Ask again with --device-sdk N.",
+    ),
+    "device-too-new": (
+        "This Android is newer than the rules known here.",
+        "A new Android may have new rules.",
+        "Update backupkit, then ask again.",
+    ),
+    "candidate-missing": (
+        "No package was offered.",
+        "Without it there is nothing to check.",
+        "Ask again with the package.",
+    ),
+    "package-undecided": (
+        "Whether the package is genuine could not be told ({doubt}).",
+        "It may use something newer than this guard knows, or it changed while it was read.",
+        "Update backupkit, then ask again.",
+    ),
+    "package-unreadable": (
+        "{name} could not be read.",
+        "What was not read was not checked.",
+        "See that the file exists and can be read, then ask again.",
+    ),
+    "package-swapped": (
+        "{name} is not the file that was checked: it was replaced in between.",
+        "An answer about one file is void for another.",
+        "Ask again about the file that is there now.",
+    ),
+    "package-mismatch": (
+        "The question names {package}, and the installed app is {found}.",
+        "An answer must be about one app.",
+        "Ask again with the right app.",
+    ),
+    "installed-not-genuine": (
+        "The file given as the installed app is damaged or was altered ({detail}).",
+        "It cannot be what is installed, so it says nothing about it.",
+        "Pull the app from the device again, then ask again.",
+    ),
+    "app-not-enrolled": (
+        "{package} was never seen here.",
+        "Without knowing who made the installed app, no update can be compared with it.",
+        "backupkit guard trust add {package}",
+    ),
+    "record-conflict": (
+        "The installed {package} was made by someone else than the one known here.",
+        "It was replaced without a proof, or the record is of another device.",
+        "backupkit guard trust list",
+    ),
+    "record-unreadable": (
+        "What is remembered of {package} is damaged.",
+        "Without it, no update can be compared with the installed app.",
+        "backupkit guard trust add {package}",
+    ),
+    "policy-unusable": (
+        "The guard's policy cannot be read ({kind}).",
+        "What you asked for is then unknown, and the guard asks for everything.",
+        "backupkit config check",
+    ),
+    "pins-unusable": (
+        "The paired backup store cannot be read ({kind}).",
+        "No proof can be checked without it.",
+        "backupkit guard install",
+    ),
+    "pass-unreadable": (
+        "The proof of a backup cannot be read.",
+        "What was not read was not checked.",
+        "backupkit verify",
+    ),
+    "hook-key-unusable": (
+        "The key that signs the decisions cannot be used ({kind}).",
+        "A decision that cannot be recorded is not given.",
+        "backupkit doctor",
+    ),
+    "ledger-unwritable": (
+        "The decision could not be written down ({kind}).",
+        "A decision that cannot be recorded is not given.",
+        "Make room on the disk, then ask again.",
+    ),
+    "request-malformed": (
+        "The shop's question was not understood ({field}: {detail}).",
+        "An answer to a misunderstood question would be a guess.",
+        "Tell the maker of the shop.",
+    ),
+    "request-unreadable": (
+        "The shop's question could not be read.",
+        "Without a question there is no answer.",
+        "Ask again.",
+    ),
+    "timed-out": (
+        "The check took longer than the shop wanted to wait.",
+        "A package that was not checked in full was not checked.",
+        "Ask again with more time.",
+    ),
+    "guard-failed": (
+        "The check failed inside backupkit ({kind}).",
+        "This is a fault of ours, and until it is mended the update waits.",
+        "backupkit doctor --selftest",
+    ),
+    "malformed-object": (
+        "Something the guard keeps is damaged ({what}: {reason}).",
+        "It says nothing that can be relied on.",
+        "backupkit doctor",
+    ),
+    "newer-format": (
+        "Something the guard keeps was written by a newer backupkit ({what}).",
+        "This version cannot read it.",
+        "Update backupkit, then ask again.",
+    ),
+}
+
+_HEADLINES: dict[str, str] = {
+    "verdict.allow": "ALLOW",
+    "verdict.hold": "HOLD",
+    "verdict.deny": "DENY",
+    "verdict.undecided": "STOPPED",
+    "headline.keeps-data": "Go ahead: this update keeps your chats.",
+    "headline.keeps-data.rotated": "Go ahead: the maker changed its key and proved it. Your chats stay.",
+    "headline.parallel-app": "Go ahead: this is a different app with a similar name. Your chats stay in the old one.",
+    "headline.refused-safe": (
+        "Stopped: this update cannot be installed. Nothing was changed; your chats are safe. Do not uninstall."
+    ),
+    "headline.not-genuine": "Stopped: this package is damaged or was altered. Do not install it.",
+    "headline.unknown": "Stopped: we could not check this update. Nothing was changed.",
+    "headline.would-wipe.deny": "Stopped: {app} would be removed with all its chats, and nothing could take its place.",
+    "headline.would-wipe.hold.chats": (
+        "Stopped: installing this would delete all {conversations} chats with {messages} messages ({size:size}) on "
+        "this phone. They cannot be brought back."
+    ),
+    "headline.would-wipe.hold.messages": (
+        "Stopped: installing this would delete all {messages} messages of {app} on this phone. They cannot be brought "
+        "back."
+    ),
+    "headline.would-wipe.hold.bytes": (
+        "Stopped: installing this would delete {size:size} of {app} chats on this phone. They cannot be brought back."
+    ),
+    "headline.would-wipe.hold.uncounted": (
+        "Stopped: installing this would delete all {app} chats on this phone, and 0 of them are in a backup that counts."
+    ),
+    "headline.would-wipe.allow.chats": (
+        "Your decision: {conversations} chats with {messages} messages ({size:size}) on this phone would be deleted."
+    ),
+    "headline.would-wipe.allow.messages": "Your decision: {messages} messages of {app} on this phone would be deleted.",
+    "headline.would-wipe.allow.bytes": "Your decision: {size:size} of {app} chats on this phone would be deleted.",
+    "headline.would-wipe.allow.uncounted": "Your decision: all {app} chats on this phone would be deleted (0 counted).",
+    "consent.first.chats": (
+        "{conversations} chats with {messages} messages ({size:size}) on this phone will be deleted. The backup of "
+        "{verified_at:time} was read back: {covered_messages} messages in it can be restored. Keep {app}, or continue?"
+    ),
+    "consent.first.messages": (
+        "{messages} messages of {app} on this phone will be deleted. The backup of {verified_at:time} was read back: "
+        "{covered_messages} messages in it can be restored. Keep {app}, or continue?"
+    ),
+    "consent.first.bytes": (
+        "{size:size} of {app} chats on this phone will be deleted. The backup of {verified_at:time} was read back: "
+        "{covered_size:size} in it can be restored. Keep {app}, or continue?"
+    ),
+    "consent.first.uncounted": (
+        "All {app} chats on this phone will be deleted. The backup of {verified_at:time} was read back: "
+        "{covered_size:size} in it can be restored. Keep {app}, or continue?"
+    ),
+    "consent.second": "Last step. Type {app} to give up what is on this phone; anything else keeps it.",
+    "loss.not-in-backup": "{not_in_backup} messages are in no verified backup.",
+    "loss.newest": "The newest message is of {newest:time}.",
+}
+
+_ERRORS: dict[str, tuple[str, str, str]] = {
+    "guard-policy-refused": (
+        "The guard's setting {setting} cannot be used ({reason}).",
+        "A setting that is unknown, misspelt or unsafe would leave you unguarded without your knowing.",
+        "backupkit config check",
+    ),
+    "record-conflict": _REASONS["record-conflict"],
+    "consent-refused": (
+        "What was given is not consent to this update ({reason}).",
+        "Consent holds for one package, one backup and a short time, and needs both steps.",
+        "Ask again and answer both steps.",
+    ),
+    "request-malformed": (
+        "The question was not understood: {field} ({reason}).",
+        "An answer to a misunderstood question would be a guess.",
+        "See docs/reference/hook-protocol.md.",
+    ),
+    "unanswerable": (
+        "The question cannot be answered ({reason}).",
+        "Something that is needed for it is missing or unreadable.",
+        "backupkit explain {reason}",
+    ),
+    "ledger-broken": (
+        "The list of decisions was altered at line {line} ({reason}).",
+        "Somebody changed, removed or added a decision after it was signed.",
+        "Keep the file as it is, and look for a copy of it.",
+    ),
+}
+
+MESSAGES: dict[str, str] = {
+    **_HEADLINES,
+    **{
+        f"{kind}.{code}.{part}": sentence
+        for kind, table in (("reason", _REASONS), ("error", _ERRORS))
+        for code, sentences in table.items()
+        for part, sentence in zip(("what", "why", "try"), sentences, strict=True)
+    },
+}
