@@ -8,9 +8,8 @@ from backupkit.errors import BackupkitError, ExitCode
 
 
 class PassRefused(BackupkitError):
-    """A coverage pass does not count; `reason` says why in one kebab-case word."""
+    """A coverage pass does not count; `reason` says why in one kebab-case word. Only its subclasses are raised."""
 
-    code = "pass-refused"
     exit_code = ExitCode.HOLD
 
     @property
@@ -53,7 +52,7 @@ class PassExpired(PassRefused):
 class PassTooOld(PassRefused):
     """The backup was verified longer ago than the owner's limit.
 
-    Facts: `verified_at`, `limit_hours`.
+    Facts: `verified_at`, `limit_seconds`.
     """
 
     code = "pass-too-old"
