@@ -145,8 +145,9 @@ def _require_fresh(coverage: CoveragePass, now: datetime, policy: PassPolicy) ->
     if now >= coverage.expires:
         raise PassExpired(expires=to_rfc3339(coverage.expires))
     if now - coverage.verified_at > policy.max_age:
-        limit = int(policy.max_age.total_seconds())
-        raise PassTooOld(verified_at=to_rfc3339(coverage.verified_at), limit_seconds=limit)
+        hours = policy.max_age / timedelta(hours=1)
+        limit = int(hours) if hours.is_integer() else round(hours, 1)
+        raise PassTooOld(verified_at=to_rfc3339(coverage.verified_at), limit_hours=limit)
     # A pass is never dated before the verification it tells of, so its own date is the later one.
     if coverage.time_created - now > CLOCK_TOLERANCE:
         raise PassFromTheFuture(dated=to_rfc3339(coverage.time_created), now=to_rfc3339(now))

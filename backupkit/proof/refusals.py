@@ -52,7 +52,7 @@ class PassExpired(PassRefused):
 class PassTooOld(PassRefused):
     """The backup was verified longer ago than the owner's limit.
 
-    Facts: `verified_at`, `limit_seconds`.
+    Facts: `verified_at`, `limit_hours`.
     """
 
     code = "pass-too-old"

@@ -17,7 +17,7 @@ MESSAGES: dict[str, str] = {
     "error.pass-expired.why": "Messages may have come in since. The pass no longer says anything about them.",
     "error.pass-expired.try": "backupkit snapshot",
     "error.pass-too-old.what": "The last verified backup is from {verified_at:time}.",
-    "error.pass-too-old.why": "That is longer ago than your limit of {limit_seconds:span}.",
+    "error.pass-too-old.why": "That is longer ago than your limit of {limit_hours} {limit_hours:plural:hour|hours}.",
     "error.pass-too-old.try": "backupkit snapshot",
     "error.pass-from-the-future.what": "The coverage pass is dated {dated:time}, and here it is {now:time}.",
     "error.pass-from-the-future.why": "One of the two clocks is wrong, so nobody can say how old the backup is.",

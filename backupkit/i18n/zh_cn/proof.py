@@ -17,7 +17,7 @@ MESSAGES: dict[str, str] = {
     "error.pass-expired.why": "之后可能又收到了新消息，证明管不到它们。",
     "error.pass-expired.try": "再拍一次快照：backupkit snapshot",
     "error.pass-too-old.what": "最近一次核验过的备份是 {verified_at:time} 的。",
-    "error.pass-too-old.why": "已经超过你设定的期限（{limit_seconds:span}）。",
+    "error.pass-too-old.why": "已经超过你设定的期限（{limit_hours} 小时）。",
     "error.pass-too-old.try": "再拍一次快照：backupkit snapshot",
     "error.pass-from-the-future.what": "备份覆盖证明的日期是 {dated:time}，而这里现在是 {now:time}。",
     "error.pass-from-the-future.why": "两边的时钟必有一个不准，所以说不清备份有多新。",
