@@ -13,7 +13,7 @@ from datetime import datetime
 from backupkit.codec.canonical import decode_json, encode_canonical
 from backupkit.codec.malformed import MalformedObject, NewerFormat
 from backupkit.crypto.signing import PUBLIC_SIZE, SigningKey, VerifyKey
-from backupkit.guard.judge import Judgement, Unanswerable, conclude, examine, judged_of, never_raise
+from backupkit.guard.judge import Judgement, Known, Unanswerable, conclude, examine, judged_of, never_raise
 from backupkit.guard.ledger import append, entry_of
 from backupkit.guard.package_record import Records
 from backupkit.guard.places import GuardPlaces, read_small, write_whole
@@ -51,8 +51,7 @@ class Desk:
         records = Records(self.places.records)
         examined = examine(request, records, now)
         with held_witness(self.places.witness) as witness:
-            judgement = conclude(
-                examined,
+            known = Known(
                 pins=load_pins(self.places),
                 policy=policy,
                 witness=witness.state,
@@ -60,6 +59,7 @@ class Desk:
                 pass_data=_pass_on_file(self.places, examined.installed.package),
                 owner=load_owner(self.places),
             )
+            judgement = conclude(examined, known)
             if judgement.witness is not None:
                 # Kept before it is acted on: a crash in between costs a question, never a rollback unnoticed.
                 witness.keep(judgement.witness)

@@ -1,7 +1,6 @@
 """From the bytes of a question to the bytes of an answer, on this machine's guard."""
 
 import json
-import os.path
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -14,9 +13,9 @@ from backupkit.guard.verdict import Verdict
 
 def places_in(environment: Mapping[str, str]) -> GuardPlaces:
     """Where the guard's memory lies: under `XDG_STATE_HOME`, or `~/.local/state` where that is not set."""
-    state = environment.get("XDG_STATE_HOME", "")
+    state = Path(environment.get("XDG_STATE_HOME", ""))
     # The XDG base directory specification: a relative path is to be ignored.
-    base = Path(state) if os.path.isabs(state) else Path(os.path.expanduser("~/.local/state"))
+    base = state if state.is_absolute() else Path("~/.local/state").expanduser()
     return GuardPlaces(base / "backupkit" / "guard")
 
 
