@@ -1,6 +1,7 @@
 """The four parts of an error: what happened, why, what to try, and the code to ask about."""
 
 import re
+from collections.abc import Container
 from dataclasses import dataclass
 
 from backupkit.errors import BackupkitError
@@ -9,7 +10,7 @@ from backupkit.text import width
 from backupkit.ui.columns import wrapped
 from backupkit.ui.terminal import Terminal
 
-_COMMAND = re.compile(r"`(backupkit[^`]*)`")
+_COMMAND = re.compile(r"\bbackupkit((?: [a-z][a-z-]*)+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,15 @@ def error_lines(error: BackupkitError, catalogue: Catalogue, terminal: Terminal)
     return [*lines, *wrapped(explain, columns, indent=indent, first=f"  {labels['code']}")]
 
 
-def commands_to_try(error: BackupkitError) -> list[str]:
-    """Return the commands that the advice names, the same in every language."""
-    return _COMMAND.findall(error_text(error, Catalogue("en")).attempt)
+def commands_to_try(error: BackupkitError, known: Container[str]) -> list[str]:
+    """Return the commands that the advice names, the same in every language.
+
+    `known` holds what may follow the program's name, such as `key add`; the words after it are prose.
+    """
+    found = []
+    for words in _COMMAND.findall(error_text(error, Catalogue("en")).attempt):
+        parts = words.split()
+        path = next((" ".join(parts[:n]) for n in (2, 1) if " ".join(parts[:n]) in known), None)
+        if path is not None:
+            found.append(f"backupkit {path}")
+    return list(dict.fromkeys(found))

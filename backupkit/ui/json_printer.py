@@ -6,12 +6,12 @@ The last object is the summary or the error. Codes stand where people would read
 import json
 import re
 from base64 import b64encode
-from collections.abc import Callable, Mapping, Sequence
-from typing import TextIO
+from collections.abc import Callable, Container, Mapping, Sequence
 
 from backupkit.errors import BackupkitError, Fact
 from backupkit.ops.events import Event, Found, Notice, Progress
 from backupkit.ui.error_text import commands_to_try
+from backupkit.ui.output import Output, OutputLost
 from backupkit.ui.printer import Fields
 from backupkit.ui.progress import Pace
 
@@ -40,12 +40,15 @@ def path_fields(path: str, name: str = "path") -> dict[str, str]:
 
 
 class JsonPrinter:
-    """Prints objects. `progress` False leaves progress out."""
+    """Prints objects. `progress` False leaves progress out; `commands` are those that advice may name."""
 
-    def __init__(self, out: TextIO, *, now: Callable[[], float], progress: bool = True) -> None:
+    def __init__(
+        self, out: Output, *, now: Callable[[], float], progress: bool = True, commands: Container[str] = ()
+    ) -> None:
         self._out = out
         self._now = now
         self._shows_progress = progress
+        self._commands = commands
         self._reader_left = False
         self._latest: Progress | None = None
         self._printed: Progress | None = None
@@ -64,7 +67,7 @@ class JsonPrinter:
                     self._print("finding", {"code": code, "severity": severity.value, "params": dict(facts)})
                 case Notice(code, facts):
                     self._print("notice", {"code": code, "params": dict(facts)})
-        except OSError:
+        except (OSError, OutputLost):
             self._reader_left = True
 
     def note(self, key: str, /, **facts: Fact) -> None:
@@ -84,7 +87,7 @@ class JsonPrinter:
         self._last_progress()
         self._print("error", {
             "code": error.code, "exit_code": int(error.exit_code), "params": dict(error.facts),
-            "try": commands_to_try(error),
+            "try": commands_to_try(error, self._commands),
         })  # fmt: skip
 
     def close(self) -> None:
@@ -92,7 +95,6 @@ class JsonPrinter:
 
     def _print(self, kind: str, fields: Fields) -> None:
         self._out.write(json_line({"type": kind, "v": VERSION, **fields}) + "\n")
-        self._out.flush()
 
     def _progress(self, progress: Progress) -> None:
         if not self._shows_progress:

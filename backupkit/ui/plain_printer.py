@@ -1,11 +1,11 @@
 """For line tools and screen readers: one record per line, `field=value` pairs set apart by tabs, no layout."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TextIO
 
 from backupkit.errors import BackupkitError, Fact
 from backupkit.ops.events import Event, Found, Notice
 from backupkit.text import printable
+from backupkit.ui.output import Output
 from backupkit.ui.printer import Fields
 from backupkit.ui.text_printer import TextPrinter
 
@@ -13,7 +13,7 @@ from backupkit.ui.text_printer import TextPrinter
 class PlainPrinter:
     """Prints results as fields; notes and errors as the text printer does."""
 
-    def __init__(self, out: TextIO, people: TextPrinter) -> None:
+    def __init__(self, out: Output, people: TextPrinter) -> None:
         self._out = out
         self._people = people
 
@@ -34,7 +34,6 @@ class PlainPrinter:
     def summary(self, fields: Fields, lines: Sequence[str] = (), *, kind: str = "summary") -> None:
         """Print the last record."""
         self.record(kind, fields, lines)
-        self._out.flush()
 
     def error(self, error: BackupkitError) -> None:
         """Show the four parts of an error."""

@@ -9,6 +9,7 @@ from backupkit.i18n import Catalogue
 from backupkit.ops.events import Event, Found, Notice, Progress, Severity
 from backupkit.ui.columns import wrapped
 from backupkit.ui.error_text import error_lines
+from backupkit.ui.output import Output
 from backupkit.ui.printer import Fields
 from backupkit.ui.progress import ProgressView
 from backupkit.ui.terminal import Role, Terminal
@@ -27,7 +28,7 @@ class TextPrinter:
     """Prints sentences. `verbosity` is -1 for quiet, 0, or how often -v was given."""
 
     def __init__(
-        self, out: TextIO, notes: TextIO, *, catalogue: Catalogue, terminal: Terminal, progress: ProgressView,
+        self, out: Output, notes: TextIO, *, catalogue: Catalogue, terminal: Terminal, progress: ProgressView,
         verbosity: int = 0,
     ) -> None:  # fmt: skip
         self._out = out
@@ -59,13 +60,13 @@ class TextPrinter:
     def record(self, kind: str, fields: Fields, lines: Sequence[str] = ()) -> None:  # noqa: ARG002  -- fields are for programs
         """Show one result."""
         self._progress.step_aside()
-        self._out.writelines(f"{line}\n" for line in lines)
+        if lines:
+            self._out.write("".join(f"{line}\n" for line in lines))
 
     def summary(self, fields: Fields, lines: Sequence[str] = (), *, kind: str = "summary") -> None:
         """Show the last result."""
         self.close()
         self.record(kind, fields, lines)
-        self._out.flush()
 
     def error(self, error: BackupkitError) -> None:
         """Show the four parts of an error."""

@@ -1,5 +1,6 @@
 """The same events as text, as JSON and as plain records."""
 
+import errno
 import io
 import json
 from typing import ClassVar
@@ -11,6 +12,7 @@ from backupkit.errors import BackupkitError, ExitCode
 from backupkit.i18n import Catalogue, Language, messages
 from backupkit.ops.events import Found, Notice, Phase, Progress, Severity
 from backupkit.ui.json_printer import JsonPrinter, json_line, path_fields
+from backupkit.ui.output import Output, OutputLost
 from backupkit.ui.plain_printer import PlainPrinter
 from backupkit.ui.progress import NoProgress
 from backupkit.ui.terminal import ColorChoice, Terminal, progress_kind, wants_color
@@ -25,7 +27,12 @@ class Mistaken(BackupkitError):
 def text_printer(*, verbosity: int = 0, language: Language = "en") -> tuple[io.StringIO, io.StringIO, TextPrinter]:
     out, notes = io.StringIO(), io.StringIO()
     printer = TextPrinter(
-        out, notes, catalogue=Catalogue(language), terminal=Terminal(), progress=NoProgress(), verbosity=verbosity
+        Output(out),
+        notes,
+        catalogue=Catalogue(language),
+        terminal=Terminal(),
+        progress=NoProgress(),
+        verbosity=verbosity,
     )
     return out, notes, printer
 
@@ -80,7 +87,7 @@ def test_quiet_leaves_out_notices_and_notes_but_no_warning() -> None:
 
 def test_json_is_one_object_per_line_with_type_and_version() -> None:
     out = io.StringIO()
-    printer = JsonPrinter(out, now=lambda: 0.0)
+    printer = JsonPrinter(Output(out), now=lambda: 0.0)
 
     printer.event(Progress(Phase.STORE, 1, 2))
     printer.event(Found("strange", facts={"path": "a"}))
@@ -92,7 +99,7 @@ def test_json_is_one_object_per_line_with_type_and_version() -> None:
 
 def test_json_progress_is_thinned_but_its_last_state_is_told() -> None:
     out = io.StringIO()
-    printer = JsonPrinter(out, now=lambda: 0.0)
+    printer = JsonPrinter(Output(out), now=lambda: 0.0)
 
     for done in range(101):
         printer.event(Progress(Phase.STORE, done, 100))
@@ -104,7 +111,7 @@ def test_json_progress_is_thinned_but_its_last_state_is_told() -> None:
 def test_a_json_error_carries_code_exit_code_and_parameters() -> None:
     out = io.StringIO()
 
-    JsonPrinter(out, now=lambda: 0.0).error(Mistaken(kind="KeyError", report="r.txt"))
+    JsonPrinter(Output(out), now=lambda: 0.0).error(Mistaken(kind="KeyError", report="r.txt"))
 
     assert objects(out) == [{
         "type": "error", "v": 1, "code": "bug", "exit_code": 1,
@@ -117,7 +124,7 @@ def test_a_json_reader_that_left_does_not_stop_the_work() -> None:
         def write(self, _text: str) -> int:
             raise BrokenPipeError
 
-    printer = JsonPrinter(Gone(), now=lambda: 0.0)
+    printer = JsonPrinter(Output(Gone()), now=lambda: 0.0)
 
     printer.event(Found("strange"))
 
@@ -142,7 +149,7 @@ def test_a_path_that_is_no_utf8_is_given_in_base64_too() -> None:
 def test_plain_gives_one_record_per_line() -> None:
     out = io.StringIO()
     _, _, people = text_printer()
-    printer = PlainPrinter(out, people)
+    printer = PlainPrinter(Output(out), people)
 
     printer.event(Progress(Phase.STORE, 1, 2))
     printer.record("source", {"name": "we\tchat", "files": 3, "complete": True, "chat": None, "tags": ["a", "b"]})
@@ -191,3 +198,15 @@ def test_colour_never_carries_meaning_alone() -> None:
 
 def test_the_catalogues_are_loaded_once() -> None:
     assert messages("en") is messages("en")
+
+
+def test_a_full_disk_behind_the_output_is_an_error_of_its_own() -> None:
+    class Full(io.StringIO):
+        def flush(self) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OutputLost) as caught:
+        JsonPrinter(Output(Full()), now=lambda: 0.0).summary({"a": 1})
+
+    assert caught.value.facts == {"reason": "No space left on device"}
+    assert caught.value.exit_code == 14

@@ -1,0 +1,6 @@
+"""`python -m backupkit` is the command line."""
+
+from backupkit.cli.main import run
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,63 @@
+"""A private place for copies that must not outlive the process that made them.
+
+The copies hold chats in the clear, so nobody else may read them, and what a killed process left is removed by the next.
+"""
+
+import contextlib
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+if sys.platform != "win32":
+    import fcntl
+
+_PREFIX: Final = "live-"
+
+
+@contextlib.contextmanager
+def private_folder(scratch: Path) -> Iterator[Path]:
+    """Make a folder below `scratch` that only this user can enter, and remove it with all it holds at the end."""
+    scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with contextlib.ExitStack() as locks:
+        with _locked(scratch, exclusive=False):
+            folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=scratch))
+            locks.enter_context(_locked(folder, exclusive=True))
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def discard_leftovers(scratch: Path) -> int:
+    """Remove the folders that killed processes left below `scratch`; return how many there were."""
+    if sys.platform == "win32" or not scratch.is_dir():
+        return 0  # without locks nobody can tell a leftover from a copy in use
+    removed = 0
+    # Held exclusively, so that no folder is met between being made and being locked by its owner.
+    with _locked(scratch, exclusive=True):
+        for folder in scratch.glob(_PREFIX + "*"):
+            try:
+                with _locked(folder, exclusive=True, wait=False):
+                    shutil.rmtree(folder, ignore_errors=True)
+                    removed += 1
+            except OSError:
+                continue
+    return removed
+
+
+@contextlib.contextmanager
+def _locked(folder: Path, *, exclusive: bool, wait: bool = True) -> Iterator[None]:
+    if sys.platform == "win32":
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        kind = fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH
+        fcntl.flock(descriptor, kind if wait else kind | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)

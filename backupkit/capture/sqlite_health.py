@@ -1,0 +1,188 @@
+"""What can be said of a database's health: without a key from its outside, and with SQLite for a plain image.
+
+Nothing here writes. SQLite is only ever given a file as immutable, for which it makes neither log nor index nor lock:
+give it a copy, or a source that no app has open.
+"""
+
+import os
+import sqlite3
+import struct
+import urllib.parse
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from backupkit.capture.databases import DatabaseKind, recognise_database
+from backupkit.capture.finding import Finding
+from backupkit.capture.stable_read import open_for_reading
+from backupkit.capture.unreadable import SourceUnreadable, Unreadable, reason_of
+from backupkit.capture.wal import WalSummary, summarise_wal
+
+_MOST_COMPLAINTS: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a plain database says of itself in its first 100 bytes.
+
+    `pages` is its size in pages; it counts only where `change_counter` equals `valid_for`, as older writers left it
+    alone. `uses_wal` is true where the app keeps a write-ahead log.
+    """
+
+    page_size: int
+    pages: int
+    change_counter: int
+    valid_for: int
+    uses_wal: bool
+
+    @property
+    def knows_its_size(self) -> bool:
+        """The page count can be believed."""
+        return self.pages > 0 and self.change_counter == self.valid_for
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseHealth:
+    """A database seen from outside. `header` is None for a sealed one, `wal` without a log."""
+
+    kind: DatabaseKind
+    size: int
+    header: Header | None
+    wal: WalSummary | None
+    findings: tuple[Finding, ...]
+
+
+def examine_database(path: Path, *, kind: DatabaseKind | None = None) -> DatabaseHealth | None:
+    """Look at a database and its log without a key and without SQLite; None where the file is no database.
+
+    Raises:
+        SourceUnreadable: the file cannot be read.
+    """
+    kind = kind or recognise_database(path)
+    if kind is None:
+        return None
+    descriptor = open_for_reading(path)
+    try:
+        size = os.fstat(descriptor).st_size
+        head = os.read(descriptor, 100)
+    except OSError as error:
+        raise SourceUnreadable(path, reason_of(error)) from error
+    finally:
+        os.close(descriptor)
+    header = None if kind.sealed else _header(head, kind.page_size)
+    wal = _wal(path)
+    findings = [*_size_findings(kind, size, header, wal), *_wal_findings(path, wal)]
+    return DatabaseHealth(kind, size, header, wal, tuple(findings))
+
+
+def quick_check(image: Path) -> tuple[str, ...]:
+    """Ask SQLite whether every page of a plain image hangs together; return its complaints, none for a sound one.
+
+    About 27 ms a megabyte. Indexes are not compared with their tables.
+    """
+    return _complaints(image, "quick_check")
+
+
+def integrity_check(image: Path) -> tuple[str, ...]:
+    """Like `quick_check`, and compare each index with its table: about twice the time."""
+    return _complaints(image, "integrity_check")
+
+
+def _complaints(image: Path, pragma: str) -> tuple[str, ...]:
+    address = f"file:{urllib.parse.quote(os.fsencode(image.absolute()))}?mode=ro&immutable=1"
+    try:
+        connection = sqlite3.connect(address, uri=True)
+        try:
+            connection.text_factory = lambda text: text.decode("utf-8", "replace")
+            rows = connection.execute(f"PRAGMA {pragma}({_MOST_COMPLAINTS})").fetchall()
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        return (str(error),)
+    complaints = tuple(str(complaint) for (complaint,) in rows)
+    return () if complaints == ("ok",) else complaints
+
+
+def _header(head: bytes, page_size: int) -> Header | None:
+    if len(head) < 100:
+        return None
+    change_counter, pages = struct.unpack_from(">II", head, 24)
+    (valid_for,) = struct.unpack_from(">I", head, 92)
+    return Header(page_size, pages, change_counter, valid_for, uses_wal=head[18] == 2)
+
+
+def _size_findings(kind: DatabaseKind, size: int, header: Header | None, wal: WalSummary | None) -> list[Finding]:
+    findings = []
+    if (size - kind.prefix) % kind.page_size:
+        facts = {"size": size, "page_size": kind.page_size}
+        findings.append(Finding("database-not-whole-pages", lost=True, facts=facts))
+    if header is not None and header.knows_its_size:
+        pages = size // kind.page_size
+        # What the log will still bring may lie behind the end of the file, so a log excuses a short one.
+        is_awaited = wal is not None and wal.database_pages >= header.pages
+        if pages < header.pages and not is_awaited:
+            facts = {"pages": pages, "declared": header.pages}
+            findings.append(Finding("database-shorter-than-declared", lost=True, facts=facts))
+    return findings
+
+
+def _wal(path: Path) -> WalSummary | None:
+    try:
+        descriptor = open_for_reading(path.with_name(path.name + "-wal"))
+    except SourceUnreadable as error:
+        if error.reason is Unreadable.VANISHED:
+            return None
+        raise
+    with os.fdopen(descriptor, "rb", buffering=0) as log:
+        return summarise_wal(log)
+
+
+@dataclass(frozen=True, slots=True)
+class _WalIndex:
+    """The first copy of the head of a `-shm` file: what the last connection knew of the log."""
+
+    frames: int
+    salts: tuple[int, int]
+    written_back: int
+
+
+def _wal_findings(path: Path, wal: WalSummary | None) -> list[Finding]:
+    findings = []
+    if wal is not None and wal.damaged:
+        facts = {"frames": wal.frames, "total": wal.total_frames}
+        findings.append(Finding("wal-damaged", lost=True, facts=facts))
+    if wal is not None and wal.is_garbled:
+        findings.append(Finding("wal-garbled", facts={"size": wal.size}))
+    index = _read_index(path.with_name(path.name + "-shm"))
+    # Frames that were not yet written back to the database are nowhere but in the log.
+    if index is None or index.frames <= index.written_back:
+        return findings
+    if wal is None or wal.size == 0:
+        findings.append(Finding("wal-missing", lost=True, facts={"frames": index.frames - index.written_back}))
+    elif wal.header is not None and wal.header.salts == index.salts and wal.committed < index.frames:
+        facts = {"frames": wal.committed, "declared": index.frames}
+        findings.append(Finding("wal-truncated", lost=True, facts=facts))
+    elif wal.header is not None and wal.header.salts != index.salts:
+        findings.append(Finding("wal-of-another-time", facts={"frames": wal.committed, "declared": index.frames}))
+    return findings
+
+
+def _read_index(path: Path) -> _WalIndex | None:
+    """Read a `-shm` file's head, both copies of which must agree (WAL-mode file format, section 2.1)."""
+    try:
+        descriptor = open_for_reading(path)
+    except SourceUnreadable:
+        return None
+    try:
+        head = os.read(descriptor, 136)
+    finally:
+        os.close(descriptor)
+    # Native byte order: the file never leaves the machine, and one from elsewhere is recognised by its version.
+    if len(head) < 136 or head[:48] != head[48:96]:
+        return None
+    version, _unused, _change, initialised, _order, _page, frames = struct.unpack_from("=IIIBBHI", head)
+    if version != 3007000 or not initialised:
+        return None
+    salts = struct.unpack_from(">II", head, 32)
+    (written_back,) = struct.unpack_from("=I", head, 96)
+    return _WalIndex(frames, (salts[0], salts[1]), written_back)

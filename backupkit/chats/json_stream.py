@@ -1,0 +1,246 @@
+"""JSON of any length, one value at a time.
+
+The standard decoder reads each value out of a sliding window of text, so a list of a million messages costs the memory
+of its longest message. The caller says at each place whether to enter, take or skip what is there.
+"""
+
+import codecs
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, BinaryIO, NoReturn
+
+from backupkit.chats.malformed import MalformedExport, TruncatedExport
+from backupkit.chats.model import Locator
+
+WINDOW_BYTES = 1 << 20
+MAX_VALUE_CHARACTERS = 64 * 2**20
+MAX_KEY_CHARACTERS = 1 << 16
+MAX_DEPTH = 200
+
+_SPACE = re.compile(r"[ \t\n\r]*")
+_STRUCTURE = re.compile(r'["\[\]{}]')
+_STRING_PART = re.compile(r'["\\]')
+_SCALAR_END = re.compile(r"[,\]}\s]")
+
+
+class JsonStream:
+    """Reads one JSON text from a stream of bytes in UTF-8."""
+
+    def __init__(self, stream: BinaryIO, file: str) -> None:
+        self._stream = stream
+        self._file = file
+        self._decode = codecs.getincrementaldecoder("utf-8")().decode
+        self._text = ""
+        self._at = 0
+        self._before = 0
+        self._is_finished = False
+        self._depth = 0
+        self._failure: MalformedExport | None = None
+        self._decoder = json.JSONDecoder(parse_constant=self._refuse_constant)
+        self._more()
+        if self._text.startswith("\ufeff"):
+            self._at = 1
+
+    @property
+    def position(self) -> int:
+        """How many characters lie before the next value."""
+        return self._before + self._at
+
+    def peek(self) -> str:
+        """Return the first character of the next value, empty at the end of the text."""
+        while True:
+            match = _SPACE.match(self._text, self._at)
+            self._at = match.end() if match else self._at
+            if self._at < len(self._text):
+                return self._text[self._at]
+            if not self._more():
+                return ""
+
+    def members(self) -> Iterator[str]:
+        """Enter an object and tell each key; the caller then takes, enters or skips the value."""
+        self._enter("{")
+        if self.peek() == "}":
+            self._leave()
+            return
+        while True:
+            if self.peek() != '"':
+                self._wrong("key-expected")
+            key, _raw = self._value(MAX_KEY_CHARACTERS)
+            if self.peek() != ":":
+                self._wrong("colon-expected")
+            self._at += 1
+            self.peek()
+            before = self.position
+            yield str(key)
+            if self.position == before:
+                self.skip()
+            if self._next_or_end("}"):
+                return
+
+    def elements(self) -> Iterator[int]:
+        """Enter an array and tell the number of each element; the caller then takes, enters or skips it."""
+        self._enter("[")
+        if self.peek() == "]":
+            self._leave()
+            return
+        number = 0
+        while True:
+            self.peek()
+            before = self.position
+            yield number
+            if self.position == before:
+                self.skip()
+            if self._next_or_end("]"):
+                return
+            number += 1
+
+    def take(self) -> Any:
+        """Read the whole next value."""
+        return self.take_raw()[0]
+
+    def take_raw(self) -> tuple[Any, bytes]:
+        """Read the whole next value, and its own bytes."""
+        self.peek()
+        value, text = self._value(MAX_VALUE_CHARACTERS)
+        return value, text.encode("utf-8", "surrogatepass")
+
+    def skip(self) -> None:
+        """Pass over the next value, however long, without building it."""
+        first = self.peek()
+        if first == '"':
+            self._at += 1
+            self._skip_string()
+        elif first in {"[", "{"}:
+            self._skip_nested()
+        else:
+            self._value(MAX_KEY_CHARACTERS)
+
+    def finish(self) -> None:
+        """Make sure that nothing but space follows the outermost value."""
+        if self.peek():
+            self._wrong("text-after-the-end")
+
+    def _value(self, limit: int) -> tuple[Any, str]:
+        # A failure may only mean that the window ends inside the value; a number that reaches the window's end may go on.
+        while True:
+            try:
+                value, end = self._decoder.raw_decode(self._text, self._at)
+            except json.JSONDecodeError as error:
+                is_cut = error.msg.startswith("Unterminated") or error.pos >= len(self._text) - 16
+                if self._is_finished:
+                    self._wrong("json-broken", cut=is_cut, cause=error)
+                if not is_cut:
+                    self._wrong("json-broken", cause=error)
+            except RecursionError as error:
+                self._wrong("nested-too-deeply", cause=error)
+            except ValueError as error:
+                self._wrong("number-not-understood", cause=error)
+            else:
+                if self._is_finished or end < len(self._text):
+                    text = self._text[self._at : end]
+                    self._at = end
+                    return value, text
+            if len(self._text) - self._at > limit:
+                self._wrong("value-too-long")
+            self._more()
+
+    def _skip_nested(self) -> None:
+        depth = 0
+        while True:
+            match = _STRUCTURE.search(self._text, self._at)
+            if match is None:
+                self._at = len(self._text)
+                self._more_or_cut()
+                continue
+            self._at = match.end()
+            character = match.group()
+            if character == '"':
+                self._skip_string()
+            elif character in "[{":
+                depth += 1
+            else:
+                depth -= 1
+                if depth == 0:
+                    return
+
+    def _skip_string(self) -> None:
+        while True:
+            match = _STRING_PART.search(self._text, self._at)
+            if match is None:
+                self._at = len(self._text)
+                self._more_or_cut()
+            elif match.group() == '"':
+                self._at = match.end()
+                return
+            elif match.end() < len(self._text):
+                self._at = match.end() + 1
+            else:
+                self._at = match.start()
+                self._more_or_cut()
+
+    def _enter(self, mark: str) -> None:
+        found = self.peek()
+        if found != mark:
+            self._wrong("object-expected" if mark == "{" else "array-expected", cut=not found)
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            self._wrong("nested-too-deeply")
+        self._at += 1
+
+    def _leave(self) -> None:
+        self._depth -= 1
+        self._at += 1
+
+    def _next_or_end(self, end: str) -> bool:
+        found = self.peek()
+        if found == end:
+            self._leave()
+            return True
+        if found != ",":
+            self._wrong("comma-expected", cut=not found)
+        self._at += 1
+        if self.peek() == end:
+            self._wrong("value-expected")
+        return False
+
+    def _more_or_cut(self) -> None:
+        if not self._more():
+            self._wrong("json-broken", cut=True)
+
+    def _more(self) -> bool:
+        """Slide the window on; the unread part stays. Say whether anything came."""
+        if self._is_finished:
+            return False
+        unread = len(self._text) - self._at
+        text = ""
+        block = b""
+        try:
+            # Doubling keeps the cost of a value that is larger than the window linear.
+            block = self._stream.read(max(WINDOW_BYTES, unread))
+            text = self._decode(block, final=not block)
+        except UnicodeDecodeError as error:
+            # What lies before the damage is still good, so the failure waits until it was read.
+            text = error.object[: error.start].decode("utf-8")
+            self._failure = self._trouble("not-utf-8", cut=not block)
+        except MalformedExport as error:
+            self._failure = error
+        except OSError:
+            self._failure = self._trouble("unreadable", cut=False)
+        self._is_finished = not block or self._failure is not None
+        self._before += self._at
+        self._text = self._text[self._at :] + text
+        self._at = 0
+        return bool(text) or not self._is_finished
+
+    def _refuse_constant(self, _name: str) -> NoReturn:
+        raise ValueError("not a number")
+
+    def _wrong(self, reason: str, *, cut: bool = False, cause: Exception | None = None) -> NoReturn:
+        if cut and self._failure is not None:
+            raise self._failure
+        raise self._trouble(reason, cut=cut) from cause
+
+    def _trouble(self, reason: str, *, cut: bool) -> MalformedExport:
+        kind = TruncatedExport if cut else MalformedExport
+        return kind(Locator(self._file, f"character {self.position}"), reason)

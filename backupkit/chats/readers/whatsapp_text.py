@@ -1,0 +1,411 @@
+"""WhatsApp's text exports: Android's `date, time - name: text` and the iPhone's `[date, time] name: text`.
+
+There are no ids, no zone, and on Android no seconds. The order of day and month follows the phone's settings, so it is
+settled over the whole file before the first message is told.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+from backupkit.chats.malformed import MalformedExport
+from backupkit.chats.media_files import find_media
+from backupkit.chats.model import (
+    Conversation,
+    ConversationKind,
+    DeletionState,
+    Direction,
+    Edit,
+    Finding,
+    Locator,
+    Media,
+    MediaState,
+    Message,
+    MessageKind,
+    Participant,
+    Precision,
+    Severity,
+)
+from backupkit.chats.reader import Recognition, Told, read_each
+from backupkit.chats.readers import whatsapp_words as words
+from backupkit.chats.source import SourceFiles
+from backupkit.chats.text_lines import Line, is_text, lines_of, text_head
+from backupkit.chats.wall_time import HALF_DAY, SPACE, DateOrder, OrderEvidence, seconds_of_day
+
+_MARK = r"[\u200e\u200f\u202a-\u202e\ufeff]*"
+_DATE = (
+    rf"(\d{{1,4}}){_MARK}(?:{SPACE}?[./\-]|年|년){_MARK}{SPACE}?(\d{{1,2}}){_MARK}(?:{SPACE}?[./\-]|月|월){_MARK}{SPACE}?"
+    rf"(\d{{1,4}})(?:\.|日|일|{SPACE}г\.)?{_MARK}"
+)
+_JOIN = rf"(?:[,،]?{SPACE}{{1,2}}(?:(?:um|à|at|às|klo|kl\.?|u|в){SPACE})?|[,،])"
+_TIME = rf"(?:({HALF_DAY}){SPACE}?)?(\d{{1,2}})[:.](\d{{2}})(?:[:.](\d{{2}}))?(?:{SPACE}?({HALF_DAY}))?(?:{SPACE}Uhr)?{_MARK}"
+_BRACKET = re.compile(rf"{_MARK}\[{_MARK}{_DATE}{_JOIN}{_MARK}{_TIME}\]{SPACE}?")
+_DASH = re.compile(rf"{_MARK}{_DATE}{_JOIN}{_MARK}{_TIME}{SPACE}[-\u2013]{SPACE}")
+_MAY_BEGIN = re.compile(rf"{_MARK}[\[\d]")
+
+_SENDER = re.compile(r"(.{1,120}?):(?:\s|$)", re.DOTALL)
+_LOG_LEVEL = re.compile(
+    r"(?i)(?:[\w.\-]+\.)?(?:debug|info|notice|warn|warning|error|critical|alert|emergency|fatal|trace)$"
+)
+_SIGEXPORT = re.compile(r"\[\d{4}-\d{2}-\d{2}, \d{2}:\d{2}\] ")
+_ATTACHED_IPHONE = re.compile(r"\u200e?<[^<>:：]{1,40}[:：]\s?([^<>/]{1,250})>\s*$")
+_ATTACHED_ANDROID = re.compile(r"^[\u200e\u200f]?([^/\n]{1,250}\.\w{1,8}) \(([^()\n]{2,40})\)")
+_APPS_OWN_NAME = re.compile(
+    r"^(?:(?:IMG|VID|AUD|PTT|STK|DOC|GIF|VN)-\d{8}-WA\d{4,}\.|\d{8}-[\w. \-]+\.)", re.IGNORECASE
+)
+_FILE_ATTACHED = re.compile(
+    r"attached|angehängt|joint|adjunto|anexado|allegato|bijgevoegd|добавлен|附件|附加|添付|첨부|eklendi|załączono|terlampir",
+    re.IGNORECASE,
+)
+_TITLE = re.compile(
+    r"^(?:WhatsApp[ _-]Chat[ _](?:with|mit|met|-)|WhatsApp-Chat[ _]mit|WhatsApp-chat[ _]met|Chat[ _](?:de[ _])?WhatsApp[ _]con|Chat[ _]do[ _]WhatsApp[ _]com"
+    r"|Conversa[ _][nd]o[ _]WhatsApp[ _]com|Discussion[ _]WhatsApp[ _]avec|Чат[ _]WhatsApp[ _]с|与|與|WhatsApp[ _]Chat)[ _-]*"
+    r"(.+?)(?:的[ _]?WhatsApp[ _]?(?:聊天|對話|对话|聊天记录|聊天記錄))?$"
+)
+_ENCRYPTED = re.compile(
+    r"end-to-end|ende-zu-ende|端到端|端對端|extremo a extremo|ponta a ponta|bout en bout|сквозн|エンドツーエンド|종단간",
+    re.IGNORECASE,
+)
+
+_LOOKED_AT = 64 * 1024
+_CAPS = {10_000, 40_000}
+_MAX_PEOPLE = 20_000
+_MAX_MESSAGE_BYTES = 32 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """The beginning of a message: its date as written, its second of the day, and where its text starts."""
+
+    parts: tuple[int, int, int]
+    second: int
+    has_seconds: bool
+    has_half_day: bool
+    end: int
+
+
+def _head(line: str, style: re.Pattern[str]) -> _Head | None:
+    if not _MAY_BEGIN.match(line):
+        return None
+    match = style.match(line)
+    if match is None:
+        return None
+    first, second, third, half_before, hour, minute, seconds, half_after = match.groups()
+    half_day = half_before or half_after
+    second_of_day = seconds_of_day(int(hour), int(minute), int(seconds or 0), half_day)
+    parts = (int(first), int(second), int(third))
+    if second_of_day is None or all(order.day_number(parts) is None for order in DateOrder):
+        return None
+    return _Head(parts, second_of_day, seconds is not None, half_day is not None, match.end())
+
+
+def _style_of(line: str) -> re.Pattern[str] | None:
+    return next((style for style in (_BRACKET, _DASH) if _head(line, style)), None)
+
+
+def _split_sender(rest: str, known: "set[str] | dict[str, int]") -> tuple[str | None, str]:
+    """Split `name: text`. A name without a space behind its colon counts only where that name is known."""
+    match = _SENDER.match(rest)
+    if match and not ('"' in match.group(1) or "“" in match.group(1)):
+        return _clean(match.group(1)), rest[match.end() :]
+    name, colon, text = rest.partition(":")
+    if colon and _clean(name) in known:
+        return _clean(name), text
+    return None, rest
+
+
+def _clean(name: str) -> str:
+    return re.sub(r"[\u200e\u200f\u202a-\u202e\u2066-\u2069]", "", name).strip()
+
+
+class WhatsAppText:
+    """Reads the text that WhatsApp's own "Export chat" makes."""
+
+    format = "whatsapp-text"
+    app = "whatsapp"
+    package = "com.whatsapp"
+
+    def recognise(self, source: SourceFiles) -> Recognition:
+        """Look at the first lines: how messages begin, and what only this app writes."""
+        claims = {}
+        for name in source.possible_exports():
+            if is_text(source.head(name)) and _style_of_first_line(source.head(name)):
+                certainty = _certainty(text_head(source.head(name, _LOOKED_AT)))
+                if certainty:
+                    claims[name] = certainty
+        return Recognition(claims)
+
+    def read(self, source: SourceFiles, recognition: Recognition) -> Iterator[Told]:
+        """Stream one conversation for each claimed file."""
+        return read_each(recognition.files, lambda name: _read_file(source, name))
+
+
+def _style_of_first_line(head: bytes) -> bool:
+    first = next((line for line in text_head(head).splitlines() if line.strip("\ufeff\u200e \r")), "")
+    return _style_of(first) is not None
+
+
+def _certainty(head: str) -> int:
+    lines = head.splitlines()
+    style = next((style for style in map(_style_of, lines) if style), None)
+    if style is None:
+        return 0
+    heads = [(found, line) for line in lines if (found := _head(line, style))]
+    senders = [sender for found, line in heads if (sender := _split_sender(line[found.end :], set())[0])]
+    is_marked = any(map(_is_marked, lines))
+    if not is_marked:
+        if senders and all(map(_LOG_LEVEL.match, senders)):
+            return 0
+        if len(heads) == 1 and len(lines) > 50:
+            return 0
+        # Signal's text exports by sigexport look the same but for the comma and the missing seconds.
+        if sum(1 for _found, line in heads if _SIGEXPORT.match(line)) * 2 > len(heads):
+            return 0
+        # Android's exports never hold seconds; logs and other apps do.
+        if style is _DASH and any(found.has_seconds for found, _line in heads):
+            return 0
+    certainty = 78 if style is _DASH or heads[0][0].has_seconds else 68
+    if len(senders) * 2 < len(heads):
+        certainty -= 30
+    return certainty + (17 if is_marked else 0)
+
+
+def _is_marked(line: str) -> bool:
+    if "\u200e" in line or "<Media omitted>" in line:
+        return True
+    match = _ATTACHED_ANDROID.search(line.rpartition(": ")[2])
+    if match and _APPS_OWN_NAME.match(match.group(1)):
+        return True
+    return "WhatsApp" in line and _ENCRYPTED.search(line) is not None
+
+
+@dataclass(slots=True)
+class _Survey:
+    """What only the whole file tells."""
+
+    style: re.Pattern[str]
+    order: DateOrder = DateOrder.DAY_MONTH_YEAR
+    is_order_certain: bool = True
+    has_seconds: bool = False
+    people: dict[str, int] = field(default_factory=dict)
+    group: str | None = None
+
+
+def _survey(source: SourceFiles, name: str) -> _Survey:
+    evidence = OrderEvidence()
+    survey: _Survey | None = None
+    has_half_day = False
+    slashes = 0
+    with source.open(name) as stream:
+        for line in _until_damage(lines_of(stream, name)):
+            if survey is None:
+                style = _style_of(line.text)
+                if style is None:
+                    continue
+                survey = _Survey(style)
+            found = _head(line.text, survey.style)
+            if found is None:
+                continue
+            evidence.saw(found.parts)
+            survey.has_seconds = survey.has_seconds or found.has_seconds
+            has_half_day = has_half_day or found.has_half_day
+            slashes += "/" in line.text[: found.end]
+            sender, text = _split_sender(line.text[found.end :], survey.people)
+            if sender is None:
+                continue
+            if survey.group is None and _ENCRYPTED.search(text):
+                survey.group = sender
+            elif sender in survey.people or len(survey.people) < _MAX_PEOPLE:
+                survey.people[sender] = survey.people.get(sender, 0) + 1
+    if survey is None:
+        raise MalformedExport(Locator(name), "no-message")
+    day_first = (DateOrder.DAY_MONTH_YEAR, DateOrder.MONTH_DAY_YEAR, DateOrder.YEAR_MONTH_DAY)
+    month_first = (DateOrder.MONTH_DAY_YEAR, DateOrder.DAY_MONTH_YEAR, DateOrder.YEAR_MONTH_DAY)
+    # A tie only: of the common settings, slashes with a clock of twelve hours are those of the United States.
+    survey.order, survey.is_order_certain = evidence.settle(month_first if has_half_day and slashes else day_first)
+    return survey
+
+
+def _until_damage(lines: Iterator[Line]) -> Iterator[Line]:
+    try:
+        yield from lines
+    except MalformedExport:
+        return  # the second pass meets it again and tells it, after what lies before it
+
+
+def _read_file(source: SourceFiles, name: str) -> Iterator[Told]:
+    survey = _survey(source, name)
+    title = _title(source, name) or survey.group
+    key = title or PurePosixPath(name).stem
+    yield _conversation(key, title, survey, name)
+    if not survey.is_order_certain:
+        yield Finding("date-order-assumed", Severity.WARNING, Locator(name), {"order": survey.order.name.lower()})
+    reading = _Reading(source, name, key, survey, _owner(survey, title))
+    count = damaged = 0
+    with source.open(name) as stream:
+        for message in reading.messages(_counting_damage(lines_of(stream, name), reading)):
+            count += 1
+            yield message
+    damaged = reading.damaged_lines
+    if damaged:
+        yield Finding("text-not-utf-8", Severity.ERROR, Locator(name), {"count": damaged})
+    if count in _CAPS:
+        yield Finding("export-cap-suspected", Severity.WARNING, Locator(name), {"count": count})
+
+
+def _counting_damage(lines: Iterator[Line], reading: "_Reading") -> Iterator[Line]:
+    for line in lines:
+        reading.damaged_lines += line.is_damaged
+        yield line
+
+
+def _conversation(key: str, title: str | None, survey: _Survey, name: str) -> Conversation:
+    people = tuple(Participant(None, person) for person in survey.people if person != survey.group)
+    kind = ConversationKind.GROUP if len(people) > 2 else ConversationKind.UNKNOWN
+    return Conversation(key, title, kind, people, locator=Locator(name))
+
+
+def _title(source: SourceFiles, name: str) -> str | None:
+    path = PurePosixPath(name)
+    candidates = [path.stem]
+    if path.stem == "_chat":
+        candidates = [PurePosixPath(path.parent.name or source.label).stem]
+    for candidate in candidates:
+        match = _TITLE.match(re.sub(r" ?\(\d{1,2}\)$", "", candidate))
+        if match:
+            return match.group(1).strip(" _-“”\"'")
+    return None
+
+
+def _owner(survey: _Survey, title: str | None) -> str | None:
+    """In a chat of two, of whom one gave it its name, the other exported it."""
+    others = [person for person in survey.people if person != title]
+    return others[0] if title in survey.people and len(survey.people) == 2 and len(others) == 1 else None
+
+
+class _Reading:
+    """One file while its messages are told."""
+
+    def __init__(self, source: SourceFiles, name: str, key: str, survey: _Survey, owner: str | None) -> None:
+        self._source = source
+        self._name = name
+        self._key = key
+        self._survey = survey
+        self._owner = owner
+        self.damaged_lines = 0
+
+    def messages(self, lines: Iterator[Line]) -> Iterator[Message]:
+        current: tuple[_Head, Line] | None = None
+        texts: list[str] = []
+        raw: list[bytes] = []
+        size_bytes = 0
+        try:
+            for line in lines:
+                found = _head(line.text, self._survey.style)
+                if found is not None:
+                    if current is not None:
+                        yield self._message(*current, texts, raw)
+                    current, texts, raw, size_bytes = (found, line), [line.text[found.end :]], [line.raw], 0
+                elif current is not None:
+                    size_bytes += len(line.raw)
+                    if size_bytes > _MAX_MESSAGE_BYTES:
+                        raise MalformedExport(Locator(self._name, f"line {line.number}"), "message-too-long")  # noqa: TRY301  met as any other damage
+                    texts.append(line.text)
+                    raw.append(line.raw)
+        except MalformedExport:
+            # What lies before the damage is delivered, the message that it cut included.
+            if current is not None:
+                yield self._message(*current, texts, raw)
+            raise
+        if current is not None:
+            yield self._message(*current, texts, raw)
+
+    def _message(self, found: _Head, line: Line, texts: list[str], raw: list[bytes]) -> Message:
+        sender, first = _split_sender(texts[0], self._survey.people)
+        text = "\n".join([first, *texts[1:]]) if len(texts) > 1 else first
+        edited = words.without_edited(text)
+        text = text if edited is None else edited
+        media = self._media(text)
+        kind, deletion = _kind(sender, text, media, self._survey)
+        day = self._survey.order.day_number(found.parts)
+        return Message(
+            conversation=self._key,
+            locator=Locator(self._name, f"line {line.number}"),
+            raw=b"".join(raw),
+            ts_utc_us=None if day is None or day < 0 else (day * 86400 + found.second) * 1_000_000,
+            ts_precision=Precision.SECOND if found.has_seconds else Precision.MINUTE,
+            ts_raw=line.text[: found.end].strip("\u200e\u200f\ufeff[]- "),
+            sender_name=None if kind is MessageKind.SYSTEM else sender,
+            direction=self._direction(sender, kind),
+            kind=kind,
+            text=text.strip("\u200e\u200f") if kind is not MessageKind.TEXT else text,
+            edits=() if edited is None else (Edit(),),
+            deletion=deletion,
+            media=media,
+        )
+
+    def _direction(self, sender: str | None, kind: MessageKind) -> Direction:
+        if kind is MessageKind.SYSTEM:
+            return Direction.SYSTEM
+        if self._owner is None or sender is None:
+            return Direction.UNKNOWN
+        return Direction.OUT if sender == self._owner else Direction.IN
+
+    def _media(self, text: str) -> tuple[Media, ...]:
+        attached = self._attached(text)
+        if attached is not None:
+            name, state = find_media(self._source, self._name, attached)
+            return (Media(name, state, _role_of(attached)),)
+        first, _newline, rest = text.partition("\n")
+        shown = first.strip("\u200e\u200f ")
+        if (shown.startswith("<") and shown.endswith(">")) or (first.startswith("\u200e") and not rest):
+            role = words.left_out(first)
+            if role is not None:
+                return (Media(rest.strip() or shown, MediaState.OMITTED, role),)
+        return ()
+
+    def _attached(self, text: str) -> str | None:
+        match = _ATTACHED_IPHONE.search(text)
+        if match and (_APPS_OWN_NAME.match(match.group(1)) or "\u200e<" in text or self._has(match.group(1))):
+            return match.group(1).strip("\u200e ")
+        match = _ATTACHED_ANDROID.match(text)
+        if match:
+            name = match.group(1).strip("\u200e ")
+            if _APPS_OWN_NAME.match(name) or _FILE_ATTACHED.search(match.group(2)) or self._has(name):
+                return name
+        return None
+
+    def _has(self, name: str) -> bool:
+        return find_media(self._source, self._name, name)[1] is not MediaState.MISSING
+
+
+def _kind(
+    sender: str | None, text: str, media: tuple[Media, ...], survey: _Survey
+) -> tuple[MessageKind, DeletionState]:
+    if sender is None or (sender == survey.group and sender not in survey.people):
+        return MessageKind.SYSTEM, DeletionState.NONE
+    if media:
+        return media[0].role, DeletionState.NONE
+    if words.is_deleted(text):
+        return MessageKind.RECALL, DeletionState.RECALLED
+    notice = words.kind_of_notice(text)
+    if notice is not None:
+        return notice, DeletionState.NONE
+    if text.startswith("\u200e") or (sender == survey.group and _ENCRYPTED.search(text)):
+        return MessageKind.SYSTEM, DeletionState.NONE
+    return MessageKind.TEXT, DeletionState.NONE
+
+
+_ROLES = {
+    MessageKind.IMAGE: ("jpg", "jpeg", "png", "heic", "bmp"),
+    MessageKind.STICKER: ("webp",),
+    MessageKind.VIDEO: ("mp4", "mov", "3gp", "gif", "m4v"),
+    MessageKind.VOICE: ("opus", "ogg", "m4a", "mp3", "aac", "amr", "wav"),
+    MessageKind.CONTACT: ("vcf",),
+}
+
+
+def _role_of(name: str) -> MessageKind:
+    ending = name.rpartition(".")[2].lower()
+    return next((role for role, endings in _ROLES.items() if ending in endings), MessageKind.FILE)

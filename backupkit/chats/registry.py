@@ -1,0 +1,66 @@
+"""Which readers there are, and which of them a source belongs to.
+
+Every reader is asked about every file and the lead must be clear: what could be two formats is neither, and is saved as
+plain files instead of being guessed at.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from backupkit.chats.malformed import MalformedExport
+from backupkit.chats.model import Finding, Locator, Severity
+from backupkit.chats.reader import ChatReader, Recognition, Told
+from backupkit.chats.readers.telegram_json import TelegramJson
+from backupkit.chats.readers.whatsapp_text import WhatsAppText
+from backupkit.chats.source import SourceFiles
+
+READERS: tuple[ChatReader, ...] = (TelegramJson(), WhatsAppText())
+
+SURE = 60
+CLEAR_LEAD = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Recognised:
+    """The readers that a source belongs to, each with its own files, and what stayed undecided."""
+
+    parts: tuple[tuple[ChatReader, Recognition], ...]
+    findings: tuple[Finding, ...] = ()
+
+
+def recognise(source: SourceFiles, readers: Sequence[ChatReader] = READERS) -> Recognised:
+    """Decide file by file. No parts means: no chat export that is known here."""
+    offers: dict[str, list[tuple[int, ChatReader]]] = {}
+    for reader in readers:
+        for name, certainty in reader.recognise(source).claims.items():
+            if certainty >= SURE:
+                offers.setdefault(name, []).append((certainty, reader))
+    won: dict[str, dict[str, int]] = {}
+    findings = []
+    for name, rivals in sorted(offers.items()):
+        rivals.sort(key=lambda rival: -rival[0])
+        if len(rivals) > 1 and rivals[0][0] - rivals[1][0] < CLEAR_LEAD:
+            facts = {"formats": ", ".join(sorted(reader.format for _certainty, reader in rivals))}
+            findings.append(Finding("format-ambiguous", Severity.WARNING, Locator(name), facts))
+            continue
+        certainty, reader = rivals[0]
+        won.setdefault(reader.format, {})[name] = certainty
+    parts = tuple((reader, Recognition(won[reader.format])) for reader in readers if reader.format in won)
+    return Recognised(parts, tuple(findings))
+
+
+def read_all(source: SourceFiles, recognised: Recognised) -> Iterator[tuple[ChatReader, Told]]:
+    """Stream everything that the recognised readers find.
+
+    Raises:
+        MalformedExport: the first that any reader raised, after all of them were read.
+    """
+    first: MalformedExport | None = None
+    for reader, recognition in recognised.parts:
+        try:
+            for told in reader.read(source, recognition):
+                yield reader, told
+        except MalformedExport as error:
+            first = first or error
+    if first is not None:
+        raise first

@@ -1,0 +1,52 @@
+"""Gaps in numbers that an app counts without leaving any out."""
+
+from collections.abc import Iterator
+
+from backupkit.chats.model import Finding, Locator, Severity
+
+
+class SequenceGaps:
+    """Sees ids as they stream. Duplicates and a mixed order are fine; memory is one small range per gap, bounded."""
+
+    _MAX_RANGES = 100_000
+
+    def __init__(self) -> None:
+        self._ranges: list[tuple[int, int]] = []
+        self._is_lost = False
+
+    def saw(self, number: int) -> None:
+        """Note one id. Negative ones belong to another counter and are left alone."""
+        if number <= 0 or self._is_lost:
+            return
+        if self._ranges:
+            first, last = self._ranges[-1]
+            if number == last + 1:
+                self._ranges[-1] = (first, number)
+                return
+            if first <= number <= last:
+                return
+        if len(self._ranges) >= self._MAX_RANGES:
+            self._is_lost = True
+            return
+        self._ranges.append((number, number))
+
+    def missing(self) -> tuple[int, int | None]:
+        """Return how many ids are absent between the first and the last, and the first absent one."""
+        absent, first_absent, reached = 0, None, None
+        for first, last in sorted(self._ranges):
+            if reached is not None and first > reached + 1:
+                absent += first - reached - 1
+                first_absent = reached + 1 if first_absent is None else first_absent
+            reached = last if reached is None else max(reached, last)
+        return absent, first_absent
+
+    def finding(self, conversation: str, locator: Locator) -> Iterator[Finding]:
+        """Tell the gap, if there is one."""
+        absent, first_absent = self.missing()
+        if absent and not self._is_lost:
+            yield Finding(
+                "sequence-gap",
+                Severity.INFO,
+                locator,
+                {"conversation": conversation, "count": absent, "first": first_absent},
+            )

@@ -1,0 +1,313 @@
+"""A bounded, read-only view of an export: a folder, one file, or an archive read in place.
+
+Nothing is unpacked beside the source and nothing in it is changed. Links are never followed; names that point outside
+are left out and reported; every stream stops with `MalformedExport` where an archive swells beyond its bounds.
+"""
+
+import io
+import os
+import stat
+import tempfile
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO, Protocol, cast
+
+from backupkit.chats.archive import GuardedStream, open_archive
+from backupkit.chats.json_sample import sample_json
+from backupkit.chats.malformed import MalformedExport
+from backupkit.chats.model import Finding, Locator, Severity
+
+MAX_FILES = 200_000
+MAX_ARCHIVE_DEPTH = 3
+MAX_NESTED_BYTES = 4 * 2**30
+HEAD_BYTES = 4096
+
+# What these hold is media or code, never a chat export. Only used inside folders and archives, so that thousands of
+# photos are not opened for nothing; a single file is always looked at.
+_NEVER_AN_EXPORT = frozenset(
+    [
+        ".3gp",
+        ".aac",
+        ".amr",
+        ".apk",
+        ".avi",
+        ".bmp",
+        ".css",
+        ".docx",
+        ".flac",
+        ".gif",
+        ".heic",
+        ".heif",
+        ".ico",
+        ".jpeg",
+        ".jpg",
+        ".js",
+        ".m4a",
+        ".m4v",
+        ".mkv",
+        ".mov",
+        ".mp3",
+        ".mp4",
+        ".ogg",
+        ".oga",
+        ".opus",
+        ".pdf",
+        ".png",
+        ".pptx",
+        ".silk",
+        ".svg",
+        ".tgs",
+        ".tif",
+        ".tiff",
+        ".ttf",
+        ".vcf",
+        ".wav",
+        ".webm",
+        ".webp",
+        ".woff",
+        ".woff2",
+    ]
+)
+
+
+class Member(Protocol):
+    """One file of a source."""
+
+    @property
+    def size_bytes(self) -> int:
+        """Its length, as far as the container tells."""
+        ...
+
+    def open(self) -> BinaryIO:
+        """Open it for reading from the start."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class DiskMember:
+    """A file that lies on the disk as it is."""
+
+    path: Path
+    size_bytes: int
+
+    def open(self) -> BinaryIO:
+        """Open it for reading from the start."""
+        return self.path.open("rb")
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveMember:
+    """A file inside a zip archive."""
+
+    archive: zipfile.ZipFile
+    info: zipfile.ZipInfo
+    name: str
+
+    @property
+    def size_bytes(self) -> int:
+        """The length that the archive declares."""
+        return self.info.file_size
+
+    def open(self) -> BinaryIO:
+        """Open it for reading from the start; what it yields is bounded by what it declares."""
+        stream = GuardedStream.over_zip(self.archive, self.info, Locator(self.name))
+        return cast("BinaryIO", io.BufferedReader(stream, 1 << 16))
+
+
+class SourceFiles:
+    """The files of a source by their name inside it, `/` between the parts. Made by `open_source`."""
+
+    def __init__(self, label: str, members: Mapping[str, Member], findings: tuple[Finding, ...]) -> None:
+        self.label = label
+        self.findings = findings
+        self._members = members
+        self._heads: dict[str, bytes] = {}
+        self._samples: dict[str, Any] = {}
+        self._is_single = len(members) == 1
+
+    def names(self) -> tuple[str, ...]:
+        """Return every name, sorted."""
+        return tuple(sorted(self._members))
+
+    def possible_exports(self) -> Iterator[str]:
+        """Tell the names that may hold an export, sorted."""
+        for name in self.names():
+            if self._is_single or PurePosixPath(name).suffix.lower() not in _NEVER_AN_EXPORT:
+                yield name
+
+    def size(self, name: str) -> int | None:
+        """Return a file's length in bytes, None where there is no such file."""
+        member = self._members.get(name)
+        return None if member is None else member.size_bytes
+
+    def path(self, name: str) -> Path | None:
+        """Return where a file lies on the disk, None where it is inside an archive."""
+        member = self._members.get(name)
+        return member.path if isinstance(member, DiskMember) else None
+
+    def open(self, name: str) -> BinaryIO:
+        """Open a file for reading.
+
+        Raises:
+            MalformedExport: it cannot be opened.
+        """
+        member = self._members.get(name)
+        if member is None:
+            raise MalformedExport(Locator(name), "no-such-file")
+        try:
+            return member.open()
+        except OSError as error:
+            raise MalformedExport(Locator(name), "unreadable") from error
+
+    def head(self, name: str, size_bytes: int = HEAD_BYTES) -> bytes:
+        """Return a file's first bytes; nothing at all where it cannot be read."""
+        known = self._heads.get(name, b"")
+        if len(known) >= size_bytes:
+            return known[:size_bytes]
+        if name in self._heads and len(known) < HEAD_BYTES:
+            return known
+        try:
+            with self.open(name) as stream:
+                head = _read_up_to(stream, max(size_bytes, HEAD_BYTES))
+        except (MalformedExport, OSError):
+            head = b""
+        self._heads[name] = head[:HEAD_BYTES]
+        return head[:size_bytes]
+
+    def json_files(self) -> Iterator[str]:
+        """Tell the names whose content begins as JSON does."""
+        for name in self.possible_exports():
+            if self.head(name, 256).removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in {b"{", b"["}:
+                yield name
+
+    def json_sample(self, name: str) -> Any:
+        """Return the sample of a JSON file; see `sample_json`."""
+        if name not in self._samples:
+            try:
+                with self.open(name) as stream:
+                    self._samples[name] = sample_json(stream, name)
+            except (MalformedExport, OSError):
+                self._samples[name] = None
+        return self._samples[name]
+
+
+@contextmanager
+def open_source(path: Path) -> Iterator[SourceFiles]:
+    """Look into a folder, a file or an archive.
+
+    Raises:
+        MalformedExport: there is nothing there, or more of it than the bounds allow.
+    """
+    with ExitStack() as stack:
+        gathering = _Gathering(stack)
+        try:
+            if path.is_dir():
+                gathering.add_folder(path)
+            elif path.is_file():
+                gathering.add_single(path)
+            else:
+                raise MalformedExport(Locator(path.name), "no-such-file")
+        except OSError as error:
+            raise MalformedExport(Locator(path.name), "unreadable") from error
+        yield SourceFiles(path.name, gathering.members, tuple(gathering.findings))
+
+
+class _Gathering:
+    """Collects the members of one source while it is opened."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self.members: dict[str, Member] = {}
+        self.findings: list[Finding] = []
+        self._stack = stack
+        self._nested_bytes = 0
+
+    def add_folder(self, folder: Path) -> None:
+        for parent, folders, files in os.walk(folder):
+            folders.sort()
+            for name in sorted(files):
+                path = Path(parent, name)
+                status = path.lstat()
+                if not stat.S_ISREG(status.st_mode):
+                    continue
+                inner = path.relative_to(folder).as_posix()
+                if name.lower().endswith(".zip") and self._add_zip_on_disk(path, inner + "/"):
+                    continue
+                self._add(inner, DiskMember(path, status.st_size))
+
+    def add_single(self, path: Path) -> None:
+        if not self._add_zip_on_disk(path, ""):
+            self._add(path.name, DiskMember(path, path.stat().st_size))
+
+    def _add_zip_on_disk(self, path: Path, prefix: str) -> bool:
+        with path.open("rb") as stream:
+            if stream.read(4) not in {b"PK\x03\x04", b"PK\x05\x06"}:
+                return False
+        opened = self._stack.enter_context(path.open("rb"))
+        return self._add_zip(opened, prefix, prefix.rstrip("/") or path.name, 1)
+
+    def _add_zip(self, stream: BinaryIO, prefix: str, label: str, depth: int) -> bool:
+        try:
+            archive = self._stack.enter_context(open_archive(stream, Locator(label), MAX_FILES))
+        except MalformedExport as error:
+            self.findings.append(Finding("archive-damaged", Severity.ERROR, error.locator, {"reason": error.reason}))
+            return False
+        for info in archive.infolist():
+            if info.is_dir():
+                continue
+            trouble = _trouble_with(info)
+            name = prefix + info.filename
+            if trouble is None and name in self.members:
+                trouble = "duplicate-name"
+            if trouble is not None:
+                self.findings.append(Finding("member-left-out", Severity.WARNING, Locator(name), {"reason": trouble}))
+                continue
+            member = ArchiveMember(archive, info, name)
+            if info.filename.lower().endswith(".zip") and depth < MAX_ARCHIVE_DEPTH and self._add_nested(member, depth):
+                continue
+            self._add(name, member)
+        return True
+
+    def _add_nested(self, member: ArchiveMember, depth: int) -> bool:
+        # Seeking inside a compressed member would decompress it again and again: one bounded copy in a file without a
+        # name is cheaper, and it is gone when the source is closed.
+        copy = self._stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115  the stack is its `with`
+        try:
+            with member.open() as stream:
+                while block := stream.read(1 << 20):
+                    self._nested_bytes += len(block)
+                    if self._nested_bytes > MAX_NESTED_BYTES:
+                        raise MalformedExport(Locator(member.name), "nested-archive-too-large")  # noqa: TRY301  one exit for every way it can fail
+                    copy.write(block)
+        except MalformedExport as error:
+            self.findings.append(Finding("archive-damaged", Severity.ERROR, error.locator, {"reason": error.reason}))
+            return False
+        copy.seek(0)
+        return self._add_zip(cast("BinaryIO", copy), member.name + "/", member.name, depth + 1)
+
+    def _add(self, name: str, member: Member) -> None:
+        if len(self.members) >= MAX_FILES:
+            raise MalformedExport(Locator(name), "too-many-files")
+        self.members[name] = member
+
+
+def _trouble_with(info: zipfile.ZipInfo) -> str | None:
+    name = info.filename
+    parts = PurePosixPath(name).parts
+    if not name or "\0" in name or "\\" in name or name.startswith("/") or ".." in parts or name[1:2] == ":":
+        return "unsafe-name"
+    if stat.S_ISLNK(info.external_attr >> 16):
+        return "link"
+    if info.flag_bits & 0x1:
+        return "encrypted"
+    return None
+
+
+def _read_up_to(stream: BinaryIO, size_bytes: int) -> bytes:
+    blocks = []
+    while size_bytes > 0 and (block := stream.read(size_bytes)):
+        blocks.append(block)
+        size_bytes -= len(block)
+    return b"".join(blocks)

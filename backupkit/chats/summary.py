@@ -1,0 +1,226 @@
+"""What is in an export, in numbers.
+
+Reading it for the summary never fails: a damage is a finding, and the numbers are those of what could be read.
+"""
+
+import hashlib
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from backupkit.chats.malformed import MalformedExport
+from backupkit.chats.model import (
+    UNKNOWN_ZONE,
+    Conversation,
+    ConversationKind,
+    Finding,
+    MediaState,
+    Message,
+    Severity,
+)
+from backupkit.chats.registry import Recognised, read_all, recognise
+from backupkit.chats.source import SourceFiles, open_source
+from backupkit.codec.canonical import encode_canonical
+
+MAX_FINDINGS_PER_CODE = 50
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationSummary:
+    """One conversation in numbers."""
+
+    key: str
+    title: str | None
+    kind: ConversationKind
+    messages: int
+    media: int
+    media_missing: int
+    oldest: datetime | None
+    newest: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChatSummary:
+    """An export in numbers.
+
+    `media` counts files that messages name, `media_missing` those of them whose bytes are not in the source.
+    `times_are_local` says that some times are wall time without a zone. `high_water` changes whenever the number of
+    messages or the newest of them does. Counts are None where a sealed source does not tell them.
+    """
+
+    format: str
+    app: str | None
+    package: str | None
+    messages: int | None
+    conversations: int | None
+    media: int | None
+    media_missing: int | None
+    oldest: datetime | None
+    newest: datetime | None
+    high_water: str | None
+    times_are_local: bool = False
+    sealed: bool = False
+    findings: tuple[Finding, ...] = ()
+    by_conversation: tuple[ConversationSummary, ...] = ()
+
+    @property
+    def is_damaged(self) -> bool:
+        """Whether something that should be in the export cannot be read."""
+        return any(finding.severity is Severity.ERROR for finding in self.findings)
+
+
+def summarise(path: Path) -> ChatSummary | None:
+    """Count what an export holds. None where it is no chat export known here, or nothing can be opened."""
+    try:
+        with open_source(path) as source:
+            return summarise_source(source)
+    except MalformedExport:
+        return None
+
+
+def summarise_source(source: SourceFiles) -> ChatSummary | None:
+    """Count what an opened source holds; None where no reader knows it."""
+    recognised = recognise(source)
+    if not recognised.parts:
+        return None
+    counting = _Counting()
+    for finding in (*source.findings, *recognised.findings):
+        counting.found(finding)
+    try:
+        for reader, told in read_all(source, recognised):
+            match told:
+                case Message():
+                    counting.message(reader.format, told)
+                case Conversation():
+                    counting.conversation(reader.format, told)
+                case Finding():
+                    counting.found(told)
+    except MalformedExport as error:
+        counting.found(Finding("export-damaged", Severity.ERROR, error.locator, {"reason": error.reason}))
+    return counting.summary(recognised)
+
+
+@dataclass(slots=True)
+class _Tally:
+    told: Conversation
+    messages: int = 0
+    media: int = 0
+    media_missing: int = 0
+    oldest_us: int | None = None
+    newest_us: int | None = None
+    newest_id: str | None = None
+
+
+@dataclass(slots=True)
+class _Counting:
+    tallies: dict[tuple[str, str], _Tally] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+    found_by_code: dict[str, int] = field(default_factory=dict)
+    times_are_local: bool = False
+
+    def conversation(self, format_name: str, told: Conversation) -> None:
+        tally = self.tallies.get((format_name, told.key))
+        if tally is None:
+            self.tallies[format_name, told.key] = _Tally(told)
+        else:
+            tally.told = told
+
+    def message(self, format_name: str, message: Message) -> None:
+        tally = self.tallies.get((format_name, message.conversation))
+        if tally is None:
+            tally = self.tallies[format_name, message.conversation] = _Tally(Conversation(message.conversation))
+        tally.messages += 1
+        for media in message.media:
+            tally.media += 1
+            tally.media_missing += media.state is not MediaState.PRESENT
+        ts_us = message.ts_utc_us
+        if ts_us is None:
+            return
+        self.times_are_local = self.times_are_local or message.ts_zone == UNKNOWN_ZONE
+        if tally.oldest_us is None or ts_us < tally.oldest_us:
+            tally.oldest_us = ts_us
+        if tally.newest_us is None or ts_us >= tally.newest_us:
+            tally.newest_us = ts_us
+            tally.newest_id = message.native_id
+
+    def found(self, finding: Finding) -> None:
+        # A hostile file may cause a million findings: some of each kind show what is wrong, and the rest is a number.
+        number = self.found_by_code.get(finding.code, 0) + 1
+        self.found_by_code[finding.code] = number
+        if number <= MAX_FINDINGS_PER_CODE:
+            self.findings.append(finding)
+
+    def summary(self, recognised: Recognised) -> ChatSummary:
+        self._compare_with_declared()
+        for code, number in self.found_by_code.items():
+            if number > MAX_FINDINGS_PER_CODE:
+                self.findings.append(
+                    Finding(
+                        "more-of-the-same", Severity.INFO, None, {"code": code, "count": number - MAX_FINDINGS_PER_CODE}
+                    )
+                )
+        tallies = self.tallies.values()
+        readers = [reader for reader, _recognition in recognised.parts]
+        apps = {(reader.app, reader.package) for reader in readers}
+        app, package = apps.pop() if len(apps) == 1 else (None, None)
+        newest = max(tallies, key=lambda tally: tally.newest_us or 0, default=None)
+        return ChatSummary(
+            format=readers[0].format if len(readers) == 1 else "mixed",
+            app=app,
+            package=package,
+            messages=sum(tally.messages for tally in tallies),
+            conversations=len(self.tallies),
+            media=sum(tally.media for tally in tallies),
+            media_missing=sum(tally.media_missing for tally in tallies),
+            oldest=_moment(min((tally.oldest_us for tally in tallies if tally.oldest_us is not None), default=None)),
+            newest=_moment(None if newest is None else newest.newest_us),
+            high_water=self._high_water(newest),
+            times_are_local=self.times_are_local,
+            findings=tuple(self.findings),
+            by_conversation=tuple(_summary_of(tally) for tally in tallies),
+        )
+
+    def _compare_with_declared(self) -> None:
+        for tally in list(self.tallies.values()):
+            declared = tally.told.declared_messages
+            if declared is not None and declared != tally.messages:
+                severity = Severity.WARNING if declared > tally.messages else Severity.INFO
+                self.found(
+                    Finding(
+                        "declared-differs",
+                        severity,
+                        tally.told.locator,
+                        {
+                            "conversation": tally.told.key,
+                            "declared": declared,
+                            "counted": tally.messages,
+                        },
+                    )
+                )
+
+    def _high_water(self, newest: _Tally | None) -> str:
+        value = {
+            "messages": sum(tally.messages for tally in self.tallies.values()),
+            "conversations": len(self.tallies),
+            "newest_us": None if newest is None or newest.newest_us is None else str(newest.newest_us),
+            "newest_id": None if newest is None or newest.newest_id is None else ascii(newest.newest_id),
+        }
+        return hashlib.sha256(encode_canonical(value)).hexdigest()
+
+
+def _summary_of(tally: _Tally) -> ConversationSummary:
+    return ConversationSummary(
+        key=tally.told.key,
+        title=tally.told.title,
+        kind=tally.told.kind,
+        messages=tally.messages,
+        media=tally.media,
+        media_missing=tally.media_missing,
+        oldest=_moment(tally.oldest_us),
+        newest=_moment(tally.newest_us),
+    )
+
+
+def _moment(ts_us: int | None) -> datetime | None:
+    return None if ts_us is None else _EPOCH + timedelta(microseconds=ts_us)

@@ -1,0 +1,80 @@
+"""Lines of a text export, as bytes and as text, bounded in length."""
+
+import codecs
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from backupkit.chats.malformed import MalformedExport
+from backupkit.chats.model import Locator
+
+MAX_LINE_BYTES = 8 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line without its end. `raw` keeps every byte, the end of the line included."""
+
+    number: int
+    text: str
+    raw: bytes
+    is_damaged: bool = False
+
+
+def lines_of(stream: BinaryIO, file: str) -> Iterator[Line]:
+    """Read UTF-8 (or UTF-16 with a mark) line by line. Only line feeds end lines: messages may hold every other kind.
+
+    Raises:
+        MalformedExport: a line is longer than any message.
+    """
+    first = stream.readline(MAX_LINE_BYTES + 1)
+    if first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        yield from _utf_16_lines(first, stream, file)
+        return
+    number = 0
+    raw = first
+    while raw:
+        number += 1
+        if len(raw) > MAX_LINE_BYTES:
+            raise MalformedExport(Locator(file, f"line {number}"), "line-too-long")
+        data = raw.removeprefix(codecs.BOM_UTF8) if number == 1 else raw
+        is_damaged = False
+        try:
+            text = data.decode("utf-8")
+        except UnicodeDecodeError:
+            text, is_damaged = data.decode("utf-8", "replace"), True
+        yield Line(number, text.rstrip("\r\n"), raw, is_damaged)
+        raw = stream.readline(MAX_LINE_BYTES + 1)
+
+
+def _utf_16_lines(first: bytes, stream: BinaryIO, file: str) -> Iterator[Line]:
+    decoder = codecs.getincrementaldecoder("utf-16")(errors="replace")
+    pending = decoder.decode(first)
+    number = 0
+    while True:
+        block = stream.read(1 << 16)
+        pending += decoder.decode(block, final=not block)
+        *whole, pending = pending.split("\n")
+        if not block and pending:
+            whole.append(pending)
+        for text in whole:
+            number += 1
+            yield Line(number, text.rstrip("\r").removeprefix("\ufeff"), (text + "\n").encode("utf-8"))
+        if len(pending) > MAX_LINE_BYTES:
+            raise MalformedExport(Locator(file, f"line {number + 1}"), "line-too-long")
+        if not block:
+            return
+
+
+def text_head(head: bytes) -> str:
+    """Decode the head of a file to look at it; the last, perhaps cut, character may be lost."""
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return head.decode("utf-16", "replace")
+    return head.removeprefix(codecs.BOM_UTF8).decode("utf-8", "replace")
+
+
+def is_text(head: bytes) -> bool:
+    """Say whether a file's head may be text: no zero bytes, and nearly all of it decodes."""
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return True
+    return bool(head) and b"\0" not in head and text_head(head).count("\ufffd") <= len(head) // 50 + 1

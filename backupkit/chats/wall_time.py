@@ -1,0 +1,111 @@
+"""Dates and clocks as people's phones write them.
+
+A date such as `03/04/2021` cannot be read alone. The order of its parts is settled once for a whole export: a part
+above 12 or 31 excludes orders, and of those left the one holds in which time runs forward.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date
+from enum import Enum
+
+_EPOCH_DAY = date(1970, 1, 1).toordinal()
+
+# Before noon and after noon, as clocks of twelve hours write it. Compared without dots, spaces and case.
+_BEFORE_NOON = "am vorm 上午 午前 오전 ص πμ SA PG ÖÖ fm de. vm. PD 凌晨 早上 清晨 পূর্বাহ্ণ पूर्वाह्न ق.ظ म.पू. לפנה״צ"
+_AFTER_NOON = "pm nachm 下午 午後 오후 م μμ CH PTG ÖS em du. nm. MD 中午 晚上 傍晚 অপরাহ্ণ अपराह्न ب.ظ म.उ. אחה״צ"
+
+
+def _folded(token: str) -> str:
+    return re.sub(r"[.\s\u00a0\u202f\u200e\u200f]", "", token).casefold()
+
+
+_IS_AFTERNOON = {_folded(token): True for token in _AFTER_NOON.split()} | {
+    _folded(token): False for token in _BEFORE_NOON.split()
+}
+_HALF_DAYS = sorted({*_AFTER_NOON.split(), *_BEFORE_NOON.split()}, key=len, reverse=True)
+
+SPACE = r"[ \t\u00a0\u2000-\u200a\u202f]"
+"""A space as phones write it between a time and AM or PM: plain, no-break, narrow."""
+
+HALF_DAY = rf"(?i:[apπμ]{SPACE}?\.?{SPACE}?[mμ]\.?|" + "|".join(re.escape(token) for token in _HALF_DAYS) + r")\.?"
+"""The mark of a clock of twelve hours, in the languages known here."""
+
+
+def is_afternoon(token: str) -> bool | None:
+    """Say what a half-day mark means, None where it is not known."""
+    return _IS_AFTERNOON.get(_folded(token))
+
+
+def seconds_of_day(hour: int, minute: int, second: int, half_day: str | None) -> int | None:
+    """Return the second of the day, None where there is no such time."""
+    if half_day:
+        afternoon = is_afternoon(half_day)
+        # Noon's own word covers the hour before it too.
+        if half_day == "中午" and hour == 11:
+            afternoon = False
+        if afternoon is not None and 1 <= hour <= 12:
+            hour = hour % 12 + (12 if afternoon else 0)
+    # Some phones write midnight as 24:05.
+    if hour == 24:
+        hour = 0
+    if not (0 <= hour < 24 and 0 <= minute < 60 and 0 <= second < 60):
+        return None
+    return hour * 3600 + minute * 60 + second
+
+
+class DateOrder(Enum):
+    """Which part of a date is which."""
+
+    YEAR_MONTH_DAY = (0, 1, 2)
+    DAY_MONTH_YEAR = (2, 1, 0)
+    MONTH_DAY_YEAR = (2, 0, 1)
+
+    def day_number(self, parts: tuple[int, int, int]) -> int | None:
+        """Return days since 1970, None where there is no such day."""
+        year, month, day = (parts[place] for place in self.value)
+        if year < 100:
+            year += 2000
+        elif 2400 <= year <= 2700:
+            year -= 543  # the Buddhist calendar of Thai phones
+        try:
+            return date(year, month, day).toordinal() - _EPOCH_DAY
+        except ValueError:
+            return None
+
+
+@dataclass(slots=True)
+class OrderEvidence:
+    """Watches the dates of one export and settles their order."""
+
+    _impossible: dict[DateOrder, int] = field(default_factory=lambda: dict.fromkeys(DateOrder, 0))
+    _backward: dict[DateOrder, int] = field(default_factory=lambda: dict.fromkeys(DateOrder, 0))
+    _before: dict[DateOrder, int] = field(default_factory=dict)
+    _last: tuple[int, int, int] | None = None
+    _dates: int = 0
+
+    def saw(self, parts: tuple[int, int, int]) -> None:
+        """Note the next date of the export, its parts as written."""
+        if parts == self._last:
+            return
+        self._last = parts
+        self._dates += 1
+        for order in DateOrder:
+            day = order.day_number(parts)
+            # A part above 31 can only be the year.
+            if day is None or (max(parts) > 31 and parts[order.value[0]] != max(parts)):
+                self._impossible[order] += 1
+                continue
+            if day < self._before.get(order, day):
+                self._backward[order] += 1
+            self._before[order] = day
+
+    def settle(self, preferred: Iterable[DateOrder]) -> tuple[DateOrder, bool]:
+        """Return the order, and whether the export proves it. `preferred` breaks a tie."""
+        ranked = sorted(
+            preferred, key=lambda order: self._impossible[order] * 1000 + self._backward[order]
+        )  # stable, so that a tie keeps the preference
+        first, second = ranked[0], ranked[1]
+        cost = [self._impossible[order] * 1000 + self._backward[order] for order in (first, second)]
+        return first, cost[0] < cost[1]

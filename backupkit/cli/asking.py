@@ -1,0 +1,57 @@
+"""Asking a person, at the terminal and nowhere else.
+
+Questions go to the terminal itself, not to the standard streams, so that pipes and redirections stay clean. Where
+there is no terminal, or `--no-input` was given, nobody is asked and the caller fails with a typed error.
+"""
+
+import getpass
+import os
+from typing import Protocol
+
+from backupkit.text import printable
+
+
+class Person(Protocol):
+    """Somebody who can be asked."""
+
+    def secret(self, question: str) -> str:
+        """Ask for something that is not shown while it is typed."""
+        ...
+
+    def line(self, question: str) -> str:
+        """Ask for a line of text."""
+        ...
+
+
+class AtTheTerminal:
+    """The person at the controlling terminal. End of input counts as Ctrl-C."""
+
+    def secret(self, question: str) -> str:
+        """Ask for something that is not shown while it is typed."""
+        try:
+            return getpass.getpass(printable(question) + " ")
+        except EOFError:
+            raise KeyboardInterrupt from None
+
+    def line(self, question: str) -> str:
+        """Ask for a line of text."""
+        with open("/dev/tty", "r+b", buffering=0) as terminal:  # noqa: PTH123  -- a device, unbuffered
+            terminal.write((printable(question) + " ").encode("utf-8", "replace"))
+            typed = b""
+            while not typed.endswith(b"\n"):
+                piece = terminal.read(1024)
+                if not piece:
+                    raise KeyboardInterrupt
+                typed += piece
+        return typed.decode("utf-8", "replace").strip()
+
+
+def somebody(*, no_input: bool) -> Person | None:
+    """Return the person to ask, or None where nobody can be."""
+    if no_input:
+        return None
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return None
+    return AtTheTerminal()

@@ -1,0 +1,102 @@
+"""`backupkit config`: see, check and change the settings."""
+
+import json
+import os
+import shlex
+import subprocess
+from importlib import resources
+from typing import Annotated
+
+import typer
+
+from backupkit.cli.session import Session, session_of
+from backupkit.cli.settings_files import read_settings, settings_file
+from backupkit.cli.usage import ValueWrong
+from backupkit.config.schema import config_schema as schema_of_settings, template
+from backupkit.errors import BackupkitError, ExitCode
+from backupkit.ui.columns import aligned
+
+
+class EditorFailed(BackupkitError):
+    """No editor could be run. Facts: `editor`, `reason`."""
+
+    code = "editor-failed"
+    exit_code = ExitCode.USAGE
+
+
+def config_show(context: typer.Context) -> None:
+    """Show what counts after all files, variables and options were put together."""
+    session = session_of(context)
+    fields = _in_force(session)
+    rows = [[name, "-" if value is None else str(value)] for name, value in fields.items() if name != "sources"]
+    lines = aligned(rows)
+    for source in session.settings.sources:
+        facts = {"app": source.app or "auto", "package": source.package or "-"}
+        lines.append(session.say("config.source-line", name=source.name, path=str(source.path), **facts))
+    session.printer.summary(fields, lines)
+
+
+def config_check(context: typer.Context) -> None:
+    """Read the settings and say whether they are right."""
+    session = session_of(context)
+    settings = read_settings(session)
+    key = "config.checked" if settings.origins else "config.none"
+    lines = [session.say(key, file=", ".join(settings.origins) or str(settings_file(session)))]
+    session.printer.summary({"files": list(settings.origins), "sources": len(settings.sources)}, lines)
+
+
+def config_edit(context: typer.Context) -> None:
+    """Open the settings in the editor and check them afterwards."""
+    session = session_of(context)
+    path = settings_file(session)
+    if not path.exists():
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.write_text(template(), "utf-8")
+    editor = session.environment.get("VISUAL") or session.environment.get("EDITOR") or "vi"
+    try:
+        ran = subprocess.run([*shlex.split(editor), os.fspath(path)], check=False)
+    except (OSError, ValueError) as problem:
+        raise EditorFailed(editor=editor, reason=getattr(problem, "strerror", None) or "unreadable") from problem
+    if ran.returncode != 0:
+        raise EditorFailed(editor=editor, reason=f"exit {ran.returncode}")
+    config_check(context)
+
+
+def schema_names() -> list[str]:
+    """Return the names of the schemas that come with backupkit."""
+    files = resources.files("backupkit.ui") / "schemas"
+    shipped = sorted(file.name.removesuffix(".json") for file in files.iterdir() if file.name.endswith(".json"))
+    return ["config-1", *shipped]
+
+
+def config_schema(context: typer.Context, name: Annotated[str, typer.Argument(metavar="NAME")] = "config-1") -> None:
+    """Print a JSON Schema."""
+    session = session_of(context)
+    known = schema_names()
+    if name not in known:
+        raise ValueWrong(name="NAME", found=name, expected=" | ".join(known), help="backupkit config schema --help")
+    schema = schema_of_settings() if name == "config-1" else _shipped(name)
+    session.printer.summary(
+        {"name": name, "schema": schema}, json.dumps(schema, indent=2, ensure_ascii=False).splitlines()
+    )
+
+
+def _shipped(name: str) -> object:
+    return json.loads((resources.files("backupkit.ui") / "schemas" / f"{name}.json").read_text("utf-8"))
+
+
+def _in_force(session: Session) -> dict[str, object]:
+    settings, places = session.settings, session.places
+    return {
+        "repository": str(places.repository), "state": str(places.state), "cache": str(places.cache),
+        "config_file": str(settings_file(session)), "files": list(settings.origins),
+        "passphrase_from": "named" if session.passphrases.is_named() else "asked",
+        "keep_daily": settings.keep.daily, "keep_monthly": settings.keep.monthly,
+        "verify_after_snapshot": settings.verify.after_snapshot, "verify_drill": settings.verify.drill,
+        "guard_max_backup_age_s": int(settings.guard.max_backup_age.total_seconds()),
+        "guard_needs": settings.guard.needs, "guard_when_unsure": settings.guard.when_unsure,
+        "watch_settle_s": int(settings.watch.settle.total_seconds()),
+        "sources": [
+            {"name": one.name, "path": str(one.path), "app": one.app, "package": one.package} for one in settings.sources
+        ],
+    }  # fmt: skip

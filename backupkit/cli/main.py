@@ -1,0 +1,157 @@
+"""Where the process begins and ends: every way out leads through here and has its documented exit code."""
+
+import errno
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import TextIO
+
+import typer
+
+from backupkit.cli.everywhere import Everywhere, HelpWanted, VersionWanted, peeked
+from backupkit.cli.grammar import command_at
+from backupkit.cli.session import Process, Session
+from backupkit.cli.stopping import Terminated
+from backupkit.cli.usage import understood
+from backupkit.errors import BackupkitError, ExitCode
+
+_UsageError: type[Exception] = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "UsageError")
+"""The parser's base of everything that is wrong with a command line. It is private in some versions of typer."""
+
+
+class SpaceGone(BackupkitError):
+    """A disk is full or a quota is used up. Facts: `path`."""
+
+    code = "space-gone"
+    exit_code = ExitCode.NO_SPACE
+
+
+class SystemRefused(BackupkitError):
+    """The system refused something that no layer expected it to. Facts: `path`, `reason`."""
+
+    code = "system-refused"
+    exit_code = ExitCode.BUG
+
+
+class Bug(BackupkitError):
+    """A mistake in backupkit. Facts: `kind`, `report`."""
+
+    code = "bug"
+    exit_code = ExitCode.BUG
+
+
+def run() -> None:
+    """Run the command line of this process, and end the process."""
+    process = Process(os.environ, _stream(sys.stdout), _stream(sys.stderr))
+    process.stop.listen()
+    try:
+        code = answer(process, sys.argv[1:])
+        with suppress(ValueError):
+            process.out.flush()
+    except BrokenPipeError:
+        _leave_quietly(process)
+    # Python flushes once more when it ends; a reader who left by then must not turn into a message.
+    sys.exit(int(code))
+
+
+def answer(process: Process, arguments: Sequence[str]) -> ExitCode:
+    """Do what the arguments ask for, and return what to exit with. Every failure has been printed then.
+
+    Raises:
+        BrokenPipeError: whoever read the output left.
+    """
+    first = peeked(arguments)
+    try:
+        return _invoke(process, arguments, first)
+    except BackupkitError as error:
+        return _fail(process, first, error)
+    except KeyboardInterrupt:
+        process.stop.asked = process.stop.asked or signal.SIGINT
+        return _fail(process, first, process.stop.error())
+    except Terminated:
+        process.stop.asked = signal.SIGTERM
+        return _fail(process, first, process.stop.error())
+    except BrokenPipeError:
+        raise
+    except Exception as problem:  # noqa: BLE001  -- the last line of defence: nobody is shown a traceback
+        return _fail(process, first, _unforeseen(process, first, problem))
+
+
+def _invoke(process: Process, arguments: Sequence[str], first: Everywhere) -> ExitCode:
+    program = command_at("")
+    try:
+        context = program.make_context("backupkit", list(arguments), obj=process)
+        with context:
+            result = program.invoke(context)
+    except HelpWanted as wanted:
+        _help(process, first, wanted.context)
+        return ExitCode.DONE
+    except VersionWanted:
+        from backupkit import __version__
+
+        session = _session(process, first)
+        session.printer.summary({"version": __version__}, [f"backupkit {__version__}"])
+        return ExitCode.DONE
+    except _UsageError as problem:
+        raise understood(problem) from problem
+    return result if isinstance(result, ExitCode) else ExitCode.DONE
+
+
+def _help(process: Process, first: Everywhere, context: typer.Context) -> None:
+    from backupkit.cli.help_page import help_lines
+
+    session = _session(process, first)
+    path = context.command_path.partition(" ")[2]
+    lines = help_lines(context.command, path, session.catalogue, session.terminal)
+    session.printer.summary({"command": path, "help": "\n".join(lines)}, lines)
+
+
+def _fail(process: Process, first: Everywhere, error: BackupkitError) -> ExitCode:
+    session = _session(process, first)
+    session.printer.error(error)
+    return error.exit_code
+
+
+def _session(process: Process, first: Everywhere) -> Session:
+    return process.session or process.begin(first, "")
+
+
+def _unforeseen(process: Process, first: Everywhere, problem: Exception) -> BackupkitError:
+    if isinstance(problem, OSError) and problem.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return SpaceGone(path=str(problem.filename or ""))
+    from backupkit.cli.crash import write_report
+
+    session = _session(process, first)
+    report = write_report(problem, session.verb, session.folders.state / "reports", process.clock.now())
+    if session.asked.verbose > 1:
+        import traceback
+
+        traceback.print_exception(problem, file=process.notes)
+    if isinstance(problem, OSError):
+        return SystemRefused(path=str(problem.filename or ""), reason=problem.strerror or type(problem).__name__)
+    return Bug(kind=type(problem).__name__, report=str(report or ""))
+
+
+def _stream(stream: TextIO | None) -> TextIO:
+    """Make a standard stream one that can be written whatever the locale and the terminal are."""
+    if stream is None:
+        # The shell closed it (`>&-`).
+        return open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123  -- open as long as the process
+    reconfigure = getattr(stream, "reconfigure", None)
+    if reconfigure is not None:
+        # A terminal keeps its own encoding, and shows what it cannot as escapes; everything else gets UTF-8.
+        encoding = stream.encoding if stream.isatty() else "utf-8"
+        reconfigure(encoding=encoding, errors="backslashreplace", newline="\n")
+    return stream
+
+
+def _leave_quietly(process: Process) -> None:
+    """End as a program ends whose reader left: by the signal, without a word."""
+    descriptor = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(descriptor, process.out.fileno())
+    if hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGPIPE)
+    os._exit(int(ExitCode.TERMINATED))

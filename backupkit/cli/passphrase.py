@@ -1,0 +1,189 @@
+"""Where the passphrase comes from: a file, a descriptor, a program, or the person.
+
+Never an argument, never a value in the environment: both can be read by others on the machine and end up in histories
+and logs.
+"""
+
+import os
+import shlex
+import stat
+import subprocess
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from backupkit.cli.asking import Person
+from backupkit.errors import BackupkitError, ExitCode
+from backupkit.ops.events import Found, Severity, Tell
+
+MOST_BYTES = 65_536
+SECONDS_FOR_PROGRAM = 120
+
+
+class PassphraseNeeded(BackupkitError):
+    """Something must be opened, no source of a passphrase is set, and nobody can be asked."""
+
+    code = "passphrase-needed"
+    exit_code = ExitCode.CANNOT_UNLOCK
+
+
+class PassphraseUnreadable(BackupkitError):
+    """The file, descriptor or program that should give the passphrase does not. Facts: `source`, `reason`."""
+
+    code = "passphrase-unreadable"
+    exit_code = ExitCode.CANNOT_UNLOCK
+
+
+class PassphrasesDiffer(BackupkitError):
+    """The new passphrase was not typed the same twice."""
+
+    code = "passphrases-differ"
+    exit_code = ExitCode.USAGE
+
+
+class WordsFileUnreadable(BackupkitError):
+    """The file with the recovery words cannot be read. Facts: `path`, `reason`."""
+
+    code = "words-file-unreadable"
+    exit_code = ExitCode.CANNOT_UNLOCK
+
+
+class PassphraseSources:
+    """Looks in the places that were named, in their order; `person` comes last."""
+
+    def __init__(
+        self, environment: Mapping[str, str], *, file: Callable[[], Path | None], program: Callable[[], str | None],
+        person: Person | None, tell: Tell,
+    ) -> None:  # fmt: skip
+        self._environment = environment
+        self._file = file
+        self._program = program
+        self._person = person
+        self._tell = tell
+
+    def existing(self, question: str) -> str:
+        """Return the passphrase of a repository that exists.
+
+        Raises:
+            PassphraseNeeded: no place is named and nobody can be asked.
+            PassphraseUnreadable: the place that is named gives none.
+        """
+        found = self._named()
+        if found is not None:
+            return found
+        if self._person is None:
+            raise PassphraseNeeded
+        return self._person.secret(question)
+
+    def new(self, question: str, again: str) -> str:
+        """Return a passphrase for something new; a person types it twice.
+
+        Raises:
+            PassphraseNeeded, PassphraseUnreadable: as for `existing`.
+            PassphrasesDiffer: the two were not the same.
+        """
+        found = self._named()
+        if found is not None:
+            return found
+        if self._person is None:
+            raise PassphraseNeeded
+        first = self._person.secret(question)
+        if not first:
+            raise PassphraseUnreadable(source="terminal", reason="empty")
+        if self._person.secret(again) != first:
+            raise PassphrasesDiffer
+        return first
+
+    def is_named(self) -> bool:
+        """Tell whether a place other than the person is set."""
+        names = ("BACKUPKIT_PASSPHRASE_FILE", "BACKUPKIT_PASSPHRASE_FD", "BACKUPKIT_PASSPHRASE_COMMAND")
+        return any(self._environment.get(name) for name in names) or bool(self._file() or self._program())
+
+    def _named(self) -> str | None:
+        environment = self._environment
+        if path := environment.get("BACKUPKIT_PASSPHRASE_FILE"):
+            return self._from_file(Path(path), "BACKUPKIT_PASSPHRASE_FILE")
+        if descriptor := environment.get("BACKUPKIT_PASSPHRASE_FD"):
+            return self._from_descriptor(descriptor)
+        if command := environment.get("BACKUPKIT_PASSPHRASE_COMMAND"):
+            return self._from_program(command, "BACKUPKIT_PASSPHRASE_COMMAND")
+        if file := self._file():
+            return self._from_file(file, "repository.passphrase-file")
+        if program := self._program():
+            return self._from_program(program, "repository.passphrase-command")
+        return None
+
+    def _from_file(self, path: Path, source: str) -> str:
+        try:
+            descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+        except OSError as problem:
+            raise PassphraseUnreadable(source=source, reason=problem.strerror or "unreadable") from problem
+        with os.fdopen(descriptor, "rb") as file:
+            mode = os.fstat(descriptor).st_mode
+            if stat.S_ISREG(mode) and mode & 0o077 and os.name == "posix":
+                self._tell(Found("passphrase-file-open-to-others", Severity.WARNING, {"path": str(path)}))
+            return _passphrase(_read(file.read, source), source)
+
+    @staticmethod
+    def _from_descriptor(number: str) -> str:
+        source = "BACKUPKIT_PASSPHRASE_FD"
+        if not number.isdecimal():
+            raise PassphraseUnreadable(source=source, reason="no number")
+        try:
+            with os.fdopen(int(number), "rb", closefd=False) as file:
+                return _passphrase(_read(file.read, source), source)
+        except (OSError, OverflowError) as problem:
+            raise PassphraseUnreadable(source=source, reason=getattr(problem, "strerror", None) or "bad") from problem
+
+    def _from_program(self, command: str, source: str) -> str:
+        try:
+            parts = shlex.split(command)
+            # No shell: what stands in a file of settings is one program with arguments and nothing cleverer.
+            ran = subprocess.run(
+                parts, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=SECONDS_FOR_PROGRAM, check=False,
+                env=dict(self._environment),
+            )  # fmt: skip
+        except (OSError, ValueError, IndexError, subprocess.SubprocessError) as problem:
+            reason = getattr(problem, "strerror", None) or type(problem).__name__
+            raise PassphraseUnreadable(source=source, reason=reason) from problem
+        if ran.returncode != 0:
+            raise PassphraseUnreadable(source=source, reason=f"exit {ran.returncode}")
+        return _passphrase(ran.stdout[: MOST_BYTES + 1].split(b"\n")[0], source)
+
+
+def recovery_words(path: Path) -> str:
+    """Read the words of the recovery code from a file; what they say is checked by who uses them.
+
+    Raises:
+        WordsFileUnreadable: it is not there, too large, or no text.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(MOST_BYTES + 1)
+        if len(data) > MOST_BYTES:
+            raise WordsFileUnreadable(path=str(path), reason="too large")
+        return data.decode("utf-8-sig")
+    except OSError as problem:
+        raise WordsFileUnreadable(path=str(path), reason=problem.strerror or "unreadable") from problem
+    except UnicodeDecodeError as problem:
+        raise WordsFileUnreadable(path=str(path), reason="no UTF-8") from problem
+
+
+def _read(read: Callable[[int], bytes], source: str) -> bytes:
+    try:
+        return read(MOST_BYTES + 1)
+    except OSError as problem:
+        raise PassphraseUnreadable(source=source, reason=problem.strerror or "unreadable") from problem
+
+
+def _passphrase(data: bytes, source: str) -> str:
+    """Decode a passphrase; one line end behind it does not belong to it."""
+    if len(data) > MOST_BYTES:
+        raise PassphraseUnreadable(source=source, reason="too large")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as problem:
+        raise PassphraseUnreadable(source=source, reason="no UTF-8") from problem
+    passphrase = text.removesuffix("\n").removesuffix("\r")
+    if not passphrase:
+        raise PassphraseUnreadable(source=source, reason="empty")
+    return passphrase

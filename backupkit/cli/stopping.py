@@ -1,0 +1,64 @@
+"""What happens when somebody wants the work to stop.
+
+The first Ctrl-C lets a use case that asks finish its chunk and keep what is stored; the second one, or the first where
+nobody asks, stops at once. Both leave a usable repository: the store commits in one step.
+"""
+
+import os
+import signal
+from types import FrameType
+
+from backupkit.errors import BackupkitError, ExitCode
+
+
+class Interrupted(BackupkitError):
+    """Somebody pressed Ctrl-C."""
+
+    code = "interrupted"
+    exit_code = ExitCode.INTERRUPTED
+
+
+class TerminatedBySignal(BackupkitError):
+    """The system, or somebody, asked the process to end."""
+
+    code = "terminated"
+    exit_code = ExitCode.TERMINATED
+
+
+class Terminated(BaseException):
+    """SIGTERM, raised wherever the process is. Not an `Exception`, so that no handler for errors takes it for one."""
+
+
+class Stop:
+    """A flag that use cases poll by calling it."""
+
+    def __init__(self) -> None:
+        self.asked: int | None = None
+        self.polled = False
+        self.farewell = b""
+
+    def __call__(self) -> bool:
+        """Tell whether the work should come to an end soon."""
+        self.polled = True
+        return self.asked is not None
+
+    def listen(self) -> None:
+        """Take over Ctrl-C and SIGTERM from here on."""
+        signal.signal(signal.SIGINT, self._heard)
+        signal.signal(signal.SIGTERM, self._heard)
+
+    def error(self) -> BackupkitError:
+        """Return the error that says how the work came to an end."""
+        return TerminatedBySignal() if self.asked == signal.SIGTERM else Interrupted()
+
+    def _heard(self, number: int, _frame: FrameType | None) -> None:
+        if self.polled and self.asked is None:
+            self.asked = number
+            if self.farewell:
+                # Not through the printer: it may be in the middle of a line itself.
+                os.write(2, self.farewell)
+            return
+        self.asked = number
+        if number == signal.SIGTERM:
+            raise Terminated
+        raise KeyboardInterrupt

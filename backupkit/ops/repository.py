@@ -1,0 +1,174 @@
+"""A repository as this machine knows it: its objects, its log, and this machine's right to write.
+
+Opening needs no passphrase. What must be opened is asked for later, by the use case that needs it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from backupkit.crypto.domains import DomainSecrets, open_domain
+from backupkit.crypto.failures import SignatureInvalid
+from backupkit.crypto.keyring import Keyring, KeyringPublic, open_keyring, read_public
+from backupkit.crypto.recovery import RecoveryCode
+from backupkit.crypto.slots import Slot, decode_slot, open_with_passphrase, open_with_recovery_code
+from backupkit.crypto.writer import WriterState, decode_writer_state
+from backupkit.errors import BackupkitError
+from backupkit.ids import DomainId, RepositoryId
+from backupkit.ops.events import Found, Severity, Tell, tell_nobody
+from backupkit.ops.failures import NoRepository, NotAWriter
+from backupkit.ops.journal import Journal
+from backupkit.ops.places import Places, write_private
+from backupkit.ops.signed_log import SignedLog
+from backupkit.ops.unlock import AskSecret
+from backupkit.store import layout
+from backupkit.store.backend import Backend, ObjectMissing
+from backupkit.store.config import RepositoryConfig, decode_config
+from backupkit.store.finding import Finding
+from backupkit.store.log_store import LogStore
+from backupkit.store.posix_backend import PosixBackend
+from backupkit.store.small_objects import SmallObjects
+
+WRITER_FILE = "writer"
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """An opened repository. `writer` is None on a machine that was never enrolled to write."""
+
+    places: Places
+    backend: Backend
+    objects: SmallObjects
+    config: RepositoryConfig
+    public: KeyringPublic
+    writer: WriterState | None
+    log: SignedLog
+
+    @property
+    def id(self) -> RepositoryId:
+        """The repository's id."""
+        return self.config.repository
+
+    @property
+    def origin(self) -> str:
+        """The name of its log."""
+        return self.config.origin
+
+    @property
+    def memory(self) -> Path:
+        """What this machine remembers of it."""
+        return self.places.state_of(self.id)
+
+    @property
+    def cache(self) -> Path:
+        """What may be lost at any time."""
+        return self.places.cache_of(self.id)
+
+    @property
+    def journal(self) -> Journal:
+        """The snapshots that this machine took."""
+        return Journal(self.memory / "journal.jsonl")
+
+    def require_writer(self) -> WriterState:
+        """Return this machine's keys for writing.
+
+        Raises:
+            NotAWriter: it has none.
+        """
+        if self.writer is None:
+            raise NotAWriter(path=str(self.places.repository))
+        return self.writer
+
+    def with_writer(self, state: WriterState) -> "Repository":
+        """Keep new writing keys, and return the repository that uses them."""
+        write_private(self.memory / WRITER_FILE, state.encode())
+        return replace(self, writer=state)
+
+    def slots(self) -> list[Slot]:
+        """Return the key slots that can be read, in the order of their ids."""
+        found = []
+        for name in self.objects.names(layout.SLOTS):
+            try:
+                found.append(self.objects.read(name, decode_slot))
+            except BackupkitError:
+                continue
+        return found
+
+    def unlock(self, ask: AskSecret) -> Keyring:
+        """Open the keyring with what the person gives.
+
+        Raises:
+            CannotUnlock: it opens no slot.
+        """
+        secret = ask()
+        slots = self.slots()
+        if secret.recovery_words is not None:
+            key = open_with_recovery_code(slots, RecoveryCode.from_words(secret.recovery_words))
+        else:
+            key = open_with_passphrase(slots, secret.passphrase or "")
+        return self.objects.read(layout.KEYRING, lambda data: open_keyring(data, key))
+
+    def domains(self) -> list[DomainId]:
+        """Return the ids of all domains whose file is there."""
+        names = self.objects.names(layout.DOMAINS)
+        return [DomainId(bytes.fromhex(name.removeprefix(layout.DOMAINS))) for name in names]
+
+    def open_domain(self, domain: DomainId, keyring: Keyring) -> DomainSecrets:
+        """Open one domain with the keyring.
+
+        Raises:
+            SignatureInvalid: the file is another domain's.
+        """
+        secrets = self.objects.read(layout.domain_file(domain), lambda data: open_domain(data, keyring.root))
+        if secrets.id != domain:
+            raise SignatureInvalid(what="domain")
+        return secrets
+
+
+def is_initialised(places: Places) -> bool:
+    """Tell whether there is a repository."""
+    if not places.repository.is_dir():
+        return False
+    return bool(SmallObjects(PosixBackend(places.repository)).names(layout.CONFIG))
+
+
+def open_repository(places: Places, tell: Tell = tell_nobody) -> Repository:
+    """Open what lies at `places.repository`; damaged copies of small objects are told and mended.
+
+    Raises:
+        NoRepository: there is none.
+        SignatureInvalid: its config is not signed by the owner that this machine knows.
+    """
+    if not is_initialised(places):
+        raise NoRepository(path=str(places.repository))
+    backend = PosixBackend(places.repository)
+    told = _telling(tell)
+    objects = SmallObjects(backend, told)
+    try:
+        public = objects.read(layout.KEYRING, read_public)
+    except ObjectMissing as error:
+        raise NoRepository(path=str(places.repository)) from error
+    config = objects.read(layout.CONFIG, lambda data: decode_config(data, public.owner_key))
+    config.require("read")
+    memory = places.state_of(config.repository)
+    writer = _read_writer(memory / WRITER_FILE)
+    if writer is not None and (writer.owner_key, writer.repository_id) != (public.owner_key, config.repository):
+        raise SignatureInvalid(what="config")
+    log = SignedLog(LogStore(backend, told), objects, config, memory)
+    return Repository(places, backend, objects, config, public, writer, log)
+
+
+def _read_writer(path: Path) -> WriterState | None:
+    try:
+        return decode_writer_state(path.read_bytes())
+    except FileNotFoundError:
+        return None
+
+
+def _telling(tell: Tell) -> Callable[[Finding], None]:
+    return lambda finding: tell(store_finding(finding))
+
+
+def store_finding(finding: Finding) -> Found:
+    """Return a finding of the store as the event that a person is shown."""
+    return Found(finding.code, Severity.WARNING, finding.facts)

@@ -1,0 +1,170 @@
+"""The repository's log as this machine trusts it: signed, adding up, and continuing what was seen before.
+
+The store keeps the bytes and their order, `proof` knows what they mean; here the two meet. This machine is a witness of
+the log too: it remembers the last head it saw and refuses a log that does not continue it.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from backupkit.codec.malformed import MalformedObject
+from backupkit.crypto.failures import SignatureInvalid
+from backupkit.crypto.writer import WriterKeys
+from backupkit.errors import BackupkitError
+from backupkit.ids import SnapshotId
+from backupkit.ops.failures import HistoryForked, HistoryRolledBack, LogDamaged
+from backupkit.ops.places import write_private
+from backupkit.proof.checkpoint import Checkpoint, claimed_checkpoint, sign_checkpoint, verify_checkpoint
+from backupkit.proof.log_entry import LogEntry, decode_log_entry, entry_about
+from backupkit.proof.merkle import leaf_hash, tree_root
+from backupkit.store import layout
+from backupkit.store.backend import ObjectMissing
+from backupkit.store.config import RepositoryConfig
+from backupkit.store.log_store import LogStore
+from backupkit.store.small_objects import SmallObjects
+
+_HASH = 32
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """A log that was checked: its head's bytes (None: nothing was ever committed), its entries and their leaf hashes."""
+
+    head: bytes | None
+    entries: tuple[LogEntry, ...]
+    leaves: tuple[bytes, ...]
+
+    def subjects(self, kind: str) -> list[LogEntry]:
+        """Return the entries of one type, oldest first."""
+        return [entry for entry in self.entries if entry.type == kind]
+
+
+class SignedLog:
+    """Reads and extends one repository's log. `memory` is this machine's folder for what it has seen of it."""
+
+    def __init__(self, store: LogStore, objects: SmallObjects, config: RepositoryConfig, memory: Path) -> None:
+        self._store = store
+        self._objects = objects
+        self._config = config
+        self._seen = memory / "seen-checkpoint"
+        self._leaves_cache = memory / "log-leaves"
+
+    def read(self) -> History:
+        """Return the log.
+
+        Raises:
+            SignatureInvalid: its head is not signed by a writer of this repository.
+            LogDamaged: its entries do not add up to its head.
+            HistoryRolledBack, HistoryForked: it does not continue what this machine has seen.
+        """
+        head = self._store.read_head(self._size_of)
+        checkpoint = None if head is None else self._open(head)
+        size = 0 if checkpoint is None else checkpoint.size
+        entries = []
+        for sequence in range(size):
+            try:
+                data = self._store.entry(sequence, decode_log_entry)
+            except BackupkitError as error:
+                raise LogDamaged(size=size, reason=f"entry {sequence}: {error.code}") from error
+            entries.append(decode_log_entry(data))
+        leaves = tuple(entry.hash() for entry in entries)
+        if checkpoint is not None and tree_root(leaves) != checkpoint.root:
+            raise LogDamaged(size=size, reason="root-differs")
+        self._require_continued(checkpoint, leaves)
+        if head is not None and checkpoint is not None:
+            self._remember(head, leaves)
+        return History(head, tuple(entries), leaves)
+
+    def append(self, kind: str, payload: bytes, writer: WriterKeys, at: datetime) -> int:
+        """Commit an entry about a statement or object that is stored already, and return its place.
+
+        Raises:
+            SignatureInvalid, LogDamaged, HistoryRolledBack, HistoryForked: as `read` does.
+        """
+
+        def build(sequence: int) -> bytes:
+            return entry_about(payload, kind, seq=sequence, time=at).encode()
+
+        def sign(head: bytes | None, sequence: int, entry: bytes) -> bytes:
+            leaves = (*self._leaves_under(head), leaf_hash(entry))
+            checkpoint = Checkpoint(self._config.origin, sequence + 1, tree_root(leaves))
+            return sign_checkpoint(checkpoint, writer.log)
+
+        appended = self._store.append(build, sign, size_of=self._size_of, accept=self._accept)
+        self._remember(appended.head, self._leaves_under(appended.head))
+        return appended.sequence
+
+    def _accept(self, sequence: int, entry: bytes) -> None:
+        """Look at an entry that an interrupted writer left: it counts if what it speaks of is there."""
+        left = decode_log_entry(entry)
+        if left.seq != sequence:
+            raise MalformedObject(what="log-entry", reason="wrong-place")
+        name = layout.snapshot(SnapshotId(left.subject)) if left.type == "snapshot" else layout.statement(left.subject)
+        if not self._objects.names(name):
+            raise ObjectMissing(name=name)
+
+    def _leaves_under(self, head: bytes | None) -> tuple[bytes, ...]:
+        """Return the leaf hashes that a head covers, from the cache as far as that adds up."""
+        if head is None:
+            return ()
+        checkpoint = self._open(head)
+        cached = self._cached_leaves()[: checkpoint.size]
+        leaves = cached + self._read_leaves(len(cached), checkpoint.size)
+        if tree_root(leaves) != checkpoint.root:
+            leaves = self._read_leaves(0, checkpoint.size)
+            if tree_root(leaves) != checkpoint.root:
+                raise LogDamaged(size=checkpoint.size, reason="root-differs")
+        self._require_continued(checkpoint, tuple(leaves))
+        return tuple(leaves)
+
+    def _read_leaves(self, start: int, stop: int) -> list[bytes]:
+        try:
+            return [leaf_hash(entry) for entry in self._store.entries(start, stop)]
+        except ObjectMissing as error:
+            raise LogDamaged(size=stop, reason="entry-missing") from error
+
+    def _cached_leaves(self) -> list[bytes]:
+        try:
+            data = self._leaves_cache.read_bytes()
+        except OSError:
+            return []
+        return [data[at : at + _HASH] for at in range(0, len(data) - _HASH + 1, _HASH)]
+
+    def _remember(self, head: bytes, leaves: tuple[bytes, ...]) -> None:
+        if self._last_seen() != head:
+            write_private(self._leaves_cache, b"".join(leaves))
+            write_private(self._seen, head)
+
+    def _last_seen(self) -> bytes | None:
+        try:
+            return self._seen.read_bytes()
+        except OSError:
+            return None
+
+    def _require_continued(self, checkpoint: Checkpoint | None, leaves: tuple[bytes, ...]) -> None:
+        seen_head = self._last_seen()
+        if seen_head is None:
+            return
+        try:
+            seen = claimed_checkpoint(seen_head)
+        except BackupkitError:
+            # Our own memory is damaged: it proves nothing any more, and is replaced by what is found now.
+            return
+        found = 0 if checkpoint is None else checkpoint.size
+        if found < seen.size:
+            raise HistoryRolledBack(seen=seen.size, found=found)
+        if tree_root(leaves[: seen.size]) != seen.root:
+            raise HistoryForked(seen=seen.size, found=found)
+
+    def _size_of(self, head: bytes) -> int:
+        return self._open(head).size
+
+    def _open(self, head: bytes) -> Checkpoint:
+        failure: BackupkitError = SignatureInvalid(what="checkpoint")
+        for writer in self._config.writers:
+            try:
+                return verify_checkpoint(head, self._config.origin, writer.log_key)
+            except SignatureInvalid as error:
+                failure = error
+        raise failure

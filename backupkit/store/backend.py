@@ -1,0 +1,140 @@
+"""Where a repository's objects lie: a flat space of names and bytes.
+
+The five things asked of a backend are those an object store with conditional writes can do too: create what was not there,
+read a range, list, delete, and swap one object for another. What is created is whole and durable or not there at all.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Protocol, TypeAlias
+
+from backupkit.errors import BackupkitError, ExitCode
+
+ReadBack: TypeAlias = Callable[[bytes], None]
+"""Looks at an object's bytes as they were read back, before its name appears; raises to refuse them."""
+
+MAX_NAME = 240
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]*(?:/[a-z0-9][a-z0-9._-]*)*", re.ASCII)
+
+
+class Backend(Protocol):
+    """Holds named objects. Names are lower-case ASCII paths such as `packs/ab/abcd`; see `require_name`.
+
+    Every method may raise `NoSpace`, `BackendDenied` and `ObjectUnreadable`. Calls from several threads are safe.
+    """
+
+    def create(self, name: str, data: bytes | bytearray | memoryview, *, check: ReadBack | None = None) -> None:
+        """Write a new object. After it returns, the object survives a power cut.
+
+        `check` is given the bytes read back from where they will stay. What it raises passes through, and no object
+        appears.
+
+        Raises:
+            AlreadyExists: there is an object of this name; it was not touched.
+        """
+        ...
+
+    def read(self, name: str, offset: int = 0, length: int | None = None) -> bytes:
+        """Return exactly `length` bytes from `offset`, or all from there to the end.
+
+        Raises:
+            ObjectMissing: no such object.
+            ObjectTruncated: it ends before `offset + length`.
+        """
+        ...
+
+    def size(self, name: str) -> int:
+        """Return an object's size in bytes, or raise `ObjectMissing`."""
+        ...
+
+    def names(self, prefix: str) -> Iterator[str]:
+        """List the names that begin with `prefix`, sorted. Objects being created are not among them."""
+        ...
+
+    def delete(self, name: str) -> None:
+        """Delete an object. One that is not there is fine."""
+        ...
+
+    def swap(self, name: str, expected: bytes | None, new: bytes) -> None:
+        """Replace an object in one step, durably, if it still is `expected` (None: if there is none).
+
+        Raises:
+            SwapLost: it is something else by now; it was not touched.
+        """
+        ...
+
+    def sweep_unfinished(self, older_than: timedelta) -> int:
+        """Remove what interrupted writers left behind under no name, if it is old enough; return how many."""
+        ...
+
+
+class BackendError(BackupkitError):
+    """A backend could not do what it was asked."""
+
+
+class AlreadyExists(BackendError):
+    """There is an object of this name already. Facts: `name`."""
+
+    code = "object-exists"
+    exit_code = ExitCode.LOCKED
+
+
+class ObjectMissing(BackendError):
+    """There is no object of this name. Facts: `name`."""
+
+    code = "object-missing"
+    exit_code = ExitCode.DAMAGED
+
+
+class ObjectTruncated(BackendError):
+    """An object is shorter than it must be. Facts: `name`, `size` and `wanted` in bytes."""
+
+    code = "object-truncated"
+    exit_code = ExitCode.DAMAGED
+
+
+class ObjectUnreadable(BackendError):
+    """The medium could not read or write an object. Facts: `name`, `reason` (the system's error name)."""
+
+    code = "object-unreadable"
+    exit_code = ExitCode.DAMAGED
+
+
+class BackendDenied(BackendError):
+    """The system does not let us do this: permissions, or a read-only medium. Facts: `name`, `reason`."""
+
+    code = "backend-denied"
+    exit_code = ExitCode.USAGE
+
+
+class NoSpace(BackendError):
+    """The medium is full, or a quota is used up. Nothing that was stored is harmed. Facts: `name`."""
+
+    code = "no-space"
+    exit_code = ExitCode.NO_SPACE
+
+
+class SwapLost(BackendError):
+    """An object changed since it was read, so it was not replaced. Facts: `name`."""
+
+    code = "swap-lost"
+    exit_code = ExitCode.LOCKED
+
+
+class BadName(BackendError):
+    """A name that no backend may be asked for. Facts: `name`."""
+
+    code = "bad-object-name"
+    exit_code = ExitCode.DAMAGED
+
+
+def require_name(name: str) -> str:
+    """Return `name` if every backend can hold it: parts of `a-z 0-9 . _ -` that begin with a letter or digit, at most 240 long.
+
+    Raises:
+        BadName: it is anything else. So no name leaves the repository, and none is taken for an unfinished object.
+    """
+    if len(name) > MAX_NAME or not _NAME.fullmatch(name):
+        raise BadName(name=name[:MAX_NAME])
+    return name

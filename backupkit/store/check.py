@@ -1,0 +1,126 @@
+"""Reading every byte back, in two ways.
+
+*Sealed* needs no key: every pack's bytes hash to its name, and each was opened and compared by its writer before it got that
+name. *Open* needs the domain's identity: every chunk is opened, its id computed again, and every file's SHA-256 compared
+with the one taken when it was saved.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+from backupkit.ids import ChunkId
+from backupkit.store.backend import Backend, BackendError
+from backupkit.store.chunk_id import ChunkType
+from backupkit.store.contents import LOST, PathEntry, content_bytes, walk_tree
+from backupkit.store.domain_reader import DomainReader, in_order
+from backupkit.store.finding import Finding, cause
+from backupkit.store.layout import PackRef
+from backupkit.store.manifest import Manifest, read_manifest
+from backupkit.store.tree import Chunks, Entry, EntryKind
+
+_PIECE = 1 << 20
+_GROUP_BYTES = 4 << 20
+_GROUP_FILES = 128
+
+
+@dataclass(frozen=True, slots=True)
+class PackChecked:
+    """A pack whose every byte was read and hashes to its name. `size` is in bytes."""
+
+    ref: PackRef
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class FileChecked:
+    """A file whose every byte was opened and whose SHA-256 is that of the file that was saved. `size` is in bytes."""
+
+    path: bytes
+    size: int
+
+
+def check_sealed(backend: Backend, packs: Iterable[PackRef], *, threads: int = 2) -> Iterator[PackChecked | Finding]:
+    """Read every byte of some packs and compare with their names. Needs no key. Gives one outcome for each pack, in order."""
+    yield from in_order((partial(_check_pack, backend, ref) for ref in packs), threads)
+
+
+def check_open(reader: DomainReader, root: ChunkId, *, threads: int = 2) -> Iterator[FileChecked | Finding]:
+    """Open everything that a snapshot's root reaches. Gives one outcome for each file, and a finding for each lost folder.
+
+    Damage that the reader came upon in packs and index files goes to the reader's own `tell`.
+    """
+    try:
+        manifest = read_manifest(reader, root)
+    except LOST as error:
+        yield Finding("manifest-lost", root.hex(), cause(error), chunks=(root,))
+        return
+    findings: list[Finding] = []
+    for outcomes in in_order(_groups(reader, manifest, findings), threads):
+        while findings:
+            yield findings.pop(0)
+        yield from outcomes
+    yield from findings
+
+
+def check_file(reader: DomainReader, path: bytes, entry: Entry) -> FileChecked | Finding:
+    """Open every chunk of one file and compare its size and SHA-256 with what was saved."""
+    shown = path.decode("utf-8", "backslashreplace")
+    assert entry.content is not None
+    try:
+        if isinstance(entry.content, Chunks) and len(entry.content.ids) == 1:
+            # Computing the chunk's id gave the hash already.
+            opened = reader.open(entry.content.ids[0], ChunkType.DATA)
+            size, sha256 = len(opened.plaintext), opened.sha256
+        else:
+            hasher, size = hashlib.sha256(), 0
+            for piece in content_bytes(reader, entry.content):
+                hasher.update(piece)
+                size += len(piece)
+            sha256 = hasher.digest()
+    except LOST as error:
+        return Finding("file-lost", shown, cause(error), chunks=_named(error.facts.get("chunk")))
+    if size != entry.size or sha256 != entry.sha256:
+        return Finding("file-differs", shown, "wrong-size" if size != entry.size else "wrong-sha256")
+    return FileChecked(path, size)
+
+
+def _check_pack(backend: Backend, ref: PackRef) -> PackChecked | Finding:
+    try:
+        size, hasher = backend.size(ref.name), hashlib.sha256()
+        for offset in range(0, size, _PIECE):
+            hasher.update(backend.read(ref.name, offset, min(_PIECE, size - offset)))
+    except BackendError as error:
+        return Finding("pack-damaged", ref.name, cause(error))
+    if hasher.hexdigest() != ref.pack:
+        return Finding("pack-damaged", ref.name, "wrong-sha256")
+    return PackChecked(ref, size)
+
+
+def _groups(
+    reader: DomainReader,
+    manifest: Manifest,
+    findings: list[Finding],
+) -> "Iterator[partial[list[FileChecked | Finding]]]":
+    """Give work of a few files each, so that small files do not cost a hand-over each."""
+    group: list[PathEntry] = []
+    size = 0
+    for source in manifest.sources:
+        for place in walk_tree(reader, source.tree, findings.append):
+            if place.entry.kind is not EntryKind.FILE:
+                continue
+            group.append(place)
+            size += place.entry.size
+            if size >= _GROUP_BYTES or len(group) >= _GROUP_FILES:
+                yield partial(_check_files, reader, group)
+                group, size = [], 0
+    yield partial(_check_files, reader, group)
+
+
+def _check_files(reader: DomainReader, group: list[PathEntry]) -> list[FileChecked | Finding]:
+    return [check_file(reader, path, entry) for path, entry in group]
+
+
+def _named(chunk: object) -> tuple[ChunkId, ...]:
+    return (ChunkId(bytes.fromhex(chunk)),) if isinstance(chunk, str) else ()

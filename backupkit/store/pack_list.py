@@ -1,0 +1,91 @@
+"""Which packs a snapshot needs: in clear, so that every byte of it can be read back without a key.
+
+It tells how large the snapshot is and which packs it shares with others, which the storage shows anyway, and nothing else.
+"""
+
+import hashlib
+import struct
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from backupkit.codec.framing import Mark, frame, unframe
+from backupkit.codec.malformed import MalformedObject
+from backupkit.ids import DomainId, PackName
+from backupkit.store import layout
+from backupkit.store.backend import AlreadyExists, Backend
+from backupkit.store.layout import PackRef
+
+MAX_PACK_LIST = 64 << 20
+_COUNT = struct.Struct(">I")
+_ROW = struct.Struct(">16s32sQ")
+_WHAT = "pack-list"
+
+
+class ListedPack(NamedTuple):
+    """A pack that a snapshot needs, and its size in bytes."""
+
+    ref: PackRef
+    size: int
+
+
+def encode_pack_list(packs: Iterable[ListedPack]) -> bytes:
+    """Write a pack list: each pack once, sorted by domain and name."""
+    rows = sorted({_ROW.pack(ref.domain, bytes.fromhex(ref.pack), size) for ref, size in packs})
+    return frame(Mark.PACK_LIST, b"".join((_COUNT.pack(len(rows)), *rows)))
+
+
+def decode_pack_list(data: bytes) -> list[ListedPack]:
+    """Read a pack list.
+
+    Raises:
+        MalformedObject: it is none.
+        NewerFormat: one of a newer version.
+    """
+    payload = unframe(Mark.PACK_LIST, data)
+    if len(payload) < _COUNT.size:
+        raise MalformedObject(what=_WHAT, reason="truncated")
+    (count,) = _COUNT.unpack_from(payload)
+    rows = bytes(payload[_COUNT.size :])
+    if len(rows) != count * _ROW.size:
+        raise MalformedObject(what=_WHAT, reason="wrong-count")
+    listed = [
+        ListedPack(PackRef(DomainId(domain), PackName(pack.hex())), size)
+        for domain, pack, size in _ROW.iter_unpack(rows)
+    ]
+    refs = [one.ref for one in listed]
+    if any(size > 1 << 40 for _, size in listed) or refs != sorted(set(refs)):
+        raise MalformedObject(what=_WHAT, reason="not-sorted")
+    return listed
+
+
+def publish_pack_list(backend: Backend, packs: Iterable[PackRef]) -> tuple[str, int, int]:
+    """Write the list of these packs with their sizes. Return its digest, the number of packs and their bytes."""
+    listed = [ListedPack(ref, backend.size(ref.name)) for ref in sorted(set(packs))]
+    data = encode_pack_list(listed)
+    digest = hashlib.sha256(data).hexdigest()
+    try:
+        backend.create(layout.pack_list(digest), data, check=lambda back: _require_digest(back, digest))
+    except AlreadyExists:
+        # The same packs give the same list. A list of this name that is another's is damaged, and not ours to replace here.
+        read_pack_list(backend, digest)
+    return digest, len(listed), sum(size for _, size in listed)
+
+
+def read_pack_list(backend: Backend, digest: str) -> list[ListedPack]:
+    """Read the list of this digest.
+
+    Raises:
+        MalformedObject: its bytes are not those the digest was made of.
+        ObjectMissing: there is none.
+    """
+    name = layout.pack_list(digest)
+    if backend.size(name) > MAX_PACK_LIST:
+        raise MalformedObject(what=name, reason="too-large")
+    data = backend.read(name)
+    _require_digest(data, digest)
+    return decode_pack_list(data)
+
+
+def _require_digest(data: bytes | memoryview, digest: str) -> None:
+    if hashlib.sha256(data).hexdigest() != digest:
+        raise MalformedObject(what=_WHAT, reason="wrong-digest")

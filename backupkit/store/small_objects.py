@@ -1,0 +1,153 @@
+"""Objects that are small and must never be lost: each is kept three times.
+
+`<name>` is the object, `copies/1/<name>` and `copies/2/<name>` are the others. A reader takes the first that its check
+accepts and writes it back over those that were damaged or gone.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TypeVar
+
+from backupkit.codec.malformed import MalformedObject
+from backupkit.errors import BackupkitError
+from backupkit.store.backend import AlreadyExists, Backend, BackendError, ObjectMissing, SwapLost
+from backupkit.store.finding import Finding
+
+COPIES = ("", "copies/1/", "copies/2/")
+MAX_SMALL = 4 << 20
+"""Most bytes of a small object that is read."""
+
+_T = TypeVar("_T")
+
+
+class SmallObjects:
+    """The small objects of a repository. `tell` is called for every copy that was damaged or gone."""
+
+    def __init__(self, backend: Backend, tell: Callable[[Finding], None] = lambda _: None) -> None:
+        self._backend = backend
+        self._tell = tell
+
+    def create(self, name: str, data: bytes) -> None:
+        """Write a new object and its copies.
+
+        Raises:
+            AlreadyExists: there is one of this name; it was not touched.
+        """
+        self._backend.create(name, data, check=lambda back: _require_same(back, data, name))
+        for copy in COPIES[1:]:
+            self._put(copy + name, data)
+
+    def read(self, name: str, check: Callable[[bytes], _T]) -> _T:
+        """Return what `check` makes of the first copy that it accepts. It refuses a copy by raising a `BackupkitError`.
+
+        Raises:
+            ObjectMissing: there is no copy.
+            BackupkitError: there are copies, and none was accepted: what `check` said of the first of them.
+        """
+        return self._first(name, check)[1]
+
+    def read_newest(self, name: str, check: Callable[[bytes], _T], age: Callable[[_T], int]) -> tuple[bytes, _T]:
+        """Return bytes and meaning of an object that changes: the object itself or, where it is damaged, its newest copy.
+
+        `age` grows with every change. Copies are written after the object, so after a crash they may be one change behind.
+        Raises as `read` does.
+        """
+        first = self._first(name, check, heal=False)
+        if first[2] == 0:
+            return first[0], first[1]
+        found = [first]
+        for copy in COPIES[1:]:
+            with suppress(BackupkitError):
+                data = self._bounded(copy + name)
+                found.append((data, check(data), 1))
+        best = max(found, key=lambda one: age(one[1]))
+        self._heal(name, best[0], [COPIES[0]])
+        return best[0], best[1]
+
+    def replace(self, name: str, expected: bytes | None, new: bytes) -> None:
+        """Change an object in one step if it still is `expected` (None: if there is none), then its copies.
+
+        Raises:
+            SwapLost: it is something else by now; it was not touched.
+        """
+        self._backend.swap(name, expected, new)
+        self.refresh_copies(name)
+
+    def refresh_copies(self, name: str) -> None:
+        """Make the copies what the object is, also while somebody else changes it."""
+        while True:
+            current = self._backend.read(name)
+            for copy in COPIES[1:]:
+                with suppress(SwapLost):
+                    self._backend.swap(copy + name, self._present(copy + name), current)
+            if self._present(name) == current:
+                return
+
+    def names(self, prefix: str) -> list[str]:
+        """List the objects of which there is at least one copy, sorted."""
+        found: set[str] = set()
+        for copy in COPIES:
+            found.update(name.removeprefix(copy) for name in self._backend.names(copy + prefix))
+        return sorted(found)
+
+    def delete(self, name: str) -> None:
+        """Delete an object with its copies, the copies first: what is gone must not come back by healing."""
+        for copy in reversed(COPIES):
+            self._backend.delete(copy + name)
+
+    def check_copies(self, name: str, check: Callable[[bytes], object]) -> None:
+        """Look at every copy, telling of those that are damaged or gone and putting them right from a good one.
+
+        Raises as `read` does.
+        """
+        data, _, _ = self._first(name, check)
+        self._heal(name, data, [copy for copy in COPIES if self._present(copy + name) != data])
+
+    def _first(self, name: str, check: Callable[[bytes], _T], *, heal: bool = True) -> tuple[bytes, _T, int]:
+        failure: BackupkitError | None = None
+        for number, copy in enumerate(COPIES):
+            try:
+                data = self._bounded(copy + name)
+                meaning = check(data)
+            except BackupkitError as error:
+                if failure is None or isinstance(failure, ObjectMissing):
+                    failure = error
+                continue
+            if heal and number:
+                self._heal(name, data, COPIES[:number])
+            return data, meaning, number
+        assert failure is not None
+        raise failure
+
+    def _heal(self, name: str, data: bytes, copies: "tuple[str, ...] | list[str]") -> None:
+        for copy in copies:
+            present = self._present(copy + name)
+            self._tell(Finding("copy-missing" if present is None else "copy-damaged", copy + name))
+            # A medium that cannot be written to can still be read: healing is not what was asked for.
+            with suppress(BackendError):
+                self._backend.swap(copy + name, present, data)
+
+    def _put(self, name: str, data: bytes) -> None:
+        try:
+            self._backend.create(name, data)
+        except AlreadyExists:
+            with suppress(SwapLost):
+                self._backend.swap(name, self._present(name), data)
+
+    def _bounded(self, name: str) -> bytes:
+        if self._backend.size(name) > MAX_SMALL:
+            raise MalformedObject(what=name, reason="too-large")
+        return self._backend.read(name)
+
+    def _present(self, name: str) -> bytes | None:
+        try:
+            return self._backend.read(name)
+        except BackendError as error:
+            if isinstance(error, ObjectMissing):
+                return None
+            raise
+
+
+def _require_same(read_back: bytes | memoryview, data: bytes, name: str) -> None:
+    if read_back != data:
+        raise MalformedObject(what=name, reason="read-back-differs")
