@@ -33,8 +33,9 @@ from backupkit.guard.device_rules import (
     decide_install,
 )
 from backupkit.guard.facts import NEWEST_SDK, PackageFacts
-from backupkit.guard.package_record import PackageRecord, RecordConflict, Records, observe
+from backupkit.guard.package_record import PackageRecord, Records, observe
 from backupkit.guard.package_source import read_facts
+from backupkit.guard.pass_envelope import require_as_issued
 from backupkit.guard.places import read_small
 from backupkit.guard.policy import ConsentFrom, GuardPolicy, Needs
 from backupkit.guard.request import ConsentToken, OnDisk, OnRecord, UpdateRequest
@@ -141,16 +142,13 @@ def never_raise(answer: Callable[[], Verdict], judged: Judged) -> Verdict:
     try:
         return answer()
     except Unanswerable as error:
-        facts = {name: value for name, value in error.facts.items() if name != "reason"}
-        return undecided(error.reason, judged, **facts)
+        return undecided(error.reason, judged, {name: fact for name, fact in error.facts.items() if name != "reason"})
     except PackageUndecided as error:
-        return undecided("package-undecided", judged, doubt=error.reason.value, level=error.level)
-    except RecordConflict as error:
-        return undecided("record-conflict", judged, **error.facts)
+        return undecided("package-undecided", judged, {"doubt": error.reason.value, "level": error.level})
     except BackupkitError as error:
-        return undecided(error.code, judged, **error.facts)
+        return undecided(error.code, judged, error.facts)
     except Exception as error:  # noqa: BLE001 - a guard that crashes must hold, and say so
-        return undecided("guard-failed", judged, kind=type(error).__name__)
+        return undecided("guard-failed", judged, {"kind": type(error).__name__})
 
 
 def judged_of(request: UpdateRequest) -> Judged:
@@ -317,6 +315,7 @@ def _over_chats(examined: Examined, known: Known) -> tuple[Verdict, WitnessState
     if known.policy.needs_challenge and request.challenge is None:
         return replace(base, reason="challenge-missing"), None
     try:
+        require_as_issued(data)
         checked = check_pass(
             data,
             pins=known.pins,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from backupkit.clock import Clock, SystemClock
-from backupkit.guard.desk import Desk, not_a_question
+from backupkit.guard.desk import Desk
 from backupkit.guard.places import GuardPlaces
 from backupkit.guard.request import RequestMalformed, deadline_of, decode_request
 from backupkit.guard.verdict import Verdict
@@ -33,8 +33,8 @@ def decide(
     try:
         verdict = desk.answer(decode_request(data), now)
     except RequestMalformed as error:
-        field, reason = str(error.facts["field"]), str(error.facts["reason"])
-        verdict = desk.record_failure(not_a_question("request-malformed", field=field, detail=reason), now)
+        facts = {"field": error.facts["field"], "detail": error.facts["reason"]}
+        verdict = desk.refuse("request-malformed", facts, now)
     return line_of(verdict), int(verdict.exit_code)
 
 
