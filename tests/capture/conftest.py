@@ -47,8 +47,11 @@ class BusyWriter:
         self.process.wait(60)
 
 
+StartWriter = Callable[..., BusyWriter]
+
+
 @pytest.fixture
-def busy_writer(tmp_path: Path) -> Iterator[Callable[..., BusyWriter]]:
+def busy_writer(tmp_path: Path) -> Iterator[StartWriter]:
     """Start the app on a database: `busy_writer(path, "wal")`."""
     with contextlib.ExitStack() as running:
 

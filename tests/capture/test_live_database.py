@@ -6,7 +6,6 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,13 +16,10 @@ from backupkit.capture.live_database import Captured, NotADatabase, copy_live, r
 from backupkit.capture.scratch import discard_leftovers, private_folder
 from backupkit.capture.sqlite_health import integrity_check, quick_check
 from backupkit.capture.unreadable import SourceUnreadable
-from tests.capture.conftest import BusyWriter, fingerprint, transactions_in
+from tests.capture.conftest import StartWriter, fingerprint, transactions_in
 
 PLAIN = DatabaseKind(sealed=False, page_size=4096)
 AS_IF_SEALED = DatabaseKind(sealed=True, page_size=4096)
-
-
-StartWriter = Callable[[Path, str], BusyWriter]
 
 
 @pytest.fixture
