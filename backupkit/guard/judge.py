@@ -121,15 +121,17 @@ def judge(
     """
     judged = judged_of(request)
     return never_raise(
-        lambda: conclude(
-            examine(request, records, now),
-            pins=pins,
-            policy=policy,
-            witness=witness,
-            now=now,
-            pass_data=pass_data,
-            owner=owner,
-        ).verdict,
+        lambda: (
+            conclude(
+                examine(request, records, now),
+                pins=pins,
+                policy=policy,
+                witness=witness,
+                now=now,
+                pass_data=pass_data,
+                owner=owner,
+            ).verdict
+        ),
         judged,
     )
 
