@@ -5,7 +5,7 @@ the ledger, and only then is it spoken. If one of the first two fails, an "allow
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,13 +13,14 @@ from datetime import datetime
 from backupkit.codec.canonical import decode_json, encode_canonical
 from backupkit.codec.malformed import MalformedObject, NewerFormat
 from backupkit.crypto.signing import PUBLIC_SIZE, SigningKey, VerifyKey
-from backupkit.guard.judge import Judgement, Unanswerable, conclude, examine, judged_of, never_raise
+from backupkit.errors import Fact
+from backupkit.guard.judge import Judgement, Known, Unanswerable, conclude, examine, judged_of, never_raise
 from backupkit.guard.ledger import append, entry_of
 from backupkit.guard.package_record import Records
 from backupkit.guard.places import GuardPlaces, read_small, write_whole
 from backupkit.guard.policy import GuardPolicy, PolicyRefused
 from backupkit.guard.request import OnRecord, UpdateRequest
-from backupkit.guard.verdict import Decision, Judged, Verdict, undecided
+from backupkit.guard.verdict import Decision, Verdict, undecided
 from backupkit.ids import AppPackage
 from backupkit.proof.coverage_pass import MAX_PASS_BYTES
 from backupkit.proof.pins import MAX_PINS_BYTES, Pins, decode_pins
@@ -42,17 +43,16 @@ class Desk:
         verdict = never_raise(lambda: self._judge(request, now), judged)
         return self._recorded(verdict, now)
 
-    def record_failure(self, verdict: Verdict, now: datetime) -> Verdict:
-        """Put an answer to something that was no question in the ledger, and return it."""
-        return self._recorded(verdict, now)
+    def refuse(self, reason: str, facts: Mapping[str, Fact], now: datetime) -> Verdict:
+        """Answer something that was no question; that is remembered too."""
+        return self._recorded(undecided(reason, facts=facts), now)
 
     def _judge(self, request: UpdateRequest, now: datetime) -> Verdict:
         policy = self.policy or load_policy(self.places)
         records = Records(self.places.records)
         examined = examine(request, records, now)
         with held_witness(self.places.witness) as witness:
-            judgement = conclude(
-                examined,
+            known = Known(
                 pins=load_pins(self.places),
                 policy=policy,
                 witness=witness.state,
@@ -60,6 +60,7 @@ class Desk:
                 pass_data=_pass_on_file(self.places, examined.installed.package),
                 owner=load_owner(self.places),
             )
+            judgement = conclude(examined, known)
             if judgement.witness is not None:
                 # Kept before it is acted on: a crash in between costs a question, never a rollback unnoticed.
                 witness.keep(judgement.witness)
@@ -77,7 +78,7 @@ class Desk:
             append(self.places.ledger, entry_of(verdict, now), load_hook_key(self.places))
         except Exception as error:  # noqa: BLE001 - see the module's promise
             if verdict.decision is Decision.ALLOW:
-                return undecided("ledger-unwritable", verdict.judged, kind=type(error).__name__)
+                return undecided("ledger-unwritable", verdict.judged, {"kind": type(error).__name__})
         return verdict
 
 
@@ -185,8 +186,3 @@ def _usable(reason: str) -> Iterator[None]:
         yield
     except (OSError, ValueError, MalformedObject, NewerFormat, PolicyRefused) as error:
         raise Unanswerable(reason, kind=type(error).__name__) from error
-
-
-def not_a_question(reason: str, **facts: str) -> Verdict:
-    """The answer to what is no hook-request."""
-    return undecided(reason, Judged(), **facts)

@@ -57,6 +57,7 @@ class InstallCode(IntEnum):
     VERSION_DOWNGRADE = -25
     PERMISSION_MODEL_DOWNGRADE = -26
     SANDBOX_VERSION_DOWNGRADE = -27
+    MISSING_SPLIT = -28
     DEPRECATED_SDK_VERSION = -29
     PARSE_FAILED_NO_CERTIFICATES = -103
 
@@ -166,7 +167,17 @@ def _targets_too_old(case: Case) -> bool | None:
     if floor is None or case.candidate.test_only:
         # A test-only package passes this check and meets its own.
         return False
+    if _below(case.installed.target_sdk, floor):
+        # This device holds an app below the floor already: it came before the platform's update, or this build does
+        # not enforce the floor (Android 15 puts it behind a flag). Refused or not, no data is at stake by this rule, and
+        # to call it refused would hide a wipe that another rule sees.
+        return False
     return _below(case.candidate.target_sdk, floor)
+
+
+def _is_only_a_split(case: Case) -> bool | None:
+    # Where nobody said, it is a whole package: a split has no version of its own to offer.
+    return case.candidate.is_base is False
 
 
 def _is_test_only(case: Case) -> bool | None:
@@ -240,6 +251,12 @@ def _shared_user_changed(case: Case) -> bool | None:
     return _shares_user(case.installed, case.sdk) is False and _shares_user(case.candidate, case.sdk) is True
 
 
+def _storage_changed(case: Case) -> bool | None:
+    old, new = case.installed.stores_data, case.candidate.stores_data
+    # Android 12 brought the property; where nobody said, an app stores data.
+    return case.sdk >= 31 and (old is not False) != (new is not False)
+
+
 def _shared_user_code(case: Case) -> InstallCode:
     # Android 13 gave this refusal its own number.
     return InstallCode.UID_CHANGED if case.sdk >= 33 else InstallCode.SHARED_USER_INCOMPATIBLE
@@ -254,6 +271,7 @@ CANDIDATE_RULES: tuple[Rule, ...] = (
         _signature_not_accepted,
     ),
     Rule("target-too-old", _always(InstallCode.DEPRECATED_SDK_VERSION), IfForced.FAILS, _targets_too_old),
+    Rule("not-a-base", _always(InstallCode.MISSING_SPLIT), IfForced.FAILS, _is_only_a_split),
     Rule("test-only", _always(InstallCode.TEST_ONLY), IfForced.FAILS, _is_test_only),
 )
 """Refusals that look at the offered package alone: it would not install on an empty device either."""
@@ -275,6 +293,7 @@ UPDATE_RULES: tuple[Rule, ...] = (
         _cannot_stay_in_shared_user,
     ),
     Rule("shared-user-changed", _shared_user_code, IfForced.WIPES, _shared_user_changed),
+    Rule("storage-changed", _always(InstallCode.UPDATE_INCOMPATIBLE), IfForced.WIPES, _storage_changed),
 )
 """Refusals that compare the offered package with the installed one, in the order Android looks."""
 

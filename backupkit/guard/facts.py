@@ -130,6 +130,8 @@ class PackageFacts:
     test_only: bool | None = None
     debuggable: bool | None = None
     upgrade_keys: bool | None = None
+    stores_data: bool | None = None
+    is_base: bool | None = None
     sha256: str | None = None
 
     def signing_at(self, sdk: int) -> SignerSpan | None:

@@ -173,6 +173,8 @@ _PLAIN_FACTS = (
     "test_only",
     "debuggable",
     "upgrade_keys",
+    "stores_data",
+    "is_base",
     "sha256",
 )
 _OWN_FIELDS = {"type", "v", "package", "label", "enrolled_at", "enrolled_by", "versions", "signings", "facts"}
@@ -257,7 +259,7 @@ def _record(fields: dict[str, Any]) -> PackageRecord:
 
 
 _TEXTS = {"shared_user_id", "sha256"}
-_FLAGS = {"test_only", "debuggable", "upgrade_keys"}
+_FLAGS = {"test_only", "debuggable", "upgrade_keys", "stores_data", "is_base"}
 
 
 def _plain(name: str, value: Any) -> Any:

@@ -156,7 +156,7 @@ class UnjustifiedAllow(AssertionError):
     """Somebody tried to build an "allow" without what it needs. A bug, and never an answer."""
 
 
-def undecided(reason: str, judged: Judged | None = None, **facts: Fact) -> Verdict:
+def undecided(reason: str, judged: Judged | None = None, facts: Mapping[str, Fact] | None = None) -> Verdict:
     """What is not understood is held: the answer to every failure."""
     return Verdict(
         decision=Decision.UNDECIDED,
@@ -164,5 +164,5 @@ def undecided(reason: str, judged: Judged | None = None, **facts: Fact) -> Verdi
         reason=reason,
         judged=judged or Judged(),
         suggestions=("backupkit explain " + reason,),
-        facts=facts,
+        facts=facts or {},
     )

@@ -1,12 +1,11 @@
 """From the bytes of a question to the bytes of an answer, on this machine's guard."""
 
 import json
-import os.path
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from backupkit.clock import Clock, SystemClock
-from backupkit.guard.desk import Desk, not_a_question
+from backupkit.guard.desk import Desk
 from backupkit.guard.places import GuardPlaces
 from backupkit.guard.request import RequestMalformed, deadline_of, decode_request
 from backupkit.guard.verdict import Verdict
@@ -14,9 +13,9 @@ from backupkit.guard.verdict import Verdict
 
 def places_in(environment: Mapping[str, str]) -> GuardPlaces:
     """Where the guard's memory lies: under `XDG_STATE_HOME`, or `~/.local/state` where that is not set."""
-    state = environment.get("XDG_STATE_HOME", "")
+    state = Path(environment.get("XDG_STATE_HOME", ""))
     # The XDG base directory specification: a relative path is to be ignored.
-    base = Path(state) if os.path.isabs(state) else Path(os.path.expanduser("~/.local/state"))
+    base = state if state.is_absolute() else Path("~/.local/state").expanduser()
     return GuardPlaces(base / "backupkit" / "guard")
 
 
@@ -34,8 +33,8 @@ def decide(
     try:
         verdict = desk.answer(decode_request(data), now)
     except RequestMalformed as error:
-        field, reason = str(error.facts["field"]), str(error.facts["reason"])
-        verdict = desk.record_failure(not_a_question("request-malformed", field=field, detail=reason), now)
+        facts = {"field": error.facts["field"], "detail": error.facts["reason"]}
+        verdict = desk.refuse("request-malformed", facts, now)
     return line_of(verdict), int(verdict.exit_code)
 
 

@@ -8,9 +8,8 @@ from backupkit.errors import BackupkitError, ExitCode
 
 
 class PassRefused(BackupkitError):
-    """A coverage pass does not count; `reason` says why in one kebab-case word."""
+    """A coverage pass does not count; `reason` says why in one kebab-case word. Only its subclasses are raised."""
 
-    code = "pass-refused"
     exit_code = ExitCode.HOLD
 
     @property

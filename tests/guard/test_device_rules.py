@@ -155,6 +155,23 @@ def test_a_target_at_the_floor_is_installed(target: int, sdk: int) -> None:
     assert judge(app(), app(target_sdk=target), sdk=sdk) == keeps()
 
 
+def test_a_device_that_holds_an_app_below_the_floor_is_not_said_to_refuse_its_update() -> None:
+    old = app(target_sdk=22)
+
+    assert judge(old, app(target_sdk=22), sdk=35) == keeps()
+    assert judge(old, app(signed(B), target_sdk=22), sdk=35).outcome is Outcome.WOULD_WIPE
+
+
+def test_a_split_without_its_base_is_refused() -> None:
+    assert judge(app(), app(is_base=False)).install_result == -28
+
+
+def test_an_update_cannot_change_whether_the_app_stores_data() -> None:
+    answer = judge(app(stores_data=True), app(stores_data=False))
+
+    assert (answer.outcome, answer.install_result) == (Outcome.WOULD_WIPE, -7)
+
+
 def test_a_test_only_package_passes_the_target_floor_and_meets_its_own_refusal() -> None:
     assert judge(app(), app(target_sdk=22, test_only=True), sdk=34).install_result == -15
 

@@ -8,6 +8,7 @@ from hypothesis import given, settings, strategies as st
 
 from backupkit.codec.canonical import encode_canonical
 from backupkit.crypto.signing import SigningKey
+from backupkit.i18n import messages, placeholders
 from backupkit.ids import AppPackage, CertificateDigest, SnapshotId
 from backupkit.proof.checkpoint import Checkpoint, sign_checkpoint
 from backupkit.proof.coverage_pass import (
@@ -196,6 +197,8 @@ def test_each_thing_that_is_wrong_has_its_own_refusal(
 
     assert type(refused.value) is refusal
     assert refused.value.reason == refusal.code
+    for part in ("what", "why", "try"):
+        assert placeholders(messages("en")[f"error.{refusal.code}.{part}"]) <= set(refused.value.facts)
 
 
 def test_the_refusals_come_in_the_documented_order() -> None:

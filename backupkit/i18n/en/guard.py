@@ -26,7 +26,7 @@ _REASONS: dict[str, tuple[str, str, str]] = {
     "no-verified-backup": (
         "0 verified backups of {app} are known here.",
         "Android can only install this by removing the old app, and the chats would go with it.",
-        "backupkit snapshot",
+        "backupkit snapshot        then ask again",
     ),
     "no-pinned-store": (
         "A backup is offered as proof, but 0 backup stores are trusted on this device.",
@@ -52,77 +52,6 @@ _REASONS: dict[str, tuple[str, str, str]] = {
         "Removing {app} would delete its chats, and the new package would still not install ({install_result}).",
         "This device refuses the package itself, whatever is installed before.",
         "Keep the installed app.",
-    ),
-    # Why a coverage pass does not count.
-    "pass-refused": (
-        "The proof of a backup does not count.",
-        "It could not be accepted by the rules of this guard.",
-        "backupkit verify",
-    ),
-    "pass-malformed": (
-        "The proof of a backup is damaged ({detail}).",
-        "A damaged proof proves nothing.",
-        "backupkit verify",
-    ),
-    "pass-signature-invalid": (
-        "The proof of a backup was not signed by your backup store.",
-        "It was changed on the way, or somebody else made it.",
-        "backupkit verify",
-    ),
-    "pass-wrong-challenge": (
-        "The proof was made for another question.",
-        "It may be an old one that is shown again.",
-        "backupkit verify",
-    ),
-    "pass-expired": (
-        "The proof of a backup ended on {expires:time}.",
-        "What was written since then may be missing from it.",
-        "backupkit snapshot",
-    ),
-    "pass-too-old": (
-        "The last verified backup is of {verified_at:time}; your limit is {limit_hours} hours.",
-        "Everything newer would be lost.",
-        "backupkit snapshot",
-    ),
-    "pass-from-the-future": (
-        "The proof is dated {dated:time}, and here it is {now:time}.",
-        "One of the two clocks is wrong, so nobody can tell how old the backup is.",
-        "Set the clocks, then: backupkit verify",
-    ),
-    "pass-wrong-app": (
-        "The proof is about {covered}, and the update is for {installed}.",
-        "A backup of one app does not hold the chats of another.",
-        "backupkit snapshot",
-    ),
-    "pass-wrong-signer": (
-        "The backup was made from another maker's {package} than the one installed here.",
-        "Two apps of one name are two apps: their chats are not the same.",
-        "backupkit snapshot",
-    ),
-    "pass-policy-not-met": (
-        "The backup exists, but the check {check} was not passed.",
-        "Your policy asks for it before anything may be deleted.",
-        "backupkit verify",
-    ),
-    "log-unknown": (
-        "The proof comes from a backup store that is not the one paired with this device.",
-        "Paired: {expected}. Found: {found}.",
-        "backupkit guard install",
-    ),
-    "log-rolled-back": (
-        "The backup store had {seen} entries when it was last seen, and shows {found} now.",
-        "It was set back to an earlier state: newer backups may be gone.",
-        "backupkit verify",
-    ),
-    "log-forked": (
-        "The backup store's history was changed: entry list of {seen} then, of {found} now, and they do not fit.",
-        "A history that is rewritten cannot be trusted to hold what it says.",
-        "backupkit verify",
-    ),
-    "log-proof-missing": (
-        "The backup store grew from {seen} to {found} entries, and the proof does not say that the old ones remain.",
-        "A newer proof can.",
-        "backupkit verify",
     ),
     # The device would refuse, and nothing happens.
     "android-too-old": (
@@ -155,6 +84,16 @@ _REASONS: dict[str, tuple[str, str, str]] = {
         "This device would refuse it and change nothing.",
         "Keep the installed app.",
     ),
+    "storage-changed": (
+        "The package changes whether the app may keep data on this device ({install_result}).",
+        "Android refuses that as an update; only removing the old app lets it in.",
+        "Get the update from where the installed app came from.",
+    ),
+    "not-a-base": (
+        "The file is only a part of an app ({install_result}).",
+        "Without the app's main package this device would refuse it and change nothing.",
+        "Ask again with the whole app.",
+    ),
     # Why it would wipe: facts of a hold, shown as its cause.
     "different-signer": (
         "It was not made by the same signer as your {app}.",
@@ -179,7 +118,7 @@ _REASONS: dict[str, tuple[str, str, str]] = {
     "uninstall": (
         "{app} would be removed.",
         "Android deletes an app's chats together with the app.",
-        "backupkit snapshot",
+        "backupkit snapshot        then ask again",
     ),
     "update-instead": (
         "{app} would be removed and installed again, though an update would keep the chats.",
@@ -271,7 +210,7 @@ _REASONS: dict[str, tuple[str, str, str]] = {
     "pass-unreadable": (
         "The proof of a backup cannot be read.",
         "What was not read was not checked.",
-        "backupkit verify",
+        "backupkit verify        then ask again",
     ),
     "hook-key-unusable": (
         "The key that signs the decisions cannot be used ({kind}).",

@@ -1,0 +1,127 @@
+"""What is needed of a signing certificate: its bytes, its public key, and who it says it is. Never parsed as X.509, never re-encoded.
+
+Android compares certificates byte by byte as they lie in the package (AOSP `VerbatimX509Certificate`; Android bugs 18228011, 30148997).
+"""
+
+import hashlib
+from dataclasses import dataclass
+
+from backupkit.guard.apk import der
+from backupkit.guard.apk.der import NotAsn1
+from backupkit.guard.apk.public_keys import KeyMalformed, RsaKey, encode_rsa_info, read_public_key
+from backupkit.ids import CertificateDigest
+
+MOST_BYTES = 1 << 20
+# Tags of the string types that a name may be written in.
+_TEXTS = {0x0C: "utf-8", 0x13: "latin-1", 0x14: "latin-1", 0x16: "latin-1", 0x1E: "utf-16-be", 0x1C: "utf-32-be"}
+_KEY_USAGE = "2.5.29.15"
+_SUBJECT_KEY = "2.5.29.14"
+# Critical extensions that Java's and Android's certificate classes understand; any other makes a JAR signer unacceptable.
+_UNDERSTOOD = {f"2.5.29.{number}" for number in (9, 14, 15, 16, 17, 18, 19, 28, 30, 31, 32, 33, 35, 36, 37, 46, 54)}
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """The parts of a certificate, each as it lies in the file."""
+
+    raw: bytes
+    serial: bytes
+    issuer: bytes
+    public_key_info: bytes
+    extensions: tuple[tuple[str, bool, bytes], ...]
+    """Object identifier, whether it is critical, and its value."""
+
+    def may_sign(self) -> bool:
+        """Whether a JAR signer with this certificate is accepted: key usage and critical extensions (apksig V1SchemeVerifier)."""
+        for oid, is_critical, value in self.extensions:
+            if is_critical and oid not in _UNDERSTOOD:
+                return False
+            if oid == _KEY_USAGE and not _allows_signing(value):
+                return False
+        return True
+
+    def subject_key(self) -> bytes | None:
+        """Return the subject key identifier, if the certificate has one."""
+        for oid, _, value in self.extensions:
+            if oid == _SUBJECT_KEY:
+                return der.parse(value).octets()
+        return None
+
+
+def certificate_digest(certificate: bytes) -> CertificateDigest:
+    """Name a certificate by the SHA-256 of its bytes."""
+    return CertificateDigest(hashlib.sha256(certificate).hexdigest())
+
+
+def read_certificate(raw: bytes) -> Certificate:
+    """Take a certificate apart.
+
+    Raises:
+        NotAsn1: it does not have the outer form of a certificate (RFC 5280, section 4.1).
+    """
+    if len(raw) > MOST_BYTES:
+        raise NotAsn1
+    signed = der.parse(raw).expect(der.SEQUENCE).children()[0].expect(der.SEQUENCE)
+    fields = signed.children()
+    if fields and fields[0].tag == 0xA0:  # version
+        fields = fields[1:]
+    if len(fields) < 6:
+        raise NotAsn1
+    serial, _, issuer, _, _, info = fields[:6]
+    serial.expect(der.INTEGER)
+    info.expect(der.SEQUENCE)
+    extensions: tuple[tuple[str, bool, bytes], ...] = ()
+    for field in fields[6:]:
+        if field.tag == 0xA3:
+            extensions = tuple(_extension(item) for item in field.children()[0].expect(der.SEQUENCE).children())
+    return Certificate(raw, serial.content, issuer.raw, info.raw, extensions)
+
+
+def is_same_key(certificate: Certificate, public_key_info: bytes) -> bool:
+    """Whether a signer's public key is the certificate's.
+
+    The bytes must be equal. Where the certificate forgot the leading zero of an RSA modulus, the signer has written the corrected form
+    (apksig `ApkSigningBlockUtils.encodePublicKey`), and that is accepted too.
+    """
+    if certificate.public_key_info == public_key_info:
+        return True
+    try:
+        key = read_public_key(certificate.public_key_info)
+    except KeyMalformed:
+        return False
+    return isinstance(key, RsaKey) and encode_rsa_info(key) == public_key_info
+
+
+def comparable_name(name: bytes) -> tuple[object, ...]:
+    """Return a distinguished name in a form in which two spellings of one name are equal.
+
+    Signing tools re-encode the issuer's text (PrintableString for UTF8String) in the signer info, and Java's `X500Principal` takes such names
+    for equal, whatever their case and spaces. Used to find candidates, never to tell identities apart.
+    """
+    try:
+        parts = [sorted(map(_attribute, part.expect(der.SET).children())) for part in der.parse(name).children()]
+    except (NotAsn1, UnicodeDecodeError, ValueError):
+        return ("raw", name)
+    return tuple(tuple(part) for part in parts)
+
+
+def _attribute(item: der.Value) -> tuple[str, str]:
+    kind, value = item.expect(der.SEQUENCE).children()
+    encoding = _TEXTS.get(value.tag)
+    if encoding is None:
+        return kind.oid(), value.raw.hex()
+    return kind.oid(), " ".join(value.content.decode(encoding).lower().split())
+
+
+def _extension(item: der.Value) -> tuple[str, bool, bytes]:
+    parts = item.expect(der.SEQUENCE).children()
+    if len(parts) < 2:
+        raise NotAsn1
+    is_critical = len(parts) > 2 and parts[1].tag == 0x01 and parts[1].content != b"\0"
+    return parts[0].oid(), is_critical, parts[-1].octets()
+
+
+def _allows_signing(value: bytes) -> bool:
+    """Bit 0 is digitalSignature, bit 1 nonRepudiation (RFC 5280, section 4.2.1.3)."""
+    bits = der.parse(value).expect(der.BIT_STRING).content
+    return len(bits) > 1 and bool(bits[1] & 0xC0)

@@ -1,0 +1,143 @@
+"""Read one package and say who signed it: the door to everything in this folder.
+
+`read_package` returns only what is genuine, and what it returns was judged from exactly the bytes that `Package.sha256` names.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from backupkit.guard.apk.content_digest import sweep
+from backupkit.guard.apk.level_outcomes import LevelOutcomes
+from backupkit.guard.apk.manifest import Manifest, read_manifest
+from backupkit.guard.apk.package_file import PackageFile
+from backupkit.guard.apk.reasons import Doubt, PackageNotGenuine, PackageUndecided, Reason
+from backupkit.guard.apk.signing import Signing
+from backupkit.guard.apk.signing_block import SigningBlock, find_signing_block
+from backupkit.guard.apk.verification import Verification
+from backupkit.guard.apk.zip_bytes import Archive, read_archive
+from backupkit.ids import AppPackage
+
+NEWEST_KNOWN_SDK = 36
+"""The newest API level whose rules are known here (Android 16)."""
+_MANIFEST = b"AndroidManifest.xml"
+_MOST_MANIFEST = 32 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something worth telling that decides nothing."""
+
+    code: str
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """A genuine package, and what it says about itself."""
+
+    sha256: str
+    """Of the whole file, in hex, computed from the bytes that were judged."""
+    size: int
+    manifest: Manifest
+    first_level: int
+    last_level: int
+    findings: tuple[Finding, ...]
+    _answers: dict[int, Signing | PackageNotGenuine]
+
+    @property
+    def package(self) -> AppPackage:
+        """The app's package name."""
+        return self.manifest.package
+
+    @property
+    def version_code(self) -> int:
+        """The version, with its major part in the upper 32 bits."""
+        return self.manifest.version_code
+
+    @property
+    def min_sdk(self) -> int:
+        """The lowest API level it installs on."""
+        return self.manifest.min_sdk
+
+    @property
+    def target_sdk(self) -> int:
+        """The API level it was made for."""
+        return self.manifest.target_sdk
+
+    @property
+    def signing(self) -> Signing:
+        """Who signed it, as the newest level that was judged sees it: the device's own, where one was given."""
+        return self.signing_at(self.last_level)
+
+    @property
+    def levels(self) -> range:
+        """The API levels that were judged."""
+        return range(self.first_level, self.last_level + 1)
+
+    def signing_at(self, sdk: int) -> Signing:
+        """Return who signed it, as a device of this API level sees it.
+
+        Raises:
+            PackageNotGenuine: that device would refuse it, though others take it.
+            PackageUndecided: this level was not judged: it is below minSdk, above `NEWEST_KNOWN_SDK`, or not the device's.
+        """
+        answer = self._answers.get(sdk)
+        if answer is None:
+            raise PackageUndecided(Doubt.LEVEL_NOT_JUDGED, level=sdk)
+        if isinstance(answer, PackageNotGenuine):
+            raise answer.at(sdk)
+        return answer
+
+
+def read_package(path: Path, *, device_sdk: int | None = None) -> Package:
+    """Read and judge a package, for one device's API level, or else for every level from its minSdk to the newest known.
+
+    Raises:
+        PackageNotGenuine: damaged, altered or wrongly signed for a level that counts.
+        PackageUndecided: that cannot be told: a newer scheme, an unknown level, a file that changed while it was read.
+    """
+    if device_sdk is not None and not 1 <= device_sdk <= NEWEST_KNOWN_SDK:
+        raise PackageUndecided(Doubt.LEVEL_UNKNOWN, level=device_sdk)
+    return judge_range(path, first=device_sdk, last=device_sdk or NEWEST_KNOWN_SDK, strict=device_sdk is None)
+
+
+def judge_range(path: Path, *, first: int | None, last: int, strict: bool, signed_up_to: int = 0) -> Package:
+    """Judge a package over API levels from `first` (None: its minSdk) to `last`.
+
+    `strict` and `signed_up_to` are as in `LevelOutcomes`: apksig asks for a signature on every level below 24, and a phone shop does not.
+
+    Raises:
+        PackageNotGenuine: a level in the range would refuse it.
+        PackageUndecided: that cannot be told.
+    """
+    with PackageFile(path) as file:
+        archive = read_archive(file)
+        manifest = _manifest(archive)
+        block = find_signing_block(archive)
+        first = max(manifest.min_sdk, 1) if first is None else first
+        if first > last:
+            raise PackageUndecided(Doubt.LEVEL_UNKNOWN, level=first)
+        levels = range(first, last + 1)
+        outcomes = LevelOutcomes(
+            Verification(archive, block, manifest), levels, strict=strict, signed_up_to=signed_up_to
+        )
+        whole, digests = sweep(archive, block, outcomes.needed())
+    answers = outcomes.settle(digests)
+    return Package(whole, file.size, manifest, first, last, _findings(block, answers), answers)
+
+
+def _manifest(archive: Archive) -> Manifest:
+    entry = archive.by_name.get(_MANIFEST)
+    if entry is None:
+        raise PackageNotGenuine(Reason.MANIFEST_MISSING)
+    return read_manifest(archive.read(entry, most=_MOST_MANIFEST))
+
+
+def _findings(block: SigningBlock, answers: dict[int, Signing | PackageNotGenuine]) -> tuple[Finding, ...]:
+    findings = [Finding("apk-signature-repeated", f"0x{number:08x}") for number in sorted(block.repeated)]
+    if block.is_cut_short:
+        findings.append(Finding("apk-signing-block-cut-short"))
+    refusing = [level for level, answer in answers.items() if isinstance(answer, PackageNotGenuine)]
+    if refusing:
+        findings.append(Finding("apk-unsigned-for-levels", f"{min(refusing)}-{max(refusing)}"))
+    return tuple(findings)

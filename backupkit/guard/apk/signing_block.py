@@ -1,0 +1,74 @@
+"""The APK Signing Block: where the newer signatures lie, directly in front of the zip's central directory.
+
+    u64 size of all that follows | pairs (u64 length, u32 id, value) | u64 the same size | magic "APK Sig Block 42"
+
+Little endian. Source: source.android.com/docs/security/features/apksigning/v2; AOSP `ApkSigningBlockUtils.findApkSigningBlock` and
+`findApkSignatureSchemeBlock`. Of several values with one id the first counts, there as here.
+"""
+
+import struct
+from dataclasses import dataclass, field
+
+from backupkit.guard.apk.zip_bytes import Archive
+
+V2 = 0x7109871A
+V3 = 0xF05368C0
+V31 = 0x1B93AD61
+V32 = 0x70E1C89F
+SOURCE_STAMP_V1 = 0x2B09189E
+SOURCE_STAMP_V2 = 0x6DFF800D
+_MAGIC = b"APK Sig Block 42"
+_FOOTER = struct.Struct("<Q16s")
+_PAIR = struct.Struct("<QI")
+MOST_BLOCK = 64 << 20
+"""The longest signing block that is read. Real ones have some KB; stores that hide payloads there reach a few MB."""
+_MOST_PAIRS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class SigningBlock:
+    """The values found, by id, and where the block begins. Without a block there are none, and the offset is the directory's."""
+
+    offset: int
+    values: dict[int, bytes] = field(default_factory=dict)
+    repeated: frozenset[int] = frozenset()
+    """Ids that came more than once: a decoy for readers that take the last one."""
+    is_cut_short: bool = False
+    """Whether a pair did not fit; what lies behind it was not seen, by Android neither."""
+
+
+def find_signing_block(archive: Archive) -> SigningBlock:
+    """Read the signing block, or an empty one where Android would see none."""
+    end = archive.directory_offset
+    none = SigningBlock(end)
+    # Android looks for a block only where directory and end record follow each other without a gap.
+    if end + len(archive.directory) != archive.end_offset or end < _FOOTER.size + 8:
+        return none
+    size, magic = _FOOTER.unpack(archive.file.read(end - _FOOTER.size, _FOOTER.size))
+    if magic != _MAGIC or not _FOOTER.size <= size <= min(end - 8, MOST_BLOCK):
+        return none
+    offset = end - size - 8
+    block = archive.file.read(offset, size + 8)
+    if int.from_bytes(block[:8], "little") != size:
+        return none
+    return _read_pairs(offset, block[8 : -_FOOTER.size])
+
+
+def _read_pairs(offset: int, pairs: bytes) -> SigningBlock:
+    values: dict[int, bytes] = {}
+    repeated: set[int] = set()
+    at = 0
+    for _ in range(_MOST_PAIRS):
+        if at == len(pairs):
+            return SigningBlock(offset, values, frozenset(repeated))
+        if len(pairs) - at < _PAIR.size:
+            break
+        length, pair_id = _PAIR.unpack_from(pairs, at)
+        if not 4 <= length <= len(pairs) - at - 8:
+            break
+        if pair_id in values:
+            repeated.add(pair_id)
+        else:
+            values[pair_id] = pairs[at + _PAIR.size : at + 8 + length]
+        at += 8 + length
+    return SigningBlock(offset, values, frozenset(repeated), is_cut_short=True)

@@ -1,0 +1,174 @@
+"""Which signature decides on which device, and whether it holds.
+
+A device takes the newest scheme that it knows and finds: v3.1 from API level 33, v3 from 28, v2 from 24, else v1. A scheme that is found and
+broken is a rejection, never a reason to try an older one. Sources: AOSP `ApkSignatureVerifier.verifySignatures`,
+`ApkSignatureSchemeV3Verifier.verify`; apksig `ApkVerifier.verify` for what must hold over a range of levels.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from backupkit.guard.apk.algorithms import ContentDigest
+from backupkit.guard.apk.lineage import Lineage
+from backupkit.guard.apk.manifest import Manifest
+from backupkit.guard.apk.reasons import Doubt, PackageNotGenuine, PackageUndecided, Reason
+from backupkit.guard.apk.signature_v1 import SchemeV1
+from backupkit.guard.apk.signature_v2 import SINCE as V2_SINCE, SchemeV2
+from backupkit.guard.apk.signature_v3 import V3_SINCE, V31_SINCE, RotatingSigner, SchemeV3
+from backupkit.guard.apk.signer import CheckedSigner
+from backupkit.guard.apk.signing import Scheme, Signing
+from backupkit.guard.apk.signing_block import V2, V3, V31, V32, SigningBlock
+from backupkit.guard.apk.zip_bytes import Archive
+
+_SANDBOX_SINCE = 26
+_TARGET_RULE_SINCE = 30
+_TARGET_RULE_FROM = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A signing whose signatures were checked, and whose content digests were not compared yet."""
+
+    scheme: Scheme
+    signers: tuple[bytes, ...]
+    lineage: Lineage | None = None
+    unchecked: tuple[CheckedSigner, ...] = ()
+
+    def settle(self, digests: dict[ContentDigest, bytes]) -> Signing:
+        """Compare the content.
+
+        Raises:
+            PackageNotGenuine: it is not what was signed.
+        """
+        for signer in self.unchecked:
+            signer.check_content(digests)
+        return Signing(self.scheme, self.signers, self.lineage)
+
+
+class Verification:
+    """The signatures of one package. Each is checked once, when a level first needs it."""
+
+    def __init__(self, archive: Archive, block: SigningBlock, manifest: Manifest) -> None:
+        """Look at what is there.
+
+        Raises:
+            PackageUndecided: a scheme that is newer than those known here.
+        """
+        # v3.2 signs with a classical and a post-quantum key, and the latter is the identity on devices that know it. A guard that
+        # looked past it would name the wrong signer (AOSP ApkSignatureSchemeV3Verifier.verifyV32Signers).
+        if V32 in block.values:
+            raise PackageUndecided(Doubt.NEWER_SCHEME)
+        self._block = block
+        self._manifest = manifest
+        self._v1 = SchemeV1(archive)
+        self._v2 = SchemeV2(block.values[V2]) if V2 in block.values else None
+        self._v3 = _Lazy(lambda: SchemeV3(block.values[V3], "v3"))
+        self._v31 = _Lazy(lambda: SchemeV3(block.values[V31], "v3.1"))
+
+    def draft(self, level: int) -> Draft:
+        """Check what a device of this level checks, except for the content digests.
+
+        Raises:
+            PackageNotGenuine: the device would refuse the package.
+        """
+        draft = self._newest(level)
+        # Apps made for API level 30 and up must use a newer scheme (AOSP ApkSignatureVerifier, since level 30).
+        is_too_old = level >= _TARGET_RULE_SINCE and self._manifest.target_sdk >= _TARGET_RULE_FROM
+        if draft.scheme == "v1" and is_too_old:
+            raise PackageNotGenuine(Reason.SCHEME_TOO_OLD_FOR_TARGET, scheme="v1")
+        return draft
+
+    def check_blocks(self, last: int) -> None:
+        """Check the signers of every range of levels, not only of those that are asked, as apksig does up to the level `last`.
+
+        Raises:
+            PackageNotGenuine: one of them is wrong, or two blocks that belong together do not.
+        """
+        if last >= V31_SINCE and V31 in self._block.values:
+            self._v31.get().check_all()
+            # Android would install it, but apksig takes it for cut apart, and readers that know v3 alone see no signer at all.
+            if V3 not in self._block.values:
+                raise PackageNotGenuine(Reason.V31_WITHOUT_V3, scheme="v3.1")
+        for signer in self._all_v3(last):
+            if last >= V31_SINCE:
+                self._check_rotation(signer)
+
+    def check_schemes_agree(self, signings: list[Signing], last: int) -> None:
+        """Where older and newer devices are both meant, they must see one app: the same signers, or one signer's history.
+
+        Raises:
+            PackageNotGenuine: they see different ones (apksig `ApkVerifier`, "signer identities match").
+        """
+        v1 = next((signing.signers for signing in signings if signing.scheme == "v1"), None)
+        v2 = next((signing.signers for signing in signings if signing.scheme == "v2"), None)
+        if v1 is not None and v2 is not None and set(v1) != set(v2):
+            raise PackageNotGenuine(Reason.SCHEMES_DISAGREE)
+        old, v3 = v1 or v2, self._all_v3(last)
+        if not v3 or old is None:
+            return
+        histories = [signer.lineage for signer in v3 if signer.lineage is not None]
+        if histories:
+            longest = max(histories, key=lambda lineage: len(lineage.nodes))
+            agrees = old == (longest.nodes[0].certificate,)
+        else:
+            agrees = len(v3) == 1 and old == (v3[0].checked.certificate,)
+        if not agrees:
+            raise PackageNotGenuine(Reason.SCHEMES_DISAGREE)
+
+    def _all_v3(self, last: int) -> list[RotatingSigner]:
+        return self._v3.get().check_all() if last >= V3_SINCE and V3 in self._block.values else []
+
+    def is_unsigned_gap(self, level: int) -> bool:
+        """Whether the package is signed, but by no scheme that this level knows. Devices of that level refuse to install it and lose nothing."""
+        newer = {V2, V3, V31} if level < V2_SINCE else {V3, V31} if level < V3_SINCE else set()
+        return not newer.isdisjoint(self._block.values)
+
+    def _newest(self, level: int) -> Draft:
+        values = self._block.values
+        if level >= V31_SINCE and V31 in values:
+            signer = self._v31.get().signer_at(level)
+            if signer is not None:
+                return _rotating("v3.1", signer)
+        if level >= V3_SINCE and V3 in values:
+            signer = self._v3.get().signer_at(level)
+            if signer is None:
+                raise PackageNotGenuine(Reason.SDK_RANGE_MISSING, scheme="v3")
+            if level >= V31_SINCE:
+                self._check_rotation(signer)
+            return _rotating("v3", signer)
+        if level >= V2_SINCE and self._v2 is not None:
+            signers = tuple(self._v2.signers_at(level, has_v3=V3 in values))
+            return Draft("v2", tuple(signer.certificate for signer in signers), None, signers)
+        # Apps with a stricter sandbox must use a newer scheme (AOSP ApkSignatureVerifier; apksig asks before it looks at v1).
+        if level >= _SANDBOX_SINCE and self._manifest.target_sandbox_version > 1:
+            raise PackageNotGenuine(Reason.SCHEME_TOO_OLD_FOR_SANDBOX, scheme="v1")
+        found = {2} if V2 in values else set()
+        if V3 in values:
+            found.add(3)
+        return Draft("v1", self._v1.signers_at(level, found_schemes=found))
+
+    def _check_rotation(self, signer: RotatingSigner) -> None:
+        """v3 says from which level on v3.1 takes over; if that block is gone, it was cut off."""
+        if signer.rotation_min_sdk is None:
+            return
+        if V31 not in self._block.values:
+            raise PackageNotGenuine(Reason.V31_STRIPPED, scheme="v3")
+        if self._v31.get().first_level != signer.rotation_min_sdk:
+            raise PackageNotGenuine(Reason.V31_RANGE_MISMATCH, scheme="v3")
+
+
+class _Lazy:
+    """A scheme's block, split when it is first needed; a broken one is a rejection each time."""
+
+    def __init__(self, read: Callable[[], SchemeV3]) -> None:
+        self._read = read
+        self._scheme: SchemeV3 | None = None
+
+    def get(self) -> SchemeV3:
+        if self._scheme is None:
+            self._scheme = self._read()
+        return self._scheme
+
+
+def _rotating(scheme: Scheme, signer: RotatingSigner) -> Draft:
+    return Draft(scheme, (signer.checked.certificate,), signer.lineage, (signer.checked,))

@@ -1,0 +1,339 @@
+"""What the guard says, in Chinese. The verdict first, the loss as a number, one thing to do."""
+
+_REASONS: dict[str, tuple[str, str, str]] = {
+    # 更新会保留聊天记录。
+    "signer-same": (
+        "这次更新与您现在的 {app} 出自同一开发者。",
+        "系统会直接覆盖旧版本,聊天记录原样保留。",
+        "请直接更新,不要先卸载。",
+    ),
+    "signer-rotated": (
+        "开发者更换了签名密钥,并提供了有效证明。",
+        "新安装包带有旧密钥签发的证明,系统认可。",
+        "请直接更新,不要先卸载。",
+    ),
+    "signer-rolled-back": (
+        "开发者换回了以前的签名密钥,而且事先允许过。",
+        "已安装的应用自己声明,以前的密钥可以重新接手。",
+        "请直接更新,不要先卸载。",
+    ),
+    "another-app": (
+        "它的包名不同,系统会把它装在您的 {app} 旁边。",
+        "新应用里什么都没有,聊天记录仍在原来的应用里。",
+        "确认没有缺少内容之前,请保留两个应用。",
+    ),
+    # 强行安装会清空聊天记录。
+    "no-verified-backup": (
+        "这里已核验的 {app} 备份:0 份。",
+        "系统只能先卸载旧应用才能安装它,聊天记录会随之清除。",
+        "backupkit snapshot        先备份,再问一次",
+    ),
+    "no-pinned-store": (
+        "有人出示了备份证明,但本机信任的备份库是 0 个。",
+        "只有事先与本机配对过的备份库,它的证明才算数。",
+        "backupkit guard install        先配对备份库",
+    ),
+    "challenge-missing": (
+        "商店提问时没有带随机数,而您的策略要求带上。",
+        "没有随机数,昨天的证明今天还能再用一次。",
+        "请带上 16 到 32 字节的随机数重新提问。",
+    ),
+    "backup-covers": (
+        "{verified_at:time} 的备份已逐字节读回,包含 {app} 的聊天记录。",
+        "本机上的聊天记录仍会被删除,留下的是那份备份。",
+        "如非必须,请保留现在的应用。",
+    ),
+    "consent-refused": (
+        "所给的同意与本次更新不符({detail})。",
+        "同意只对一个安装包、一份备份、一小段时间有效,并且两步都要完成。",
+        "请重新询问,并完成两个步骤。",
+    ),
+    "reinstall-fails": (
+        "卸载 {app} 会清空聊天记录,而新安装包照样装不上({install_result})。",
+        "无论之前装着什么,这台设备都会拒绝这个安装包。",
+        "请保留现在的应用。",
+    ),
+    # 设备会拒绝安装,什么都不会发生。
+    "android-too-old": (
+        "这个安装包需要更新的系统版本({install_result})。",
+        "这台设备会拒绝安装,不做任何更改。",
+        "请保留现在的应用。",
+    ),
+    "signature-too-old": (
+        "这个安装包的签名方式,当前系统已不再接受({install_result})。",
+        "这台设备会拒绝安装,不做任何更改。",
+        "请保留现在的应用,并从开发者那里获取更新。",
+    ),
+    "target-too-old": (
+        "这个安装包面向的系统版本太旧,当前系统会拒绝({install_result})。",
+        "这台设备会拒绝安装,不做任何更改。",
+        "请保留现在的应用,并从开发者那里获取较新的版本。",
+    ),
+    "test-only": (
+        "这个安装包标明是测试版({install_result})。",
+        "这台设备会拒绝安装,不做任何更改。",
+        "请保留现在的应用,并从开发者那里获取更新。",
+    ),
+    "drops-permission-model": (
+        "这个安装包要退回旧的权限方式,更新时不允许这样做({install_result})。",
+        "这台设备会拒绝安装,不做任何更改。",
+        "请保留现在的应用。",
+    ),
+    "lowers-sandbox": (
+        "这个安装包的隔离保护低于已安装的应用({install_result})。",
+        "这台设备会拒绝安装,不做任何更改。",
+        "请保留现在的应用。",
+    ),
+    "storage-changed": (
+        "这个安装包改变了应用能否在本机存放数据({install_result})。",
+        "系统不允许更新改变这一点,只有卸载旧应用才能装上。",
+        "请从原来的安装渠道获取更新。",
+    ),
+    "not-a-base": (
+        "这个文件只是应用的一部分({install_result})。",
+        "没有主安装包,系统会拒绝安装,不做任何更改。",
+        "请提供完整的应用后再问一次。",
+    ),
+    # 为什么会清空:暂缓时作为原因显示。
+    "different-signer": (
+        "它与您现在的 {app} 不是同一签名者。",
+        "系统不接受它作为更新({install_result}),只有卸载旧应用才能装上。",
+        "请从原来的安装渠道获取更新。",
+    ),
+    "older-version": (
+        "它比已安装的 {app} 还旧({install_result})。",
+        "系统不允许退回旧版,只有卸载新版才能装上。",
+        "请保留现在的应用。",
+    ),
+    "shared-user-changed": (
+        "它与其他应用共用数据的方式,和已安装的 {app} 不同({install_result})。",
+        "系统不接受它作为更新,只有卸载旧应用才能装上。",
+        "请从原来的安装渠道获取更新。",
+    ),
+    "shared-user-signer": (
+        "它的签名者不再有权与旁边的应用共用数据({install_result})。",
+        "系统不接受它作为更新,只有卸载旧应用才能装上。",
+        "请从原来的安装渠道获取更新。",
+    ),
+    "uninstall": (
+        "{app} 将被卸载。",
+        "系统卸载应用时,会一并删除它的聊天记录。",
+        "backupkit snapshot        先备份",
+    ),
+    "update-instead": (
+        "{app} 将被卸载后重装,而直接更新本可保留聊天记录。",
+        "卸载就会清空聊天记录,重装同一个应用也找不回来。",
+        "请直接更新,不要先卸载。",
+    ),
+    "removes-another-app": (
+        "{app} 将被卸载,换成另一个应用。",
+        "聊天记录属于将被卸载的应用。",
+        "请安装新应用,但不要卸载旧应用。",
+    ),
+    # 安装包有问题。
+    "package-not-genuine": (
+        "安装包在签名之后被改动过,或者不完整({detail})。",
+        "没有人能说清它现在包含什么。",
+        "请删除它,并从开发者那里获取更新。",
+    ),
+    # 无法判断。
+    "fact-missing": (
+        "这两个安装包的某项信息在这里不清楚({missing})。",
+        "系统会查看这一项,缺了它就无法判断。",
+        "请提供已安装的安装包本身,再问一次。",
+    ),
+    "depends-on-device": (
+        "同一个更新,在有的系统版本上能装,在有的版本上会被拒绝。",
+        "没有说明这台设备是哪个系统版本。",
+        "请加上 --device-sdk N 再问一次。",
+    ),
+    "device-too-new": (
+        "这台设备的系统比这里所知的规则还新。",
+        "新系统可能有新规则。",
+        "请更新 backupkit,再问一次。",
+    ),
+    "candidate-missing": (
+        "没有提供安装包。",
+        "没有安装包就无从检查。",
+        "请带上安装包再问一次。",
+    ),
+    "package-undecided": (
+        "无法判断安装包是否真实({doubt})。",
+        "它可能用了这里还不认识的新方式,或者在读取时发生了变化。",
+        "请更新 backupkit,再问一次。",
+    ),
+    "package-unreadable": (
+        "无法读取 {name}。",
+        "没有读到的内容,就没有检查。",
+        "请确认文件存在且可读,再问一次。",
+    ),
+    "package-swapped": (
+        "{name} 不是刚才检查的那个文件:中途被换掉了。",
+        "对一个文件的结论,对另一个文件无效。",
+        "请就现在这个文件重新询问。",
+    ),
+    "package-mismatch": (
+        "问题里写的是 {package},已安装的却是 {found}。",
+        "一次只能就一个应用作出结论。",
+        "请写对应用,再问一次。",
+    ),
+    "installed-not-genuine": (
+        "作为“已安装的应用”提供的文件已损坏或被篡改({detail})。",
+        "它不可能是已安装的那个,因此说明不了什么。",
+        "请从设备重新取出应用,再问一次。",
+    ),
+    "app-not-enrolled": (
+        "这里从未见过 {package}。",
+        "不知道已安装的应用是谁做的,就无法与更新作比较。",
+        "backupkit guard trust add {package}        登记后再问一次",
+    ),
+    "record-conflict": (
+        "已安装的 {package} 与这里登记的不是同一签名者。",
+        "它被替换过而没有证明,或者登记来自另一台设备。",
+        "backupkit guard trust list        查看登记",
+    ),
+    "record-unreadable": (
+        "{package} 的登记已损坏。",
+        "没有登记,就无法把更新与已安装的应用作比较。",
+        "backupkit guard trust add {package}        重新登记",
+    ),
+    "policy-unusable": (
+        "无法读取守护策略({kind})。",
+        "不知道您的要求,就按最严的要求处理。",
+        "backupkit config check        检查设置",
+    ),
+    "pins-unusable": (
+        "无法读取已配对的备份库({kind})。",
+        "没有它,任何证明都无法核对。",
+        "backupkit guard install        重新配对",
+    ),
+    "pass-unreadable": (
+        "无法读取备份证明。",
+        "没有读到的内容,就没有检查。",
+        "backupkit verify        重新核验备份",
+    ),
+    "hook-key-unusable": (
+        "为裁定签名的密钥无法使用({kind})。",
+        "不能记录的裁定,就不作出。",
+        "backupkit doctor        检查本机状态",
+    ),
+    "ledger-unwritable": (
+        "裁定无法写入记录({kind})。",
+        "不能记录的裁定,就不作出。",
+        "请腾出磁盘空间,再问一次。",
+    ),
+    "request-malformed": (
+        "看不懂商店提的问题({field}:{detail})。",
+        "没看懂就回答,等于瞎猜。",
+        "请告诉商店的开发者。",
+    ),
+    "request-unreadable": (
+        "无法读取商店提的问题。",
+        "没有问题,就没有答复。",
+        "请再问一次。",
+    ),
+    "timed-out": (
+        "检查所需的时间超过了商店愿意等待的时间。",
+        "没有查完,就等于没有查。",
+        "请给更多时间,再问一次。",
+    ),
+    "guard-failed": (
+        "检查在 backupkit 内部出错({kind})。",
+        "这是我们的问题,修好之前更新先等一等。",
+        "backupkit doctor --selftest        自检",
+    ),
+    "malformed-object": (
+        "守护程序保存的内容已损坏({what}:{reason})。",
+        "它说的不可信。",
+        "backupkit doctor        检查本机状态",
+    ),
+    "newer-format": (
+        "守护程序保存的内容由更新版本的 backupkit 写成({what})。",
+        "当前版本读不懂。",
+        "请更新 backupkit,再问一次。",
+    ),
+}
+
+_HEADLINES: dict[str, str] = {
+    "verdict.allow": "放行",
+    "verdict.hold": "暂缓",
+    "verdict.deny": "拒绝",
+    "verdict.undecided": "已停止",
+    "headline.keeps-data": "可以更新:聊天记录会保留。",
+    "headline.keeps-data.rotated": "可以更新:开发者更换了密钥并提供了有效证明,聊天记录会保留。",
+    "headline.parallel-app": "可以安装:这是另一个名称相近的应用,聊天记录仍在原来的应用里。",
+    "headline.refused-safe": "已停止:无法安装本次更新。未做任何更改,聊天记录安全。请不要卸载应用。",
+    "headline.not-genuine": "已停止:安装包已损坏或被篡改,请勿安装。",
+    "headline.unknown": "已停止:无法判断本次更新是否安全,未做任何更改。",
+    "headline.would-wipe.deny": "已停止:{app} 会连同全部聊天记录一起被卸载,而新的装不上。",
+    "headline.would-wipe.hold.chats": (
+        "已停止:继续安装会删除本机全部聊天记录:{conversations} 个会话、{messages} 条消息({size:size}),且无法恢复。"
+    ),
+    "headline.would-wipe.hold.messages": "已停止:继续安装会删除本机 {app} 的全部 {messages} 条消息,且无法恢复。",
+    "headline.would-wipe.hold.bytes": "已停止:继续安装会删除本机 {app} 的聊天记录,共 {size:size},且无法恢复。",
+    "headline.would-wipe.hold.uncounted": ("已停止:继续安装会删除本机 {app} 的全部聊天记录,其中有可用备份的为 0。"),
+    "headline.would-wipe.allow.chats": (
+        "由您决定:本机的 {conversations} 个会话、{messages} 条消息({size:size})将被删除。"
+    ),
+    "headline.would-wipe.allow.messages": "由您决定:本机 {app} 的 {messages} 条消息将被删除。",
+    "headline.would-wipe.allow.bytes": "由您决定:本机 {app} 的聊天记录({size:size})将被删除。",
+    "headline.would-wipe.allow.uncounted": "由您决定:本机 {app} 的全部聊天记录将被删除(已清点 0 条)。",
+    "consent.first.chats": (
+        "本机的 {conversations} 个会话、{messages} 条消息({size:size})将被删除。{verified_at:time} 的备份已读回核验,"
+        "其中 {covered_messages} 条消息可以恢复。保留 {app},还是继续?"
+    ),
+    "consent.first.messages": (
+        "本机 {app} 的 {messages} 条消息将被删除。{verified_at:time} 的备份已读回核验,其中 {covered_messages} 条消息"
+        "可以恢复。保留 {app},还是继续?"
+    ),
+    "consent.first.bytes": (
+        "本机 {app} 的聊天记录({size:size})将被删除。{verified_at:time} 的备份已读回核验,其中 {covered_size:size} "
+        "可以恢复。保留 {app},还是继续?"
+    ),
+    "consent.first.uncounted": (
+        "本机 {app} 的全部聊天记录将被删除。{verified_at:time} 的备份已读回核验,其中 {covered_size:size} 可以恢复。"
+        "保留 {app},还是继续?"
+    ),
+    "consent.second": "最后一步:请输入“{app}”,确认放弃本机上的内容;输入其他内容则保留。",
+    "loss.not-in-backup": "有 {not_in_backup} 条消息不在任何已核验的备份里。",
+    "loss.newest": "最新一条消息的时间是 {newest:time}。",
+}
+
+_ERRORS: dict[str, tuple[str, str, str]] = {
+    "guard-policy-refused": (
+        "守护设置 {setting} 无法使用({reason})。",
+        "不认识、写错或不安全的设置,会让您在不知情时失去保护。",
+        "backupkit config check        检查设置",
+    ),
+    "record-conflict": _REASONS["record-conflict"],
+    "consent-refused": (
+        "所给的内容不是对本次更新的同意({reason})。",
+        "同意只对一个安装包、一份备份、一小段时间有效,并且两步都要完成。",
+        "请重新询问,并完成两个步骤。",
+    ),
+    "request-malformed": (
+        "看不懂这个问题:{field}({reason})。",
+        "没看懂就回答,等于瞎猜。",
+        "请看 docs/reference/hook-protocol.md 的说明。",
+    ),
+    "unanswerable": (
+        "无法回答这个问题({reason})。",
+        "缺少所需的内容,或者读不到。",
+        "backupkit explain {reason}        查看说明",
+    ),
+    "ledger-broken": (
+        "裁定记录的第 {line} 行被改动过({reason})。",
+        "有人在签名之后修改、删除或添加了裁定。",
+        "请原样保留这个文件,并寻找它的副本。",
+    ),
+}
+
+MESSAGES: dict[str, str] = {
+    **_HEADLINES,
+    **{
+        f"{kind}.{code}.{part}": sentence
+        for kind, table in (("reason", _REASONS), ("error", _ERRORS))
+        for code, sentences in table.items()
+        for part, sentence in zip(("what", "why", "try"), sentences, strict=True)
+    },
+}
