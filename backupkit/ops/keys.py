@@ -18,7 +18,7 @@ from backupkit.crypto.writer import WriterKeys, WriterState
 from backupkit.errors import BackupkitError
 from backupkit.ops.failures import LastSlot, SlotNotFound
 from backupkit.ops.places import Places
-from backupkit.ops.recovery_code import confirmation
+from backupkit.ops.confirm_recovery import confirmation
 from backupkit.ops.recovery_sheet import SheetFacts
 from backupkit.ops.repository import Repository, open_repository
 from backupkit.ops.statements import record_keys
@@ -44,7 +44,7 @@ def list_keys(places: Places) -> list[KeyLine]:
     return [_line(repository, slot) for slot in repository.slots()]
 
 
-def try_key(places: Places, secret: Secret) -> KeyLine:
+def test_key(places: Places, secret: Secret) -> KeyLine:
     """Try a passphrase or a recovery code and say which slot it opens.
 
     Raises:
@@ -75,7 +75,7 @@ def add_passphrase(places: Places, secret: AskSecret, passphrase: str, *, label:
     return _line(repository, slot)
 
 
-def new_sheet(places: Places, secret: AskSecret, *, clock: Clock) -> SheetFacts:
+def sheet_again(places: Places, secret: AskSecret, *, clock: Clock) -> SheetFacts:
     """Make a new recovery code and its sheet; the old codes are removed, so that an old sheet opens nothing new.
 
     Raises:

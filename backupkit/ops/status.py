@@ -8,7 +8,7 @@ from backupkit.ids import SnapshotId
 from backupkit.ops.events import Tell, tell_nobody
 from backupkit.ops.journal import SourceFacts
 from backupkit.ops.places import Places, on_same_disk
-from backupkit.ops.recovery_code import confirmation
+from backupkit.ops.confirm_recovery import confirmation
 from backupkit.ops.repository import Repository, open_repository
 from backupkit.ops.snapshots import KnownSnapshot, known_snapshots
 
