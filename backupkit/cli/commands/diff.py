@@ -10,7 +10,7 @@ from backupkit.cli.session import session_of
 from backupkit.errors import ExitCode
 from backupkit.text import printable
 from backupkit.ui.json_fields import json_fields
-from backupkit.ui.terminal import Role  # noqa: TC001  -- needed by nothing else at run time
+from backupkit.ui.terminal import Role
 
 
 def diff(
