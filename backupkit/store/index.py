@@ -91,12 +91,17 @@ class Index:
                     yield location
 
     def add(self, pack: PackName, rows: Sequence[Row], *, saved: bool = False) -> None:
-        """Take in the table of a published pack. Unless `saved`, `save_new` will write it down."""
+        """Take in the table of a published pack. Unless `saved`, `save_new` will write it down.
+
+        `saved` also says that some of it may be known already.
+        """
         with self._lock:
             pack = self._packs.setdefault(pack, pack)
             self._absent.discard(pack)
             for row in rows:
-                self._recent.setdefault(row.chunk, []).insert(0, Location(pack, row))
+                place = Location(pack, row)
+                if not saved or place not in self.locations(row.chunk):
+                    self._recent.setdefault(row.chunk, []).insert(0, place)
             if not saved:
                 self._unsaved.append((pack, rows))
             if len(self._recent) >= _RECENT:
