@@ -123,8 +123,9 @@ class FileCache:
         """Keep a file's value, and for a database its page hashes, until the next run."""
         name = relative[-1]
         folder = b"/".join(relative[:-1])
-        if (unseen := self._unseen.get((source, folder))) is not None:
-            unseen.discard(name)
+        if (source, folder) not in self._unseen:
+            self._load(source, folder)
+        self._unseen[source, folder].discard(name)
         if not self._is_writer:
             return
         self._new_files.append((source, folder, name, stamp, value, _checksum(source, folder, name, stamp, value)))
