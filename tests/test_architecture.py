@@ -59,6 +59,8 @@ def layer_of(module: str) -> str | None:
     parts = module.split(".")
     if parts[0] != "backupkit" or len(parts) == 1:
         return None
+    if parts[1] == "__main__":
+        return "cli"
     if parts[1] in LEAVES:
         return "leaf"
     return "ops.events" if parts[1:3] == ["ops", "events"] else parts[1]

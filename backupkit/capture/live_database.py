@@ -32,7 +32,7 @@ from backupkit.capture.merging import merge_journal, merge_wal
 from backupkit.capture.scratch import private_folder
 from backupkit.capture.stable_read import open_for_reading
 from backupkit.capture.unreadable import SourceUnreadable, Unreadable, reason_of
-from backupkit.capture.wal import WalSummary
+from backupkit.capture.wal import INDEX_HEAD_SIZE, WalSummary, read_index
 from backupkit.errors import BackupkitError, ExitCode
 
 PATIENCE_SECONDS: Final = 10.0
@@ -42,6 +42,9 @@ Answer = TypeVar("Answer")
 
 _ATTEMPTS: Final = 5
 _FIRST_PAGE: Final = 4096
+_INDEX_PAUSE: Final = 0.001
+_COPIES: Final = {"-wal": "log", "-journal": "undo"}
+"""What the copies are called: nothing that SQLite would take for the image's own log or journal, and act on."""
 
 
 class NotADatabase(BackupkitError):
@@ -157,6 +160,7 @@ class _Moment:
 
     image: Path
     wal: Path | None = None
+    settled_frames: int | None = None
     journal: Path | None = None
     findings: list[Finding] = field(default_factory=list)
     locked_seconds: float = 0.0
@@ -166,7 +170,8 @@ def _settled(path: Path, moment: _Moment, kind: DatabaseKind) -> Captured:
     """Do on the copy what is left to be done, where somebody here can read the pages."""
     companions, summary = [], None
     if moment.wal is not None:
-        merged = merge_wal(moment.image, moment.wal, None if kind.sealed else kind.page_size)
+        page_size = None if kind.sealed else kind.page_size
+        merged = merge_wal(moment.image, moment.wal, page_size, settled_frames=moment.settled_frames)
         summary = merged.wal
         if not merged.done:
             companions.append(Companion(b"-wal", moment.wal))
@@ -198,6 +203,7 @@ def _roll_back(path: Path, moment: _Moment) -> bool:
         moment.findings.append(Finding("journal-not-applied"))
         return False
     tried.replace(moment.image)
+    moment.journal.unlink()
     moment.findings.append(Finding("journal-rolled-back"))
     return True
 
@@ -262,18 +268,36 @@ def _copy_locked(path: Path, descriptor: int, image: Path, patience: Patience) -
         if not before.is_of(descriptor, index, log):
             return None
         moment = _Moment(image)
+        if index is not None:
+            moment.settled_frames = _settled_frames(index)
         copy_descriptor(descriptor, image)
         if log is not None and os.fstat(log).st_size:
-            moment.wal = _beside(image, "-wal")
+            moment.wal = image.with_name(_COPIES["-wal"])
             copy_descriptor(log, moment.wal)
         journal = _open_if_there(_beside(path, "-journal"), open_files)
         if journal is not None and not locks.has_writer(descriptor) and _is_hot(journal):
-            moment.journal = _beside(image, "-journal")
+            moment.journal = image.with_name(_COPIES["-journal"])
             copy_descriptor(journal, moment.journal)
         # With a log the SHARED lock keeps no writer waiting, since writing means adding to the log.
         moment.locked_seconds = 0.0 if log is not None else time.monotonic() - taken
         # Without an index there was no lock on the log: an app that opened it meanwhile may have run a checkpoint.
         return moment if index is not None or _state(path, descriptor) == before else None
+
+
+def _settled_frames(index: int) -> int | None:
+    """How many frames of the log are committed and stay as they are, as long as we hold its locks.
+
+    None where nobody has the database open: an index that a crash left behind may know less than the log.
+    """
+    if not locks.is_connected(index):
+        return None
+    for _ in range(_ATTEMPTS):
+        os.lseek(index, 0, os.SEEK_SET)
+        # Both copies of the head differ while a writer is just changing them.
+        if (head := read_index(os.read(index, INDEX_HEAD_SIZE))) is not None:
+            return head.frames
+        time.sleep(_INDEX_PAUSE)
+    return None
 
 
 def _copy_between_writes(path: Path, descriptor: int, image: Path) -> _Moment | None:
@@ -285,7 +309,7 @@ def _copy_between_writes(path: Path, descriptor: int, image: Path) -> _Moment | 
         for ending in ("-wal", "-journal"):
             companion = _open_if_there(_beside(path, ending), open_files)
             if companion is not None and os.fstat(companion).st_size:
-                copy = _beside(image, ending)
+                copy = image.with_name(_COPIES[ending])
                 copy_descriptor(companion, copy)
                 if ending == "-wal":
                     moment.wal = copy

@@ -26,6 +26,8 @@ RESERVED_BYTE: Final = PENDING_BYTE + 1
 SHARED_FIRST: Final = PENDING_BYTE + 2
 SHARED_SIZE: Final = 510
 WAL_CHECKPOINT_BYTE: Final = 121
+WAL_CONNECTED_BYTE: Final = 128
+"""Every connection with a write-ahead log holds this, shared, for as long as it lives ("dead man's switch")."""
 WAL_READ_BYTE: Final = 124
 """Read mark 1. While it is shared, no writer can begin the log anew, which takes all marks exclusively."""
 
@@ -97,16 +99,20 @@ def share_checkpoint(index_descriptor: int, patience: Patience) -> None:
 
 def has_writer(descriptor: int) -> bool:
     """Say whether somebody holds the RESERVED lock of a database, so that its journal is alive and not left over."""
-    assert fcntl is not None
-    if _PER_OPEN_FILE:
-        asked = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, RESERVED_BYTE, 1, 0)
-        return bool(_FLOCK.unpack(fcntl.fcntl(descriptor, fcntl.F_OFD_GETLK, asked))[0] != fcntl.F_UNLCK)
-    try:
-        _set(descriptor, RESERVED_BYTE, 1, taken=True)
-    except OSError:
+    return _is_held(descriptor, RESERVED_BYTE)
+
+
+def is_connected(index_descriptor: int) -> bool:
+    """Say whether somebody has the database open, so that what the open `-shm` file says is alive and not left over."""
+    return _is_held(index_descriptor, WAL_CONNECTED_BYTE)
+
+
+def _is_held(descriptor: int, byte: int) -> bool:
+    """Say whether another holds any lock on a byte; where the system cannot tell, that somebody does."""
+    if not _PER_OPEN_FILE:
         return True
-    _set(descriptor, RESERVED_BYTE, 1, taken=False)
-    return False
+    asked = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, byte, 1, 0)
+    return bool(_FLOCK.unpack(fcntl.fcntl(descriptor, fcntl.F_OFD_GETLK, asked))[0] != fcntl.F_UNLCK)
 
 
 def _share(descriptor: int, start: int, length: int, patience: Patience) -> None:

@@ -3,9 +3,9 @@
 import os
 import sqlite3
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from backupkit.capture.wal import WalSummary, committed_pages
 
@@ -22,27 +22,36 @@ class Merged:
     wal: WalSummary | None = None
 
 
-def merge_wal(image: Path, wal: Path, page_size: int | None) -> Merged:
+def merge_wal(image: Path, wal: Path, page_size: int | None, *, settled_frames: int | None = None) -> Merged:
     """Put the newest committed bytes of each page in a log into a copied database, as a checkpoint would.
 
     Nothing is done, and `done` is false, where the log is damaged, garbled or made for other pages: then both files
     are worth more as they are. A sealed database has a `page_size` of None: its log is checked and never merged.
+
+    `settled_frames` says of a log that grew while it was copied how many frames lay fast before. What is out of order
+    behind those was being written, is no damage, and is cut off.
     """
-    with wal.open("rb") as log:
+    with wal.open("r+b") as log:
         summary, pages = committed_pages(log)
+        if settled_frames is not None and summary.frames >= settled_frames and not summary.is_garbled:
+            log.truncate(summary.committed_bytes)
+            summary = replace(summary, damaged=False)
         if page_size is None or summary.damaged or summary.is_garbled:
             return Merged(done=False, wal=summary)
         if summary.header is not None and summary.header.page_size != page_size:
             return Merged(done=False, wal=summary)
-        if summary.is_empty:
-            return Merged(done=True, wal=summary)
-        with image.open("r+b") as database:
-            for page in sorted(page for page in pages if page <= summary.database_pages):
-                log.seek(pages[page])
-                database.seek((page - 1) * page_size)
-                database.write(log.read(page_size))
-            database.truncate(summary.database_pages * page_size)
+        if not summary.is_empty:
+            _write_back(image, log, summary, pages, page_size)
     return Merged(done=True, wal=summary)
+
+
+def _write_back(image: Path, log: BinaryIO, summary: WalSummary, pages: dict[int, int], page_size: int) -> None:
+    with image.open("r+b") as database:
+        for page in sorted(page for page in pages if page <= summary.database_pages):
+            log.seek(pages[page])
+            database.seek((page - 1) * page_size)
+            database.write(log.read(page_size))
+        database.truncate(summary.database_pages * page_size)
 
 
 def merge_journal(image: Path, journal: Path, source: Path) -> Merged:

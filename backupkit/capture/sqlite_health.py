@@ -16,7 +16,7 @@ from backupkit.capture.databases import DatabaseKind, recognise_database
 from backupkit.capture.finding import Finding
 from backupkit.capture.stable_read import open_for_reading
 from backupkit.capture.unreadable import SourceUnreadable, Unreadable, reason_of
-from backupkit.capture.wal import WalSummary, summarise_wal
+from backupkit.capture.wal import INDEX_HEAD_SIZE, WalIndex, WalSummary, read_index, summarise_wal
 
 _MOST_COMPLAINTS: Final = 20
 
@@ -137,15 +137,6 @@ def _wal(path: Path) -> WalSummary | None:
         return summarise_wal(log)
 
 
-@dataclass(frozen=True, slots=True)
-class _WalIndex:
-    """The first copy of the head of a `-shm` file: what the last connection knew of the log."""
-
-    frames: int
-    salts: tuple[int, int]
-    written_back: int
-
-
 def _wal_findings(path: Path, wal: WalSummary | None) -> list[Finding]:
     findings = []
     if wal is not None and wal.damaged:
@@ -153,7 +144,7 @@ def _wal_findings(path: Path, wal: WalSummary | None) -> list[Finding]:
         findings.append(Finding("wal-damaged", lost=True, facts=facts))
     if wal is not None and wal.is_garbled:
         findings.append(Finding("wal-garbled", facts={"size": wal.size}))
-    index = _read_index(path.with_name(path.name + "-shm"))
+    index = _index(path.with_name(path.name + "-shm"))
     # Frames that were not yet written back to the database are nowhere but in the log.
     if index is None or index.frames <= index.written_back:
         return findings
@@ -167,22 +158,12 @@ def _wal_findings(path: Path, wal: WalSummary | None) -> list[Finding]:
     return findings
 
 
-def _read_index(path: Path) -> _WalIndex | None:
-    """Read a `-shm` file's head, both copies of which must agree (WAL-mode file format, section 2.1)."""
+def _index(path: Path) -> WalIndex | None:
     try:
         descriptor = open_for_reading(path)
     except SourceUnreadable:
         return None
     try:
-        head = os.read(descriptor, 136)
+        return read_index(os.read(descriptor, INDEX_HEAD_SIZE))
     finally:
         os.close(descriptor)
-    # Native byte order: the file never leaves the machine, and one from elsewhere is recognised by its version.
-    if len(head) < 136 or head[:48] != head[48:96]:
-        return None
-    version, _unused, _change, initialised, _order, _page, frames = struct.unpack_from("=IIIBBHI", head)
-    if version != 3007000 or not initialised:
-        return None
-    salts = struct.unpack_from(">II", head, 32)
-    (written_back,) = struct.unpack_from("=I", head, 96)
-    return _WalIndex(frames, (salts[0], salts[1]), written_back)

@@ -70,6 +70,13 @@ class WalSummary:
     damaged: bool = False
 
     @property
+    def committed_bytes(self) -> int:
+        """The length of the log up to its last commit."""
+        if self.header is None or self.is_empty:
+            return 0
+        return HEADER_SIZE + self.committed * (FRAME_HEADER_SIZE + self.header.page_size)
+
+    @property
     def is_empty(self) -> bool:
         """Nothing committed lies in the log."""
         return self.committed == 0
@@ -186,3 +193,33 @@ def _checksum(data: bytes | memoryview, start: tuple[int, int], *, is_big_endian
         first &= _MASK
         second &= _MASK
     return first, second
+
+
+@dataclass(frozen=True, slots=True)
+class WalIndex:
+    """What the last connection knew of the log: the head of a `-shm` file.
+
+    `frames` were committed, the first `written_back` of them are in the database file too.
+    """
+
+    frames: int
+    salts: tuple[int, int]
+    written_back: int
+
+
+INDEX_HEAD_SIZE: Final = 136
+
+
+def read_index(head: bytes) -> WalIndex | None:
+    """Read the first 136 bytes of a `-shm` file; None where its two copies differ or it was never filled.
+
+    Layout: the WAL-mode file format, section 2.1. Numbers are in the byte order of the machine that made them.
+    """
+    if len(head) < INDEX_HEAD_SIZE or head[:48] != head[48:96]:
+        return None
+    version, _unused, _change, is_filled, _order, _page_size, frames = struct.unpack_from("=IIIBBHI", head)
+    if version != WAL_VERSION or not is_filled:
+        return None
+    salt_1, salt_2 = struct.unpack_from(">II", head, 32)
+    (written_back,) = struct.unpack_from("=I", head, 96)
+    return WalIndex(frames, (salt_1, salt_2), written_back)

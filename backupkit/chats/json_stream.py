@@ -21,7 +21,7 @@ MAX_DEPTH = 200
 _SPACE = re.compile(r"[ \t\n\r]*")
 _STRUCTURE = re.compile(r'["\[\]{}]')
 _STRING_PART = re.compile(r'["\\]')
-_SCALAR_END = re.compile(r"[,\]}\s]")
+_NUMBER = re.compile(r"[-+.0-9eE]*")
 
 
 class JsonStream:
@@ -137,13 +137,17 @@ class JsonStream:
             except ValueError as error:
                 self._wrong("number-not-understood", cause=error)
             else:
-                if self._is_finished or end < len(self._text):
+                if self._is_finished or self._is_whole(end):
                     text = self._text[self._at : end]
                     self._at = end
                     return value, text
             if len(self._text) - self._at > limit:
                 self._wrong("value-too-long")
             self._more()
+
+    def _is_whole(self, end: int) -> bool:
+        number = _NUMBER.match(self._text, self._at)
+        return (number.end() if number else end) < len(self._text)
 
     def _skip_nested(self) -> None:
         depth = 0

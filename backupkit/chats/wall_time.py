@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from enum import Enum
+from functools import lru_cache
 
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 
@@ -64,15 +65,30 @@ class DateOrder(Enum):
 
     def day_number(self, parts: tuple[int, int, int]) -> int | None:
         """Return days since 1970, None where there is no such day."""
-        year, month, day = (parts[place] for place in self.value)
-        if year < 100:
-            year += 2000
-        elif 2400 <= year <= 2700:
-            year -= 543  # the Buddhist calendar of Thai phones
-        try:
-            return date(year, month, day).toordinal() - _EPOCH_DAY
-        except ValueError:
-            return None
+        return _day_number(self, parts)
+
+    @staticmethod
+    def is_any_date(parts: tuple[int, int, int]) -> bool:
+        """Say whether the parts are a date in any order."""
+        return _is_any_date(parts)
+
+
+@lru_cache(maxsize=8192)
+def _day_number(order: DateOrder, parts: tuple[int, int, int]) -> int | None:
+    year, month, day = (parts[place] for place in order.value)
+    if year < 100:
+        year += 2000
+    elif 2400 <= year <= 2700:
+        year -= 543  # the Buddhist calendar of Thai phones
+    try:
+        return date(year, month, day).toordinal() - _EPOCH_DAY
+    except ValueError:
+        return None
+
+
+@lru_cache(maxsize=8192)
+def _is_any_date(parts: tuple[int, int, int]) -> bool:
+    return any(_day_number(order, parts) is not None for order in DateOrder)
 
 
 @dataclass(slots=True)

@@ -5,7 +5,8 @@ half-translated English, and its traceback box prints source lines that may hold
 """
 
 import importlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -32,6 +33,11 @@ class LazyGroup(TyperGroup):
         """Import a command and return it, or None where there is none of that name."""
         return command_at(f"{self.noun} {cmd_name}".strip())
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse what stands before the command's name."""
+        with _placed(ctx):
+            return super().parse_args(ctx, args)
+
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Find the command that the arguments begin with.
 
@@ -56,7 +62,8 @@ class VerbCommand(TyperCommand):
         Raises:
             ArgumentTooMany: there is more than the command takes.
         """
-        rest = super().parse_args(ctx, args)
+        with _placed(ctx):
+            rest = super().parse_args(ctx, args)
         if rest:
             raise ArgumentTooMany(found=" ".join(rest), help=f"{ctx.command_path} --help")
         return rest
@@ -70,6 +77,17 @@ class VerbCommand(TyperCommand):
             level = level.parent
         ctx.obj = ctx.obj.begin(everywhere.merged(levels), ctx.command_path.partition(" ")[2])
         return super().invoke(ctx)
+
+
+@contextmanager
+def _placed(context: Any) -> Iterator[None]:
+    """Say where on the line a mistake is, where the parser does not."""
+    try:
+        yield
+    except Exception as problem:
+        if getattr(problem, "ctx", context) is None:
+            problem.ctx = context  # type: ignore[attr-defined]  # the parser's own attribute
+        raise
 
 
 @cache

@@ -75,7 +75,7 @@ def help_lines(command: Any, path: str, catalogue: Catalogue, terminal: Terminal
         lines.append("")
         for paragraph in catalogue.say(f"command.{name}.about").splitlines():
             lines += wrapped(paragraph, columns)
-    lines += ["", f"{terminal.paint('strong', catalogue.say('help.usage'))} {usage_line(command, path, catalogue)}"]
+    lines += ["", f"{terminal.paint('strong', catalogue.say('help.usage'))}{usage_line(command, path, catalogue)}"]
     if path in BY_PATH:
         for kind in ("argument", "option"):
             rows = [

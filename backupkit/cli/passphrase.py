@@ -117,8 +117,11 @@ class PassphraseSources:
             descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
         except OSError as problem:
             raise PassphraseUnreadable(source=source, reason=problem.strerror or "unreadable") from problem
+        mode = os.fstat(descriptor).st_mode
+        if stat.S_ISDIR(mode):
+            os.close(descriptor)
+            raise PassphraseUnreadable(source=source, reason="a folder")
         with os.fdopen(descriptor, "rb") as file:
-            mode = os.fstat(descriptor).st_mode
             if stat.S_ISREG(mode) and mode & 0o077 and os.name == "posix":
                 self._tell(Found("passphrase-file-open-to-others", Severity.WARNING, {"path": str(path)}))
             return _passphrase(_read(file.read, source), source)
@@ -126,13 +129,13 @@ class PassphraseSources:
     @staticmethod
     def _from_descriptor(number: str) -> str:
         source = "BACKUPKIT_PASSPHRASE_FD"
-        if not number.isdecimal():
+        if not number.isdecimal() or len(number) > 9:
             raise PassphraseUnreadable(source=source, reason="no number")
         try:
             with os.fdopen(int(number), "rb", closefd=False) as file:
                 return _passphrase(_read(file.read, source), source)
-        except (OSError, OverflowError) as problem:
-            raise PassphraseUnreadable(source=source, reason=getattr(problem, "strerror", None) or "bad") from problem
+        except OSError as problem:
+            raise PassphraseUnreadable(source=source, reason=problem.strerror or "unreadable") from problem
 
     def _from_program(self, command: str, source: str) -> str:
         try:

@@ -8,12 +8,11 @@ from typing import Final, Literal, TypeAlias
 
 VERSION: Final = 1
 
-Value: TypeAlias = str | int | timedelta | None
-Kind: TypeAlias = Literal["text", "path", "count", "span", "share", "choice"]
+Value: TypeAlias = str | int | bool | timedelta | None
+Kind: TypeAlias = Literal["text", "path", "count", "span", "choice", "flag"]
 
 _SPAN = re.compile(r"([1-9][0-9]{0,5})(s|m|h|d|w)")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-_SHARE = re.compile(r"all|none|(?:[1-9]|[1-9][0-9]|100)%")
 _PACKAGE = r"[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)+"
 
 
@@ -21,17 +20,19 @@ _PACKAGE = r"[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)+"
 class Key:
     """One key: where it stands, what it may hold, and what is meant where it is absent.
 
-    `pattern` is for texts; `choices` for choices; `example` is a right value as it is written in TOML.
+    `pattern` is for texts; `choices` for choices; `most` is the longest that a length of time may be; `example` is a
+    right value as it is written in TOML.
     """
 
     table: str
     name: str
     kind: Kind
-    default: str | int | None
+    default: str | int | bool | None
     example: str
     choices: tuple[str, ...] = ()
     pattern: str = ".+"
     required: bool = False
+    most: timedelta = timedelta(days=366)
 
     @property
     def dotted(self) -> str:
@@ -43,7 +44,7 @@ class Key:
         """The form of a right value, the same in every language."""
         if self.choices:
             return " | ".join(f'"{choice}"' for choice in self.choices)
-        return 'all | "10%" | none' if self.kind == "share" else self.example
+        return self.example
 
     def parse(self, found: object) -> Value:
         """Return the value for the settings.
@@ -51,8 +52,7 @@ class Key:
         Raises:
             ValueError: the key cannot hold it.
         """
-        fits = not isinstance(found, bool) and isinstance(found, int if self.kind == "count" else str)
-        if not fits:
+        if type(found) is not {"count": int, "flag": bool}.get(self.kind, str):
             raise ValueError(found)
         return _PARSERS[self.kind](self, found)
 
@@ -81,9 +81,14 @@ def _count(_key: Key, found: int) -> int:
     return found
 
 
-def _share(_key: Key, found: str) -> str:
-    if not _SHARE.fullmatch(found):
+def _span(key: Key, found: str) -> timedelta:
+    length = span(found)
+    if length > key.most:
         raise ValueError(found)
+    return length
+
+
+def _flag(_key: Key, found: bool) -> bool:  # noqa: FBT001  -- it is the value itself
     return found
 
 
@@ -94,8 +99,9 @@ def _choice(key: Key, found: str) -> str:
 
 
 _PARSERS: dict[Kind, Callable[..., Value]] = {
-    "text": _text, "path": _text, "count": _count, "span": lambda _key, found: span(found), "share": _share,
+    "text": _text, "path": _text, "count": _count, "span": _span,
     "choice": _choice,
+    "flag": _flag,
 }  # fmt: skip
 
 KEYS: Final[tuple[Key, ...]] = (
@@ -108,11 +114,15 @@ KEYS: Final[tuple[Key, ...]] = (
     Key("source", "package", "text", None, '"com.tencent.mm"', pattern=_PACKAGE),
     Key("keep", "daily", "count", 14, "14"),
     Key("keep", "monthly", "count", 24, "24"),
-    Key("verify", "after-snapshot", "share", "all", '"all"'),
+    Key("verify", "after-snapshot", "choice", "all", '"all"', ("all", "none")),
     Key("verify", "drill", "choice", "monthly", '"monthly"', ("daily", "weekly", "monthly", "never")),
-    Key("guard", "max-backup-age", "span", "24h", '"24h"'),
+    Key("guard", "max-backup-age", "span", "24h", '"24h"', most=timedelta(days=30)),
     Key("guard", "needs", "choice", "verified", '"verified"', ("verified", "drilled")),
-    Key("guard", "when-unsure", "choice", "hold", '"hold"', ("hold", "deny")),
+    Key("guard", "needs-second-copy", "flag", default=False, example="false"),
+    Key("guard", "needs-challenge", "flag", default=False, example="false"),
+    Key("guard", "consent-from", "choice", "person", '"person"', ("person", "token")),
+    # There is no other answer: a guard that lets through what it does not understand is no guard.
+    Key("guard", "when-unsure", "choice", "hold", '"hold"', ("hold",)),
     Key("watch", "settle", "span", "90s", '"90s"'),
 )
 

@@ -74,7 +74,14 @@ def settle(layers: Sequence[Layer], *, profile: str | None = None) -> Settings:
         next((layer.sources for layer in layers if layer.sources), ()),
         KeepSettings(values["keep.daily"], values["keep.monthly"]),
         VerifySettings(values["verify.after-snapshot"], values["verify.drill"]),
-        GuardSettings(values["guard.max-backup-age"], values["guard.needs"], values["guard.when-unsure"]),
+        GuardSettings(
+            values["guard.max-backup-age"],
+            values["guard.needs"],
+            values["guard.needs-second-copy"],
+            values["guard.needs-challenge"],
+            values["guard.consent-from"],
+            values["guard.when-unsure"],
+        ),
         WatchSettings(values["watch.settle"]),
         tuple(dict.fromkeys(layer.origin for layer in layers)),
     )

@@ -39,13 +39,14 @@ def _table(keys: list[Key]) -> dict[str, object]:
 
 
 def _value(key: Key) -> dict[str, object]:
-    value: dict[str, object] = {"type": "integer", "minimum": 0} if key.kind == "count" else {"type": "string"}
-    if key.choices:
+    kinds = {"count": "integer", "flag": "boolean"}
+    value: dict[str, object] = {"type": kinds.get(key.kind, "string")}
+    if key.kind == "count":
+        value["minimum"] = 0
+    elif key.choices:
         value["enum"] = list(key.choices)
     elif key.kind == "span":
         value["pattern"] = "^[1-9][0-9]{0,5}[smhdw]$"
-    elif key.kind == "share":
-        value["pattern"] = "^(all|none|([1-9]|[1-9][0-9]|100)%)$"
     elif key.kind == "text":
         value["pattern"] = f"^{key.pattern}$"
     if key.default is not None:

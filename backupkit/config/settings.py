@@ -34,7 +34,7 @@ class KeepSettings:
 
 @dataclass(frozen=True, slots=True)
 class VerifySettings:
-    """What is read back after a snapshot (`all`, `none` or a share such as `10%`), and how often a drill is due."""
+    """What is read back after a snapshot (`all` or `none`), and how often a drill is due."""
 
     after_snapshot: str
     drill: str
@@ -46,6 +46,9 @@ class GuardSettings:
 
     max_backup_age: timedelta
     needs: str
+    needs_second_copy: bool
+    needs_challenge: bool
+    consent_from: str
     when_unsure: str
 
 

@@ -35,6 +35,10 @@ class RecordCipher:
         """Return ciphertext and tag, `TAG_SIZE` longer than the plaintext. An ordinal is used once."""
         return self._aead.encrypt(ordinal.to_bytes(12, "big"), plaintext, associated)
 
+    def seal_into(self, ordinal: int, plaintext: bytes | memoryview, associated: bytes, out: memoryview) -> None:
+        """Seal as `seal` does, into `out`, which is `TAG_SIZE` longer than the plaintext and does not overlap it."""
+        self._aead.encrypt_into(ordinal.to_bytes(12, "big"), plaintext, associated, out)
+
     def open(self, ordinal: int, sealed: bytes | bytearray | memoryview, associated: bytes) -> bytes:
         """Return the plaintext.
 

@@ -4,8 +4,8 @@ It is shaped after in-toto's "simple verification result" and travels as one DSS
 the head of the store's log along, so that who checks it also sees whether the store was rolled back.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal, NamedTuple, cast
 
@@ -16,10 +16,11 @@ from backupkit.crypto.signing import SigningKey
 from backupkit.ids import AppPackage, CertificateDigest, SnapshotId
 from backupkit.proof.base64_text import to_base64
 from backupkit.proof.checkpoint import claimed_checkpoint
-from backupkit.proof.dsse import sign_envelope
+from backupkit.proof.dsse import open_envelope, sign_envelope
 from backupkit.proof.fields import Fields, is_hex
 from backupkit.proof.merkle import consistency_proof
 from backupkit.proof.statement import PAYLOAD_TYPE, SNAPSHOT_SUBJECT, build_statement, parse_statement
+from backupkit.proof.tree_nodes import TreeNodes
 
 PASS_TYPE = "https://backupkit.local/verified-backup/v1"  # noqa: S105 - the name of a format, not a secret
 MAX_PASS_BYTES = 64 * 1024
@@ -150,14 +151,14 @@ class CoveragePass:
 
 
 def issue(coverage: CoveragePass, key: SigningKey) -> bytes:
-    """Sign a pass with the store's attest key: what is handed to the hook.
+    """Sign a pass with the store's attest key: what is handed to the hook. Times are written to the second.
 
     Raises:
         ValueError: it would be refused as malformed by everyone who reads it.
     """
     payload = coverage.encode()
     try:
-        survives = decode_coverage_pass(payload) == coverage
+        survives = decode_coverage_pass(payload).encode() == payload
     except MalformedObject as error:
         raise ValueError(str(error)) from error
     envelope = sign_envelope(payload, PAYLOAD_TYPE, [key])
@@ -166,9 +167,36 @@ def issue(coverage: CoveragePass, key: SigningKey) -> bytes:
     return envelope
 
 
+def renew(data: bytes, key: SigningKey, log: LogHead, *, at: datetime) -> bytes | None:
+    """Issue a pass again with a newer head of the log; None where it has expired meanwhile.
+
+    Whoever issues passes does this with all that still hold whenever the log has grown. Otherwise a guard that saw the
+    newer head in another app's pass would take the older head in this one for a rollback. What the pass promises, and
+    since when and until when, stays as it was.
+
+    Raises:
+        MalformedObject, SignatureInvalid: it is no pass that this key signed.
+    """
+    payload = open_envelope(data, key.verify_key, PAYLOAD_TYPE, max_bytes=MAX_PASS_BYTES)
+    coverage = decode_coverage_pass(payload)
+    if at >= coverage.expires:
+        return None
+    return issue(replace(coverage, log=log, time_created=max(at, coverage.time_created)), key)
+
+
 def proof_from(leaf_hashes: Sequence[bytes], old_size: int) -> Consistency:
     """Prove that the log over `leaf_hashes` continues its own first `old_size` entries (at least one)."""
     return Consistency(old_size, tuple(consistency_proof(leaf_hashes, old_size)))
+
+
+def proofs_from(leaf_hashes: Sequence[bytes], old_sizes: Iterable[int]) -> tuple[Consistency, ...]:
+    """Prove the same from each size at which a guard may have seen the log, largest first, `MAX_OFFERS` at most.
+
+    Sizes that the log never had are left out: zero, which needs no proof, and those over its length.
+    """
+    nodes = TreeNodes(leaf_hashes)
+    sizes = sorted({size for size in old_sizes if 0 < size <= len(nodes)}, reverse=True)[:MAX_OFFERS]
+    return tuple(Consistency(size, tuple(nodes.consistency_proof(size))) for size in sizes)
 
 
 def decode_coverage_pass(payload: bytes) -> CoveragePass:

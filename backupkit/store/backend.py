@@ -11,8 +11,8 @@ from typing import Protocol, TypeAlias
 
 from backupkit.errors import BackupkitError, ExitCode
 
-ReadBack: TypeAlias = Callable[[bytes], None]
-"""Looks at an object's bytes as they were read back, before its name appears; raises to refuse them."""
+ReadBack: TypeAlias = Callable[[bytes | memoryview], None]
+"""Looks at an object's bytes as they were read back, before its name appears; raises to refuse them. The view ends with the call."""
 
 MAX_NAME = 240
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*(?:/[a-z0-9][a-z0-9._-]*)*", re.ASCII)
@@ -138,3 +138,11 @@ def require_name(name: str) -> str:
     if len(name) > MAX_NAME or not _NAME.fullmatch(name):
         raise BadName(name=name[:MAX_NAME])
     return name
+
+
+def same_bytes(first: bytes | memoryview, second: bytes | memoryview) -> bool:
+    """Tell whether two objects have the same bytes. Comparing two memory views directly looks at each byte on its own."""
+    if len(first) != len(second):
+        return False
+    piece = 1 << 18
+    return all(bytes(first[at : at + piece]) == bytes(second[at : at + piece]) for at in range(0, len(first), piece))

@@ -128,6 +128,7 @@ class DomainWriter:
         # Both bound what is in memory: batches waiting to be compressed, and finished packs waiting for the disk.
         self._batches = threading.Semaphore(threads + 1)
         self._finished = threading.Semaphore(1)
+        self._buffers: list[bytearray] = []
         self._running: list[Future[None]] = []
         self._failure: BaseException | None = None
 
@@ -260,6 +261,7 @@ class DomainWriter:
             self._keys.recipient,
             target=lane.target,
             payload_size=self._profile.payload_size,
+            buffer=self._buffers.pop() if self._buffers else bytearray(),
         )
 
     def _close(self, lane: _Lane) -> None:
@@ -281,6 +283,8 @@ class DomainWriter:
             self._index.add(finished.name, finished.rows)
             self._open.difference_update([row.chunk for row in finished.rows])
             self.stored_bytes += len(finished.data)
+            finished.data.release()
+            self._buffers.append(builder.buffer)
             if self._index.unsaved_packs >= _PACKS_PER_INDEX:
                 # A crash now costs at most one GiB of work: the next run finds the rest by this index.
                 self._index.save_new(self._backend, self._keys.index_key)

@@ -16,7 +16,7 @@ from backupkit.crypto.recipients import Identity
 from backupkit.crypto.sealing import TAG_SIZE, RecordCipher
 from backupkit.errors import BackupkitError
 from backupkit.ids import ChunkId
-from backupkit.store.backend import Backend
+from backupkit.store.backend import Backend, same_bytes
 from backupkit.store.chunk_id import ChunkType, chunk_id, plain_sha256
 from backupkit.store.compression import decompress
 from backupkit.store.finding import Finding, cause
@@ -367,7 +367,7 @@ def open_entry(entry: StoredEntry, id_key: bytes) -> Opened:
     return Opened(row.chunk, kind, plaintext, sha256)
 
 
-def check_finished_pack(finished: FinishedPack, read_back: bytes, id_key: bytes) -> None:
+def check_finished_pack(finished: FinishedPack, read_back: bytes | memoryview, id_key: bytes) -> None:
     """Open everything in a pack that is about to be published, from the bytes that were read back.
 
     A failing memory module or disk shows itself here and not years later. The writer cannot do this again: only the
@@ -376,7 +376,7 @@ def check_finished_pack(finished: FinishedPack, read_back: bytes, id_key: bytes)
     Raises:
         MalformedObject, OpenFailed: the pack must not be published.
     """
-    if read_back != finished.data:
+    if not same_bytes(read_back, finished.data):
         raise MalformedObject(what=finished.name, reason="read-back-differs")
     view = memoryview(read_back)
     header = parse_header(view[:HEADER_SIZE])

@@ -11,6 +11,7 @@ from backupkit.ids import ChunkId, PackName
 from backupkit.store.pack_format import (
     ENTRY_HEAD,
     FIRST_ENTRY,
+    FOOTER,
     MAX_ENTRIES,
     NO_ENTRY,
     PACK_TARGET,
@@ -49,7 +50,7 @@ class FinishedPack:
     """All bytes of a pack, and what is needed to check them once more before they get their name."""
 
     name: PackName
-    data: bytearray
+    data: memoryview
     header: PackHeader
     cipher: RecordCipher
     rows: tuple[Row, ...]
@@ -58,7 +59,8 @@ class FinishedPack:
 class PackBuilder:
     """A pack being filled. Its secret lives as long as this object and is sealed to the recipient alone.
 
-    One thread at a time. `payload_size` is smaller than `PAYLOAD_SIZE` in tests only.
+    One thread at a time. `payload_size` is smaller than `PAYLOAD_SIZE` in tests only. The pack is laid into `buffer`, which
+    grows as needed: using it again for the next pack saves the system from clearing 16 MiB of fresh memory each time.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class PackBuilder:
         *,
         target: int = PACK_TARGET,
         payload_size: int = PAYLOAD_SIZE,
+        buffer: bytearray | None = None,
     ) -> None:
         secret, salt = secrets.token_bytes(SECRET_SIZE), secrets.token_bytes(SALT_SIZE)
         head = unwrapped_header(address, salt, record_commitment(secret, salt, address), payload_size)
@@ -75,7 +78,9 @@ class PackBuilder:
         self._cipher = RecordCipher(record_key(secret, salt, address))
         self._target = target
         self._payload_size = payload_size
-        self._file = bytearray(self._header.raw)
+        self.buffer = bytearray() if buffer is None else buffer
+        self._size = 0
+        self._write(self._header.raw)
         self._rows: list[Row] = []
         self._records = 0
         # The plain bytes of the record being filled: where its first entry begins, then stream bytes.
@@ -110,12 +115,13 @@ class PackBuilder:
             self._plain[FIRST_ENTRY.size + self._filled : FIRST_ENTRY.size + padded] = bytes(padded - self._filled)
             self._filled = padded
             self._seal_stream_record()
-        table_offset = len(self._file)
+        table_offset = self._size
         self._seal(TABLE, encode_table(self._rows))
-        self._file += self._header.raw
-        self._file += footer(table_offset, self._records, len(self._file) + 32)
-        name = PackName(hashlib.sha256(self._file).hexdigest())
-        return FinishedPack(name, self._file, self._header, self._cipher, tuple(self._rows))
+        self._write(self._header.raw)
+        self._write(footer(table_offset, self._records, self._size + FOOTER.size))
+        data = memoryview(self.buffer)[: self._size]
+        name = PackName(hashlib.sha256(data).hexdigest())
+        return FinishedPack(name, data, self._header, self._cipher, tuple(self._rows))
 
     def _stream_size(self) -> int:
         return self._records * self._payload_size + self._filled
@@ -138,10 +144,26 @@ class PackBuilder:
         self._first_entry = NO_ENTRY
 
     def _seal(self, kind: int, plaintext: bytes | memoryview) -> None:
-        head = record_head(kind, self._records, len(plaintext) + TAG_SIZE)
-        self._file += head
-        self._file += self._cipher.seal(self._records, plaintext, self._header.raw + head[:20])
+        sealed_size = len(plaintext) + TAG_SIZE
+        head = record_head(kind, self._records, sealed_size)
+        self._write(head)
+        self._reserve(sealed_size)
+        with memoryview(self.buffer) as buffer:
+            out = buffer[self._size : self._size + sealed_size]
+            self._cipher.seal_into(self._records, plaintext, self._header.raw + head[:20], out)
+            out.release()
+        self._size += sealed_size
         self._records += 1
+
+    def _write(self, data: bytes) -> None:
+        self._reserve(len(data))
+        self.buffer[self._size : self._size + len(data)] = data
+        self._size += len(data)
+
+    def _reserve(self, size: int) -> None:
+        missing = self._size + size - len(self.buffer)
+        if missing > 0:
+            self.buffer += bytes(max(missing, min(len(self.buffer), 1 << 20)))
 
 
 def build_pack(builder: PackBuilder, chunks: Iterable[EncodedChunk]) -> FinishedPack:

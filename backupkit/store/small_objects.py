@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from backupkit.codec.malformed import MalformedObject
 from backupkit.errors import BackupkitError
-from backupkit.store.backend import AlreadyExists, Backend, BackendError, ObjectMissing, SwapLost
+from backupkit.store.backend import AlreadyExists, Backend, BackendError, ObjectMissing, SwapLost, same_bytes
 from backupkit.store.finding import Finding
 
 COPIES = ("", "copies/1/", "copies/2/")
@@ -149,5 +149,5 @@ class SmallObjects:
 
 
 def _require_same(read_back: bytes | memoryview, data: bytes, name: str) -> None:
-    if read_back != data:
+    if not same_bytes(read_back, data):
         raise MalformedObject(what=name, reason="read-back-differs")

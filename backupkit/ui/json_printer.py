@@ -5,7 +5,6 @@ The last object is the summary or the error. Codes stand where people would read
 
 import json
 import re
-from base64 import b64encode
 from collections.abc import Callable, Container, Mapping, Sequence
 
 from backupkit.errors import BackupkitError, Fact
@@ -27,16 +26,6 @@ def json_line(fields: Mapping[str, object]) -> str:
     """Write one object on one line, with everything escaped that a terminal would obey."""
     text = json.dumps(fields, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
-
-
-def path_fields(path: str, name: str = "path") -> dict[str, str]:
-    """Return a path for JSON: as text and, where its bytes are no UTF-8, in base64 too."""
-    try:
-        path.encode("utf-8")
-    except UnicodeEncodeError:
-        raw = path.encode("utf-8", "surrogateescape")
-        return {name: raw.decode("utf-8", "replace"), f"{name}_b64": b64encode(raw).decode("ascii")}
-    return {name: path}
 
 
 class JsonPrinter:

@@ -37,7 +37,7 @@ package = "com.tencent.mm"
 [keep]
 daily = 7
 [verify]
-after-snapshot = "10%"
+after-snapshot = "none"
 [guard]
 max-backup-age = "2d"
 [watch]
@@ -61,7 +61,7 @@ def test_a_whole_file_becomes_settings() -> None:
         ("微信", Path("/etc/x/relative"), None, "com.tencent.mm"),
     ]
     assert (settings.keep.daily, settings.keep.monthly) == (7, 24)
-    assert settings.verify.after_snapshot == "10%"
+    assert settings.verify.after_snapshot == "none"
     assert settings.guard.max_backup_age == timedelta(days=2)
     assert settings.watch.settle == timedelta(minutes=5)
     assert settings.source("微信") is settings.sources[1]
@@ -105,7 +105,9 @@ def test_the_owners_file_lies_above_the_machines() -> None:
         ("[[source]]\nname='a'\npath='b'\n[[source]]\nname='c'\npaht='d'\n", ConfigUnknownKey, {"line": 6, "key": "source.paht"}),
         ("[profile.usb.watch]\nsetle='1s'\n", ConfigUnknownKey, {"line": 2, "key": "profile.usb.watch.setle", "nearest": "settle"}),
         ("[guard]\nmax-backup-age = '1 day'\n", ConfigWrongValue, {"line": 2, "found": "1 day", "expected": '"24h"'}),
-        ("[guard]\nwhen-unsure = 'allow'\n", ConfigWrongValue, {"line": 2, "expected": '"hold" | "deny"'}),
+        ("[guard]\nwhen-unsure = 'allow'\n", ConfigWrongValue, {"line": 2, "expected": '"hold"'}),
+        ("[guard]\nmax-backup-age = '60d'\n", ConfigWrongValue, {"line": 2, "found": "60d"}),
+        ("[guard]\nneeds-challenge = 1\n", ConfigWrongValue, {"line": 2, "found": "1"}),
         ("[keep]\ndaily = -1\n", ConfigWrongValue, {"line": 2, "found": "-1"}),
         ("[keep]\ndaily = true\n", ConfigWrongValue, {"line": 2, "found": "True"}),
         ("[keep]\ndaily = [1]\n", ConfigWrongValue, {"line": 2, "found": "list"}),

@@ -75,6 +75,8 @@ def test_no_sentence_is_empty_and_chinese_is_chinese() -> None:
         key
         for key, text in messages("zh-CN").items()
         if key.startswith(("error.", "finding.", "notice.", "command.", "option.", "argument.", "reason."))
+        # An example, or advice that is nothing but a command to copy, is the same in every language.
+        and not (key.endswith(".example") or text.startswith("backupkit "))
         and not CHINESE.search(text)
     ]
     assert untranslated == []

@@ -82,8 +82,8 @@ def test_what_is_not_there_is_missing(backend: Backend) -> None:
 def test_a_check_sees_the_bytes_before_the_name_appears(backend: Backend) -> None:
     seen = []
 
-    def check(data: bytes) -> None:
-        seen.append((data, list(backend.names(""))))
+    def check(data: bytes | memoryview) -> None:
+        seen.append((bytes(data), list(backend.names(""))))
 
     backend.create("config", b"content", check=check)
 
@@ -91,7 +91,7 @@ def test_a_check_sees_the_bytes_before_the_name_appears(backend: Backend) -> Non
 
 
 def test_a_refused_object_never_appears(backend: Backend) -> None:
-    def refuse(_: bytes) -> None:
+    def refuse(_: bytes | memoryview) -> None:
         raise Refused
 
     with pytest.raises(Refused):

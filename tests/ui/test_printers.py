@@ -11,7 +11,8 @@ from hypothesis import given, strategies as st
 from backupkit.errors import BackupkitError, ExitCode
 from backupkit.i18n import Catalogue, Language, messages
 from backupkit.ops.events import Found, Notice, Phase, Progress, Severity
-from backupkit.ui.json_printer import JsonPrinter, json_line, path_fields
+from backupkit.ui.json_fields import path_fields
+from backupkit.ui.json_printer import JsonPrinter, json_line
 from backupkit.ui.output import Output, OutputLost
 from backupkit.ui.plain_printer import PlainPrinter
 from backupkit.ui.progress import NoProgress

@@ -89,14 +89,14 @@ def _chat_certainty(chat: dict[str, Any]) -> int:
     messages = chat.get("messages")
     if not isinstance(messages, list):
         return 0
-    is_named = chat.get("type") in _KINDS
+    is_named = text_of(chat.get("type")) in _KINDS
     if not messages:
         return 80 if is_named and "id" in chat else 0
     return max(_message_certainty(dict_of(message), is_named=is_named) for message in messages)
 
 
 def _message_certainty(message: dict[str, Any], *, is_named: bool) -> int:
-    if message.get("type") not in {"message", "service"}:
+    if text_of(message.get("type")) not in {"message", "service"}:
         return 0
     has_unix_time = int_of(message.get("date_unixtime")) is not None
     has_text = isinstance(message.get("text"), str | list)

@@ -7,6 +7,7 @@ settled over the whole file before the first message is told.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import PurePosixPath
 
 from backupkit.chats.malformed import MalformedExport
@@ -95,7 +96,7 @@ def _head(line: str, style: re.Pattern[str]) -> _Head | None:
     half_day = half_before or half_after
     second_of_day = seconds_of_day(int(hour), int(minute), int(seconds or 0), half_day)
     parts = (int(first), int(second), int(third))
-    if second_of_day is None or all(order.day_number(parts) is None for order in DateOrder):
+    if second_of_day is None or not DateOrder.is_any_date(parts):
         return None
     return _Head(parts, second_of_day, seconds is not None, half_day is not None, match.end())
 
@@ -115,6 +116,7 @@ def _split_sender(rest: str, known: "set[str] | dict[str, int]") -> tuple[str | 
     return None, rest
 
 
+@lru_cache(maxsize=8192)
 def _clean(name: str) -> str:
     return re.sub(r"[\u200e\u200f\u202a-\u202e\u2066-\u2069]", "", name).strip()
 

@@ -10,7 +10,7 @@ from backupkit.chats.model import MessageKind
 
 # "left out" in the languages of the app, on both kinds of phone
 _LEFT_OUT = """
-omitted weggelassen ausgeschlossen ausgelassen omitid ocultad revelad omess esclus inclus absent omis omesos omesa omès
+omitted weggelassen ausgeschlossen ausgelassen omitid ocult revelad omess esclus inclus absent omis omesos omesa omès
 manquant retiré weggelaten weggelaat отсутству пропущен відсутн пропущено добавлен файлов файл 略去 省略 忽略 含まれていません なし
 생략 제외 dahil edilmedi atlanmış pominięt pominięto uteslut utelämna udeladt utelatt vedlegg inkludert disertakan disingkirkan
 dikecualikan dimasukkan vynech kihagy hiányzó elhagyva izostavljen izpušč изостављен omisă הושמט נכללה استبعاد إدراج حذف

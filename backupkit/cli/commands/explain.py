@@ -7,6 +7,7 @@ import typer
 from backupkit.cli.codes import CodeUnknown, Meaning, every_code, meaning_of
 from backupkit.cli.session import Session, session_of
 from backupkit.cli.usage import nearest
+from backupkit.text import width
 from backupkit.ui.columns import aligned, wrapped
 
 
@@ -39,8 +40,9 @@ def _page(session: Session, meaning: Meaning) -> list[str]:
     columns = min(terminal.columns, 100)
     head = [terminal.paint("strong", meaning.code) + "  " + say(f"explain.kind.{meaning.kind}")]
     rows = [("explain.what", meaning.what), ("error.label.why", meaning.why), ("error.label.try", meaning.attempt)]
-    if meaning.exit_code is not None:
+    if meaning.exit_code is not None and meaning.kind != "exit":
         rows.append(("explain.exit", f"{meaning.exit_code}  {say(f'exit.{meaning.exit_code}')}"))
+    indent = max(width(say(key)) for key, _ in rows) + 4
     return head + [
-        line for key, text in rows if text for line in wrapped(text, columns, indent=8, first=f"  {say(key)}")
+        line for key, text in rows if text for line in wrapped(text, columns, indent=indent, first=f"  {say(key)}")
     ]

@@ -1,7 +1,7 @@
 """Help, and what can be wrong with a command line, a passphrase's source, or the machine around it."""
 
 MESSAGES: dict[str, str] = {
-    "help.usage": "Usage:",
+    "help.usage": "Usage: ",
     "help.verb": "COMMAND",
     "help.options-piece": "[OPTIONS]",
     "help.arguments": "Arguments",

@@ -55,7 +55,7 @@ MESSAGES: dict[str, str] = {
     "error.space-gone.why": "有内容无法写入（{path}）。此前保存的内容完好。",
     "error.space-gone.try": "请腾出空间，再运行同一条命令。",
     "error.system-refused.what": "系统拒绝打开或修改某个文件。",
-    "error.system-refused.why": "{reason}：{path}",
+    "error.system-refused.why": "系统的回答：{reason}（{path}）",
     "error.system-refused.try": "请检查文件或文件夹归谁所有、所在磁盘是否已连接，然后再运行。",
     "error.passphrase-needed.what": "需要口令，但无法向任何人询问。",
     "error.passphrase-needed.why": "没有终端，或使用了 --no-input，而且没有设置其他来源。",

@@ -1,0 +1,44 @@
+"""`backupkit diff`: what changed between two snapshots."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from backupkit.cli.results import MOST_LISTED
+from backupkit.cli.session import session_of
+from backupkit.errors import ExitCode
+from backupkit.text import printable
+from backupkit.ui.json_fields import json_fields
+from backupkit.ui.terminal import Role
+
+
+def diff(
+    context: typer.Context,
+    first: Annotated[str, typer.Argument(metavar="SNAPSHOT")],
+    second: Annotated[str, typer.Argument(metavar="SNAPSHOT")] = "latest",
+    recovery_words_file: Annotated[Path | None, typer.Option("--recovery-words-file", metavar="FILE")] = None,
+) -> ExitCode:
+    """Compare two snapshots file by file. Exit 6 says that they differ."""
+    from backupkit.ops.diff import diff_snapshots
+
+    session = session_of(context)
+    found = diff_snapshots(session.places, first, second, secret=session.secret(recovery_words_file))
+    kinds: tuple[tuple[str, tuple[str, ...], Role], ...] = (
+        ("+", found.added, "good"), ("-", found.removed, "bad"), ("~", found.changed, "warning"),
+    )  # fmt: skip
+    lines = []
+    for mark, paths, role in kinds:
+        most = len(paths) if session.asked.verbose else MOST_LISTED
+        lines += [f"{session.terminal.paint(role, mark)} {printable(path)}" for path in paths[:most]]
+        if len(paths) > most:
+            lines.append(f"{mark} " + session.say("results.more", count=len(paths) - most))
+    counts = {
+        "added": len(found.added),
+        "removed": len(found.removed),
+        "changed": len(found.changed),
+        "same": found.same,
+    }
+    lines.append(session.say("diff.summary", **counts))
+    session.printer.summary(json_fields(found), lines)
+    return ExitCode.DIFFERENT if found.added or found.removed or found.changed else ExitCode.DONE

@@ -1,0 +1,73 @@
+"""`backupkit doctor PATH`: what an export holds and what is wrong with it, before or without saving it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from backupkit.cli.results import MOST_LISTED
+from backupkit.cli.session import Session, session_of
+from backupkit.errors import ExitCode
+from backupkit.text import printable
+from backupkit.ui.json_fields import json_value
+
+if TYPE_CHECKING:
+    from backupkit.chats.model import Finding
+    from backupkit.chats.summary import ChatSummary
+
+
+def doctor(context: typer.Context, path: Annotated[Path, typer.Argument(metavar="PATH")]) -> ExitCode:
+    """Look into an export and count what is there. Nothing is written."""
+    from backupkit.chats.summary import summarise
+    from backupkit.ops.failures import SourceNotFound
+
+    session = session_of(context)
+    if not path.exists():
+        raise SourceNotFound(path=str(path), reason="missing")
+    summary = summarise(path)
+    if summary is None:
+        unknown = dict.fromkeys(("app", "package", "format", "messages", "conversations", "media", "media_missing"))
+        lines = [session.say("doctor.not-understood", path=str(path))]
+        session.printer.summary({**unknown, "sealed": False, "findings": []}, lines)
+        return ExitCode.NOT_UNDERSTOOD
+    session.printer.summary(_fields(summary), _lines(session, summary))
+    return ExitCode.DAMAGED if summary.is_damaged else ExitCode.DONE
+
+
+def _fields(summary: "ChatSummary") -> dict[str, object]:
+    names = (
+        "app", "package", "format", "sealed", "messages", "conversations", "media", "media_missing", "oldest", "newest",
+        "times_are_local", "high_water",
+    )  # fmt: skip
+    fields: dict[str, object] = {name: json_value(getattr(summary, name)) for name in names}
+    fields["by_conversation"] = json_value(summary.by_conversation)
+    fields["findings"] = [_finding(one) for one in summary.findings]
+    return fields
+
+
+def _finding(finding: "Finding") -> dict[str, object]:
+    where = {"file": finding.locator.file, "place": finding.locator.place} if finding.locator else {}
+    return {"code": finding.code, "severity": finding.severity.value, **where, "params": json_value(finding.facts)}
+
+
+def _lines(session: Session, summary: "ChatSummary") -> list[str]:
+    say, catalogue, terminal = session.say, session.catalogue, session.terminal
+    head = "doctor.damaged" if summary.is_damaged else "doctor.sealed" if summary.sealed else "doctor.sound"
+    app = summary.app or say("word.unknown")
+    lines = [terminal.paint("bad" if summary.is_damaged else "good", say(head, app=app, format=summary.format))]
+    if summary.messages is not None:
+        lines.append("  " + say("snapshot.messages", messages=summary.messages, conversations=summary.conversations))
+    if summary.media is not None:
+        key = "snapshot.media-missing" if summary.media_missing else "snapshot.media"
+        lines.append("  " + say(key, media=summary.media, missing=summary.media_missing))
+    if summary.oldest is not None:
+        span = {"oldest": catalogue.time(summary.oldest), "newest": catalogue.time(summary.newest)}
+        lines.append("  " + say("show.span", **span))
+    most = len(summary.findings) if session.asked.verbose else MOST_LISTED
+    for finding in summary.findings[:most]:
+        mark = {"error": "x", "warning": "!", "info": "i"}[finding.severity.value]
+        where = f"  {printable(str(finding.locator))}" if finding.locator else ""
+        lines.append(f"{mark} {say(f'finding.{finding.code}', **finding.facts)}{terminal.paint('faint', where)}")
+    if len(summary.findings) > most:
+        lines.append(say("results.more", count=len(summary.findings) - most))
+    return lines

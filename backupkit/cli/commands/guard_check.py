@@ -1,0 +1,108 @@
+"""`backupkit guard check`: ask what an update would do to the chats. Nothing is installed or removed."""
+
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from backupkit.cli.guard_desk import guard_desk, publish_policy
+from backupkit.cli.session import session_of
+from backupkit.cli.usage import ArgumentMissing, ValueWrong
+from backupkit.cli.verdict_page import verdict_lines
+from backupkit.errors import BackupkitError, ExitCode
+
+if TYPE_CHECKING:
+    from backupkit.guard.request import ConsentToken, OnDisk, OnRecord
+
+HELP = "backupkit guard check --help"
+
+
+class GuardAction(Enum):
+    """What the app store means to do."""
+
+    UPGRADE = "upgrade"
+    REINSTALL = "reinstall"
+    UNINSTALL = "uninstall"
+    DOWNGRADE = "downgrade"
+
+
+class TokenUnreadable(BackupkitError):
+    """The file with a consent token cannot be read. Facts: `path`, `reason`."""
+
+    code = "consent-token-unreadable"
+    exit_code = ExitCode.USAGE
+
+
+def guard_check(
+    context: typer.Context,
+    installed: Annotated[str, typer.Option("--installed", metavar="FILE|PACKAGE")],
+    candidate: Annotated[Path | None, typer.Option("--candidate", metavar="FILE")] = None,
+    action: Annotated[GuardAction, typer.Option("--action")] = GuardAction.UPGRADE,
+    device_sdk: Annotated[int | None, typer.Option("--device-sdk", min=1, max=10000, metavar="N")] = None,
+    coverage: Annotated[Path | None, typer.Option("--pass", metavar="FILE")] = None,
+    challenge: Annotated[str | None, typer.Option("--challenge", metavar="HEX")] = None,
+    app_name: Annotated[str | None, typer.Option("--app-name", metavar="TEXT")] = None,
+    consent_token: Annotated[Path | None, typer.Option("--consent-token", metavar="FILE")] = None,
+) -> ExitCode:
+    """Judge an update. The exit code is the decision: 0 allow, 40 hold, 41 deny, 42 undecided."""
+    from backupkit.guard.device_rules import Action
+    from backupkit.guard.request import OnDisk, UpdateRequest
+
+    session = session_of(context)
+    if candidate is None and action is not GuardAction.UNINSTALL:
+        raise ArgumentMissing(name="--candidate", help=HELP)
+    request = UpdateRequest(
+        action=Action(action.value),
+        installed=_installed(installed),
+        candidate=OnDisk(candidate.absolute()) if candidate else None,
+        device_sdk=device_sdk,
+        app_name=app_name,
+        pass_path=coverage.absolute() if coverage else None,
+        challenge=_challenge(challenge),
+        consent=_token(consent_token),
+        store="backupkit guard check",
+    )
+    publish_policy(session)
+    verdict = guard_desk(session).answer(request, session.clock.now())
+    fields = verdict.to_json()
+    kind = fields.pop("type")
+    fields.pop("v")
+    session.printer.summary(fields, verdict_lines(session, verdict), kind=kind)
+    return ExitCode(int(verdict.exit_code))
+
+
+def _installed(named: str) -> "OnDisk | OnRecord":
+    from backupkit.guard.request import OnDisk, OnRecord, is_package_name
+    from backupkit.ids import AppPackage
+
+    # A file beside us wins over a package of the same name: what is there can be read and judged.
+    path = Path(named)
+    if is_package_name(named) and not path.exists():
+        return OnRecord(AppPackage(named))
+    return OnDisk(path.absolute())
+
+
+def _challenge(text: str | None) -> bytes | None:
+    if text is None:
+        return None
+    try:
+        challenge = bytes.fromhex(text)
+    except ValueError:
+        challenge = b""
+    if not 16 <= len(challenge) <= 32:
+        raise ValueWrong(name="--challenge", found=text, expected="32..64 x 0-9a-f", help=HELP)
+    return challenge
+
+
+def _token(path: Path | None) -> "ConsentToken | None":
+    from backupkit.guard.consent import MAX_TOKEN_BYTES
+    from backupkit.guard.request import ConsentToken
+
+    if path is None:
+        return None
+    try:
+        with path.open("rb") as file:
+            return ConsentToken(file.read(MAX_TOKEN_BYTES + 1))
+    except OSError as problem:
+        raise TokenUnreadable(path=str(path), reason=problem.strerror or "unreadable") from problem

@@ -1,0 +1,41 @@
+"""`backupkit restore`: put a snapshot into a new folder. Nothing is ever written over."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from backupkit.cli.results import exit_for, found_lines
+from backupkit.cli.session import session_of
+from backupkit.errors import ExitCode
+from backupkit.text import printable
+from backupkit.ui.json_fields import json_fields
+
+
+def restore(
+    context: typer.Context,
+    to: Annotated[Path, typer.Option("--to", metavar="DIR")],
+    snapshot: Annotated[str, typer.Argument(metavar="SNAPSHOT")] = "latest",
+    only: Annotated[list[str] | None, typer.Option("--only", metavar="PATTERN")] = None,
+    recovery_words_file: Annotated[Path | None, typer.Option("--recovery-words-file", metavar="FILE")] = None,
+) -> ExitCode:
+    """Restore all sources of a snapshot, or only some of them."""
+    from backupkit.ops.restore import restore as restored_by
+
+    session = session_of(context)
+    restored = restored_by(
+        session.places, snapshot, to.absolute(), secret=session.secret(recovery_words_file), only=tuple(only or ()),
+        tell=session.tell, clock=session.clock,
+    )  # fmt: skip
+    lines = [
+        session.say(
+            "restore.done",
+            snapshot=restored.snapshot,
+            files=restored.files,
+            bytes=session.catalogue.size(restored.bytes),
+        ),
+        *(f"  {printable(str(folder))}" for folder in restored.folders),
+        *found_lines(session, restored.damaged),
+    ]
+    session.printer.summary(json_fields(restored), lines)
+    return exit_for(restored.damaged)

@@ -1,0 +1,40 @@
+"""`backupkit snapshots`: list what was saved, oldest first."""
+
+from typing import Annotated
+
+import typer
+
+from backupkit.cli.results import state_word
+from backupkit.cli.session import session_of
+from backupkit.ui.columns import aligned
+from backupkit.ui.json_fields import json_fields
+
+
+def snapshots(
+    context: typer.Context,
+    last: Annotated[int | None, typer.Option("--last", min=1, metavar="N")] = None,
+    source: Annotated[str | None, typer.Option("--source", metavar="NAME")] = None,
+    state: Annotated[str | None, typer.Option("--state", metavar="STATE")] = None,
+) -> None:
+    """List snapshots. No passphrase is needed."""
+    from backupkit.ops.list_snapshots import list_snapshots
+
+    session = session_of(context)
+    found = list_snapshots(session.places)
+    if source is not None:
+        found = [line for line in found if line.sources and source in line.sources]
+    if state is not None:
+        found = [line for line in found if line.state == state]
+    found = found[-last:] if last else found
+    rows = []
+    for line in found:
+        # Which sources a snapshot holds is known only to the machine that took it.
+        row = [
+            line.snapshot[:8], session.catalogue.time(line.created_at), state_word(session, line.state),
+            session.say("snapshots.messages", messages=line.messages) if line.messages is not None else "-",
+            session.catalogue.size(line.bytes), ", ".join(line.sources) if line.sources else "-",
+        ]  # fmt: skip
+        rows.append(row)
+        session.printer.record("snapshot", json_fields(line))
+    lines = aligned(rows) if rows else [session.say("snapshots.none")]
+    session.printer.summary({"snapshots": len(found)}, lines)

@@ -1,0 +1,51 @@
+"""`backupkit status`: one screen that says whether the chats are safe."""
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from backupkit.cli.results import state_word
+from backupkit.cli.session import Session, session_of
+from backupkit.errors import ExitCode
+from backupkit.text import printable
+from backupkit.ui.json_fields import json_fields
+
+if TYPE_CHECKING:
+    from backupkit.ops.status import SourceStatus
+
+
+def status(context: typer.Context) -> ExitCode:
+    """Show sources, their last verified backup, and what to do next. Exit 5 says that something is stale."""
+    from backupkit.ops.status import status as looked_at
+
+    session = session_of(context)
+    say, terminal = session.say, session.terminal
+    found = looked_at(session.places, max_age=session.settings.guard.max_backup_age, clock=session.clock)
+    verdict = say("status.stale" if found.stale else "status.fresh")
+    lines = [terminal.paint("bad" if found.stale else "good", verdict)]
+    repository = json_fields({"repository": found.repository})["repository"]
+    stored = session.catalogue.size(repository["stored_bytes"])
+    lines.append(
+        say("status.repository", path=repository["path"], snapshots=repository["snapshots"], stored=stored)
+    )  # fmt: skip
+    for source in found.sources:
+        lines += _source_lines(session, source)
+    if not found.recovery_confirmed:
+        lines.append(f"{terminal.paint('warning', '!')} {say('status.not-confirmed')}")
+    if found.same_disk:
+        lines.append(f"{terminal.paint('warning', '!')} {say('snapshot.same-disk')}")
+    if found.next:
+        lines.append(say("status.next", commands="     ".join(found.next)))
+    session.printer.summary(json_fields(found), lines)
+    return ExitCode.STALE if found.stale else ExitCode.DONE
+
+
+def _source_lines(session: Session, source: "SourceStatus") -> list[str]:
+    say, catalogue = session.say, session.catalogue
+    state = "stale" if source.stale else source.state
+    head = f"{session.terminal.paint('strong', printable(source.name))}  {state_word(session, state)}"
+    verified, saved = catalogue.time(source.last_verified_at), catalogue.time(source.last_saved_at)
+    lines = ["", head, "  " + say("status.times", verified=verified, saved=saved)]
+    if source.messages is not None:
+        lines.append("  " + say("snapshots.messages", messages=source.messages))
+    return lines

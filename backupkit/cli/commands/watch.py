@@ -1,0 +1,93 @@
+"""`backupkit watch`: save the sources of the settings whenever they have come to rest."""
+
+import threading
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from backupkit.cli.commands.snapshot import NothingToSave
+from backupkit.cli.guard_desk import publish_policy
+from backupkit.cli.session import Session, session_of
+from backupkit.cli.stopping import Stop
+from backupkit.errors import ExitCode
+from backupkit.ops.events import Event
+from backupkit.ops.failures import NoRepository
+from backupkit.ui.json_fields import json_fields
+
+if TYPE_CHECKING:
+    from backupkit.watcher.tell import ServiceManager
+
+
+def watch(context: typer.Context, once: Annotated[bool, typer.Option("--once")] = False) -> ExitCode:
+    """Watch until stopped; with --once until everything there is now was saved. Nobody is asked anything."""
+    from backupkit.ops.repository import is_initialised
+    from backupkit.watcher.run import watch as watched_by
+    from backupkit.watcher.settle import Pace
+    from backupkit.watcher.tell import ServiceManager
+
+    session = session_of(context)
+    sources = {source.name: source.path for source in session.settings.sources}
+    if not sources:
+        raise NothingToSave
+    if not is_initialised(session.places):
+        raise NoRepository(path=str(session.places.repository))
+    publish_policy(session)
+    manager = ServiceManager(session.environment.get("NOTIFY_SOCKET"))
+    places = session.places
+    watched = watched_by(
+        sources,
+        lambda names: _save(session, names, manager),
+        stop=_StopEvent(session.stop),
+        pace=Pace(quiet=session.settings.watch.settle),
+        tell=session.tell,
+        notifier=manager,
+        ignore=(places.repository, places.state, places.cache),
+        once=once,
+    )
+    session.printer.summary(
+        json_fields(watched), [session.say("watch.ended", saves=watched.saves, failures=watched.failures)]
+    )
+    return ExitCode.INCOMPLETE if once and watched.missing else ExitCode.DONE
+
+
+class _StopEvent(threading.Event):
+    """Ctrl-C and SIGTERM as the watcher waits for them.
+
+    A signal handler must not take the lock of a real event: it runs in the thread that may be holding it.
+    """
+
+    def __init__(self, stop: Stop) -> None:
+        super().__init__()
+        self._stop = stop
+
+    def is_set(self) -> bool:
+        """Tell whether somebody asked to stop."""
+        return self._stop()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Sleep, at most `timeout` seconds and in short pieces."""
+        end = time.monotonic() + (60.0 if timeout is None else timeout)
+        while not self._stop() and (left := end - time.monotonic()) > 0:
+            time.sleep(min(left, 0.2))
+        return self._stop()
+
+
+def _save(session: Session, names: Sequence[str], manager: "ServiceManager") -> None:
+    from backupkit.cli.commands.snapshot import source_specs
+    from backupkit.ops.snapshot import take_snapshot
+
+    def tell(event: Event) -> None:
+        # A long save is not a stuck watcher.
+        manager.alive()
+        session.tell(event)
+
+    verify = session.settings.verify.after_snapshot == "all"
+    taken = take_snapshot(
+        session.places, source_specs(session, list(names)), clock=session.clock, tell=tell, stop=session.stop, tags=(),
+        verify=verify,
+    )  # fmt: skip
+    line = session.say("snapshot.head", snapshot=taken.snapshot) + "  " + session.say(f"state.{taken.state}")
+    manager.status(line)
+    session.printer.record("snapshot", json_fields(taken), [line])

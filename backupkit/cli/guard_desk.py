@@ -1,0 +1,62 @@
+"""The guard on this machine, asked with the owner's settings."""
+
+from typing import TYPE_CHECKING
+
+from backupkit.cli.session import Session
+
+if TYPE_CHECKING:
+    from backupkit.guard.desk import Desk
+    from backupkit.guard.places import GuardPlaces
+    from backupkit.guard.policy import GuardPolicy
+
+
+def guard_places(session: Session) -> "GuardPlaces":
+    """Return where the guard keeps its memory; the fast program looks there too."""
+    from backupkit.guard.places import GuardPlaces
+
+    return GuardPlaces(session.places.guard)
+
+
+def guard_policy(session: Session) -> "GuardPolicy":
+    """Return what the settings ask of a backup.
+
+    Raises:
+        PolicyRefused: a setting would make the guard unsafe.
+    """
+    from backupkit.guard.policy import GuardPolicy
+
+    guard = session.settings.guard
+    return GuardPolicy.from_mapping({
+        "max-backup-age": f"{max(int(guard.max_backup_age.total_seconds()) // 60, 1)}m",
+        "needs": guard.needs,
+        "needs-second-copy": guard.needs_second_copy,
+        "needs-challenge": guard.needs_challenge,
+        "consent-from": guard.consent_from,
+        "when-unsure": guard.when_unsure,
+    })  # fmt: skip
+
+
+def guard_desk(session: Session) -> "Desk":
+    """Return the guard of this machine with the policy of the settings."""
+    from backupkit.guard.desk import Desk
+
+    return Desk(guard_places(session), guard_policy(session))
+
+
+def publish_policy(session: Session) -> None:
+    """Lay the policy of the settings where the fast program finds it, which reads no settings itself.
+
+    Settings that count for one run only, because a flag named them, do not change what app stores are told.
+    """
+    from backupkit.guard.desk import Unanswerable, load_policy, save_policy
+
+    if session.asked.profile or session.asked.config:
+        return
+    places, policy = guard_places(session), guard_policy(session)
+    try:
+        if places.policy.exists() and load_policy(places) == policy:
+            return
+    except Unanswerable:
+        # What is there cannot be used; it is replaced.
+        pass
+    save_policy(places, policy)

@@ -1,0 +1,39 @@
+"""A verdict for a person: the answer first, the loss as a number, one thing to do."""
+
+from typing import TYPE_CHECKING
+
+from backupkit.cli.session import Session
+from backupkit.text import width
+from backupkit.ui.columns import padded, wrapped
+from backupkit.ui.terminal import Role
+
+if TYPE_CHECKING:
+    from backupkit.guard.verdict import Verdict
+    from backupkit.guard.wording import Sentence
+
+_ROLES: dict[str, Role] = {"allow": "good", "hold": "warning", "deny": "bad", "undecided": "warning"}
+
+
+def verdict_lines(session: Session, verdict: "Verdict") -> list[str]:
+    """Lay a verdict out."""
+    from backupkit.guard.wording import wording
+
+    said = wording(verdict)
+    columns = min(session.terminal.columns, 100)
+
+    def text(sentence: "Sentence") -> str:
+        return session.say(sentence.key, **sentence.facts)
+
+    label = session.terminal.paint(_ROLES[verdict.decision.value], text(said.label))
+    indent = width(text(said.label)) + 2
+    head = wrapped(text(said.headline), columns, indent=indent)
+    lines = [label + "  " + head[0].lstrip(), *head[1:]]
+    rows = [("explain.what", said.what), ("error.label.why", said.why), ("error.label.try", said.advice)]
+    inner = max(width(session.say(key)) for key, _ in rows) + 4
+    for key, sentence in rows:
+        lines += wrapped(text(sentence), columns, indent=inner, first=f"  {session.say(key)}")
+    lines += wrapped(f"guard/{verdict.reason}", columns, indent=inner, first=f"  {session.say('error.label.code')}")
+    for number, step in enumerate(said.steps, 1):
+        lines += ["", padded(session.say("guard.step", number=number), 0)]
+        lines += wrapped(text(step), columns, indent=2)
+    return lines

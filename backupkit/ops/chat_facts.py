@@ -1,0 +1,93 @@
+"""Counting the chats of a source, and not counting them again while its bytes are the same."""
+
+import json
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+
+from backupkit.chats import model
+from backupkit.chats.summary import ChatSummary, summarise
+from backupkit.clock import to_rfc3339
+from backupkit.ids import ChunkId
+from backupkit.ops.events import Found, Phase, Progress, Severity, Tell
+from backupkit.ops.places import write_private
+from backupkit.store.manifest import ChatFacts
+
+_KEPT = 200
+_VERSION = 1
+
+
+class ChatFactsCache:
+    """Remembers what was counted, by the tree that was counted. Losing it costs one more reading."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def known(self, tree: ChunkId) -> tuple[bool, ChatFacts | None]:
+        """Return whether this tree was counted before, and what came of it."""
+        row = self._rows().get(tree.hex())
+        if not isinstance(row, dict):
+            return False, None
+        if not row:
+            return True, None
+        try:
+            return True, ChatFacts(**row)
+        except TypeError:
+            return False, None
+
+    def remember(self, tree: ChunkId, facts: ChatFacts | None) -> None:
+        """Keep what was counted; only the newest few hundred stay."""
+        rows = self._rows()
+        rows.pop(tree.hex(), None)
+        rows[tree.hex()] = {} if facts is None else asdict(facts)
+        newest = dict(list(rows.items())[-_KEPT:])
+        write_private(self._path, json.dumps({"v": _VERSION, "rows": newest}).encode())
+
+    def _rows(self) -> dict[str, object]:
+        try:
+            kept = json.loads(self._path.read_bytes())
+            return dict(kept["rows"]) if kept["v"] == _VERSION else {}
+        except (OSError, ValueError, KeyError, TypeError):
+            return {}
+
+
+def count_chats(path: Path, tree: ChunkId, cache: ChatFactsCache, tell: Tell) -> ChatFacts | None:
+    """Count the chats of a source that was just saved as `tree`; None where it is no chat export known here."""
+    is_known, facts = cache.known(tree)
+    if is_known:
+        return facts
+    tell(Progress(Phase.READ))
+    summary = summarise(path)
+    if summary is not None:
+        for finding in summary.findings:
+            tell(chat_finding(finding))
+    facts = facts_of(summary)
+    cache.remember(tree, facts)
+    return facts
+
+
+def facts_of(summary: ChatSummary | None) -> ChatFacts | None:
+    """Return a summary as a manifest keeps it."""
+    if summary is None:
+        return None
+    return ChatFacts(
+        format=summary.format,
+        app=summary.app,
+        messages=summary.messages,
+        conversations=summary.conversations,
+        media=summary.media,
+        media_missing=summary.media_missing,
+        oldest=_time(summary.oldest),
+        newest=_time(summary.newest),
+        high_water=summary.high_water,
+    )
+
+
+def chat_finding(finding: model.Finding) -> Found:
+    """Return a reader's finding as the event that a person is shown."""
+    place = {} if finding.locator is None else {"place": str(finding.locator)}
+    return Found(finding.code, Severity(finding.severity.value), {**finding.facts, **place})
+
+
+def _time(moment: datetime | None) -> str | None:
+    return None if moment is None else to_rfc3339(moment)

@@ -1,0 +1,72 @@
+"""The moment a snapshot comes to be: pack list, statement, signatures, and the log's head."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+
+from backupkit import __version__
+from backupkit.ids import ChunkId, DomainId, PackName, SnapshotId
+from backupkit.ops.repository import Repository
+from backupkit.proof.dsse import sign_envelope
+from backupkit.proof.snapshot_statement import DomainRoot, PackSet, SnapshotStatement, snapshot_id
+from backupkit.proof.sshsig import SNAPSHOT_NAMESPACE, sign_ssh
+from backupkit.proof.statement import PAYLOAD_TYPE
+from backupkit.store import layout
+from backupkit.store.backend import AlreadyExists
+from backupkit.store.layout import PackRef
+from backupkit.store.pack_list import publish_pack_list
+
+
+@dataclass(frozen=True, slots=True)
+class DomainPart:
+    """A domain's part of a snapshot: its root chunk and the pack that holds it, all packs it needs, and its sources' bytes."""
+
+    domain: DomainId
+    root: ChunkId
+    pack: PackName
+    packs: frozenset[PackRef]
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """A snapshot that came to be, and the bytes of all packs that it needs."""
+
+    snapshot: SnapshotId
+    stored_bytes: int
+
+
+def commit_snapshot(repository: Repository, parts: Sequence[DomainPart], *, complete: bool, at: datetime) -> Committed:
+    """Sign a snapshot of these parts and commit it.
+
+    The packs and their index lie there already. Then the pack list, the statement, its signatures; last the log: until
+    its head is replaced, all this is unreachable and harmless.
+    """
+    writer = repository.require_writer().writer
+    history = repository.log.read()
+    taken = history.subjects("snapshot")
+    digest, count, size = publish_pack_list(repository.backend, {ref for part in parts for ref in part.packs})
+    statement = SnapshotStatement(
+        store=repository.origin,
+        writer=writer.id,
+        previous=SnapshotId(taken[-1].subject) if taken else None,
+        created_at=at,
+        complete=complete,
+        domains=tuple(DomainRoot(part.domain, part.root, part.pack) for part in parts),
+        packs=PackSet(digest, count, size),
+        size_bytes=sum(part.size for part in parts),
+        tool_name="backupkit",
+        tool_version=__version__,
+    )
+    payload = statement.encode()
+    snapshot = snapshot_id(payload)
+    # The same statement in the same second is the same snapshot: what lies there already is right.
+    with suppress(AlreadyExists):
+        repository.objects.create(
+            layout.snapshot_signature(snapshot), sign_ssh(payload, writer.attest, SNAPSHOT_NAMESPACE)
+        )
+    with suppress(AlreadyExists):
+        repository.objects.create(layout.snapshot(snapshot), sign_envelope(payload, PAYLOAD_TYPE, [writer.attest]))
+    repository.log.append("snapshot", payload, writer, at)
+    return Committed(snapshot, size)

@@ -1,0 +1,132 @@
+"""Coverage passes for the hook: one for each app that a verified snapshot covers."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from backupkit.clock import from_rfc3339
+from backupkit.guard.package_record import PackageRecord, Records
+from backupkit.guard.places import GuardPlaces
+from backupkit.ids import AppPackage, CertificateDigest
+from backupkit.ops.confirm_recovery import confirmation
+from backupkit.ops.events import Notice, Tell
+from backupkit.ops.guard_files import write_pass
+from backupkit.ops.journal import SourceFacts
+from backupkit.ops.repository import Repository
+from backupkit.ops.snapshots import KnownSnapshot
+from backupkit.proof.coverage_pass import (
+    COUNT_MATCH,
+    EVERY_BYTE_READ,
+    KEYS_RECOVERABLE,
+    RESTORE_DRILL,
+    SECOND_COPY,
+    Check,
+    CoveragePass,
+    Covered,
+    CoveredApp,
+    LogHead,
+    issue,
+    proof_from,
+)
+from backupkit.proof.verify_statement import Method
+
+
+@dataclass(frozen=True, slots=True)
+class CoverageIssued:
+    """A pass: for which app, where it lies, until when it counts."""
+
+    package: AppPackage
+    path: str
+    expires: datetime
+
+
+def issue_passes(
+    repository: Repository, known: KnownSnapshot, *, method: Method, at: datetime, max_age: timedelta, tell: Tell
+) -> tuple[CoverageIssued, ...]:
+    """Issue a pass for each app whose sources a snapshot that was just verified holds whole.
+
+    None is issued while the recovery code was never typed back: a backup that nobody can open covers nothing.
+    """
+    facts = known.facts
+    if facts is None or not known.statement.complete:
+        return ()
+    by_package: dict[str, list[SourceFacts]] = {}
+    for source in facts.sources:
+        if source.package is not None:
+            by_package.setdefault(source.package, []).append(source)
+    if not by_package:
+        return ()
+    if confirmation(repository) is None:
+        tell(Notice("recovery-not-confirmed"))
+        return ()
+    return tuple(
+        _issue(repository, known, AppPackage(package), sources, method=method, at=at, max_age=max_age)
+        for package, sources in by_package.items()
+    )
+
+
+def _issue(
+    repository: Repository,
+    known: KnownSnapshot,
+    package: AppPackage,
+    sources: list[SourceFacts],
+    *,
+    method: Method,
+    at: datetime,
+    max_age: timedelta,
+) -> CoverageIssued:
+    history = repository.log.read()
+    assert history.head is not None
+    record = Records(GuardPlaces(repository.places.guard).records).read(package)
+    size = len(history.leaves)
+    # The hook may have seen any earlier head. Proofs from the last sizes, and from every doubling before, find most.
+    earlier = sorted(
+        {*range(max(size - 24, 1), size), *(1 << power for power in range(size.bit_length()) if 1 << power < size)}
+    )
+    checks = (
+        Check(EVERY_BYTE_READ, "passed", method),
+        Check(COUNT_MATCH, "passed" if all(source.messages is not None for source in sources) else "not-done"),
+        Check(KEYS_RECOVERABLE, "passed"),
+        Check(RESTORE_DRILL, "passed" if method == "drill" else "not-done"),
+        Check(SECOND_COPY, "not-done"),
+    )
+    expires = at + max_age
+    coverage = CoveragePass(
+        verifier=f"backupkit writer {repository.require_writer().writer.id}",
+        app=CoveredApp(package, _signers(record), None),
+        snapshot=known.id,
+        snapshot_root=known.statement.root,
+        covered=Covered(
+            messages=_sum([source.messages for source in sources]),
+            conversations=_sum([source.conversations for source in sources]),
+            media=_sum([source.media for source in sources]),
+            size_bytes=sum(source.bytes for source in sources),
+            files=sum(source.files for source in sources),
+            oldest_message_at=min(_times([source.oldest for source in sources]), default=None),
+            newest_message_at=max(_times([source.newest for source in sources]), default=None),
+            source_high_water=sources[0].high_water if len(sources) == 1 else None,
+        ),
+        checks=checks,
+        verified_at=at,
+        time_created=at,
+        expires=expires,
+        log=LogHead(repository.origin, history.head, tuple(proof_from(history.leaves, old) for old in earlier[-32:])),
+    )
+    data = issue(coverage, repository.require_writer().writer.attest)
+    return CoverageIssued(package, write_pass(repository, package, data), expires)
+
+
+def _signers(record: PackageRecord | None) -> tuple[CertificateDigest, ...]:
+    """Return every certificate that some Android level takes for the installed app's signer."""
+    if record is None:
+        return ()
+    views = [span.view for span in record.facts.signings if span.view is not None]
+    return tuple(sorted({certificate for view in views for certificate in view.signers}))
+
+
+def _times(texts: list[str | None]) -> list[datetime]:
+    return [from_rfc3339(text) for text in texts if text is not None]
+
+
+def _sum(counts: list[int | None]) -> int | None:
+    known = [count for count in counts if count is not None]
+    return sum(known) if known else None

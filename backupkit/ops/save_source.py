@@ -1,0 +1,362 @@
+"""One source into one domain: walk it, store what is new, write its trees.
+
+Folders are written after what is in them, so that at every moment all finished folders can be tied into a tree: that is
+how an interrupted run still leaves a restorable part.
+"""
+
+import hashlib
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from backupkit.capture.content import PROBE_SIZE, Cut, choose_cut, is_compressible
+from backupkit.capture.cuts import media_cuts, text_cuts
+from backupkit.capture.databases import DatabaseKind, companions, recognise_database
+from backupkit.capture.file_cache import FileCache, Stamp, stamp_of
+from backupkit.capture.live_database import Captured, copy_live
+from backupkit.capture.pages import ChangedExtent, PageReading
+from backupkit.capture.scan import EntryKind, RelativePath, ScannedEntry, ScannedFolder, walk_children_first
+from backupkit.capture.stable_read import read_stable
+from backupkit.capture.unreadable import SourceUnreadable, Unreadable as Reason
+from backupkit.ids import ChunkId, PackName
+from backupkit.ops.events import Found, Phase, Progress, Severity, Tell
+from backupkit.ops.remembered_file import RememberedFile, RememberedPages, decode_file, decode_pages
+from backupkit.store import manifest, tree
+from backupkit.store.chunk_id import ChunkType
+from backupkit.store.domain_writer import DomainWriter, StoredChunk
+from backupkit.store.index import Index
+from backupkit.store.page_map import PageMap, store_pages, write_page_map
+
+
+class StopAsked(Exception):
+    """The person asked to stop. What is stored stays; the caller ties it together."""
+
+
+@dataclass(slots=True)
+class Counts:
+    """What was put into the trees so far. Sizes in bytes."""
+
+    files: int = 0
+    size: int = 0
+    unreadable: list[manifest.Unreadable] = field(default_factory=list)
+
+
+class SourceSaver:
+    """Saves one source. `packs` collects the packs that hold what was there already; new ones are known to the index."""
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        key: str,
+        writer: DomainWriter,
+        index: Index,
+        cache: FileCache,
+        scratch: Path,
+        seed: int,
+        tell: Tell,
+        stop: Callable[[], bool],
+        after_file: Callable[[int], None],
+    ) -> None:
+        self.root = root
+        self.counts = Counts()
+        self.packs: set[PackName] = set()
+        self._key = key
+        self._chunks = _Noting(writer, self.packs)
+        self._index = index
+        self._cache = cache
+        self._scratch = scratch
+        self._seed = seed
+        self._tell = tell
+        self._stop = stop
+        self._after_file = after_file
+        self._started_ns = time.time_ns()
+        self._finished: dict[RelativePath, ChunkId] = {}
+        self._status: dict[RelativePath, ScannedEntry] = {}
+        self._open: tuple[RelativePath, list[tree.Entry]] = ((), [])
+        self.tree: ChunkId | None = None
+
+    def save(self) -> ChunkId:
+        """Walk the source and store it; return its tree.
+
+        Raises:
+            SourceMissing: there is nothing at the root.
+            StopAsked: the person asked to stop.
+            NoSpace, BackendError: the repository cannot take more.
+        """
+        for folder in walk_children_first(self.root):
+            self._finished[folder.relative] = self._save_folder(folder)
+        self.tree = self._finished.pop(())
+        self._cache.finish(self._key)
+        return self.tree
+
+    def partial_tree(self) -> ChunkId:
+        """Tie all that is stored so far into a tree, folders that are not done included with what they hold by now."""
+        if self.tree is not None:
+            return self.tree
+        waiting: dict[RelativePath, list[tree.Entry]] = {}
+        relative, entries = self._open
+        waiting[relative] = list(entries)
+        for done, chunk in self._finished.items():
+            waiting.setdefault(done[:-1], []).append(self._folder_entry(done, chunk))
+        for depth in range(max(map(len, waiting), default=0), 0, -1):
+            for place in [place for place in waiting if len(place) == depth]:
+                chunk = tree.write_tree(self._chunks, waiting.pop(place))
+                waiting.setdefault(place[:-1], []).append(self._folder_entry(place, chunk))
+        return tree.write_tree(self._chunks, waiting.get((), []))
+
+    def _folder_entry(self, relative: RelativePath, chunk: ChunkId) -> tree.Entry:
+        known = self._status.get(relative)
+        mode, mtime_ns = (known.mode, known.mtime_ns) if known else (0o700, 0)
+        return tree.Entry(relative[-1], tree.EntryKind.FOLDER, mode, mtime_ns, tree=chunk)
+
+    def _save_folder(self, folder: ScannedFolder) -> ChunkId:
+        entries: list[tree.Entry] = []
+        self._open = (folder.relative, entries)
+        if folder.unreadable is not None:
+            self._lost(folder.relative, folder.unreadable)
+        by_name = {entry.name: entry for entry in folder.entries}
+        passed_over: set[bytes] = set()
+        for scanned in folder.entries:
+            if self._stop():
+                raise StopAsked
+            relative = (*folder.relative, scanned.name)
+            if scanned.unreadable is not None:
+                self._lost(relative, scanned.unreadable)
+            elif scanned.kind is EntryKind.FOLDER:
+                self._status[relative] = scanned
+                chunk = self._finished.pop(relative, None)
+                if chunk is not None:
+                    entries.append(self._folder_entry(relative, chunk))
+            elif scanned.kind is EntryKind.LINK:
+                assert scanned.link_target is not None
+                kind = tree.EntryKind.LINK
+                entries.append(
+                    tree.Entry(scanned.name, kind, scanned.mode, scanned.mtime_ns, target=scanned.link_target)
+                )
+            elif scanned.kind is EntryKind.OTHER:
+                self._tell(Found("special-file", Severity.INFO, {"path": _shown(relative)}))
+            elif scanned.name not in passed_over:
+                self._save_file(folder, relative, scanned, by_name, passed_over, entries)
+        return tree.write_tree(self._chunks, entries)
+
+    def _save_file(
+        self,
+        folder: ScannedFolder,
+        relative: RelativePath,
+        scanned: ScannedEntry,
+        by_name: dict[bytes, ScannedEntry],
+        passed_over: set[bytes],
+        entries: list[tree.Entry],
+    ) -> None:
+        beside = [by_name[name] for name in companions(scanned.name) if name in by_name]
+        # The index of a write-ahead log changes when somebody merely reads: it says nothing about the database.
+        stamped = [one for one in beside if not one.name.endswith(b"-shm")]
+        stamp = stamp_of(scanned, *stamped, scan_started_ns=self._started_ns)
+        saved = self._unchanged(relative, stamp)
+        try:
+            if saved is not None:
+                content, sha256, size, is_database = saved
+                added = [self._file_entry(scanned, size, sha256, content)]
+            else:
+                kind = recognise_database(_path(folder, scanned))
+                is_database = kind is not None
+                if kind is not None:
+                    added = self._save_database(folder, relative, scanned, stamp, kind)
+                else:
+                    added = [self._save_plain(folder, relative, scanned, stamp)]
+        except SourceUnreadable as error:
+            self._lost(relative, error.reason)
+            return
+        if is_database:
+            passed_over.update(one.name for one in beside)
+        for entry in added:
+            entries.append(entry)
+            self.counts.files += 1
+            self.counts.size += entry.size
+        done = sum(entry.size for entry in added)
+        self._tell(Progress(Phase.STORE, self.counts.size, None, self.counts.files, None))
+        self._after_file(done)
+
+    def _unchanged(self, relative: RelativePath, stamp: Stamp) -> tuple[tree.Content, bytes, int, bool] | None:
+        """Return what an unchanged file was stored as, if all of it is still in the repository."""
+        value = self._cache.unchanged(self._key, relative, stamp)
+        known = decode_file(value) if value is not None else None
+        if known is None:
+            return None
+        if known.chunks is not None:
+            if not self._all_there(known.chunks):
+                return None
+            return tree.file_content(self._chunks, known.chunks), known.sha256, known.size, False
+        pages = decode_pages(self._cache.pages(self._key, relative))
+        if pages is None or pages.map.size != known.size or not self._all_there(pages.map.extents()):
+            return None
+        return self._page_content(pages.map), known.sha256, known.size, True
+
+    def _all_there(self, chunks: "tuple[ChunkId, ...] | list[ChunkId]") -> bool:
+        found = [self._index.find(chunk) for chunk in chunks]
+        if None in found:
+            return False
+        self.packs.update(location.pack for location in found if location is not None)
+        return True
+
+    def _save_plain(
+        self, folder: ScannedFolder, relative: RelativePath, scanned: ScannedEntry, stamp: Stamp
+    ) -> tree.Entry:
+        read = read_stable(
+            _path(folder, scanned),
+            lambda pieces: self._store_pieces(scanned, pieces),
+            expected_size=scanned.size,
+        )
+        chunks, sha256 = read.answer
+        if read.changed:
+            self._lost(relative, Reason.CHANGED_WHILE_READ)
+        else:
+            self._cache.remember(self._key, relative, stamp, RememberedFile(sha256, read.size, chunks).encode())
+        return self._file_entry(scanned, read.size, sha256, tree.file_content(self._chunks, chunks))
+
+    def _store_pieces(self, scanned: ScannedEntry, pieces: Iterator[bytes]) -> tuple[tuple[ChunkId, ...], bytes]:
+        first = next(pieces, b"")
+        probe = first[:PROBE_SIZE]
+        cut = choose_cut(scanned.name, probe, scanned.size)
+        compress = cut is Cut.TEXT or is_compressible(probe)
+
+        def watched() -> Iterator[bytes]:
+            for piece in _chain(first, pieces):
+                if self._stop():
+                    raise StopAsked
+                yield piece
+
+        cuts = text_cuts(watched(), self._seed) if cut is Cut.TEXT else media_cuts(watched())
+        ids: list[ChunkId] = []
+        whole: hashlib._Hash | None = None
+        only, alone = b"", hashlib.sha256().digest()
+        for data in cuts:
+            chunk = self._chunks.store(ChunkType.DATA, data, compress=compress)
+            ids.append(chunk.id)
+            if len(ids) == 1:
+                # Most files are one chunk, whose hash is the file's: they are hashed once.
+                only, alone = data, chunk.sha256
+                continue
+            if whole is None:
+                whole = hashlib.sha256(only)
+            whole.update(data)
+        return tuple(ids), alone if whole is None else whole.digest()
+
+    def _save_database(
+        self, folder: ScannedFolder, relative: RelativePath, scanned: ScannedEntry, stamp: Stamp, kind: DatabaseKind
+    ) -> list[tree.Entry]:
+        with copy_live(_path(folder, scanned), self._scratch, kind=kind) as captured:
+            for finding in captured.findings:
+                severity = Severity.ERROR if finding.lost else Severity.WARNING
+                self._tell(Found(finding.code, severity, {**finding.facts, "path": _shown(relative)}))
+            return [
+                self._save_image(relative, scanned, stamp, captured),
+                *(self._save_companion(scanned.name + one.ending, one.path, scanned) for one in captured.companions),
+            ]
+
+    def _save_image(
+        self, relative: RelativePath, scanned: ScannedEntry, stamp: Stamp, captured: Captured
+    ) -> tree.Entry:
+        known = decode_pages(self._cache.pages(self._key, relative))
+        if known is not None and not self._all_there(known.map.extents()):
+            known = None
+        page_size = captured.page_size
+        reading = PageReading(captured.image, page_size, known.hashes if known else None)
+        feed = _PageFeed(reading.extents(), page_size, self._stop)
+        stored = store_pages(
+            self._chunks,
+            known.map if known else None,
+            page_size=page_size,
+            file_size=captured.size,
+            changed=feed.pages(),
+            read=feed.read,
+            compress=not captured.kind.sealed,
+        )
+        result = reading.result
+        self._cache.remember(
+            self._key,
+            relative,
+            # What the log held is in the image, but with companions the pair is not told by one stamp's value.
+            stamp if not captured.companions else Stamp(b""),
+            RememberedFile(result.sha256, result.size, None).encode(),
+            pages=RememberedPages(result.hashes, stored).encode(),
+        )
+        return self._file_entry(scanned, result.size, result.sha256, self._page_content(stored))
+
+    def _save_companion(self, name: bytes, path: Path, beside: ScannedEntry) -> tree.Entry:
+        like = beside._replace(name=name, size=path.stat().st_size)
+        read = read_stable(path, lambda pieces: self._store_pieces(like, pieces))
+        chunks, sha256 = read.answer
+        return self._file_entry(like, read.size, sha256, tree.file_content(self._chunks, chunks))
+
+    def _page_content(self, page_map: PageMap) -> tree.Content:
+        return tree.Pages(write_page_map(self._chunks, page_map), page_map.page_size)
+
+    @staticmethod
+    def _file_entry(scanned: ScannedEntry, size: int, sha256: bytes, content: tree.Content) -> tree.Entry:
+        kind = tree.EntryKind.FILE
+        return tree.Entry(scanned.name, kind, scanned.mode, scanned.mtime_ns, size=size, sha256=sha256, content=content)
+
+    def _lost(self, relative: RelativePath, reason: Reason) -> None:
+        self.counts.unreadable.append(manifest.Unreadable(b"/".join(relative), reason.value))
+        self._tell(Found("unreadable", Severity.ERROR, {"path": _shown(relative), "reason": reason.value}))
+
+
+class _Noting:
+    """A writer that notes which packs already hold what is stored through it."""
+
+    def __init__(self, writer: DomainWriter, packs: set[PackName]) -> None:
+        self._writer = writer
+        self._packs = packs
+
+    def store(
+        self, kind: ChunkType, plaintext: bytes | bytearray | memoryview, *, compress: bool = True
+    ) -> StoredChunk:
+        """Store a chunk."""
+        stored = self._writer.store(kind, plaintext, compress=compress)
+        if stored.pack is not None:
+            self._packs.add(stored.pack)
+        return stored
+
+
+class _PageFeed:
+    """Changed pages as the store asks for them: a page's number, then at once its bytes."""
+
+    def __init__(self, extents: Iterator[ChangedExtent], page_size: int, stop: Callable[[], bool]) -> None:
+        self._extents = extents
+        self._page_size = page_size
+        self._stop = stop
+        self._current = b""
+
+    def pages(self) -> Iterator[int]:
+        """Give the numbers of the changed pages in rising order."""
+        for extent in self._extents:
+            if self._stop():
+                raise StopAsked
+            at = 0
+            for first, count in extent.ranges:
+                for page in range(first, first + count):
+                    self._current = extent.data[at : at + self._page_size]
+                    at += self._page_size
+                    yield page
+
+    def read(self, _page: int) -> bytes:
+        """Return the bytes of the page whose number was given last."""
+        return self._current
+
+
+def _chain(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
+    if first:
+        yield first
+    yield from rest
+
+
+def _path(folder: ScannedFolder, scanned: ScannedEntry) -> Path:
+    return folder.path / os.fsdecode(scanned.name)
+
+
+def _shown(relative: RelativePath) -> str:
+    return b"/".join(relative).decode("utf-8", "backslashreplace") or "."

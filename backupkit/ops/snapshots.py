@@ -1,0 +1,114 @@
+"""The snapshots in the log: which there are, what was signed, and how far each was verified."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from backupkit.codec.malformed import MalformedObject
+from backupkit.errors import BackupkitError
+from backupkit.ids import SnapshotId
+from backupkit.ops.events import Found, Severity, Tell, tell_nobody
+from backupkit.ops.failures import SnapshotAmbiguous, SnapshotNotFound
+from backupkit.ops.journal import TakenFacts
+from backupkit.ops.repository import Repository
+from backupkit.ops.signed_log import History
+from backupkit.ops.statements import read_statement
+from backupkit.proof.dsse import open_envelope
+from backupkit.proof.snapshot_statement import SnapshotStatement, decode_snapshot_statement, snapshot_id
+from backupkit.proof.statement import PAYLOAD_TYPE
+from backupkit.proof.verify_statement import VerifyStatement, decode_verify_statement
+from backupkit.store import layout
+
+LATEST = "latest"
+
+
+@dataclass(frozen=True, slots=True)
+class KnownSnapshot:
+    """A snapshot in the log. `state` is saved, verified, drilled, partial or damaged; `facts` is what this machine remembers."""
+
+    id: SnapshotId
+    seq: int
+    statement: SnapshotStatement
+    state: str
+    verified_at: datetime | None
+    facts: TakenFacts | None
+
+
+def read_snapshot(repository: Repository, snapshot: SnapshotId) -> SnapshotStatement:
+    """Return what was signed for a snapshot.
+
+    Raises:
+        ObjectMissing: no copy of the statement is there.
+        SignatureInvalid: nobody who may write signed it.
+    """
+    keys = [writer.attest_key for writer in repository.config.writers]
+
+    def check(data: bytes) -> SnapshotStatement:
+        payload = open_envelope(data, keys, PAYLOAD_TYPE)
+        if snapshot_id(payload) != snapshot:
+            raise MalformedObject(what="snapshot-statement", reason="wrong-digest")
+        return decode_snapshot_statement(payload)
+
+    return repository.objects.read(layout.snapshot(snapshot), check)
+
+
+def known_snapshots(repository: Repository, tell: Tell = tell_nobody) -> list[KnownSnapshot]:
+    """Return every snapshot that the log names and whose statement can be read, oldest first."""
+    history = repository.log.read()
+    verified = _verifications(repository, history)
+    journal = repository.journal.taken()
+    found = []
+    for entry in history.subjects("snapshot"):
+        snapshot = SnapshotId(entry.subject)
+        try:
+            statement = read_snapshot(repository, snapshot)
+        except BackupkitError as error:
+            tell(Found("snapshot-unreadable", Severity.ERROR, {"snapshot": snapshot, "reason": error.code}))
+            continue
+        state, at = _state(verified.get(snapshot, ()), statement)
+        found.append(KnownSnapshot(snapshot, entry.seq, statement, state, at, journal.get(snapshot)))
+    return found
+
+
+def find_snapshot(snapshots: Iterable[KnownSnapshot], wanted: str) -> KnownSnapshot:
+    """Return the snapshot that `latest`, a whole id or its first digits (at least 4) name. The latest is the newest whole one.
+
+    Raises:
+        SnapshotNotFound: there is none.
+        SnapshotAmbiguous: several begin like that.
+    """
+    all_of_them = list(snapshots)
+    if wanted == LATEST:
+        whole = [one for one in all_of_them if one.state != "partial"] or all_of_them
+        if not whole:
+            raise SnapshotNotFound(snapshot=wanted)
+        return whole[-1]
+    fitting = [one for one in all_of_them if len(wanted) >= 4 and one.id.startswith(wanted.lower())]
+    if not fitting:
+        raise SnapshotNotFound(snapshot=wanted[:64])
+    if len({one.id for one in fitting}) > 1:
+        raise SnapshotAmbiguous(snapshot=wanted, count=len(fitting))
+    return fitting[-1]
+
+
+def _verifications(repository: Repository, history: History) -> dict[SnapshotId, list[VerifyStatement]]:
+    found: dict[SnapshotId, list[VerifyStatement]] = {}
+    for entry in history.subjects("verify"):
+        try:
+            said = decode_verify_statement(read_statement(repository, entry.subject))
+        except BackupkitError:
+            # A verification that cannot be read counts for nothing; the snapshot is then only `saved`.
+            continue
+        found.setdefault(said.snapshot, []).append(said)
+    return found
+
+
+def _state(said: Iterable[VerifyStatement], statement: SnapshotStatement) -> tuple[str, datetime | None]:
+    every = list(said)
+    if every and every[-1].result == "failed":
+        return "damaged", None
+    passed = [one for one in every if one.result == "passed"]
+    if not passed:
+        return ("saved" if statement.complete else "partial"), None
+    state = "drilled" if passed[-1].method == "drill" else "verified"
+    return state, passed[-1].verified_at

@@ -1,0 +1,129 @@
+"""Reading every byte of a snapshot back, and saying so under a signature."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+from backupkit.clock import Clock
+from backupkit.crypto.keyring import Keyring
+from backupkit.ids import SnapshotId
+from backupkit.ops.coverage import CoverageIssued, issue_passes
+from backupkit.ops.events import Found, Phase, Progress, Severity, Tell
+from backupkit.ops.places import Places
+from backupkit.ops.repository import Repository, open_repository, store_finding
+from backupkit.ops.snapshots import LATEST, KnownSnapshot, find_snapshot, known_snapshots
+from backupkit.ops.statements import publish_statement
+from backupkit.ops.unlock import AskSecret
+from backupkit.proof.verify_statement import Method, VerifyStatement
+from backupkit.store.check import FileChecked, PackChecked, check_open, check_sealed
+from backupkit.store.domain_reader import DomainReader
+from backupkit.store.finding import Finding
+from backupkit.store.layout import PackRef
+from backupkit.store.pack_list import ListedPack, read_pack_list
+
+DEFAULT_MAX_AGE = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What came of it. `bytes_read` counts the repository's bytes; `state` is verified, or damaged."""
+
+    snapshot: SnapshotId
+    state: Literal["verified", "damaged"]
+    method: Method
+    bytes_read: int
+    packs: int
+    findings: tuple[Found, ...]
+    coverage: tuple[CoverageIssued, ...]
+
+
+def verify_snapshot(
+    places: Places,
+    snapshot: str = LATEST,
+    *,
+    open_with: AskSecret | None = None,
+    clock: Clock,
+    tell: Tell,
+    max_age: timedelta = DEFAULT_MAX_AGE,
+) -> Verified:
+    """Read every byte that a snapshot needs; with `open_with`, open everything too.
+
+    The result is signed and logged where this machine may write, and coverage passes are issued for the hook.
+
+    Raises:
+        NoRepository, SnapshotNotFound: there is nothing to verify.
+        CannotUnlock: the secret opens nothing.
+    """
+    repository = open_repository(places, tell)
+    repository.config.require("check")
+    known = find_snapshot(known_snapshots(repository, tell), snapshot)
+    keyring = None if open_with is None else repository.unlock(open_with)
+    found: list[Found] = []
+
+    def note(finding: Finding) -> None:
+        event = Found(finding.code, Severity.ERROR, finding.facts)
+        found.append(event)
+        tell(event)
+
+    bytes_read, packs = _read_packs(repository, known, note, tell)
+    if keyring is not None:
+        _open_all(repository, known, keyring, note, tell)
+    passed = not found
+    method: Method = "sealed" if keyring is None else "open"
+    coverage: tuple[CoverageIssued, ...] = ()
+    if repository.writer is not None:
+        at = clock.now()
+        statement = VerifyStatement(
+            store=repository.origin,
+            snapshot=known.id,
+            snapshot_root=known.statement.root,
+            method=method,
+            result="passed" if passed else "failed",
+            bytes_read=bytes_read,
+            packs=packs,
+            verified_at=at,
+        )
+        publish_statement(repository, statement.encode(), "verify", at)
+        if passed:
+            coverage = issue_passes(repository, known, method=method, at=at, max_age=max_age, tell=tell)
+    state: Literal["verified", "damaged"] = "verified" if passed else "damaged"
+    return Verified(known.id, state, method, bytes_read, packs, tuple(found), coverage)
+
+
+def _read_packs(
+    repository: Repository, known: KnownSnapshot, note: Callable[[Finding], None], tell: Tell
+) -> tuple[int, int]:
+    listed = read_pack_list(repository.backend, known.statement.packs.digest)
+    total = sum(pack.size for pack in listed)
+    done = packs = 0
+    for outcome in check_sealed(repository.backend, _refs(listed)):
+        if isinstance(outcome, PackChecked):
+            done += outcome.size
+            packs += 1
+            tell(Progress(Phase.CHECK, done, total, packs, len(listed)))
+        else:
+            note(outcome)
+    return done, packs
+
+
+def _refs(listed: list[ListedPack]) -> Iterator[PackRef]:
+    return (pack.ref for pack in listed)
+
+
+def _open_all(
+    repository: Repository, known: KnownSnapshot, keyring: Keyring, note: Callable[[Finding], None], tell: Tell
+) -> None:
+    done = files = 0
+    for domain in known.statement.domains:
+        secrets = repository.open_domain(domain.id, keyring)
+        reader = DomainReader(
+            repository.backend, repository.id, domain.id, secrets, tell=lambda found: tell(store_finding(found))
+        )
+        for outcome in check_open(reader, domain.root):
+            if isinstance(outcome, FileChecked):
+                done += outcome.size
+                files += 1
+                tell(Progress(Phase.CHECK, done, known.statement.size_bytes, files))
+            else:
+                note(outcome)

@@ -1,0 +1,56 @@
+"""A chat app that never rests: commits one message after another, and times how long it was kept waiting.
+
+    busy_writer.py DATABASE JOURNAL_MODE PROGRESS
+
+PROGRESS is a file of 24 bytes, shared with whoever watches: transactions committed u64, longest transaction in
+nanoseconds u64, stop u64 (set by the watcher). Each transaction adds message n, changes an old one, and sets the
+counter to n, so that a copy shows whether it holds exactly the first n transactions.
+"""
+
+import mmap
+import os
+import random
+import sqlite3
+import struct
+import sys
+import time
+from pathlib import Path
+
+PROGRESS = struct.Struct("=QQQ")
+
+
+def main(database: str, journal_mode: str, progress: str) -> None:
+    chance = random.Random(1)
+    connection = sqlite3.connect(database, isolation_level=None, timeout=60)
+    connection.execute(f"PRAGMA journal_mode = {journal_mode}")
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute("PRAGMA wal_autocheckpoint = 100")
+    connection.execute(
+        "CREATE TABLE IF NOT EXISTS message (n INTEGER PRIMARY KEY, talker INTEGER, body BLOB, state INTEGER)"
+    )
+    connection.execute("CREATE INDEX IF NOT EXISTS by_talker ON message (talker, n)")
+    connection.execute("CREATE TABLE IF NOT EXISTS counter (n INTEGER)")
+    if connection.execute("SELECT count(*) FROM counter").fetchone() == (0,):
+        connection.execute("INSERT INTO counter VALUES (0)")
+    parent = os.getppid()
+    with Path(progress).open("r+b") as file, mmap.mmap(file.fileno(), PROGRESS.size) as shared:
+        (n,) = connection.execute("SELECT n FROM counter").fetchone()
+        longest = 0
+        while os.getppid() == parent:
+            started = time.monotonic_ns()
+            connection.execute("BEGIN IMMEDIATE")
+            n += 1
+            body = chance.randbytes(chance.randrange(20, 900))
+            connection.execute("INSERT INTO message VALUES (?, ?, ?, 0)", (n, chance.randrange(300), body))
+            connection.execute("UPDATE message SET state = state + 1 WHERE n = ?", (chance.randrange(1, n + 1),))
+            connection.execute("UPDATE counter SET n = ?", (n,))
+            connection.execute("COMMIT")
+            longest = max(longest, time.monotonic_ns() - started)
+            if PROGRESS.unpack(shared[:])[2]:
+                break
+            shared[:16] = struct.pack("=QQ", n, longest)
+    connection.close()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,132 @@
+"""What is said of a database's health."""
+
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+from capture.conftest import StartWriter, fingerprint
+
+from backupkit.capture.databases import DatabaseKind
+from backupkit.capture.sqlite_health import examine_database, integrity_check, quick_check
+
+AS_IF_SEALED = DatabaseKind(sealed=True, page_size=4096)
+
+
+def crashed(folder: Path, busy_writer: StartWriter, *, journal_mode: str = "wal") -> Path:
+    folder.mkdir()
+    path = folder / "msg.db"
+    writer = busy_writer(path, journal_mode)
+    writer.wait_for(130)
+    writer.crash()
+    return path
+
+
+def codes(path: Path, kind: DatabaseKind | None = None) -> list[tuple[str, bool]]:
+    health = examine_database(path, kind=kind)
+    assert health is not None
+    return [(finding.code, finding.lost) for finding in health.findings]
+
+
+@pytest.mark.parametrize("kind", [None, AS_IF_SEALED], ids=["plain", "sealed"])
+def test_a_crash_is_no_damage(tmp_path: Path, busy_writer: StartWriter, kind: DatabaseKind | None) -> None:
+    assert codes(crashed(tmp_path / "app", busy_writer), kind) == []
+
+
+@pytest.mark.parametrize("kind", [None, AS_IF_SEALED], ids=["plain", "sealed"])
+def test_a_log_that_is_missing_or_was_cut_short_is_told_by_its_index(
+    tmp_path: Path, busy_writer: StartWriter, kind: DatabaseKind | None
+) -> None:
+    path = crashed(tmp_path / "app", busy_writer)
+    log = path.with_name("msg.db-wal")
+    kept = log.read_bytes()
+
+    found = {}
+    for name, content in {"cut": kept[: 32 + 2 * 4120], "empty": b"", "zeros": bytes(len(kept))}.items():
+        log.write_bytes(content)
+        found[name] = codes(path, kind)
+    log.unlink()
+    found["gone"] = codes(path, kind)
+
+    assert found["cut"] == [("wal-truncated", True)]
+    assert found["empty"] == found["gone"] == [("wal-missing", True)]
+    assert ("wal-garbled", False) in found["zeros"]
+
+
+@pytest.mark.parametrize("kind", [None, AS_IF_SEALED], ids=["plain", "sealed"])
+def test_a_wrong_byte_in_a_log_is_told_without_a_key(
+    tmp_path: Path, busy_writer: StartWriter, kind: DatabaseKind | None
+) -> None:
+    path = crashed(tmp_path / "app", busy_writer)
+    log = bytearray(path.with_name("msg.db-wal").read_bytes())
+    log[3000] ^= 4
+    path.with_name("msg.db-wal").write_bytes(log)
+
+    assert ("wal-damaged", True) in codes(path, kind)
+
+
+def test_a_database_cut_short_is_told(tmp_path: Path, busy_writer: StartWriter) -> None:
+    path = crashed(tmp_path / "app", busy_writer, journal_mode="delete")
+    path.with_name("msg.db-journal").unlink(missing_ok=True)
+    whole = path.read_bytes()
+
+    path.write_bytes(whole[: len(whole) // 2 // 4096 * 4096])
+    assert codes(path) == [("database-shorter-than-declared", True)]
+    path.write_bytes(whole[:-100])
+    assert codes(path) == [("database-not-whole-pages", True), ("database-shorter-than-declared", True)]
+
+
+def test_the_header_is_read_as_sqlite_reads_it(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("CREATE TABLE t (a)")
+    pages = connection.execute("PRAGMA page_count").fetchone()[0]
+    connection.close()
+
+    health = examine_database(path)
+
+    assert health is not None
+    assert health.header is not None
+    assert (health.header.pages, health.header.uses_wal, health.header.knows_its_size) == (pages, False, True)
+    assert examine_database(Path(__file__)) is None
+
+
+def test_checks_leave_nothing_behind_and_find_what_is_wrong(tmp_path: Path, busy_writer: StartWriter) -> None:
+    source = tmp_path / "app 100% #1?"
+    path = crashed(source, busy_writer)
+    before = fingerprint(source)
+
+    quick_check(path)
+    assert fingerprint(source) == before
+
+    image = tmp_path / "image"
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+    shutil.copyfile(path, image)
+    assert quick_check(image) == integrity_check(image) == ()
+    damaged = bytearray(image.read_bytes())
+    damaged[3 * 4096 : 4 * 4096] = bytes(4096)
+    image.write_bytes(damaged)
+    assert quick_check(image) != ()
+    assert integrity_check(image) != ()
+
+
+def test_a_missing_row_in_an_index_is_found_by_the_thorough_check_only(tmp_path: Path) -> None:
+    image = tmp_path / "image"
+    connection = sqlite3.connect(image, isolation_level=None)
+    connection.execute("CREATE TABLE t (a, b)")
+    connection.execute("CREATE INDEX i ON t (b)")
+    connection.execute("INSERT INTO t VALUES ('one', 'row')")
+    connection.execute("PRAGMA writable_schema = on")
+    connection.execute("UPDATE sqlite_schema SET sql = 'CREATE INDEX i ON t (a)' WHERE name = 'i'")
+    connection.close()
+
+    assert quick_check(image) == ()
+    assert integrity_check(image) != ()
+
+
+def test_a_file_that_is_no_database_is_a_complaint_and_no_error(tmp_path: Path) -> None:
+    (tmp_path / "image").write_bytes(b"not a database at all" * 100)
+
+    assert quick_check(tmp_path / "image") == ("file is not a database",)

@@ -1,0 +1,178 @@
+"""A source is looked at, never trusted and never changed."""
+
+import io
+import os
+import zipfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from backupkit.chats import source as source_module
+from backupkit.chats.archive import open_archive
+from backupkit.chats.malformed import MalformedExport
+from backupkit.chats.model import Locator
+from backupkit.chats.source import open_source
+
+
+def zip_of(path: Path, members: dict[str, bytes]) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return path
+
+
+def test_a_folder_shows_its_files_by_their_names_inside_it(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "a.jpg").write_bytes(b"12345")
+    (tmp_path / "result.json").write_bytes(b"{}")
+
+    with open_source(tmp_path) as source:
+        assert source.names() == ("photos/a.jpg", "result.json")
+        assert source.size("photos/a.jpg") == 5
+        assert source.size("photos/b.jpg") is None
+        assert list(source.possible_exports()) == ["result.json"]
+
+
+def test_links_are_not_followed(tmp_path: Path) -> None:
+    secret = tmp_path / "secret.txt"
+    secret.write_text("x")
+    folder = tmp_path / "export"
+    folder.mkdir()
+    (folder / "link.txt").symlink_to(secret)
+    (folder / "folder").symlink_to(tmp_path)
+
+    with open_source(folder) as source:
+        assert source.names() == ()
+
+
+def test_a_pipe_in_a_folder_does_not_make_reading_wait(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.txt")
+
+    with open_source(tmp_path) as source:
+        assert source.names() == ()
+
+
+def test_a_zip_is_read_in_place(tmp_path: Path) -> None:
+    path = zip_of(tmp_path / "export.zip", {"_chat.txt": b"hello", "a/b.txt": b"there"})
+
+    with open_source(path) as source:
+        assert source.names() == ("_chat.txt", "a/b.txt")
+        with source.open("a/b.txt") as stream:
+            assert stream.read() == b"there"
+
+
+def test_an_archive_inside_an_archive_is_opened_to_a_bounded_depth(tmp_path: Path) -> None:
+    inner = zip_of(tmp_path / "inner.zip", {"_chat.txt": b"deep"}).read_bytes()
+    for _level in range(4):
+        outer = zip_of(tmp_path / "outer.zip", {"inner.zip": inner})
+        inner = outer.read_bytes()
+
+    with open_source(outer) as source:
+        (name,) = source.names()
+
+    assert name == "inner.zip/inner.zip/inner.zip"
+
+
+def test_an_archive_inside_an_archive_shows_its_files(tmp_path: Path) -> None:
+    inner = zip_of(tmp_path / "WhatsApp Chat - Li.zip", {"_chat.txt": b"deep"})
+    outer = zip_of(tmp_path / "all.zip", {"chats/WhatsApp Chat - Li.zip": inner.read_bytes()})
+
+    with open_source(outer) as source:
+        assert source.names() == ("chats/WhatsApp Chat - Li.zip/_chat.txt",)
+        assert source.head("chats/WhatsApp Chat - Li.zip/_chat.txt") == b"deep"
+
+
+@pytest.mark.parametrize("name", ["../evil.txt", "/etc/passwd", "a/../../b.txt", "C:/x.txt", "a\\b.txt"])
+def test_names_that_point_outside_are_left_out_and_reported(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "export.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        info = zipfile.ZipInfo("placeholder")
+        info.filename = name
+        archive.writestr(info, b"x")
+        archive.writestr("good.txt", b"y")
+
+    with open_source(path) as source:
+        assert source.names() == ("good.txt",)
+        assert [finding.code for finding in source.findings] == ["member-left-out"]
+
+
+def test_a_link_in_an_archive_is_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "export.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        info = zipfile.ZipInfo("link.txt")
+        info.external_attr = 0o120777 << 16
+        archive.writestr(info, b"/etc/passwd")
+
+    with open_source(path) as source:
+        assert source.names() == ()
+        assert source.findings[0].facts == {"reason": "link"}
+
+
+def test_a_member_that_swells_like_a_bomb_is_stopped(tmp_path: Path) -> None:
+    path = zip_of(tmp_path / "bomb.zip", {"_chat.txt": bytes(200 * 2**20)})
+
+    with open_source(path) as source, pytest.raises(MalformedExport) as caught, source.open("_chat.txt") as stream:
+        stream.read(150 * 2**20)
+
+    assert caught.value.reason == "archive-member-swells"
+
+
+def test_a_directory_that_declares_a_million_members_is_refused_before_it_is_read() -> None:
+    end = b"PK\x05\x06" + b"\0\0\0\0" + (0xFFFF).to_bytes(2, "little") * 2 + (2**31).to_bytes(4, "little") + bytes(6)
+
+    with pytest.raises(MalformedExport) as caught:
+        open_archive(io.BytesIO(end), Locator("x.zip"), 1000)
+
+    assert caught.value.reason == "archive-directory-too-large"
+
+
+def test_a_flipped_byte_in_a_member_is_damage_and_no_crash(tmp_path: Path) -> None:
+    path = zip_of(tmp_path / "export.zip", {"_chat.txt": os.urandom(5000)})
+    data = bytearray(path.read_bytes())
+    data[2000] ^= 1
+    path.write_bytes(data)
+
+    with open_source(path) as source, pytest.raises(MalformedExport) as caught, source.open("_chat.txt") as stream:
+        stream.read()
+
+    assert caught.value.reason == "archive-member-damaged"
+
+
+def test_more_files_than_the_bound_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source_module, "MAX_FILES", 3)
+    for number in range(4):
+        (tmp_path / f"{number}.txt").write_bytes(b"")
+
+    with pytest.raises(MalformedExport) as caught, open_source(tmp_path):
+        pass
+
+    assert caught.value.reason == "too-many-files"
+
+
+def test_an_absent_path_is_one_typed_error(tmp_path: Path) -> None:
+    with pytest.raises(MalformedExport), open_source(tmp_path / "nothing"):
+        pass
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_a_damaged_archive_never_gives_anything_but_its_members_or_one_error(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    folder = tmp_path_factory.mktemp("zip")
+    inner = zip_of(folder / "i.zip", {"_chat.txt": b"in" * 50}).read_bytes()
+    path = zip_of(folder / "export.zip", {"_chat.txt": b"hello" * 100, "i.zip": inner})
+    original = bytearray(path.read_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        original[data.draw(st.integers(0, len(original) - 1))] = data.draw(st.integers(0, 255))
+    path.write_bytes(bytes(original[: data.draw(st.integers(0, len(original)))]))
+
+    try:
+        with open_source(path) as source:
+            for name in source.names():
+                source.head(name)
+                with source.open(name) as stream:
+                    stream.read()
+    except MalformedExport:
+        pass

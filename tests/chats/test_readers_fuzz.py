@@ -1,0 +1,98 @@
+"""Hostile exports: one typed error or a finding, never a traceback, never another format."""
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+from chat_samples import SAMPLES
+from hypothesis import HealthCheck, given, settings, strategies as st
+
+from backupkit.chats.model import Finding
+from backupkit.chats.summary import summarise
+
+QUICK = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+def must_be_honest(summary: Any, name: str) -> None:
+    """A damage may cost messages. It may not turn one format into another, nor surprise a reader."""
+    if summary is None:
+        return
+    assert summary.format == name.split(maxsplit=1)[0]
+    assert "unexpected-shape" not in {finding.facts.get("reason") for finding in summary.findings}
+    assert all(isinstance(finding, Finding) for finding in summary.findings)
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_a_sample_is_its_own_format(tmp_path: Path, name: str) -> None:
+    file, data = SAMPLES[name](tmp_path)
+    (tmp_path / file).write_bytes(data)
+
+    summary = summarise(tmp_path / file)
+
+    assert summary is not None
+    assert summary.format == name.split(maxsplit=1)[0]
+    assert summary.findings == ()
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_a_file_is_known_whatever_it_is_called(tmp_path: Path, name: str) -> None:
+    _file, data = SAMPLES[name](tmp_path)
+    (tmp_path / "download").write_bytes(data)
+
+    summary = summarise(tmp_path / "download")
+
+    assert summary is not None
+    assert summary.format == name.split(maxsplit=1)[0]
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+@QUICK
+@given(data=st.data())
+def test_bytes_changed_anywhere_are_never_a_traceback(tmp_path: Path, name: str, data: st.DataObject) -> None:
+    file, original = SAMPLES[name](tmp_path)
+    damaged = bytearray(original)
+    for _change in range(data.draw(st.integers(1, 6))):
+        at = data.draw(st.integers(0, len(damaged)))
+        junk = data.draw(
+            st.binary(min_size=1, max_size=4) | st.sampled_from([b"{", b"[", b'"', b"\n", b"\t", b"<", b"\0"])
+        )
+        damaged[at : at + data.draw(st.integers(0, 30))] = junk
+    (tmp_path / file).write_bytes(bytes(damaged))
+
+    must_be_honest(summarise(tmp_path / file), name)
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+@QUICK
+@given(cut=st.floats(0, 1))
+def test_a_file_cut_anywhere_is_never_a_traceback(tmp_path: Path, name: str, cut: Any) -> None:
+    file, original = SAMPLES[name](tmp_path)
+    (tmp_path / file).write_bytes(original[: int(len(original) * cut)])
+
+    must_be_honest(summarise(tmp_path / file), name)
+
+
+ODD: list[Any] = [None, True, 0, -1, 1.5, 2**63, "", "x", "\ud800", "9" * 30, [], [[]], [None], {}, {"a": {"b": []}}]
+
+
+def odd_places(value: Any, dice: Any) -> Any:
+    """Return the value with one place in it made odd."""
+    if isinstance(value, dict) and value and dice.random() < 0.9:
+        key = dice.choice(list(value))
+        return {**value, key: odd_places(value[key], dice)}
+    if isinstance(value, list) and value and dice.random() < 0.9:
+        at = dice.randrange(len(value))
+        return [*value[:at], odd_places(value[at], dice), *value[at + 1 :]]
+    return dice.choice(ODD)
+
+
+@pytest.mark.parametrize("name", [name for name in SAMPLES if "json" in name])
+def test_an_odd_value_anywhere_is_never_a_traceback(tmp_path: Path, name: str) -> None:
+    file, original = SAMPLES[name](tmp_path)
+    value = json.loads(original)
+
+    for seed in range(120):
+        (tmp_path / file).write_text(json.dumps(odd_places(value, random.Random(seed))), "utf-8")
+        must_be_honest(summarise(tmp_path / file), name)

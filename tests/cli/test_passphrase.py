@@ -1,0 +1,150 @@
+"""Where a passphrase comes from."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from backupkit.cli.asking import Person
+from backupkit.cli.passphrase import (
+    PassphraseNeeded,
+    PassphrasesDiffer,
+    PassphraseSources,
+    PassphraseUnreadable,
+    WordsFileUnreadable,
+    recovery_words,
+)
+from backupkit.errors import BackupkitError
+from backupkit.ops.events import Event, Found
+
+
+class Typist:
+    """A person who types what was written down for them."""
+
+    def __init__(self, *typed: str) -> None:
+        self.typed = list(typed)
+
+    def secret(self, _question: str) -> str:
+        return self.typed.pop(0)
+
+    def line(self, question: str) -> str:
+        return self.secret(question)
+
+
+def sources(
+    environment: dict[str, str] | None = None, *, file: Path | None = None, program: str | None = None,
+    person: Person | None = None, told: list[Event] | None = None,
+) -> PassphraseSources:  # fmt: skip
+    heard: list[Event] = [] if told is None else told
+    return PassphraseSources(
+        {**os.environ, **(environment or {})}, file=lambda: file, program=lambda: program, person=person, tell=heard.append
+    )  # fmt: skip
+
+
+def private(path: Path, data: bytes) -> Path:
+    path.write_bytes(data)
+    path.chmod(0o600)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [(b"pass phrase\n", "pass phrase"), (b" spaces \r\n", " spaces "), (b"two\nlines\n", "two\nlines"), ("口令".encode(), "口令")],
+)  # fmt: skip
+def test_one_line_end_behind_a_passphrase_does_not_belong_to_it(tmp_path: Path, data: bytes, expected: str) -> None:
+    file = private(tmp_path / "p", data)
+
+    assert sources({"BACKUPKIT_PASSPHRASE_FILE": str(file)}).existing("?") == expected
+
+
+def test_the_environment_wins_over_the_settings_and_those_over_the_person(tmp_path: Path) -> None:
+    named, set_ = private(tmp_path / "a", b"named"), private(tmp_path / "b", b"set")
+    person = Typist("typed")
+
+    assert sources({"BACKUPKIT_PASSPHRASE_FILE": str(named)}, file=set_, person=person).existing("?") == "named"
+    assert sources(file=set_, person=person).existing("?") == "set"
+    assert sources(person=person).existing("?") == "typed"
+
+
+def test_a_descriptor_gives_a_passphrase() -> None:
+    reading, writing = os.pipe()
+    os.write(writing, b"through a pipe\n")
+    os.close(writing)
+
+    assert sources({"BACKUPKIT_PASSPHRASE_FD": str(reading)}).existing("?") == "through a pipe"
+
+    os.close(reading)
+
+
+def test_a_program_gives_the_first_line_of_what_it_prints() -> None:
+    program = f"{sys.executable} -c \"print('from a program'); print('and more')\""
+
+    assert sources({"BACKUPKIT_PASSPHRASE_COMMAND": program}).existing("?") == "from a program"
+    assert sources(program=program).existing("?") == "from a program"
+
+
+def test_a_program_is_started_without_a_shell(tmp_path: Path) -> None:
+    with pytest.raises(PassphraseUnreadable):
+        sources(program=f"true; touch {tmp_path}/shell").existing("?")
+
+    assert not (tmp_path / "shell").exists()
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"BACKUPKIT_PASSPHRASE_FILE": "/no/such/file"},
+        {"BACKUPKIT_PASSPHRASE_FILE": "/dev/null"},
+        {"BACKUPKIT_PASSPHRASE_FILE": "/"},
+        {"BACKUPKIT_PASSPHRASE_FILE": "/dev/zero"},
+        {"BACKUPKIT_PASSPHRASE_FD": "999"},
+        {"BACKUPKIT_PASSPHRASE_FD": "-1"},
+        {"BACKUPKIT_PASSPHRASE_FD": "9" * 30},
+        {"BACKUPKIT_PASSPHRASE_COMMAND": "false"},
+        {"BACKUPKIT_PASSPHRASE_COMMAND": "true"},
+        {"BACKUPKIT_PASSPHRASE_COMMAND": "no-such-program-anywhere"},
+        {"BACKUPKIT_PASSPHRASE_COMMAND": "'unclosed"},
+    ],
+)
+def test_a_place_that_gives_no_passphrase_is_one_typed_error(environment: dict[str, str]) -> None:
+    with pytest.raises(PassphraseUnreadable) as caught:
+        sources(environment, person=Typist("never asked")).existing("?")
+
+    assert caught.value.exit_code == 12
+    assert caught.value.facts["source"] == next(iter(environment))
+
+
+def test_a_file_that_others_can_read_is_used_with_a_warning(tmp_path: Path) -> None:
+    file = private(tmp_path / "p", b"x")
+    file.chmod(0o644)
+    told: list[Event] = []
+
+    assert sources({"BACKUPKIT_PASSPHRASE_FILE": str(file)}, told=told).existing("?") == "x"
+    assert [event.code for event in told if isinstance(event, Found)] == ["passphrase-file-open-to-others"]
+
+
+def test_without_a_place_and_a_person_nothing_is_guessed() -> None:
+    with pytest.raises(PassphraseNeeded) as caught:
+        sources({"BACKUPKIT_PASSPHRASE": "never from a value"}).existing("?")
+
+    assert caught.value.exit_code == 12
+
+
+def test_a_new_passphrase_is_typed_twice() -> None:
+    assert sources(person=Typist("one", "one")).new("?", "again?") == "one"
+    with pytest.raises(PassphrasesDiffer):
+        sources(person=Typist("one", "two")).new("?", "again?")
+    with pytest.raises(PassphraseUnreadable):
+        sources(person=Typist("", "")).new("?", "again?")
+
+
+@pytest.mark.parametrize("data", [b"\xff\xff", b"w" * 70_000, None])
+def test_a_file_of_words_that_cannot_be_read_is_one_typed_error(tmp_path: Path, data: bytes | None) -> None:
+    if data is not None:
+        (tmp_path / "w").write_bytes(data)
+
+    with pytest.raises(WordsFileUnreadable) as caught:
+        recovery_words(tmp_path / "w")
+
+    assert isinstance(caught.value, BackupkitError)

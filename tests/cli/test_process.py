@@ -1,0 +1,141 @@
+"""Every way out of the process is a good one."""
+
+import io
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from cli.conftest import Run
+
+from backupkit.cli import main
+from backupkit.cli.crash import report_text
+from backupkit.cli.session import Process
+from backupkit.cli.stopping import Stop, Terminated
+from backupkit.errors import ExitCode
+
+SECRET_OF_A_CHAT = "see you at the station, platform nine"
+
+
+def process(tmp_path: Path) -> tuple[io.StringIO, io.StringIO, Process]:
+    out, notes = io.StringIO(), io.StringIO()
+    return out, notes, Process({"HOME": str(tmp_path), "LANG": "en_US.UTF-8"}, out, notes)
+
+
+def broken(problem: BaseException) -> object:
+    def instead(_process: Process, _arguments: Sequence[str], _first: object) -> ExitCode:
+        raise problem
+
+    return instead
+
+
+def test_a_bug_is_a_short_message_and_a_report_without_anybodys_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, notes, here = process(tmp_path)
+    monkeypatch.setattr(main, "_invoke", broken(KeyError(SECRET_OF_A_CHAT)))
+
+    code = main.answer(here, ["status"])
+
+    (report,) = (tmp_path / ".local/state/backupkit/reports").iterdir()
+    assert code == 1
+    assert str(report) in notes.getvalue()
+    assert "Traceback" not in notes.getvalue()
+    assert SECRET_OF_A_CHAT not in notes.getvalue() + out.getvalue() + report.read_text()
+    assert "KeyError" in report.read_text()
+
+
+def test_a_report_of_a_bug_names_no_home_folder() -> None:
+    try:
+        Path("/no/such/home").read_text()
+    except OSError as problem:
+        text = report_text(problem, "status")
+
+    assert "/no/such" not in text
+    assert str(Path.home()) not in text
+
+
+@pytest.mark.parametrize(
+    ("problem", "code"),
+    [
+        (OSError(28, "No space left on device", "/x"), 14),
+        (PermissionError(13, "Permission denied", "/x"), 1),
+        (KeyboardInterrupt(), 130),
+        (Terminated(), 143),
+        (RecursionError(), 1),
+        (MemoryError(), 1),
+    ],
+)
+def test_whatever_happens_has_its_exit_code_and_four_parts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, problem: BaseException, code: int
+) -> None:
+    _, notes, here = process(tmp_path)
+    monkeypatch.setattr(main, "_invoke", broken(problem))
+
+    assert main.answer(here, ["status"]) == code
+    assert [line.split()[0] for line in notes.getvalue().splitlines() if line[:4].strip()][:1] == ["Error:"]
+    assert "Try" in notes.getvalue()
+
+
+def test_the_first_interrupt_is_heard_by_who_polls_and_the_second_stops_at_once() -> None:
+    stop = Stop()
+
+    assert not stop()
+    stop._heard(signal.SIGINT, None)
+    assert stop()
+    with pytest.raises(KeyboardInterrupt):
+        stop._heard(signal.SIGINT, None)
+
+
+def test_an_interrupt_stops_at_once_where_nobody_polls() -> None:
+    with pytest.raises(KeyboardInterrupt):
+        Stop()._heard(signal.SIGINT, None)
+    with pytest.raises(Terminated):
+        Stop()._heard(signal.SIGTERM, None)
+
+
+def test_a_reader_who_leaves_is_no_error(tmp_path: Path) -> None:
+    script = f"{sys.executable} -m backupkit explain --plain | head -n 1; echo ${{PIPESTATUS[0]}}"
+
+    ran = subprocess.run(["bash", "-c", script], capture_output=True, check=True, cwd=tmp_path, timeout=60)
+
+    assert ran.stderr == b""
+
+
+def test_a_closed_or_full_output_is_no_traceback(tmp_path: Path) -> None:
+    for redirection in (">&-", "> /dev/full", "2>&-", "2> /dev/full"):
+        ran = subprocess.run(
+            ["bash", "-c", f"{sys.executable} -m backupkit config check {redirection}"],
+            capture_output=True, check=False, cwd=tmp_path, timeout=60,
+        )  # fmt: skip
+        assert b"Traceback" not in ran.stderr, redirection
+        assert ran.returncode == (14 if redirection == "> /dev/full" else 0), redirection
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+def test_chinese_is_printed_whatever_python_thinks_of_the_locale(run: Run, encoding: str) -> None:
+    ran = run("--help", environment={"PYTHONIOENCODING": encoding, "LC_ALL": "zh_CN.UTF-8", "PYTHONUTF8": "0"})
+
+    assert ran.code == 0
+    assert "用法" in ran.out
+
+
+def test_hostile_arguments_cannot_speak_to_the_terminal(run: Run) -> None:
+    ran = run("\x1b]0;owned\x07\u202esnap")
+
+    assert "\x1b" not in ran.notes
+    assert "\u202e" not in ran.notes
+    assert "\\x1b" in ran.notes
+
+
+def test_arguments_that_are_no_utf8_are_no_crash(tmp_path: Path) -> None:
+    ran = subprocess.run(
+        [sys.executable.encode(), b"-m", b"backupkit", b"config", b"check", b"--json", b"--config", b"\xff.toml"],
+        capture_output=True, check=False, cwd=tmp_path, env=dict(os.environ), timeout=60,
+    )  # fmt: skip
+
+    assert ran.returncode == 2
+    assert b'"config-unreadable"' in ran.stdout
