@@ -53,6 +53,72 @@ _REASONS: dict[str, tuple[str, str, str]] = {
         "This device refuses the package itself, whatever is installed before.",
         "Keep the installed app.",
     ),
+    # Why a coverage pass does not count.
+    "pass-malformed": (
+        "The proof of a backup is damaged ({detail}).",
+        "A damaged proof proves nothing.",
+        "backupkit verify        then ask again",
+    ),
+    "pass-signature-invalid": (
+        "The proof of a backup was not signed by your backup store.",
+        "It was changed on the way, or somebody else made it.",
+        "backupkit verify        then ask again",
+    ),
+    "pass-wrong-challenge": (
+        "The proof was made for another question.",
+        "It may be an old one that is shown again.",
+        "backupkit verify        then ask again",
+    ),
+    "pass-expired": (
+        "The proof of a backup ended on {expires:time}.",
+        "What was written since then may be missing from it.",
+        "backupkit snapshot        then ask again",
+    ),
+    "pass-too-old": (
+        "The last verified backup is of {verified_at:time}; your limit is {limit_hours} hours.",
+        "Everything newer would be lost.",
+        "backupkit snapshot        then ask again",
+    ),
+    "pass-from-the-future": (
+        "The proof is dated {dated:time}, and here it is {now:time}.",
+        "One of the two clocks is wrong, so nobody can tell how old the backup is.",
+        "Set the clocks, then: backupkit verify",
+    ),
+    "pass-wrong-app": (
+        "The proof is about {covered}, and the update is for {installed}.",
+        "A backup of one app does not hold the chats of another.",
+        "backupkit snapshot        then ask again",
+    ),
+    "pass-wrong-signer": (
+        "The backup was made from another maker's {package} than the one installed here.",
+        "Two apps of one name are two apps: their chats are not the same.",
+        "backupkit snapshot        then ask again",
+    ),
+    "pass-policy-not-met": (
+        "The backup exists, but the check {check} was not passed.",
+        "Your policy asks for it before anything may be deleted.",
+        "backupkit verify        then ask again",
+    ),
+    "log-unknown": (
+        "The proof comes from a backup store that is not the one paired with this device.",
+        "Paired: {expected}. Found: {found}.",
+        "backupkit guard install        pairs a store",
+    ),
+    "log-rolled-back": (
+        "The backup store had {seen} entries when it was last seen, and shows {found} now.",
+        "It was set back to an earlier state: newer backups may be gone.",
+        "Delete nothing, and look for the newer copy of the store.",
+    ),
+    "log-forked": (
+        "The backup store's history was changed: its {found} entries do not continue the {seen} seen here.",
+        "A history that is rewritten cannot be trusted to hold what it says.",
+        "Delete nothing, and look for the true copy of the store.",
+    ),
+    "log-proof-missing": (
+        "The backup store grew from {seen} to {found} entries, and the proof does not say that the old ones remain.",
+        "A newer proof can.",
+        "backupkit verify        then ask again",
+    ),
     # The device would refuse, and nothing happens.
     "android-too-old": (
         "The package is made for a newer Android than this one ({install_result}).",

@@ -53,6 +53,72 @@ _REASONS: dict[str, tuple[str, str, str]] = {
         "无论之前装着什么,这台设备都会拒绝这个安装包。",
         "请保留现在的应用。",
     ),
+    # 为什么备份证明不算数。
+    "pass-malformed": (
+        "备份证明已损坏({detail})。",
+        "损坏的证明什么也证明不了。",
+        "backupkit verify        重新核验备份,再问一次",
+    ),
+    "pass-signature-invalid": (
+        "备份证明不是您的备份库签发的。",
+        "它在途中被改动过,或者出自别人之手。",
+        "backupkit verify        重新核验备份,再问一次",
+    ),
+    "pass-wrong-challenge": (
+        "这份证明是为另一次询问开具的。",
+        "它可能是旧证明,被再次拿出来用。",
+        "backupkit verify        重新核验备份,再问一次",
+    ),
+    "pass-expired": (
+        "备份证明已于 {expires:time} 到期。",
+        "此后写下的内容,里面可能没有。",
+        "backupkit snapshot        先备份,再问一次",
+    ),
+    "pass-too-old": (
+        "最近一次已核验的备份是 {verified_at:time},您的时限是 {limit_hours} 小时。",
+        "比它更新的内容都会丢失。",
+        "backupkit snapshot        先备份,再问一次",
+    ),
+    "pass-from-the-future": (
+        "证明上的时间是 {dated:time},而本机现在是 {now:time}。",
+        "两边的时钟有一个不准,无法知道备份有多旧。",
+        "请校准时钟,然后运行 backupkit verify",
+    ),
+    "pass-wrong-app": (
+        "证明说的是 {covered},更新的却是 {installed}。",
+        "一个应用的备份里,没有另一个应用的聊天记录。",
+        "backupkit snapshot        先备份,再问一次",
+    ),
+    "pass-wrong-signer": (
+        "备份来自另一个签名者的 {package},不是这里安装的那个。",
+        "同名的两个应用是两个应用,聊天记录并不相同。",
+        "backupkit snapshot        先备份,再问一次",
+    ),
+    "pass-policy-not-met": (
+        "备份是有的,但没有通过 {check} 这项检查。",
+        "按您的策略,通过之后才能删除任何内容。",
+        "backupkit verify        重新核验备份,再问一次",
+    ),
+    "log-unknown": (
+        "证明来自另一个备份库,不是与本机配对的那个。",
+        "已配对:{expected}。现在看到:{found}。",
+        "backupkit guard install        配对备份库",
+    ),
+    "log-rolled-back": (
+        "备份库上次有 {seen} 条记录,现在只有 {found} 条。",
+        "它被退回到了以前的状态,较新的备份可能已经没有了。",
+        "请不要删除任何内容,并寻找备份库较新的副本。",
+    ),
+    "log-forked": (
+        "备份库的历史被改动过:现在的 {found} 条记录,接不上这里见过的 {seen} 条。",
+        "历史既然被改写过,它所说的就不可信。",
+        "请不要删除任何内容,并寻找备份库真正的副本。",
+    ),
+    "log-proof-missing": (
+        "备份库从 {seen} 条记录增加到 {found} 条,而证明没有说明旧记录仍在。",
+        "新的证明可以说明这一点。",
+        "backupkit verify        重新核验备份,再问一次",
+    ),
     # 设备会拒绝安装,什么都不会发生。
     "android-too-old": (
         "这个安装包需要更新的系统版本({install_result})。",

@@ -1,0 +1,185 @@
+"""What is said to people: the verdict first, the loss as a number, and never the words of 2018."""
+
+import ast
+import itertools
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+import backupkit
+from backupkit.guard.consent import Consent, ConsentBinding
+from backupkit.guard.device_rules import CANDIDATE_RULES, KEEPS_REASON, UPDATE_RULES, Outcome, SignerChange
+from backupkit.guard.verdict import Coverage, Decision, Judged, Loss, Verdict, undecided
+from backupkit.guard.wording import VARIANTS, Sentence, wording
+from backupkit.i18n import LANGUAGES, Catalogue, Language, messages, placeholders
+from backupkit.ids import AppPackage, SnapshotId
+from backupkit.proof import refusals
+
+NOON = datetime(2018, 6, 1, 12, tzinfo=UTC)
+WECHAT = AppPackage("com.tencent.mm")
+COVERAGE = Coverage(
+    snapshot=SnapshotId("5a" * 32),
+    verified_at=NOON,
+    expires=NOON.replace(day=2),
+    checks=("every-byte-read",),
+    messages=48_211,
+    conversations=96,
+    media=6_502,
+    bytes=11_000_000_000,
+    newest=NOON,
+)
+LOSSES = {
+    "chats": Loss(
+        messages=50_000, conversations=96, media=6_502, bytes=11_000_000_000, newest=NOON, not_in_backup=1_789
+    ),
+    "messages": Loss(messages=50_000),
+    "bytes": Loss(bytes=11_000_000_000),
+    "uncounted": None,
+}
+HELD = Verdict(
+    decision=Decision.HOLD,
+    outcome=Outcome.WOULD_WIPE,
+    reason="no-verified-backup",
+    install_result=-7,
+    signer_change=SignerChange.REPLACED,
+    judged=Judged(package=WECHAT, app_name="微信"),
+    facts={"cause": "different-signer"},
+)
+CONSENT = Consent(ConsentBinding(WECHAT, "1" * 64, "2" * 64, COVERAGE.snapshot, COVERAGE.expires), "微信")
+COVERED = replace(HELD, decision=Decision.ALLOW, reason="backup-covers", coverage=COVERAGE, consent=CONSENT)
+# The first line is for people who do not know these words.
+JARGON = re.compile(r"signature|certificate|lineage|hash|\bSDK\b|\bAPK\b|签名|证书|哈希|谱系", re.IGNORECASE)
+
+
+def said(verdict: Verdict, language: Language) -> list[str]:
+    catalogue = Catalogue(language, UTC)
+    chosen = wording(verdict)
+    sentences = [chosen.headline, chosen.what, chosen.why, chosen.advice, *chosen.steps]
+    return [catalogue.say(sentence.key, **sentence.facts) for sentence in sentences]
+
+
+def reasons_in_the_code() -> Iterator[str]:
+    """Every reason that is written down in the guard or the hook, found by reading the code."""
+    house = Path(backupkit.__file__).parent
+    for path in itertools.chain((house / "guard").glob("*.py"), (house / "hooks").glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
+                continue
+            if node.func.id in {"Unanswerable", "undecided", "undecided_line", "_unknown", "_usable", "replace"}:
+                given = [*node.args[:1], *(word.value for word in node.keywords if word.arg == "reason")]
+                yield from (str(value.value) for value in given if isinstance(value, ast.Constant))
+    yield from (rule.reason for rule in (*CANDIDATE_RULES, *UPDATE_RULES))
+    yield from KEEPS_REASON.values()
+    yield from ("another-app", "no-verified-backup", "package-not-genuine", "uninstall", "update-instead")
+    yield from ("removes-another-app", "reinstall-fails", "fact-missing", "record-conflict", "package-undecided")
+    yield from (
+        kind.code
+        for kind in vars(refusals).values()
+        if isinstance(kind, type) and issubclass(kind, refusals.PassRefused) and kind is not refusals.PassRefused
+    )
+
+
+REASONS = sorted(set(reasons_in_the_code()))
+
+
+def test_the_reasons_were_found() -> None:
+    assert len(REASONS) > 50
+    assert {"timed-out", "package-swapped", "log-forked", "different-signer", "backup-covers"} <= set(REASONS)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_reason_says_what_why_and_one_thing_to_do(language: Language) -> None:
+    known = messages(language)
+
+    assert [
+        f"reason.{reason}.{part}"
+        for reason in REASONS
+        for part in ("what", "why", "try")
+        if f"reason.{reason}.{part}" not in known
+    ] == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_outcome_and_variant_has_its_headline(language: Language) -> None:
+    known = messages(language)
+    keys = [f"headline.would-wipe.{decision}.{variant}" for decision in ("hold", "allow") for variant in VARIANTS]
+    keys += [f"consent.first.{variant}" for variant in VARIANTS]
+    keys += [f"headline.{outcome.value}" for outcome in Outcome if outcome is not Outcome.WOULD_WIPE]
+    keys += [f"verdict.{decision.value}" for decision in Decision]
+
+    assert [key for key in keys if key not in known] == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("verdict", [HELD, COVERED], ids=["hold", "allow"])
+def test_a_loss_is_said_with_a_number_and_nothing_is_left_unfilled(
+    verdict: Verdict, variant: str, language: Language
+) -> None:
+    sentences = said(replace(verdict, loss=LOSSES[variant]), language)
+
+    assert re.search(r"\d", sentences[0])
+    assert not [sentence for sentence in sentences if "{" in sentence]
+    assert not [sentence for sentence in sentences if messages(language)["word.unknown"] in sentence]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_first_line_is_the_verdict_and_has_no_jargon(language: Language) -> None:
+    first_words = {
+        "en": ("Go ahead", "Stopped", "Your decision"),
+        "zh-CN": ("可以", "已停止", "由您决定"),
+    }[language]
+
+    for key, sentence in messages(language).items():
+        if key.startswith("headline."):
+            assert sentence.startswith(first_words), key
+        if key.startswith(("headline.", "consent.")):
+            assert not JARGON.search(sentence), key
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_two_steps_are_different_sentences_and_the_second_asks_for_the_name(language: Language) -> None:
+    steps = said(replace(COVERED, loss=LOSSES["chats"]), language)[-2:]
+
+    assert steps[0] != steps[1]
+    assert "微信" in steps[1]
+    assert re.search(r"\d", steps[0])
+
+
+def test_no_step_is_left_once_consent_was_given_or_the_update_is_held() -> None:
+    assert wording(replace(HELD, consent=CONSENT)).steps == ()
+    assert wording(HELD).steps == ()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_nothing_the_guard_says_is_what_was_said_in_2018(language: Language) -> None:
+    forbidden = ("may lead to", "data loss", "are you sure", "可能导致", "数据丢失", "签名不一致", "是否确定")
+    mine = [key for key in messages(language) if key.startswith(("reason.", "headline.", "verdict.", "consent."))]
+
+    assert [key for key in mine if any(words in messages(language)[key].lower() for words in forbidden)] == []
+
+
+def test_a_sentence_is_filled_only_with_facts_that_its_verdict_has() -> None:
+    verdict = undecided("package-swapped", Judged(package=WECHAT), {"name": "wechat.apk"})
+    chosen = wording(verdict)
+
+    for sentence in (chosen.headline, chosen.what, chosen.why, chosen.advice):
+        assert isinstance(sentence, Sentence)
+        assert placeholders(messages("en")[sentence.key]) <= set(sentence.facts)
+
+
+@pytest.mark.parametrize("change", list(SignerChange))
+def test_a_rotation_has_its_own_headline(change: SignerChange) -> None:
+    verdict = Verdict(
+        decision=Decision.ALLOW,
+        outcome=Outcome.KEEPS_DATA,
+        reason="signer-same",
+        signer_change=change,
+        would_erase=False,
+    )
+
+    assert wording(verdict).headline.key.endswith("rotated") == (change is SignerChange.ROTATED)

@@ -1,0 +1,59 @@
+"""What is said of one package."""
+
+from pathlib import Path
+
+import pytest
+from apk_factory import V32, add_pair, build_apk, make_key, make_lineage, sign
+
+from backupkit.guard.inspect_view import inspect
+
+A, B = make_key("ec", "A"), make_key("ec", "B")
+KEYS = [
+    "type", "v", "genuine", "package", "version_code", "signers", "scheme", "lineage", "findings", "sha256",
+]  # fmt: skip
+
+
+@pytest.fixture
+def rotated(tmp_path: Path) -> Path:
+    path = tmp_path / "rotated.apk"
+    path.write_bytes(sign(build_apk(version_code=7), B, lineage=make_lineage([A, B]), rotation_min_sdk=33))
+    return path
+
+
+@pytest.mark.parametrize(("sdk", "signer", "scheme"), [(32, A, "v3"), (33, B, "v3.1"), (None, B, "v3.1")])
+def test_the_signers_are_the_devices_own_choice(rotated: Path, sdk: int | None, signer: object, scheme: str) -> None:
+    seen, code = inspect(rotated, device_sdk=sdk)
+
+    assert code == 0
+    assert list(seen) == KEYS
+    assert (seen["genuine"], seen["package"], seen["version_code"]) == (True, "org.example.chat", 7)
+    assert seen["signers"] == [(A if signer is A else B).digest]
+    assert seen["scheme"] == scheme
+
+
+def test_a_lineage_names_what_each_signer_may_still_do(rotated: Path) -> None:
+    seen, _ = inspect(rotated, device_sdk=33)
+
+    assert [node["sha256"] for node in seen["lineage"]] == [A.digest, B.digest]
+    assert seen["lineage"][0]["capabilities"] == ["installed-data", "shared-user-id", "permission", "auth"]
+
+
+def test_a_damaged_package_says_nothing_of_itself(rotated: Path) -> None:
+    rotated.write_bytes(rotated.read_bytes()[:-1])
+
+    seen, code = inspect(rotated, device_sdk=33)
+
+    assert code == 41
+    assert list(seen) == KEYS
+    assert (seen["genuine"], seen["signers"], seen["package"], seen["sha256"]) == (False, [], None, None)
+    assert seen["findings"][0]["code"] == "package-not-genuine"
+
+
+def test_a_newer_scheme_is_undecided(tmp_path: Path) -> None:
+    path = tmp_path / "newer.apk"
+    path.write_bytes(add_pair(sign(build_apk(), A), V32, b"from the future"))
+
+    seen, code = inspect(path, device_sdk=36)
+
+    assert code == 42
+    assert seen["genuine"] is False
