@@ -114,7 +114,7 @@ def _free(path: Path) -> Path:
 
 
 def _typed_back(session: "Session", made: "Initialised") -> bool:
-    from backupkit.ops.confirm_recovery import confirm_recovery
+    from backupkit.ops.recovery_code import confirm_recovery
 
     person = session.person
     if person is None:
@@ -129,7 +129,7 @@ def _typed_back(session: "Session", made: "Initialised") -> bool:
             if attempt == TRIES - 1:
                 return False
             session.printer.note("init.wrong-word")
-    confirm_recovery(session.places, " ".join(languages[0]), session.clock)
+    confirm_recovery(session.places, " ".join(languages[0]), clock=session.clock)
     return True
 
 

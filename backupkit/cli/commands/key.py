@@ -1,5 +1,6 @@
 """`backupkit key`: the slots that open the repository."""
 
+import platform
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -31,16 +32,16 @@ def key_list(context: typer.Context) -> None:
 
 def key_test(context: typer.Context, recovery_words_file: WordsFile = None) -> None:
     """Find out whether a passphrase, or the recovery words, opens the repository."""
-    from backupkit.ops.keys import test_key
+    from backupkit.ops.keys import try_key
 
     session = session_of(context)
-    slot = test_key(session.places, session.secret(recovery_words_file))
+    slot = try_key(session.places, session.secret(recovery_words_file)())
     session.printer.summary(json_fields(slot), [session.say("key.opens", slot=slot.id, label=slot.label)])
 
 
 def key_confirm(context: typer.Context, recovery_words_file: WordsFile = None) -> None:
     """Type the recovery words back, so that the backup counts."""
-    from backupkit.ops.confirm_recovery import confirm_recovery
+    from backupkit.ops.recovery_code import confirm_recovery
 
     session = session_of(context)
     if recovery_words_file is not None:
@@ -49,8 +50,9 @@ def key_confirm(context: typer.Context, recovery_words_file: WordsFile = None) -
         words = session.person.line(session.say("ask.all-words"))
     else:
         raise PassphraseNeeded
-    confirm_recovery(session.places, words, session.clock)
-    session.printer.summary({"recovery_confirmed": True}, [session.say("key.confirmed")])
+    confirmed = confirm_recovery(session.places, words, clock=session.clock)
+    fields = {"recovery_confirmed": True, "fingerprint": confirmed.fingerprint}
+    session.printer.summary(fields, [session.say("key.confirmed")])
 
 
 def key_add(
@@ -69,17 +71,13 @@ def key_add(
     session.printer.summary(json_fields(slot), [session.say("key.added", slot=slot.id)])
 
 
-def key_remove(
-    context: typer.Context,
-    slot: Annotated[str, typer.Argument(metavar="SLOT")],
-    recovery_words_file: WordsFile = None,
-) -> None:
+def key_remove(context: typer.Context, slot: Annotated[str, typer.Argument(metavar="SLOT")]) -> None:
     """Remove a key slot; what it opened with does not open the repository any more."""
     from backupkit.ops.keys import remove_slot
 
     session = session_of(context)
-    remove_slot(session.places, session.secret(recovery_words_file), slot)
-    session.printer.summary({"removed": slot}, [session.say("key.removed", slot=slot)])
+    removed = remove_slot(session.places, slot)
+    session.printer.summary(json_fields(removed), [session.say("key.removed", slot=slot)])
 
 
 def key_sheet(
@@ -88,15 +86,29 @@ def key_sheet(
     recovery_words_file: WordsFile = None,
 ) -> None:
     """Write a new recovery sheet, with new words; the old ones open nothing any more."""
-    from backupkit.ops.keys import sheet_again
+    from backupkit.ops.keys import new_sheet
     from backupkit.ops.recovery_sheet import render_sheet
 
     session = session_of(context)
     with SheetFile(to.absolute()) as file:
-        sheet = sheet_again(session.places, session.secret(recovery_words_file), clock=session.clock)
+        sheet = new_sheet(session.places, session.secret(recovery_words_file), clock=session.clock)
         file.write(render_sheet(sheet, session.catalogue.language))
     lines = [session.say("init.sheet-written", path=str(file.path)), session.say("init.not-confirmed")]
     session.printer.summary({"recovery_sheet": str(file.path), "recovery_confirmed": False}, lines)
+
+
+def key_enrol(
+    context: typer.Context,
+    label: Annotated[str, typer.Option("--label", metavar="TEXT")] = "",
+    recovery_words_file: WordsFile = None,
+) -> None:
+    """Make this computer one that may write to a repository that is there already."""
+    from backupkit.ops.keys import enrol_writer
+
+    session = session_of(context)
+    secret = session.secret(recovery_words_file)
+    writer = enrol_writer(session.places, secret, label=label or platform.node()[:64], clock=session.clock)
+    session.printer.summary({"writer": writer}, [session.say("key.enrolled", writer=writer)])
 
 
 def _new_passphrase(session: Session, file: Path | None) -> str:
