@@ -202,3 +202,9 @@ class Finding:
     severity: Severity = Severity.WARNING
     locator: Locator | None = None
     facts: Mapping[str, Fact] = field(default_factory=dict)
+
+    @property
+    def sentence_facts(self) -> dict[str, Fact]:
+        """The facts with `file` and `place` from the locator, as the sentence needs them."""
+        file, place = ("", "") if self.locator is None else (self.locator.file, self.locator.place)
+        return {"file": file, "place": place, **self.facts}

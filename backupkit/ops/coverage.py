@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from backupkit.clock import from_rfc3339
-from backupkit.guard.package_record import Records
+from backupkit.guard.package_record import PackageRecord, Records
 from backupkit.guard.places import GuardPlaces
-from backupkit.ids import AppPackage
+from backupkit.ids import AppPackage, CertificateDigest
 from backupkit.ops.events import Notice, Tell
 from backupkit.ops.guard_files import write_pass
 from backupkit.ops.journal import SourceFacts
-from backupkit.ops.recovery_code import confirmation
+from backupkit.ops.confirm_recovery import confirmation
 from backupkit.ops.repository import Repository
 from backupkit.ops.snapshots import KnownSnapshot
 from backupkit.proof.coverage_pass import (
@@ -92,7 +92,7 @@ def _issue(
     expires = at + max_age
     coverage = CoveragePass(
         verifier=f"backupkit writer {repository.require_writer().writer.id}",
-        app=CoveredApp(package, () if record is None else record.signers, None),
+        app=CoveredApp(package, _signers(record), None),
         snapshot=known.id,
         snapshot_root=known.statement.root,
         covered=Covered(
@@ -113,6 +113,14 @@ def _issue(
     )
     data = issue(coverage, repository.require_writer().writer.attest)
     return CoverageIssued(package, write_pass(repository, package, data), expires)
+
+
+def _signers(record: PackageRecord | None) -> tuple[CertificateDigest, ...]:
+    """Return every certificate that some Android level takes for the installed app's signer."""
+    if record is None:
+        return ()
+    views = [span.view for span in record.facts.signings if span.view is not None]
+    return tuple(sorted({certificate for view in views for certificate in view.signers}))
 
 
 def _times(texts: list[str | None]) -> list[datetime]:

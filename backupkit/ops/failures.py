@@ -92,3 +92,10 @@ class LastSlot(BackupkitError):
 
     code = "last-key-slot"
     exit_code = ExitCode.USAGE
+
+
+class SlotNotFound(BackupkitError):
+    """No key slot has this id. Facts: `slot`."""
+
+    code = "key-slot-not-found"
+    exit_code = ExitCode.NOT_FOUND

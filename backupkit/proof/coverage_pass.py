@@ -4,7 +4,7 @@ It is shaped after in-toto's "simple verification result" and travels as one DSS
 the head of the store's log along, so that who checks it also sees whether the store was rolled back.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, NamedTuple, cast
@@ -20,6 +20,7 @@ from backupkit.proof.dsse import sign_envelope
 from backupkit.proof.fields import Fields, is_hex
 from backupkit.proof.merkle import consistency_proof
 from backupkit.proof.statement import PAYLOAD_TYPE, SNAPSHOT_SUBJECT, build_statement, parse_statement
+from backupkit.proof.tree_nodes import TreeNodes
 
 PASS_TYPE = "https://backupkit.local/verified-backup/v1"  # noqa: S105 - the name of a format, not a secret
 MAX_PASS_BYTES = 64 * 1024
@@ -169,6 +170,16 @@ def issue(coverage: CoveragePass, key: SigningKey) -> bytes:
 def proof_from(leaf_hashes: Sequence[bytes], old_size: int) -> Consistency:
     """Prove that the log over `leaf_hashes` continues its own first `old_size` entries (at least one)."""
     return Consistency(old_size, tuple(consistency_proof(leaf_hashes, old_size)))
+
+
+def proofs_from(leaf_hashes: Sequence[bytes], old_sizes: Iterable[int]) -> tuple[Consistency, ...]:
+    """Prove the same from each size at which a guard may have seen the log, largest first, `MAX_OFFERS` at most.
+
+    Sizes that the log never had are left out: zero, which needs no proof, and those over its length.
+    """
+    nodes = TreeNodes(leaf_hashes)
+    sizes = sorted({size for size in old_sizes if 0 < size <= len(nodes)}, reverse=True)[:MAX_OFFERS]
+    return tuple(Consistency(size, tuple(nodes.consistency_proof(size))) for size in sizes)
 
 
 def decode_coverage_pass(payload: bytes) -> CoveragePass:

@@ -5,7 +5,7 @@ other. A tree of n leaves splits at the largest power of two below n. Proof layo
 the checking procedures are those of RFC 9162 section 2.1.3.2 and 2.1.4.2. Every hash here is exactly 32 bytes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from hmac import compare_digest
 from typing import NamedTuple
@@ -48,19 +48,7 @@ def inclusion_proof(leaf_hashes: Sequence[bytes], index: int) -> list[bytes]:
     Raises:
         ValueError: there is no such leaf.
     """
-    if not 0 <= index < len(leaf_hashes):
-        raise ValueError(index)
-    path: list[bytes] = []
-    start, end = 0, len(leaf_hashes)
-    while end - start > 1:
-        middle = start + _split(end - start)
-        if index < middle:
-            path.append(tree_root(leaf_hashes[middle:end]))
-            end = middle
-        else:
-            path.append(tree_root(leaf_hashes[start:middle]))
-            start = middle
-    return path[::-1]
+    return inclusion_path(index, len(leaf_hashes), lambda start, end: tree_root(leaf_hashes[start:end]))
 
 
 def consistency_proof(leaf_hashes: Sequence[bytes], old_size: int) -> list[bytes]:
@@ -69,22 +57,52 @@ def consistency_proof(leaf_hashes: Sequence[bytes], old_size: int) -> list[bytes
     Raises:
         ValueError: `old_size` is zero (nothing to prove: no such proof exists) or over the number of leaves.
     """
-    if not 0 < old_size <= len(leaf_hashes):
-        raise ValueError(old_size)
+    return consistency_path(old_size, len(leaf_hashes), lambda start, end: tree_root(leaf_hashes[start:end]))
+
+
+def inclusion_path(index: int, size: int, subtree: Callable[[int, int], bytes]) -> list[bytes]:
+    """Lay out an inclusion proof; `subtree(start, end)` gives the root over the leaves from `start` up to before `end`.
+
+    Raises:
+        ValueError: there is no such leaf.
+    """
+    if not 0 <= index < size:
+        raise ValueError(index)
     path: list[bytes] = []
-    start, end = 0, len(leaf_hashes)
-    # Descend to the node at which the old tree ends; each other child passed on the way is one hash of the proof.
-    while end != old_size:
-        middle = start + _split(end - start)
-        if old_size <= middle:
-            path.append(tree_root(leaf_hashes[middle:end]))
+    start, end = 0, size
+    while end - start > 1:
+        middle = start + split(end - start)
+        if index < middle:
+            path.append(subtree(middle, end))
             end = middle
         else:
-            path.append(tree_root(leaf_hashes[start:middle]))
+            path.append(subtree(start, middle))
+            start = middle
+    return path[::-1]
+
+
+def consistency_path(old_size: int, size: int, subtree: Callable[[int, int], bytes]) -> list[bytes]:
+    """Lay out a consistency proof; `subtree` as for `inclusion_path`.
+
+    Raises:
+        ValueError: `old_size` is zero or over `size`.
+    """
+    if not 0 < old_size <= size:
+        raise ValueError(old_size)
+    path: list[bytes] = []
+    start, end = 0, size
+    # Descend to the node at which the old tree ends; each other child passed on the way is one hash of the proof.
+    while end != old_size:
+        middle = start + split(end - start)
+        if old_size <= middle:
+            path.append(subtree(middle, end))
+            end = middle
+        else:
+            path.append(subtree(start, middle))
             start = middle
     if start:
         # The old tree is not one whole node: its last node is needed to rebuild the old root.
-        path.append(tree_root(leaf_hashes[start:end]))
+        path.append(subtree(start, end))
     return path[::-1]
 
 
@@ -191,7 +209,8 @@ def _push(nodes: list[bytes], size: int, leaf: bytes) -> None:
     nodes.append(leaf)
 
 
-def _split(size: int) -> int:
+def split(size: int) -> int:
+    """Return how many leaves of a tree of `size` > 1 lie under its left child: the largest power of two below it."""
     return 1 << ((size - 1).bit_length() - 1)
 
 

@@ -12,6 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from watchdog.observers import Observer
+from watchdog.observers.api import BaseObserver
+
 from backupkit.errors import BackupkitError
 from backupkit.ops.events import Notice, Tell, tell_nobody
 from backupkit.watcher.glance import Glance, glance
@@ -44,6 +47,7 @@ def watch(
     notifier: Notifier = NOBODY,
     ignore: Sequence[Path] = (),
     once: bool = False,
+    make_observer: Callable[[], BaseObserver] = Observer,
 ) -> Watched:
     """Watch `sources` (name to path) until `stop` is set; with `once`, until what is there now has settled and is saved.
 
@@ -54,7 +58,7 @@ def watch(
         BackupkitError, OSError: with `once` only, what the save failed with.
     """
     watcher = _Watcher(sources, save, pace or Pace(), tell, tuple(ignore), once=once)
-    with Lookout(sources, watcher.changes.mark, ignore=ignore) as lookout:
+    with Lookout(sources, watcher.changes.mark, ignore=ignore, make_observer=make_observer) as lookout:
         notifier.ready()
         tell(Notice("watch-started", {"sources": len(sources)}))
         watcher.hear_of_blindness(lookout)

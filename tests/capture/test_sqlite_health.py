@@ -8,7 +8,7 @@ import pytest
 
 from backupkit.capture.databases import DatabaseKind
 from backupkit.capture.sqlite_health import examine_database, integrity_check, quick_check
-from tests.capture.conftest import StartWriter, fingerprint
+from capture.conftest import StartWriter, fingerprint
 
 AS_IF_SEALED = DatabaseKind(sealed=True, page_size=4096)
 

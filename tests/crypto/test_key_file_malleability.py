@@ -188,6 +188,24 @@ def test_base64_with_stray_bits_or_letters_is_refused() -> None:
         assert caught.value.facts == {"what": "slot", "reason": "field-commitment"}
 
 
+@pytest.mark.parametrize("payload", [[], ["v"], "text", 1, None])
+def test_json_that_is_no_object_is_refused(payload: Any) -> None:
+    with pytest.raises(MalformedObject):
+        decode_slot(frame(Mark.SLOT, encode_canonical(payload)))
+
+
+@pytest.mark.parametrize(
+    "moment", ["2018-06-01T08:30:60Z", "2018-06-01", "0018-06-01T08:30:00Z", "2018-13-01T08:30:00Z"]
+)
+def test_a_time_that_is_none_is_refused(moment: str) -> None:
+    fields = read_key_file(Mark.SLOT, RECOVERY_SLOT.encode()).unknown
+
+    with pytest.raises(MalformedObject) as caught:
+        decode_slot(write_key_file(Mark.SLOT, {**fields, "created": moment}))
+
+    assert caught.value.facts["reason"] == "field-created"
+
+
 def test_a_newer_version_inside_the_file_says_so() -> None:
     fields = {**read_key_file(Mark.KEYRING, FILES["keyring"].data).unknown, "v": 2}
     from hashlib import sha256

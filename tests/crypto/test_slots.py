@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -143,6 +145,25 @@ def test_a_slot_that_asks_for_unsafe_work_is_read_and_never_worked_on(params: di
         open_with_passphrase([slot], "correct horse")
 
     assert caught.value.facts == {"slot": slot.id, "reason": reason}
+
+
+def test_a_machine_with_too_little_memory_for_a_slot_says_so() -> None:
+    program = """
+import resource, sys
+from dataclasses import replace
+from backupkit.crypto.slots import KdfRefused, decode_slot, open_with_passphrase
+slot = decode_slot(sys.stdin.buffer.read())
+resource.setrlimit(resource.RLIMIT_AS, (512 * 2**20, 512 * 2**20))
+try:
+    open_with_passphrase([slot], "correct horse")
+except KdfRefused as error:
+    print(error.facts["reason"])
+"""
+    slot = with_params(passphrase_slot(), memory_kib=1024 * 1024)
+
+    done = subprocess.run([sys.executable, "-c", program], input=slot.encode(), capture_output=True, check=True)
+
+    assert done.stdout.decode().strip() == "not-enough-memory"
 
 
 def test_the_floor_and_the_ceiling_themselves_are_allowed() -> None:

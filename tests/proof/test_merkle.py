@@ -104,6 +104,13 @@ def test_nothing_is_proved_from_the_empty_tree() -> None:
         consistency_proof(LEAVES, 0)
 
 
+def test_hashes_that_are_no_hashes_prove_nothing() -> None:
+    with pytest.raises(ProofInvalid):
+        verify_inclusion(b"", 0, 1, b"", [])
+    with pytest.raises(ProofInvalid):
+        verify_consistency(1, b"root", 1, b"root", [])
+
+
 def test_there_is_no_proof_of_a_leaf_that_is_not_there() -> None:
     with pytest.raises(ValueError):
         inclusion_proof(LEAVES, len(LEAVES))

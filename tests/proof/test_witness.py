@@ -128,3 +128,14 @@ def test_two_answers_at_once_never_put_a_head_back(tmp_path: Path) -> None:
         list(pool.map(answer, [*range(1, 33)] * 2))
 
     assert load(path) == state(32)
+
+
+def test_while_a_head_is_held_nobody_else_can_hold_it(tmp_path: Path) -> None:
+    fcntl = pytest.importorskip("fcntl", reason="file locks are POSIX, so nothing was tried here")
+    path = tmp_path / "witness.json"
+
+    with held_witness(path), path.with_name("witness.json.lock").open("rb") as other, pytest.raises(BlockingIOError):
+        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    with held_witness(path) as kept:
+        assert kept.state is None

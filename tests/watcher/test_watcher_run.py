@@ -1,3 +1,4 @@
+import errno
 import queue
 import shutil
 import threading
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from watchdog.observers import Observer
 
 from backupkit.errors import BackupkitError, ExitCode
 from backupkit.ops.events import Event, Notice
@@ -207,6 +209,23 @@ def test_lost_events_cost_time_and_never_a_chat(owner: Owner, sources: dict[str,
         assert owner.next_saved() == ("wechat",)
         append(sources["wechat"])
         assert owner.next_saved() == ("wechat",)
+
+
+class _NoWatchesLeft(Observer):  # type: ignore[misc, valid-type]  # watchdog chooses the class for the system at import
+    def start(self) -> None:
+        raise OSError(errno.ENOSPC, "inotify watch limit reached")
+
+
+def test_without_any_events_the_watcher_says_so_and_goes_on_by_looking(owner: Owner, sources: dict[str, Path]) -> None:
+    often = replace(QUICK, scan_every=timedelta(milliseconds=50))
+
+    with owner.watching({"wechat": sources["wechat"]}, often, make_observer=_NoWatchesLeft):
+        assert owner.await_notice("watch-by-scanning").facts == {"reason": "No space left on device"}
+        assert owner.next_saved() == ("wechat",)
+        append(sources["wechat"])
+        assert owner.next_saved() == ("wechat",)
+
+    assert "watch-by-scanning" not in {notice.code for notice in owner.told.queue}
 
 
 def test_a_wiped_source_is_told_and_watched_again_when_it_is_back(owner: Owner, sources: dict[str, Path]) -> None:

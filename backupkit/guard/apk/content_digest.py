@@ -10,7 +10,7 @@ import struct
 from collections.abc import Iterable
 
 from backupkit.guard.apk.algorithms import ContentDigest
-from backupkit.guard.apk.package_file import CHUNK
+from backupkit.guard.apk.chunks import CHUNK
 from backupkit.guard.apk.reasons import PackageNotGenuine, Reason
 from backupkit.guard.apk.signing_block import SigningBlock
 from backupkit.guard.apk.zip_bytes import Archive

@@ -6,7 +6,10 @@ Where several rules are broken, the one that the newest devices meet first is na
 from backupkit.guard.apk.algorithms import ContentDigest
 from backupkit.guard.apk.reasons import PackageNotGenuine, Reason
 from backupkit.guard.apk.signing import Signing
+from backupkit.guard.apk.source_stamp import digest_numbers, jar_digest
 from backupkit.guard.apk.verification import Draft, Verification
+
+_SCHEME_NUMBERS = {"v2": 2, "v3": 3, "v3.1": 31}
 
 
 class LevelOutcomes:
@@ -39,6 +42,18 @@ class LevelOutcomes:
         """Say which content digests must be computed."""
         drafts = [draft for draft in self._drafts.values() if isinstance(draft, Draft)]
         return {signer.content for draft in drafts for signer in draft.unchecked}
+
+    def claims(self) -> dict[int, dict[int, bytes]]:
+        """Return the content digests that the deciding signatures claim, for the source stamp."""
+        found: dict[int, dict[int, bytes]] = {}
+        for draft in self._drafts.values():
+            if not isinstance(draft, Draft):
+                continue
+            if draft.scheme == "v1":
+                found.setdefault(1, jar_digest(self._verification.jar_manifest()))
+            for signer in draft.unchecked:
+                found.setdefault(_SCHEME_NUMBERS[draft.scheme], {}).update(digest_numbers(signer.digests))
+        return found
 
     def settle(self, digests: dict[ContentDigest, bytes]) -> dict[int, Signing | PackageNotGenuine]:
         """Compare the content, and return each level's answer.

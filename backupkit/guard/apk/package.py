@@ -13,6 +13,7 @@ from backupkit.guard.apk.package_file import PackageFile
 from backupkit.guard.apk.reasons import Doubt, PackageNotGenuine, PackageUndecided, Reason
 from backupkit.guard.apk.signing import Signing
 from backupkit.guard.apk.signing_block import SigningBlock, find_signing_block
+from backupkit.guard.apk.source_stamp import SourceStamp, check_stamp
 from backupkit.guard.apk.verification import Verification
 from backupkit.guard.apk.zip_bytes import Archive, read_archive
 from backupkit.ids import AppPackage
@@ -121,9 +122,10 @@ def judge_range(path: Path, *, first: int | None, last: int, strict: bool, signe
         outcomes = LevelOutcomes(
             Verification(archive, block, manifest), levels, strict=strict, signed_up_to=signed_up_to
         )
+        stamp = check_stamp(archive, block, outcomes.claims())
         whole, digests = sweep(archive, block, outcomes.needed())
     answers = outcomes.settle(digests)
-    return Package(whole, file.size, manifest, first, last, _findings(block, answers), answers)
+    return Package(whole, file.size, manifest, first, last, _findings(block, stamp, answers), answers)
 
 
 def _manifest(archive: Archive) -> Manifest:
@@ -133,10 +135,16 @@ def _manifest(archive: Archive) -> Manifest:
     return read_manifest(archive.read(entry, most=_MOST_MANIFEST))
 
 
-def _findings(block: SigningBlock, answers: dict[int, Signing | PackageNotGenuine]) -> tuple[Finding, ...]:
+def _findings(
+    block: SigningBlock, stamp: SourceStamp | None, answers: dict[int, Signing | PackageNotGenuine]
+) -> tuple[Finding, ...]:
     findings = [Finding("apk-signature-repeated", f"0x{number:08x}") for number in sorted(block.repeated)]
     if block.is_cut_short:
         findings.append(Finding("apk-signing-block-cut-short"))
+    if stamp is not None and stamp.issue is None:
+        findings.append(Finding("apk-source-stamp-holds", stamp.certificate))
+    elif stamp is not None and stamp.issue is not None:
+        findings.append(Finding("apk-source-stamp-broken", stamp.issue.value))
     refusing = [level for level, answer in answers.items() if isinstance(answer, PackageNotGenuine)]
     if refusing:
         findings.append(Finding("apk-unsigned-for-levels", f"{min(refusing)}-{max(refusing)}"))

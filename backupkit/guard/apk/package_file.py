@@ -8,25 +8,19 @@ so a file that changes in between is noticed.
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from queue import SimpleQueue
-from threading import Thread
 from types import TracebackType
 from typing import Self
 
+from backupkit.guard.apk.chunks import CHUNK, Digester, Helper, open_chunks
 from backupkit.guard.apk.reasons import Doubt, PackageNotGenuine, PackageUndecided, Reason
 
-CHUNK = 1 << 20
 MOST_BYTES = 8 << 30
 """No APK that a phone installs comes near; a longer file is not read at all."""
 _MOST_REMEMBERED = 24 << 20
 """How many bytes of small reads are kept for the comparison. Later ones rest on the file's identity alone."""
 _WORTH_A_THREAD = 4 << 20
-_BUFFERS = 5
-
-Digester = Callable[[int, memoryview], None]
-"""Takes a chunk's offset and its bytes, valid during the call only. Chunks may come from two threads and out of order."""
 
 
 class PackageFile:
@@ -96,15 +90,20 @@ class PackageFile:
         """
         whole = hashlib.sha256()
         remembered = sorted(self._remembered, key=lambda part: part[0], reverse=True)
-        with _Helper(digester if content_end >= _WORTH_A_THREAD else None) as helper:
+        with (
+            open_chunks(self._file, self.size, self._fill) as chunks,
+            Helper(digester if content_end >= _WORTH_A_THREAD else None, chunks) as helper,
+        ):
             for start, end in ((0, content_end), (content_end, self.size)):
                 for offset in range(start, end, CHUNK):
-                    view = helper.buffer(min(CHUNK, end - offset))
-                    self._fill(offset, view)
+                    view = chunks.take(offset, min(CHUNK, end - offset))
                     _compare(remembered, offset, view)
-                    if digester is not None and end <= content_end and not helper.take(offset, view):
-                        digester(offset, view)
+                    is_content = digester is not None and end <= content_end
+                    is_taken = is_content and helper.take(offset, view)
                     whole.update(view)
+                    if digester is not None and is_content and not is_taken:
+                        digester(offset, view)
+                    chunks.done(view, is_shared=is_taken)
         if remembered:
             raise PackageUndecided(Doubt.CHANGED_WHILE_READ)
         self.check_identity()
@@ -168,63 +167,3 @@ def _compare(remembered: list[tuple[int, bytes]], offset: int, view: memoryview)
         if start + len(data) > end:
             unfinished.append((start, data))
     remembered.extend(reversed(unfinished))
-
-
-class _Helper:
-    """A second thread that digests chunks while the first one reads and hashes: `hashlib` lets the other run."""
-
-    def __init__(self, digester: Digester | None) -> None:
-        self._digester = digester
-        self._work: SimpleQueue[tuple[int, memoryview, bytearray] | None] = SimpleQueue()
-        self._free: SimpleQueue[bytearray] = SimpleQueue()
-        self._made = 0
-        self._current = bytearray()
-        self._handed = True
-        self._failure: BaseException | None = None
-        self._thread: Thread | None = None
-
-    def __enter__(self) -> Self:
-        if self._digester is not None:
-            self._thread = Thread(target=self._run, name="package-digests", daemon=True)
-            self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._thread is not None:
-            self._work.put(None)
-            self._thread.join()
-        if self._failure is not None and error is None:
-            raise self._failure
-
-    def buffer(self, size: int) -> memoryview:
-        """Return a buffer that nobody uses."""
-        if self._handed:
-            if self._thread is None or (self._made < _BUFFERS and self._free.empty()):
-                self._current = bytearray(CHUNK)
-                self._made += 1
-            else:
-                self._current = self._free.get()
-            self._handed = False
-        return memoryview(self._current)[:size]
-
-    def take(self, offset: int, view: memoryview) -> bool:
-        """Hand a chunk to the second thread, unless it is behind or there is none."""
-        if self._thread is None or self._work.qsize() > 1:
-            return False
-        self._handed = True
-        self._work.put((offset, view, self._current))
-        return True
-
-    def _run(self) -> None:
-        assert self._digester is not None
-        while (work := self._work.get()) is not None:
-            offset, view, buffer = work
-            try:
-                if self._failure is None:
-                    self._digester(offset, view)
-            except BaseException as error:  # noqa: BLE001  # carried over to the thread that waits
-                self._failure = error
-            finally:
-                self._free.put(buffer)

@@ -72,10 +72,9 @@ class SchemeV1:
         chosen = self._check_entries(loaded, level)
         return tuple(certificate.raw for index, certificate in enumerate(certificates) if index in chosen)
 
-    def manifest_digest(self) -> bytes | None:
-        """Return the SHA-256 of `MANIFEST.MF`, which stands for the content in a source stamp."""
-        entry = self._archive.by_name.get(_MANIFEST)
-        return hashlib.sha256(self._archive.read(entry, most=_MOST_FILE)).digest() if entry else None
+    def manifest(self) -> bytes:
+        """Return `MANIFEST.MF`, or nothing where there is none."""
+        return self._loaded.manifest if isinstance(self._loaded, _Loaded) else b""
 
     def _load(self) -> _Loaded:
         if self._loaded is None:

@@ -115,6 +115,10 @@ class Verification:
         if not agrees:
             raise PackageNotGenuine(Reason.SCHEMES_DISAGREE)
 
+    def jar_manifest(self) -> bytes:
+        """Return the JAR manifest, or nothing where there is none."""
+        return self._v1.manifest()
+
     def _all_v3(self, last: int) -> list[RotatingSigner]:
         return self._v3.get().check_all() if last >= V3_SINCE and V3 in self._block.values else []
 

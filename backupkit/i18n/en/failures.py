@@ -40,4 +40,7 @@ MESSAGES: dict[str, str] = {
     "error.last-key-slot.what": "Key slot {slot} is needed.",
     "error.last-key-slot.why": "A repository keeps at least two key slots, one of them the recovery code. With fewer, one forgotten word loses everything.",
     "error.last-key-slot.try": "Add another slot first: backupkit key add",
+    "error.key-slot-not-found.what": "There is no key slot {slot}.",
+    "error.key-slot-not-found.why": "The repository has other slots.",
+    "error.key-slot-not-found.try": "backupkit key list",
 }

@@ -1,10 +1,10 @@
 """What the watcher tells, in English."""
 
 MESSAGES: dict[str, str] = {
-    "notice.watch-started": "Watching. Sources: {sources}.",
-    "notice.watch-saving": "The chats have come to rest. Saving. Sources: {sources}.",
-    "notice.watch-saved": "Saved. Watching on. Sources saved: {sources}.",
-    "notice.watch-save-failed": "Saving failed ({reason}). Trying again in {retry_seconds} seconds.",
+    "notice.watch-started": "Watching {sources} {sources:plural:source|sources}.",
+    "notice.watch-saving": "The chats have come to rest. Saving {sources} {sources:plural:source|sources}.",
+    "notice.watch-saved": "Saved {sources} {sources:plural:source|sources}. Watching on.",
+    "notice.watch-save-failed": "Saving failed ({reason}). Trying again in {retry_seconds:span}.",
     "notice.watch-looking-again": "Some changes may have gone unseen. Looking at every source again.",
     "notice.watch-by-scanning": "The system reports no file changes ({reason}). Looking at every source once a minute instead.",
     "notice.watch-source-missing": "Source {source} is not there. What was saved of it stays safe. Watching for its return.",

@@ -40,4 +40,7 @@ MESSAGES: dict[str, str] = {
     "error.last-key-slot.what": "密钥槽 {slot} 不能移除。",
     "error.last-key-slot.why": "备份库至少要有两个密钥槽，其中一个是恢复码。再少的话，忘记一个词就会失去一切。",
     "error.last-key-slot.try": "请先添加另一个密钥槽：backupkit key add",
+    "error.key-slot-not-found.what": "没有密钥槽 {slot}。",
+    "error.key-slot-not-found.why": "备份库里有的是别的密钥槽。",
+    "error.key-slot-not-found.try": "backupkit key list",
 }

@@ -4,7 +4,7 @@ MESSAGES: dict[str, str] = {
     "notice.watch-started": "开始监视，共 {sources} 个来源。",
     "notice.watch-saving": "聊天已经安静下来，正在保存 {sources} 个来源。",
     "notice.watch-saved": "已保存 {sources} 个来源，继续监视。",
-    "notice.watch-save-failed": "保存失败（{reason}），{retry_seconds} 秒后再试。",
+    "notice.watch-save-failed": "保存失败（{reason}），{retry_seconds:span}后再试。",
     "notice.watch-looking-again": "可能漏看了一些变化，正在重新检查所有来源。",
     "notice.watch-by-scanning": "系统没有报告文件变化（{reason}），改为每分钟检查一遍所有来源。",
     "notice.watch-source-missing": "来源 {source} 不见了。已保存的内容不受影响；等它回来后继续监视。",

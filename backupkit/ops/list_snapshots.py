@@ -1,0 +1,54 @@
+"""Which snapshots there are. Needs no passphrase: names and counts come from this machine's own memory."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from backupkit.ids import SnapshotId
+from backupkit.ops.events import Tell, tell_nobody
+from backupkit.ops.places import Places
+from backupkit.ops.repository import open_repository
+from backupkit.ops.snapshots import KnownSnapshot, known_snapshots
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotLine:
+    """One snapshot. `sources`, `apps` and `messages` are None where this machine did not take it. `bytes` is rounded up to 1 MiB."""
+
+    snapshot: SnapshotId
+    seq: int
+    created_at: datetime
+    state: str
+    complete: bool
+    sources: tuple[str, ...] | None
+    apps: tuple[str, ...] | None
+    messages: int | None
+    bytes: int
+    previous: SnapshotId | None
+    tags: tuple[str, ...] = ()
+
+
+def list_snapshots(places: Places, *, tell: Tell = tell_nobody) -> list[SnapshotLine]:
+    """Return all snapshots, oldest first.
+
+    Raises:
+        NoRepository: there is no repository.
+    """
+    return [_line(known) for known in known_snapshots(open_repository(places, tell), tell)]
+
+
+def _line(known: KnownSnapshot) -> SnapshotLine:
+    facts = known.facts
+    counts = [source.messages for source in facts.sources if source.messages is not None] if facts else []
+    return SnapshotLine(
+        snapshot=known.id,
+        seq=known.seq,
+        created_at=known.statement.created_at,
+        state=known.state,
+        complete=known.statement.complete,
+        sources=tuple(source.name for source in facts.sources) if facts else None,
+        apps=tuple(sorted({source.app for source in facts.sources if source.app})) if facts else None,
+        messages=sum(counts) if counts else None,
+        bytes=known.statement.size_bytes,
+        previous=known.statement.previous,
+        tags=facts.tags if facts else (),
+    )

@@ -1,0 +1,259 @@
+"""Bringing chats back: as much as can be read, in place of nothing, and every loss by name.
+
+A restore never writes over anything and never stops at a bad byte. Each file is written under another name and gets its own
+when it is whole and its SHA-256 is that of the file that was saved; what is damaged is left as `<name>.damaged`, the
+missing bytes zero, beside a report.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from backupkit.clock import Clock, to_rfc3339
+from backupkit.crypto.domains import DomainSecrets
+from backupkit.errors import BackupkitError
+from backupkit.ids import ChunkId, SnapshotId
+from backupkit.ops.events import Found, Phase, Progress, Severity, Tell
+from backupkit.ops.failures import TargetNotEmpty
+from backupkit.ops.places import Places
+from backupkit.ops.repository import Repository, open_repository, store_finding
+from backupkit.ops.snapshots import find_snapshot, known_snapshots
+from backupkit.ops.unlock import AskSecret
+from backupkit.store.contents import LOST, content_chunks, walk_tree
+from backupkit.store.domain_reader import DomainReader
+from backupkit.store.finding import Finding, cause
+from backupkit.store.manifest import Source, read_manifest
+from backupkit.store.page_map import PageMap, read_page_map, run_bytes, runs_by_extent
+from backupkit.store.tree import Entry, EntryKind, Pages
+
+REPORT = "backupkit-restore-report.json"
+PARTIAL = ".backupkit-partial"
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What came back. `damaged` names every file or folder that did not come back whole."""
+
+    snapshot: SnapshotId
+    files: int
+    bytes: int
+    damaged: tuple[Found, ...]
+    folders: tuple[Path, ...]
+
+
+def restore(
+    places: Places,
+    snapshot: str,
+    to: Path,
+    *,
+    secret: AskSecret,
+    clock: Clock,
+    tell: Tell,
+    only: tuple[str, ...] = (),
+    stop: Callable[[], bool] = lambda: False,
+) -> Restored:
+    """Restore a snapshot below `to`, each source under its own last folder name; `only` names sources.
+
+    Raises:
+        NoRepository, SnapshotNotFound: there is nothing to restore.
+        CannotUnlock: the secret opens nothing.
+        TargetNotEmpty: something lies at the target already.
+    """
+    repository = open_repository(places, tell)
+    repository.config.require("read")
+    known = find_snapshot(known_snapshots(repository, tell), snapshot)
+    if to.exists() and (not to.is_dir() or any(to.iterdir())):
+        raise TargetNotEmpty(path=str(to))
+    keyring = repository.unlock(secret)
+    to.mkdir(parents=True, exist_ok=True)
+    run = _Run(to, known.statement.size_bytes, tell, stop)
+    for domain in known.statement.domains:
+        try:
+            secrets = repository.open_domain(domain.id, keyring)
+            reader = _reader(repository, secrets, tell)
+            manifest = read_manifest(reader, domain.root)
+        except BackupkitError as error:
+            run.lose(Found("domain-lost", Severity.ERROR, {"name": domain.id.hex(), "reason": cause(error)}))
+            continue
+        for source in manifest.sources:
+            if not only or source.name in only:
+                run.restore_source(reader, source)
+    if run.damaged:
+        _report(to / REPORT, known.id, run.damaged, clock)
+    return Restored(known.id, run.files, run.size, tuple(run.damaged), tuple(run.folders))
+
+
+def _reader(repository: Repository, secrets: DomainSecrets, tell: Tell) -> DomainReader:
+    return DomainReader(
+        repository.backend,
+        repository.id,
+        secrets.id,
+        secrets,
+        tell=lambda finding: tell(store_finding(finding)),
+    )
+
+
+class _Run:
+    """One restore: where it goes, and what came of it so far."""
+
+    def __init__(self, to: Path, total: int, tell: Tell, stop: Callable[[], bool]) -> None:
+        self.to = to
+        self.files = 0
+        self.size = 0
+        self.damaged: list[Found] = []
+        self.folders: list[Path] = []
+        self._total = total
+        self._tell = tell
+        self._stop = stop
+
+    def lose(self, found: Found) -> None:
+        """Note a loss, tell it, and go on."""
+        self.damaged.append(found)
+        self._tell(found)
+
+    def restore_source(self, reader: DomainReader, source: Source) -> None:
+        """Restore one source into a folder of its own. A source that was a single file lies in it under its name."""
+        root = self._new_root(source)
+        finished: list[tuple[Path, Entry]] = []
+        for place in walk_tree(reader, source.tree, self._lose_folder):
+            if self._stop():
+                raise KeyboardInterrupt
+            path = root / os.fsdecode(place.path)
+            entry = place.entry
+            if entry.kind is EntryKind.FOLDER:
+                path.mkdir(mode=0o700, parents=True, exist_ok=True)
+                finished.append((path, entry))
+            elif entry.kind is EntryKind.LINK:
+                assert entry.target is not None
+                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                path.symlink_to(os.fsdecode(entry.target))
+            else:
+                self._restore_file(reader, path, entry)
+        # Folders last: writing into them changes their times, and a read-only one takes no files.
+        for path, entry in reversed(finished):
+            path.chmod(entry.mode)
+            os.utime(path, ns=(entry.mtime_ns, entry.mtime_ns))
+
+    def _new_root(self, source: Source) -> Path:
+        wanted = os.fsdecode(source.path.rstrip(b"/").rpartition(b"/")[2]) or source.name
+        root = self.to / _safe_name(wanted)
+        number = 2
+        while root in self.folders:
+            root = self.to / f"{_safe_name(wanted)}-{number}"
+            number += 1
+        self.folders.append(root)
+        root.mkdir(mode=0o700)
+        return root
+
+    def _restore_file(self, reader: DomainReader, path: Path, entry: Entry) -> None:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        temporary = path.with_name(path.name[:200] + PARTIAL)
+        loss: str | None = None
+        with temporary.open("xb") as file:
+            for offset, data in _pieces(reader, entry):
+                if isinstance(data, BackupkitError):
+                    loss = loss or cause(data)
+                    continue
+                file.seek(offset)
+                file.write(data)
+            file.truncate(entry.size)
+        if loss is None and _sha256(temporary) != entry.sha256:
+            loss = "wrong-sha256"
+        temporary.chmod(entry.mode)
+        os.utime(temporary, ns=(entry.mtime_ns, entry.mtime_ns))
+        if loss is None:
+            temporary.rename(path)
+            self.files += 1
+            self.size += entry.size
+            self._tell(Progress(Phase.RESTORE, self.size, self._total, self.files))
+            return
+        temporary.rename(path.with_name(path.name[:200] + ".damaged"))
+        shown = str(path.relative_to(self.to))
+        self.lose(Found("file-damaged", Severity.ERROR, {"path": shown, "reason": loss}))
+
+    def _lose_folder(self, finding: Finding) -> None:
+        self.lose(Found(finding.code, Severity.ERROR, finding.facts))
+
+
+def _pieces(reader: DomainReader, entry: Entry) -> Iterator[tuple[int, bytes | BackupkitError]]:
+    """Give a file's bytes with their offsets; a piece that is lost comes as its error."""
+    assert entry.content is not None
+    if isinstance(entry.content, Pages):
+        yield from _pages(reader, entry.content)
+        return
+    try:
+        chunks = content_chunks(reader, entry.content)
+    except LOST as error:
+        yield 0, error
+        return
+    yield from _chunks(reader, chunks, entry.size)
+
+
+def _chunks(
+    reader: DomainReader, chunks: tuple[ChunkId, ...], size: int
+) -> Iterator[tuple[int, bytes | BackupkitError]]:
+    offset = 0
+    for number, chunk in enumerate(chunks):
+        try:
+            data = reader.read(chunk)
+        except LOST as error:
+            yield offset, error
+            # How long a lost chunk was is known to the index; without that, only the last one can still be placed.
+            where = reader.where(chunk)
+            if where is not None:
+                offset += where.row.plain
+                continue
+            if number == len(chunks) - 2:
+                yield from _last(reader, chunks[-1], size)
+            return
+        yield offset, data
+        offset += len(data)
+
+
+def _last(reader: DomainReader, chunk: ChunkId, size: int) -> Iterator[tuple[int, bytes | BackupkitError]]:
+    try:
+        data = reader.read(chunk)
+    except LOST as error:
+        yield 0, error
+        return
+    yield size - len(data), data
+
+
+def _pages(reader: DomainReader, content: Pages) -> Iterator[tuple[int, bytes | BackupkitError]]:
+    try:
+        page_map: PageMap = read_page_map(reader, content.map)
+    except LOST as error:
+        yield 0, error
+        return
+    for extent, runs in runs_by_extent(page_map):
+        try:
+            data = reader.read(extent)
+            for run in runs:
+                yield run.first * page_map.page_size, run_bytes(page_map, run, data)
+        except LOST as error:
+            yield runs[0].first * page_map.page_size, error
+
+
+def _sha256(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
+
+
+def _safe_name(name: str) -> str:
+    """Return a folder name that stays inside the target."""
+    cleaned = name.replace("/", "_").replace("\0", "_")
+    return "_" if cleaned in {"", ".", ".."} else cleaned
+
+
+def _report(path: Path, snapshot: SnapshotId, damaged: list[Found], clock: Clock) -> None:
+    report = {
+        "type": "restore-report",
+        "v": 1,
+        "snapshot": snapshot,
+        "at": to_rfc3339(clock.now()),
+        "damaged": [{"code": found.code, **found.facts} for found in damaged],
+    }
+    path.write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n", "utf-8")
