@@ -114,7 +114,7 @@ def _free(path: Path) -> Path:
 
 
 def _typed_back(session: "Session", made: "Initialised") -> bool:
-    from backupkit.ops.recovery_code import confirm_recovery
+    from backupkit.ops.confirm_recovery import confirm_recovery
 
     person = session.person
     if person is None:

@@ -1,11 +1,11 @@
 """`backupkit explain` knows every code that can be shown."""
 
 import pytest
+from command_line import Run
 
 from backupkit.cli.codes import every_code, every_error, meaning_of
 from backupkit.errors import ExitCode
 from backupkit.i18n import LANGUAGES, Catalogue, Language
-from tests.cli.conftest import Run
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -5,9 +5,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from command_line import Run
 
 from backupkit.cli.verbs import VERBS
-from tests.cli.conftest import Run
 
 CHECKS = {"bash": ["bash", "-n"], "zsh": ["zsh", "-n"], "fish": ["fish", "--no-execute"]}
 

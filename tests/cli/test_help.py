@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from command_line import Run
 
 from backupkit.cli.grammar import command_at
 from backupkit.cli.help_page import help_lines, own_parameters, parameter_key, path_key
@@ -10,7 +11,6 @@ from backupkit.cli.verbs import BY_PATH, NOUNS, VERBS
 from backupkit.i18n import LANGUAGES, Catalogue, Language
 from backupkit.text import width
 from backupkit.ui.terminal import Terminal
-from tests.cli.conftest import Run
 
 CHINESE = re.compile("[\u4e00-\u9fff]")
 ENGLISH_OF_THE_PARSER = re.compile(r"Usage:|Options:|Arguments|Show this message|\[default|\[required|Commands:|Error:")

@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from command_line import Run
 
 from backupkit.cli import main
 from backupkit.cli.crash import report_text
 from backupkit.cli.session import Process
 from backupkit.cli.stopping import Stop, Terminated
 from backupkit.errors import ExitCode
-from tests.cli.conftest import Run
 
 SECRET_OF_A_CHAT = "see you at the station, platform nine"
 

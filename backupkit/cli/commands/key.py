@@ -41,7 +41,7 @@ def key_test(context: typer.Context, recovery_words_file: WordsFile = None) -> N
 
 def key_confirm(context: typer.Context, recovery_words_file: WordsFile = None) -> None:
     """Type the recovery words back, so that the backup counts."""
-    from backupkit.ops.recovery_code import confirm_recovery
+    from backupkit.ops.confirm_recovery import confirm_recovery
 
     session = session_of(context)
     if recovery_words_file is not None:

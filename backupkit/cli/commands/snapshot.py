@@ -14,8 +14,8 @@ from backupkit.cli.session import Session, session_of
 from backupkit.cli.usage import OptionsClash, ValueWrong
 from backupkit.config.keys import KEYS
 from backupkit.errors import BackupkitError, ExitCode
-from backupkit.ops.failures import NoRepository
 from backupkit.ops.events import Tell
+from backupkit.ops.failures import NoRepository
 from backupkit.ui.json_fields import json_fields, path_fields
 
 if TYPE_CHECKING:
@@ -131,9 +131,7 @@ def _ensure_repository(session: Session, sheet: Path | None, *, wanted: bool) ->
     create_repository(session, sheet)
 
 
-def _lines(
-    session: Session, taken: "SnapshotTaken", state: str, covered: "tuple[CoverageIssued, ...]"
-) -> list[str]:
+def _lines(session: Session, taken: "SnapshotTaken", state: str, covered: "tuple[CoverageIssued, ...]") -> list[str]:
     say, catalogue = session.say, session.catalogue
     lines = [say("snapshot.head", snapshot=taken.snapshot) + "  " + state_word(session, state)]
     if taken.messages is not None:
