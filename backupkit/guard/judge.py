@@ -16,6 +16,7 @@ from backupkit.errors import BackupkitError, Fact
 from backupkit.guard.apk.reasons import PackageNotGenuine, PackageUndecided, Reason
 from backupkit.guard.consent import (
     Consent,
+    ConsentAnswers,
     ConsentBinding,
     ConsentBy,
     ConsentRefused,
@@ -32,8 +33,9 @@ from backupkit.guard.device_rules import (
     decide_install,
 )
 from backupkit.guard.facts import NEWEST_SDK, PackageFacts
-from backupkit.guard.package_record import PackageRecord, RecordConflict, Records, observe
+from backupkit.guard.package_record import PackageRecord, Records, observe
 from backupkit.guard.package_source import read_facts
+from backupkit.guard.pass_envelope import require_as_issued
 from backupkit.guard.places import read_small
 from backupkit.guard.policy import ConsentFrom, GuardPolicy, Needs
 from backupkit.guard.request import ConsentToken, OnDisk, OnRecord, UpdateRequest
@@ -90,9 +92,21 @@ class Examined:
     installed: PackageFacts
     outcome: DeviceOutcome
     judged: Judged
-    record: PackageRecord | None
+    record: PackageRecord
     marks: tuple[tuple[Path, FileMark], ...]
     refusal: PackageNotGenuine | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What the guard knows beside the packages. `pass_data` is the newest pass where the question names none."""
+
+    pins: Pins | None
+    policy: GuardPolicy
+    witness: WitnessState | None
+    now: datetime
+    pass_data: bytes | None = None
+    owner: VerifyKey | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,21 +133,8 @@ def judge(
 
     `pass_data` is the newest pass of the app where the request names none.
     """
-    judged = judged_of(request)
-    return never_raise(
-        lambda: (
-            conclude(
-                examine(request, records, now),
-                pins=pins,
-                policy=policy,
-                witness=witness,
-                now=now,
-                pass_data=pass_data,
-                owner=owner,
-            ).verdict
-        ),
-        judged,
-    )
+    known = Known(pins=pins, policy=policy, witness=witness, now=now, pass_data=pass_data, owner=owner)
+    return never_raise(lambda: conclude(examine(request, records, now), known).verdict, judged_of(request))
 
 
 def never_raise(answer: Callable[[], Verdict], judged: Judged) -> Verdict:
@@ -141,16 +142,13 @@ def never_raise(answer: Callable[[], Verdict], judged: Judged) -> Verdict:
     try:
         return answer()
     except Unanswerable as error:
-        facts = {name: value for name, value in error.facts.items() if name != "reason"}
-        return undecided(error.reason, judged, **facts)
+        return undecided(error.reason, judged, {name: fact for name, fact in error.facts.items() if name != "reason"})
     except PackageUndecided as error:
-        return undecided("package-undecided", judged, doubt=error.reason.value, level=error.level)
-    except RecordConflict as error:
-        return undecided("record-conflict", judged, **error.facts)
+        return undecided("package-undecided", judged, {"doubt": error.reason.value, "level": error.level})
     except BackupkitError as error:
-        return undecided(error.code, judged, **error.facts)
+        return undecided(error.code, judged, error.facts)
     except Exception as error:  # noqa: BLE001 - a guard that crashes must hold, and say so
-        return undecided("guard-failed", judged, kind=type(error).__name__)
+        return undecided("guard-failed", judged, {"kind": type(error).__name__})
 
 
 def judged_of(request: UpdateRequest) -> Judged:
@@ -174,7 +172,7 @@ def examine(request: UpdateRequest, records: Records, now: datetime) -> Examined
     judged = replace(
         judged_of(request),
         package=installed.package,
-        app_name=(record.label if record else None) or request.app_name or installed.package,
+        app_name=record.label or request.app_name or installed.package,
         old_sha256=installed.sha256,
     )
     candidate, refusal = None, None
@@ -242,16 +240,7 @@ def _not_installable(refusal: PackageNotGenuine, action: Action) -> DeviceOutcom
     return DeviceOutcome(Outcome.NOT_GENUINE, None, "package-not-genuine", SignerChange.UNKNOWN)
 
 
-def conclude(
-    examined: Examined,
-    *,
-    pins: Pins | None,
-    policy: GuardPolicy,
-    witness: WitnessState | None,
-    now: datetime,
-    pass_data: bytes | None,
-    owner: VerifyKey | None,
-) -> Judgement:
+def conclude(examined: Examined, known: Known) -> Judgement:
     """Turn what was found into a verdict.
 
     Raises:
@@ -259,7 +248,7 @@ def conclude(
     """
     outcome = examined.outcome
     if outcome.outcome is Outcome.WOULD_WIPE and outcome.reason != "reinstall-fails":
-        verdict, seen = _over_chats(examined, pins, policy, witness, now, pass_data, owner)
+        verdict, seen = _over_chats(examined, known)
     else:
         verdict, seen = _without_pass(examined), None
     for path, mark in examined.marks:
@@ -303,15 +292,7 @@ def _without_pass(examined: Examined) -> Verdict:
     )
 
 
-def _over_chats(
-    examined: Examined,
-    pins: Pins | None,
-    policy: GuardPolicy,
-    witness: WitnessState | None,
-    now: datetime,
-    pass_data: bytes | None,
-    owner: VerifyKey | None,
-) -> tuple[Verdict, WitnessState | None]:
+def _over_chats(examined: Examined, known: Known) -> tuple[Verdict, WitnessState | None]:
     """The 2018 case: it would install, over the deleted chats."""
     outcome, request = examined.outcome, examined.request
     base = Verdict(
@@ -326,27 +307,28 @@ def _over_chats(
         judged=examined.judged,
         facts={"cause": outcome.reason},
     )
-    data = _pass_bytes(request, pass_data)
+    data = _pass_bytes(request, known.pass_data)
     if data is None:
         return base, None
-    if pins is None:
+    if known.pins is None:
         return replace(base, reason="no-pinned-store"), None
-    if policy.needs_challenge and request.challenge is None:
+    if known.policy.needs_challenge and request.challenge is None:
         return replace(base, reason="challenge-missing"), None
     try:
+        require_as_issued(data)
         checked = check_pass(
             data,
-            pins=pins,
+            pins=known.pins,
             installed=_installed_app(examined.installed, request.device_sdk),
             challenge=request.challenge.hex() if request.challenge else None,
-            now=now,
-            policy=_pass_policy(policy),
-            witness=witness,
+            now=known.now,
+            policy=_pass_policy(known.policy),
+            witness=known.witness,
         )
     except PassRefused as error:
         return replace(base, reason=error.reason, facts={**base.facts, **error.facts}), None
-    covered = _covered(base, checked.coverage, policy)
-    return _with_consent(covered, request, policy, now, owner), checked.witness
+    covered = _covered(base, checked.coverage, known.policy)
+    return _with_consent(covered, request.consent, known), checked.witness
 
 
 def _pass_bytes(request: UpdateRequest, pass_data: bytes | None) -> bytes | None:
@@ -401,9 +383,7 @@ def _known(said: int | None, covered: int | None) -> int | None:
     return covered if said is None else said
 
 
-def _with_consent(
-    held: Verdict, request: UpdateRequest, policy: GuardPolicy, now: datetime, owner: VerifyKey | None
-) -> Verdict:
+def _with_consent(held: Verdict, given: ConsentAnswers | ConsentToken | None, known: Known) -> Verdict:
     assert held.coverage is not None
     assert held.judged.package is not None
     binding = ConsentBinding(
@@ -415,16 +395,8 @@ def _with_consent(
     )
     needed = Consent(binding, held.judged.app_name or held.judged.package)
     held = replace(held, consent=needed)
-    given = request.consent
     try:
-        if isinstance(given, ConsentToken):
-            accept_token(given.token, binding, owner, now)
-            needed = replace(needed, given_by=ConsentBy.TOKEN)
-        elif policy.consent_from is ConsentFrom.TOKEN:
-            raise ConsentRefused(reason="token-needed")
-        elif given is not None:
-            accept_answers(given, binding, needed.app_name, now)
-            needed = replace(needed, given_by=ConsentBy.PERSON)
+        given_by = _given_by(given, needed, known)
     except ConsentRefused as error:
         facts = {**held.facts, "detail": error.facts["reason"]}
         return replace(held, reason="consent-refused", suggestions=(KEEP_THE_APP,), facts=facts)
@@ -432,6 +404,19 @@ def _with_consent(
         held,
         decision=Decision.ALLOW,
         reason="backup-covers",
-        consent=needed,
+        consent=replace(needed, given_by=given_by),
         suggestions=(KEEP_THE_APP,),
     )
+
+
+def _given_by(given: ConsentAnswers | ConsentToken | None, needed: Consent, known: Known) -> ConsentBy | None:
+    if isinstance(given, ConsentToken):
+        accept_token(given.token, needed.binding, known.owner, known.now)
+        return ConsentBy.TOKEN
+    if known.policy.consent_from is ConsentFrom.TOKEN:
+        # Without the owner's signature not even the two steps are offered.
+        raise ConsentRefused(reason="token-needed")
+    if given is None:
+        return None
+    accept_answers(given, needed.binding, needed.app_name, known.now)
+    return ConsentBy.PERSON

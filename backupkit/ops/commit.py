@@ -29,7 +29,15 @@ class DomainPart:
     size: int
 
 
-def commit_snapshot(repository: Repository, parts: Sequence[DomainPart], *, complete: bool, at: datetime) -> SnapshotId:
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """A snapshot that came to be, and the bytes of all packs that it needs."""
+
+    snapshot: SnapshotId
+    stored_bytes: int
+
+
+def commit_snapshot(repository: Repository, parts: Sequence[DomainPart], *, complete: bool, at: datetime) -> Committed:
     """Sign a snapshot of these parts and commit it.
 
     The packs and their index lie there already. Then the pack list, the statement, its signatures; last the log: until
@@ -61,4 +69,4 @@ def commit_snapshot(repository: Repository, parts: Sequence[DomainPart], *, comp
     with suppress(AlreadyExists):
         repository.objects.create(layout.snapshot(snapshot), sign_envelope(payload, PAYLOAD_TYPE, [writer.attest]))
     repository.log.append("snapshot", payload, writer, at)
-    return snapshot
+    return Committed(snapshot, size)

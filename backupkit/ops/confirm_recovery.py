@@ -23,7 +23,7 @@ class Confirmed:
     at: datetime
 
 
-def confirm_recovery(places: Places, words: str, *, clock: Clock) -> Confirmed:
+def confirm_recovery(places: Places, words: str, clock: Clock) -> Confirmed:
     """Check the words that were typed back and remember that they were right.
 
     Raises:

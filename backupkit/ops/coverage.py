@@ -7,10 +7,10 @@ from backupkit.clock import from_rfc3339
 from backupkit.guard.package_record import PackageRecord, Records
 from backupkit.guard.places import GuardPlaces
 from backupkit.ids import AppPackage, CertificateDigest
+from backupkit.ops.confirm_recovery import confirmation
 from backupkit.ops.events import Notice, Tell
 from backupkit.ops.guard_files import write_pass
 from backupkit.ops.journal import SourceFacts
-from backupkit.ops.confirm_recovery import confirmation
 from backupkit.ops.repository import Repository
 from backupkit.ops.snapshots import KnownSnapshot
 from backupkit.proof.coverage_pass import (

@@ -16,9 +16,9 @@ from backupkit.crypto.slots import (
 )
 from backupkit.crypto.writer import WriterKeys, WriterState
 from backupkit.errors import BackupkitError
+from backupkit.ops.confirm_recovery import confirmation
 from backupkit.ops.failures import LastSlot, SlotNotFound
 from backupkit.ops.places import Places
-from backupkit.ops.confirm_recovery import confirmation
 from backupkit.ops.recovery_sheet import SheetFacts
 from backupkit.ops.repository import Repository, open_repository
 from backupkit.ops.statements import record_keys
@@ -44,18 +44,18 @@ def list_keys(places: Places) -> list[KeyLine]:
     return [_line(repository, slot) for slot in repository.slots()]
 
 
-def test_key(places: Places, secret: Secret) -> KeyLine:
+def test_key(places: Places, secret: AskSecret) -> KeyLine:
     """Try a passphrase or a recovery code and say which slot it opens.
 
     Raises:
         CannotUnlock: none.
     """
     repository = open_repository(places)
-    slots = repository.slots()
-    _open(slots, secret)
+    slots, given = repository.slots(), secret()
+    _open(slots, given)
     for slot in slots:
         try:
-            _open([slot], secret)
+            _open([slot], given)
         except BackupkitError:
             continue
         return _line(repository, slot)
@@ -92,8 +92,8 @@ def sheet_again(places: Places, secret: AskSecret, *, clock: Clock) -> SheetFact
     return SheetFacts(repository.origin, tuple(code.words("en")), tuple(code.words("zh-CN")), code.fingerprint, at)
 
 
-def remove_slot(places: Places, slot_id: str) -> KeyLine:
-    """Remove a slot. What it opened stays openable by the others.
+def remove_slot(places: Places, secret: AskSecret, slot_id: str) -> KeyLine:
+    """Remove a slot, for somebody who can open the repository. What it opened stays openable by the others.
 
     Raises:
         SlotNotFound: there is none of this id.
@@ -107,6 +107,8 @@ def remove_slot(places: Places, slot_id: str) -> KeyLine:
     left = [slot for slot in slots if slot.id != slot_id]
     if len(left) < 2 or not any(slot.kind == RECOVERY_CODE for slot in left):
         raise LastSlot(slot=slot_id)
+    # Not before the others were seen to work: who cannot open a slot could not undo this.
+    _open(left, secret())
     line = _line(repository, wanted)
     repository.objects.delete(layout.slot(slot_id))
     return line

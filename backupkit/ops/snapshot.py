@@ -3,7 +3,8 @@
 import platform
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from backupkit.ids import DomainId, PackName, SnapshotId
 from backupkit.ops.apps import package_of
 from backupkit.ops.chat_facts import ChatFactsCache, count_chats
 from backupkit.ops.commit import DomainPart, commit_snapshot
+from backupkit.ops.coverage import CoverageIssued
 from backupkit.ops.domains import ensure_domain
 from backupkit.ops.events import Notice, Phase, Progress, Tell
 from backupkit.ops.failures import SourceNotFound
@@ -23,6 +25,7 @@ from backupkit.ops.journal import SourceFacts, TakenFacts
 from backupkit.ops.places import Places, on_same_disk
 from backupkit.ops.repository import Repository, open_repository, store_finding
 from backupkit.ops.save_source import SourceSaver, StopAsked
+from backupkit.ops.verify import DEFAULT_MAX_AGE, verify_snapshot
 from backupkit.store.domain_writer import DomainWriter
 from backupkit.store.index import Index
 from backupkit.store.layout import PackRef
@@ -44,8 +47,20 @@ class SourceSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Unread:
+    """A file that could not be read, and the code of the reason."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class SnapshotTaken:
-    """A snapshot. `state` is `saved`, or `partial` after a stop. Sizes in bytes; counts None where nothing was readable as chats."""
+    """A snapshot. `state` is saved, verified, damaged, or `partial` after a stop.
+
+    Sizes in bytes: `bytes` of the sources, `stored_bytes` of all packs that the snapshot needs, `new_bytes` of those that
+    this run added. Counts are None where nothing was readable as chats. `coverage` are the passes that were issued.
+    """
 
     snapshot: SnapshotId
     state: str
@@ -54,8 +69,10 @@ class SnapshotTaken:
     files: int
     bytes: int
     stored_bytes: int
-    unreadable: tuple[tuple[str, str], ...]
+    new_bytes: int
+    unreadable: tuple[Unread, ...]
     same_disk: bool
+    coverage: tuple[CoverageIssued, ...] = ()
 
     @property
     def messages(self) -> int | None:
@@ -91,8 +108,10 @@ def take_snapshot(
     tell: Tell,
     stop: Callable[[], bool] = never,
     tags: Sequence[str] = (),
+    verify: bool = False,
+    max_age: timedelta = DEFAULT_MAX_AGE,
 ) -> SnapshotTaken:
-    """Save the sources as one snapshot.
+    """Save the sources as one snapshot; with `verify`, read every byte of it back afterwards.
 
     Raises:
         NoRepository, NotAWriter: there is nothing to write to, or no right to.
@@ -107,7 +126,11 @@ def take_snapshot(
     for spec in sources:
         run.repository, domain = ensure_domain(run.repository, spec.app or spec.name, clock)
         run.of_domain.setdefault(domain, []).append(spec)
-    return run.take()
+    taken = run.take()
+    if not verify or taken.state == "partial":
+        return taken
+    verified = verify_snapshot(places, taken.snapshot, clock=clock, tell=tell, max_age=max_age)
+    return replace(taken, state=verified.state, coverage=verified.coverage)
 
 
 class _Run:
@@ -124,7 +147,7 @@ class _Run:
         self._tags = tags
         self._done: list[DomainPart] = []
         self._facts: list[SourceFacts] = []
-        self._unreadable: list[tuple[str, str]] = []
+        self._unreadable: list[Unread] = []
         self._stored_bytes = 0
         self._since_partial = 0
         self._last_partial = time.monotonic()
@@ -245,7 +268,8 @@ class _Run:
 
     def _commit(self, *, complete: bool, state: str) -> SnapshotTaken:
         at = self._clock.now()
-        snapshot = commit_snapshot(self.repository, self._done, complete=complete, at=at)
+        committed = commit_snapshot(self.repository, self._done, complete=complete, at=at)
+        snapshot = committed.snapshot
         facts = tuple(self._facts)
         if state == "saved":
             self.repository.journal.remember(TakenFacts(snapshot, to_rfc3339(at), complete, facts, self._tags))
@@ -257,7 +281,8 @@ class _Run:
             sources=facts,
             files=sum(one.files for one in facts),
             bytes=sum(one.bytes for one in facts),
-            stored_bytes=self._stored_bytes,
+            stored_bytes=committed.stored_bytes,
+            new_bytes=self._stored_bytes,
             unreadable=tuple(self._unreadable),
             same_disk=any(
                 on_same_disk(self.repository.places.repository, Path(spec.path))
@@ -310,9 +335,9 @@ def _facts(source: Source) -> SourceFacts:
     )
 
 
-def _shown(spec: SourceSpec, one: Unreadable) -> tuple[str, str]:
+def _shown(spec: SourceSpec, one: Unreadable) -> Unread:
     below = one.path.decode("utf-8", "backslashreplace")
-    return (str(spec.path / below) if below else str(spec.path), one.reason)
+    return Unread(str(spec.path / below) if below else str(spec.path), one.reason)
 
 
 def _require_there(path: Path) -> None:

@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 
 from backupkit.clock import Clock
 from backupkit.ids import SnapshotId
+from backupkit.ops.confirm_recovery import confirmation
 from backupkit.ops.events import Tell, tell_nobody
 from backupkit.ops.journal import SourceFacts
 from backupkit.ops.places import Places, on_same_disk
-from backupkit.ops.confirm_recovery import confirmation
 from backupkit.ops.repository import Repository, open_repository
 from backupkit.ops.snapshots import KnownSnapshot, known_snapshots
 
@@ -29,13 +29,20 @@ class SourceStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
-    """Everything that one screen shows. `next` are commands, the most urgent first. Sizes in bytes."""
+class RepositoryFacts:
+    """Where the repository lies, the name of its log, and how much it holds."""
 
     path: str
     origin: str
     snapshots: int
     stored_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Everything that one screen shows. `next` are commands, the most urgent first. Sizes in bytes."""
+
+    repository: RepositoryFacts
     sources: tuple[SourceStatus, ...]
     recovery_confirmed: bool
     slots: int
@@ -57,10 +64,7 @@ def status(places: Places, *, max_age: timedelta, clock: Clock, tell: Tell = tel
     confirmed = confirmation(repository) is not None
     is_stale = not sources or any(source.stale for source in sources)
     return Status(
-        path=str(places.repository),
-        origin=repository.origin,
-        snapshots=len(known),
-        stored_bytes=_stored_bytes(repository),
+        repository=RepositoryFacts(str(places.repository), repository.origin, len(known), _stored_bytes(repository)),
         sources=sources,
         recovery_confirmed=confirmed,
         slots=len(repository.slots()),

@@ -5,7 +5,7 @@ the head of the store's log along, so that who checks it also sees whether the s
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal, NamedTuple, cast
 
@@ -16,7 +16,7 @@ from backupkit.crypto.signing import SigningKey
 from backupkit.ids import AppPackage, CertificateDigest, SnapshotId
 from backupkit.proof.base64_text import to_base64
 from backupkit.proof.checkpoint import claimed_checkpoint
-from backupkit.proof.dsse import sign_envelope
+from backupkit.proof.dsse import open_envelope, sign_envelope
 from backupkit.proof.fields import Fields, is_hex
 from backupkit.proof.merkle import consistency_proof
 from backupkit.proof.statement import PAYLOAD_TYPE, SNAPSHOT_SUBJECT, build_statement, parse_statement
@@ -151,20 +151,37 @@ class CoveragePass:
 
 
 def issue(coverage: CoveragePass, key: SigningKey) -> bytes:
-    """Sign a pass with the store's attest key: what is handed to the hook.
+    """Sign a pass with the store's attest key: what is handed to the hook. Times are written to the second.
 
     Raises:
         ValueError: it would be refused as malformed by everyone who reads it.
     """
     payload = coverage.encode()
     try:
-        survives = decode_coverage_pass(payload) == coverage
+        survives = decode_coverage_pass(payload).encode() == payload
     except MalformedObject as error:
         raise ValueError(str(error)) from error
     envelope = sign_envelope(payload, PAYLOAD_TYPE, [key])
     if not survives or len(envelope) > MAX_PASS_BYTES:
         raise ValueError("not a pass that could be read back")
     return envelope
+
+
+def renew(data: bytes, key: SigningKey, log: LogHead, *, at: datetime) -> bytes | None:
+    """Issue a pass again with a newer head of the log; None where it has expired meanwhile.
+
+    Whoever issues passes does this with all that still hold whenever the log has grown. Otherwise a guard that saw the
+    newer head in another app's pass would take the older head in this one for a rollback. What the pass promises, and
+    since when and until when, stays as it was.
+
+    Raises:
+        MalformedObject, SignatureInvalid: it is no pass that this key signed.
+    """
+    payload = open_envelope(data, key.verify_key, PAYLOAD_TYPE, max_bytes=MAX_PASS_BYTES)
+    coverage = decode_coverage_pass(payload)
+    if at >= coverage.expires:
+        return None
+    return issue(replace(coverage, log=log, time_created=max(at, coverage.time_created)), key)
 
 
 def proof_from(leaf_hashes: Sequence[bytes], old_size: int) -> Consistency:

@@ -9,6 +9,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from capture.conftest import StartWriter, fingerprint, transactions_in
 
 from backupkit.capture import locks
 from backupkit.capture.databases import DatabaseKind
@@ -16,7 +17,6 @@ from backupkit.capture.live_database import Captured, NotADatabase, copy_live, r
 from backupkit.capture.scratch import discard_leftovers, private_folder
 from backupkit.capture.sqlite_health import integrity_check, quick_check
 from backupkit.capture.unreadable import SourceUnreadable
-from capture.conftest import StartWriter, fingerprint, transactions_in
 
 PLAIN = DatabaseKind(sealed=False, page_size=4096)
 AS_IF_SEALED = DatabaseKind(sealed=True, page_size=4096)

@@ -89,8 +89,13 @@ def test_every_code_of_a_refused_pass_is_in_the_format_document() -> None:
     assert not [code for code in codes if f"`{code}`" not in page]
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+def blocks(language: str, page: Path = PAGE) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", page.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+
+
+def test_the_chinese_page_has_the_same_recipes() -> None:
+    for language in ("sh", "python"):
+        assert blocks(language, PAGE.with_suffix(".zh-CN.md")) == blocks(language)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from backupkit.codec.canonical import encode_canonical
+from backupkit.crypto.failures import SignatureInvalid
 from backupkit.crypto.signing import SigningKey
 from backupkit.i18n import messages, placeholders
 from backupkit.ids import AppPackage, CertificateDigest, SnapshotId
@@ -27,6 +28,7 @@ from backupkit.proof.coverage_pass import (
     is_challenge,
     issue,
     proof_from,
+    renew,
 )
 from backupkit.proof.dsse import sign_envelope
 from backupkit.proof.merkle import leaf_hash, tree_root
@@ -362,7 +364,7 @@ def test_a_pass_tells_which_pins_to_look_for() -> None:
         replace(PASS, challenge="short"),
         replace(PASS, time_created=PASS.verified_at - timedelta(seconds=1)),
         replace(PASS, checks=PASS.checks * 2),
-        replace(PASS, verified_at=PASS.verified_at + timedelta(milliseconds=5)),
+        replace(PASS, covered=replace(PASS.covered, source_high_water="")),
         replace(PASS, log=replace(PASS.log, origin="another.example/log")),
         replace(PASS, log=replace(PASS.log, consistency=(proof_from(LEAVES, 5),) * (MAX_OFFERS + 1))),
         replace(PASS, covered=replace(PASS.covered, messages=-1)),
@@ -371,6 +373,29 @@ def test_a_pass_tells_which_pins_to_look_for() -> None:
 def test_a_pass_that_would_be_refused_by_everyone_is_not_issued(broken: CoveragePass) -> None:
     with pytest.raises(ValueError):
         issue(broken, ATTEST_KEY)
+
+
+def test_times_are_written_to_the_second() -> None:
+    precise = replace(PASS, verified_at=PASS.verified_at + timedelta(milliseconds=5))
+
+    assert QUESTION.about(issue(precise, ATTEST_KEY)).coverage == PASS
+
+
+def test_a_pass_that_still_holds_is_issued_again_when_the_log_has_grown() -> None:
+    """Two apps, one store: the guard saw the newer head in the other app's pass."""
+    grown = [*LEAVES, leaf_hash(b"the other app's snapshot")]
+    question = replace(QUESTION, witness=seen(grown))
+    log = LogHead(ORIGIN, head_of(grown), (proof_from(grown, len(LEAVES)),))
+
+    with pytest.raises(LogRolledBack):
+        question.about(ISSUED)
+    renewed = renew(ISSUED, ATTEST_KEY, log, at=NOON)
+
+    assert renewed is not None
+    assert question.about(renewed).coverage == replace(PASS, log=log, time_created=NOON)
+    assert renew(ISSUED, ATTEST_KEY, log, at=PASS.expires) is None
+    with pytest.raises(SignatureInvalid):
+        renew(ISSUED, LOG_KEY, log, at=NOON)
 
 
 def test_the_largest_pass_fits_the_cap() -> None:

@@ -32,10 +32,10 @@ def key_list(context: typer.Context) -> None:
 
 def key_test(context: typer.Context, recovery_words_file: WordsFile = None) -> None:
     """Find out whether a passphrase, or the recovery words, opens the repository."""
-    from backupkit.ops.keys import try_key
+    from backupkit.ops.keys import test_key
 
     session = session_of(context)
-    slot = try_key(session.places, session.secret(recovery_words_file)())
+    slot = test_key(session.places, session.secret(recovery_words_file))
     session.printer.summary(json_fields(slot), [session.say("key.opens", slot=slot.id, label=slot.label)])
 
 
@@ -71,12 +71,16 @@ def key_add(
     session.printer.summary(json_fields(slot), [session.say("key.added", slot=slot.id)])
 
 
-def key_remove(context: typer.Context, slot: Annotated[str, typer.Argument(metavar="SLOT")]) -> None:
+def key_remove(
+    context: typer.Context,
+    slot: Annotated[str, typer.Argument(metavar="SLOT")],
+    recovery_words_file: WordsFile = None,
+) -> None:
     """Remove a key slot; what it opened with does not open the repository any more."""
     from backupkit.ops.keys import remove_slot
 
     session = session_of(context)
-    removed = remove_slot(session.places, slot)
+    removed = remove_slot(session.places, session.secret(recovery_words_file), slot)
     session.printer.summary(json_fields(removed), [session.say("key.removed", slot=slot)])
 
 
@@ -86,12 +90,12 @@ def key_sheet(
     recovery_words_file: WordsFile = None,
 ) -> None:
     """Write a new recovery sheet, with new words; the old ones open nothing any more."""
-    from backupkit.ops.keys import new_sheet
+    from backupkit.ops.keys import sheet_again
     from backupkit.ops.recovery_sheet import render_sheet
 
     session = session_of(context)
     with SheetFile(to.absolute()) as file:
-        sheet = new_sheet(session.places, session.secret(recovery_words_file), clock=session.clock)
+        sheet = sheet_again(session.places, session.secret(recovery_words_file), clock=session.clock)
         file.write(render_sheet(sheet, session.catalogue.language))
     lines = [session.say("init.sheet-written", path=str(file.path)), session.say("init.not-confirmed")]
     session.printer.summary({"recovery_sheet": str(file.path), "recovery_confirmed": False}, lines)

@@ -16,10 +16,9 @@ from backupkit.config.keys import KEYS
 from backupkit.errors import BackupkitError, ExitCode
 from backupkit.ops.events import Tell
 from backupkit.ops.failures import NoRepository
-from backupkit.ui.json_fields import json_fields, path_fields
+from backupkit.ui.json_fields import json_fields
 
 if TYPE_CHECKING:
-    from backupkit.ops.coverage import CoverageIssued
     from backupkit.ops.snapshot import SnapshotTaken, SourceSpec
 
 HELP = "backupkit snapshot --help"
@@ -49,39 +48,32 @@ def snapshot(
     specs = source_specs(session, sources or [], app=app, name=name, package=package)
     _ensure_repository(session, recovery_sheet, wanted=init)
     publish_policy(session)
-    verify = not no_verify and session.settings.verify.after_snapshot == "all"
-    taken, state, covered = save_and_verify(session, specs, session.tell, tags=tags or (), verify=verify)
-    session.printer.summary(taken_fields(taken, state), _lines(session, taken, state, covered))
+    taken = save(session, specs, session.tell, tags=tags or (), verify=not no_verify)
+    session.printer.summary(taken_fields(taken), _lines(session, taken))
     if taken.state == "partial" and session.stop.asked:
         raise session.stop.error()
-    if state == "damaged":
+    if taken.state == "damaged":
         return ExitCode.DAMAGED
     return ExitCode.DONE if taken.complete else ExitCode.INCOMPLETE
 
 
-def save_and_verify(
-    session: Session, specs: "Sequence[SourceSpec]", tell: Tell, *, tags: Sequence[str] = (), verify: bool
-) -> "tuple[SnapshotTaken, str, tuple[CoverageIssued, ...]]":
-    """Take a snapshot and, unless it was stopped, read it back. Return it with its state and what it covers now."""
+def save(
+    session: Session, specs: "Sequence[SourceSpec]", tell: Tell, *, tags: Sequence[str], verify: bool
+) -> "SnapshotTaken":
+    """Take a snapshot, and read it back where that is wanted here and in the settings."""
     from backupkit.ops.snapshot import take_snapshot
-    from backupkit.ops.verify import verify_snapshot
 
-    taken = take_snapshot(
-        session.places, specs, clock=session.clock, tell=tell, stop=session.stop, tags=tuple(tags)
+    return take_snapshot(
+        session.places, specs, clock=session.clock, tell=tell, stop=session.stop, tags=tuple(tags),
+        verify=verify and session.settings.verify.after_snapshot == "all",
+        max_age=session.settings.guard.max_backup_age,
     )  # fmt: skip
-    if not verify or taken.state == "partial" or session.stop.asked:
-        return taken, taken.state, ()
-    checked = verify_snapshot(
-        session.places, taken.snapshot, clock=session.clock, tell=tell, max_age=session.settings.guard.max_backup_age
-    )
-    return taken, checked.state, checked.coverage
 
 
-def taken_fields(taken: "SnapshotTaken", state: str) -> dict[str, object]:
+def taken_fields(taken: "SnapshotTaken") -> dict[str, object]:
     """Return what JSON says of a snapshot that was just taken."""
     counts = {name: getattr(taken, name) for name in ("messages", "conversations", "media", "media_missing")}
-    unreadable = [{**path_fields(path), "reason": reason} for path, reason in taken.unreadable]
-    return {**json_fields(taken), **counts, "state": state, "unreadable": unreadable}
+    return {**json_fields(taken), **counts}
 
 
 def source_specs(
@@ -131,20 +123,20 @@ def _ensure_repository(session: Session, sheet: Path | None, *, wanted: bool) ->
     create_repository(session, sheet)
 
 
-def _lines(session: Session, taken: "SnapshotTaken", state: str, covered: "tuple[CoverageIssued, ...]") -> list[str]:
+def _lines(session: Session, taken: "SnapshotTaken") -> list[str]:
     say, catalogue = session.say, session.catalogue
-    lines = [say("snapshot.head", snapshot=taken.snapshot) + "  " + state_word(session, state)]
+    lines = [say("snapshot.head", snapshot=taken.snapshot) + "  " + state_word(session, taken.state)]
     if taken.messages is not None:
         lines.append("  " + say("snapshot.messages", messages=taken.messages, conversations=taken.conversations))
     if taken.media is not None:
         key = "snapshot.media-missing" if taken.media_missing else "snapshot.media"
         lines.append("  " + say(key, media=taken.media, missing=taken.media_missing))
-    stored = catalogue.size(taken.stored_bytes)
+    stored = catalogue.size(taken.new_bytes)
     lines.append("  " + say("snapshot.size", files=taken.files, bytes=catalogue.size(taken.bytes), stored=stored))
-    lines += damage_lines(session, "snapshot.unreadable", [f"{path}  ({reason})" for path, reason in taken.unreadable])
+    lines += damage_lines(session, "snapshot.unreadable", [f"{one.path}  ({one.reason})" for one in taken.unreadable])
     if taken.same_disk:
         lines.append(session.terminal.paint("warning", "!") + " " + say("snapshot.same-disk"))
-    lines += coverage_lines(session, covered)
-    if state == "saved":
+    lines += coverage_lines(session, taken.coverage)
+    if taken.state == "saved":
         lines.append(say("snapshot.verify-next", snapshot=taken.snapshot))
     return lines

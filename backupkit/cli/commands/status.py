@@ -25,8 +25,10 @@ def status(context: typer.Context) -> ExitCode:
     )
     verdict = say("status.stale" if found.stale else "status.fresh")
     lines = [terminal.paint("bad" if found.stale else "good", verdict)]
-    stored = session.catalogue.size(found.stored_bytes)
-    lines.append(say("status.repository", path=found.path, snapshots=found.snapshots, stored=stored))
+    stored = session.catalogue.size(found.repository.stored_bytes)
+    lines.append(
+        say("status.repository", path=found.repository.path, snapshots=found.repository.snapshots, stored=stored)
+    )
     for source in found.sources:
         lines += _source_lines(session, source)
     if not found.recovery_confirmed:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from backupkit.cli.commands.snapshot import NothingToSave, save_and_verify, source_specs, taken_fields
+from backupkit.cli.commands.snapshot import NothingToSave, save, source_specs, taken_fields
 from backupkit.cli.guard_desk import publish_policy
 from backupkit.cli.session import Session, session_of
 from backupkit.cli.stopping import Stop
@@ -80,8 +80,7 @@ def _save(session: Session, names: Sequence[str], manager: "ServiceManager") -> 
         manager.alive()
         session.tell(event)
 
-    verify = session.settings.verify.after_snapshot == "all"
-    taken, state, _ = save_and_verify(session, source_specs(session, list(names)), tell, verify=verify)
-    line = session.say("snapshot.head", snapshot=taken.snapshot) + "  " + session.say(f"state.{state}")
+    taken = save(session, source_specs(session, list(names)), tell, tags=(), verify=True)
+    line = session.say("snapshot.head", snapshot=taken.snapshot) + "  " + session.say(f"state.{taken.state}")
     manager.status(line)
-    session.printer.record("snapshot", taken_fields(taken, state), [line])
+    session.printer.record("snapshot", taken_fields(taken), [line])

@@ -68,6 +68,7 @@ MESSAGES: dict[str, str] = {
     "option.key-add.recovery-words-file": "Open with the recovery words in this file instead of the passphrase",
     "command.key-remove.summary": "Remove a key slot",
     "argument.key-remove.slot": "The slot's id, as key list shows it",
+    "option.key-remove.recovery-words-file": "Open with the recovery words in this file instead of the passphrase",
     "command.key-test.summary": "Find out whether a passphrase or the recovery words open it",
     "option.key-test.recovery-words-file": "Test the recovery words in this file instead of the passphrase",
     "command.key-confirm.summary": "Type the recovery words back, so that the backup counts",

@@ -68,6 +68,7 @@ MESSAGES: dict[str, str] = {
     "option.key-add.recovery-words-file": "不用口令，改用该文件里的恢复词打开",
     "command.key-remove.summary": "删除一个密钥槽",
     "argument.key-remove.slot": "密钥槽的 ID，见 key list",
+    "option.key-remove.recovery-words-file": "不用口令，改用该文件里的恢复词打开",
     "command.key-test.summary": "试试口令或恢复词能否打开备份库",
     "option.key-test.recovery-words-file": "不试口令，改试该文件里的恢复词",
     "command.key-confirm.summary": "回填恢复词，让备份真正算数",
