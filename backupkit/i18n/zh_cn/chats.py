@@ -1,4 +1,4 @@
-"""关于聊天记录导出文件的说法。"""
+"""What is said of chat exports, in Chinese."""
 
 MESSAGES: dict[str, str] = {
     "error.malformed-export.what": "{file} 从这里开始无法读取：{place}",
