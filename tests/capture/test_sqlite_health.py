@@ -5,10 +5,10 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from busy_app import StartWriter, fingerprint
 
 from backupkit.capture.databases import DatabaseKind
 from backupkit.capture.sqlite_health import examine_database, integrity_check, quick_check
-from tests.capture.conftest import StartWriter, fingerprint
 
 AS_IF_SEALED = DatabaseKind(sealed=True, page_size=4096)
 
