@@ -118,7 +118,7 @@ class Demo:
             "device_sdk": 28,
         }
         done = subprocess.run(
-            [sys.executable, "-m", "backupkit.hooks.program"],
+            [str(Path(sys.executable).with_name("backupkit-hook"))],
             input=json.dumps(request),
             env=self.environment,
             cwd=self.folder,
@@ -175,7 +175,8 @@ def count_rows(database: Path) -> int:
 
 def recovery_words(sheet: Path) -> str:
     """Read the words off the sheet, as a person with the paper in hand would."""
-    return " ".join(re.findall(r"<li[^>]*>(?:<[^>]+>)*([^<\s]+)", sheet.read_text("utf-8")))
+    listed = sheet.read_text("utf-8").partition('<ol class="words">')[2].partition("</ol>")[0]
+    return " ".join(re.findall(r"<li><span>([^<]+)</span></li>", listed))
 
 
 def main() -> None:
@@ -188,7 +189,7 @@ def main() -> None:
     demo = Demo(folder, arguments.lang)
 
     demo.say("intro")
-    facts = chat_factory.make_demo_phone(demo.phone, seed=2018)
+    facts = chat_factory.make_demo_phone(demo.phone, seed=2018, language=arguments.lang[:2])
     demo.say("phone", chats=facts.conversations, messages=facts.messages)
     database = demo.phone / "databases" / "chat.db"
 

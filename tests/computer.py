@@ -72,7 +72,7 @@ class Computer:
 
     def hook(self, request: dict[str, Any]) -> Answer:
         done = subprocess.run(
-            [sys.executable, "-m", "backupkit.hooks.program"],
+            [str(Path(sys.executable).with_name("backupkit-hook"))],
             env=self.environment,
             cwd=self.home,
             input=json.dumps(request),
@@ -94,6 +94,7 @@ class Computer:
 
 def words_on(sheet: Path) -> list[str]:
     """Read the 24 words off a recovery sheet, as a person with the paper in hand would."""
-    words = re.findall(r"<li[^>]*>(?:<[^>]+>)*([^<\s]+)", sheet.read_text("utf-8"))
+    listed = sheet.read_text("utf-8").partition('<ol class="words">')[2].partition("</ol>")[0]
+    words = re.findall(r"<li><span>([^<]+)</span></li>", listed)
     assert len(words) == 24, words
     return words

@@ -123,13 +123,14 @@ class FileCache:
         """Keep a file's value, and for a database its page hashes, until the next run."""
         name = relative[-1]
         folder = b"/".join(relative[:-1])
-        if (unseen := self._unseen.get((source, folder))) is not None:
-            unseen.discard(name)
+        if (source, folder) not in self._unseen:
+            self._load(source, folder)
+        self._unseen[source, folder].discard(name)
         if not self._is_writer:
             return
         self._new_files.append((source, folder, name, stamp, value, _checksum(source, folder, name, stamp, value)))
         if pages is not None:
-            self._new_pages.append((source, folder, name, pages, zlib.crc32(pages)))
+            self._new_pages.append((source, folder, name, pages, _checksum(source, folder, name, b"", pages)))
         if len(self._new_files) >= _BATCH:
             self._write()
 
@@ -137,7 +138,8 @@ class FileCache:
         """The page hashes that were remembered with a database, or None."""
         key = (source, b"/".join(relative[:-1]), relative[-1])
         rows = self._ask("SELECT hashes, checksum FROM pages WHERE source = ? AND folder = ? AND name = ?", key)
-        if not rows or zlib.crc32(rows[0][0]) != rows[0][1]:
+        # The checksum covers the key too: a damaged tree can lead one key to another key's row.
+        if not rows or rows[0][1] != _checksum(*key, b"", rows[0][0]):
             return None
         return bytes(rows[0][0])
 

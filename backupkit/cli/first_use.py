@@ -129,7 +129,7 @@ def _typed_back(session: "Session", made: "Initialised") -> bool:
             if attempt == TRIES - 1:
                 return False
             session.printer.note("init.wrong-word")
-    confirm_recovery(session.places, " ".join(languages[0]), session.clock)
+    confirm_recovery(session.places, " ".join(languages[0]), clock=session.clock)
     return True
 
 

@@ -48,7 +48,8 @@ def publish_policy(session: Session) -> None:
 
     Settings that count for one run only, because a flag named them, do not change what app stores are told.
     """
-    from backupkit.guard.desk import Unanswerable, load_policy, save_policy
+    from backupkit.guard.desk import load_policy, save_policy
+    from backupkit.guard.judge import Unanswerable
 
     if session.asked.profile or session.asked.config:
         return

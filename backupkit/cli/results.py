@@ -10,6 +10,7 @@ from backupkit.ui.terminal import Role
 
 if TYPE_CHECKING:
     from backupkit.cli.session import Session
+    from backupkit.ops.coverage import CoverageIssued
 
 MOST_LISTED = 20
 _ROLES: dict[str, Role] = {
@@ -17,7 +18,6 @@ _ROLES: dict[str, Role] = {
     "drilled": "good",
     "saved": "strong",
     "partial": "warning",
-    "stale": "bad",
 }
 
 
@@ -37,17 +37,19 @@ def damage_lines(session: "Session", key: str, items: Sequence[str]) -> list[str
     return [head, *shown]
 
 
-def found_lines(session: "Session", findings: Sequence[Found]) -> list[str]:
-    """List findings, the worst first."""
-    order = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
-    lines = []
-    for found in sorted(findings, key=lambda one: order[one.severity])[:MOST_LISTED]:
-        mark = {Severity.ERROR: "x", Severity.WARNING: "!", Severity.INFO: "i"}[found.severity]
-        role: Role = {Severity.ERROR: "bad", Severity.WARNING: "warning", Severity.INFO: "faint"}[found.severity]  # type: ignore[assignment]  # literals in a dictionary
-        lines.append(session.terminal.paint(role, mark) + " " + session.say(f"finding.{found.code}", **found.facts))
-    if len(findings) > MOST_LISTED:
-        lines.append(session.say("results.more", count=len(findings) - MOST_LISTED))
-    return lines
+def lost_line(session: "Session", findings: Sequence[Found]) -> list[str]:
+    """Say how many findings there were; each was told when it was found."""
+    if not findings:
+        return []
+    return [session.terminal.paint("bad", "x") + " " + session.say("results.damaged", count=len(findings))]
+
+
+def coverage_lines(session: "Session", covered: "Sequence[CoverageIssued]") -> list[str]:
+    """Say which apps a verified backup covers now, and until when."""
+    return [
+        "  " + session.say("verify.coverage", package=one.package, expires=session.catalogue.time(one.expires))
+        for one in covered
+    ]
 
 
 def exit_for(findings: Sequence[Found]) -> ExitCode:

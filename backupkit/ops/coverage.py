@@ -1,9 +1,11 @@
 """Coverage passes for the hook: one for each app that a verified snapshot covers."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from backupkit.clock import from_rfc3339
+from backupkit.errors import BackupkitError
 from backupkit.guard.package_record import PackageRecord, Records
 from backupkit.guard.places import GuardPlaces
 from backupkit.ids import AppPackage, CertificateDigest
@@ -17,6 +19,7 @@ from backupkit.proof.coverage_pass import (
     COUNT_MATCH,
     EVERY_BYTE_READ,
     KEYS_RECOVERABLE,
+    MAX_OFFERS,
     RESTORE_DRILL,
     SECOND_COPY,
     Check,
@@ -26,8 +29,11 @@ from backupkit.proof.coverage_pass import (
     LogHead,
     issue,
     proof_from,
+    proofs_from,
+    renew,
 )
 from backupkit.proof.verify_statement import Method
+from backupkit.proof.witness import load
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +64,53 @@ def issue_passes(
     if confirmation(repository) is None:
         tell(Notice("recovery-not-confirmed"))
         return ()
-    return tuple(
-        _issue(repository, known, AppPackage(package), sources, method=method, at=at, max_age=max_age)
+    log = _log_head(repository)
+    issued = tuple(
+        _issue(repository, known, AppPackage(package), sources, method=method, at=at, max_age=max_age, log=log)
         for package, sources in by_package.items()
     )
+    _renew_others(repository, {one.package for one in issued}, log, at)
+    return issued
+
+
+def _log_head(repository: Repository) -> LogHead:
+    """Return the log's head with proofs from the sizes at which a hook may have seen it last.
+
+    This machine's own hook is surely served: its size comes from its own memory. Hooks elsewhere are served if they asked
+    within the last entries, or at a power of two.
+    """
+    history = repository.log.read()
+    assert history.head is not None
+    size = len(history.leaves)
+    likely = {*range(max(size - MAX_OFFERS // 2, 1), size), *(1 << power for power in range(size.bit_length()))}
+    witness = _witnessed_size(repository)
+    offers = proofs_from(history.leaves, sorted(likely, reverse=True)[: MAX_OFFERS - 1])
+    if 0 < witness <= size and witness not in {offer.from_size for offer in offers}:
+        offers = (*offers, proof_from(history.leaves, witness))
+    return LogHead(repository.origin, history.head, offers)
+
+
+def _witnessed_size(repository: Repository) -> int:
+    try:
+        seen = load(GuardPlaces(repository.places.guard).witness)
+    except (OSError, BackupkitError):
+        return 0
+    return seen.size if seen is not None and seen.origin == repository.origin else 0
+
+
+def _renew_others(repository: Repository, fresh: set[AppPackage], log: LogHead, at: datetime) -> None:
+    """Give every other pass on file the log's new head, or a hook that saw it would take the old one for a rollback."""
+    folder = GuardPlaces(repository.places.guard).pass_of(AppPackage("any")).parent
+    key = repository.require_writer().writer.attest
+    for path in sorted(folder.glob("*.pass")):
+        package = AppPackage(path.stem)
+        if package in fresh:
+            continue
+        # A pass of another repository, or a damaged one, is not ours to renew: the hook will say what it thinks of it.
+        with suppress(OSError, BackupkitError):
+            renewed = renew(path.read_bytes(), key, log, at=at)
+            if renewed is not None:
+                write_pass(repository, package, renewed)
 
 
 def _issue(
@@ -73,15 +122,9 @@ def _issue(
     method: Method,
     at: datetime,
     max_age: timedelta,
+    log: LogHead,
 ) -> CoverageIssued:
-    history = repository.log.read()
-    assert history.head is not None
     record = Records(GuardPlaces(repository.places.guard).records).read(package)
-    size = len(history.leaves)
-    # The hook may have seen any earlier head. Proofs from the last sizes, and from every doubling before, find most.
-    earlier = sorted(
-        {*range(max(size - 24, 1), size), *(1 << power for power in range(size.bit_length()) if 1 << power < size)}
-    )
     checks = (
         Check(EVERY_BYTE_READ, "passed", method),
         Check(COUNT_MATCH, "passed" if all(source.messages is not None for source in sources) else "not-done"),
@@ -109,7 +152,7 @@ def _issue(
         verified_at=at,
         time_created=at,
         expires=expires,
-        log=LogHead(repository.origin, history.head, tuple(proof_from(history.leaves, old) for old in earlier[-32:])),
+        log=log,
     )
     data = issue(coverage, repository.require_writer().writer.attest)
     return CoverageIssued(package, write_pass(repository, package, data), expires)

@@ -1,7 +1,8 @@
 """Reads chunks of one domain, whatever has been lost around them.
 
-A chunk is looked for where the index says; then in the tables of packs that no index names; then by walking the packs that
-did not hold what was said of them. Only when all of this fails is it lost, and then only this chunk.
+A chunk is looked for where the index says; then in the tables of packs that no index names; then in the tables of all
+others, in case an index lied; then by walking the packs that did not hold what was said of them. Only when all of this
+fails is it lost, and then only this chunk.
 """
 
 import threading
@@ -81,7 +82,8 @@ class DomainReader:
         self._told: set[Finding] = set()
         self._lock = threading.RLock()
         self._index: Index | None = None
-        self._all_tables_read = False
+        self._unindexed_read = False
+        self._indexed: set[PackName] = set()
 
     @property
     def index(self) -> Index:
@@ -173,10 +175,9 @@ class DomainReader:
     def _find(self, chunk: ChunkId) -> Opened:
         failed: dict[PackName, str] = {}
         opened = self._open_indexed(chunk, failed)
-        if opened is None and self._read_unindexed_tables():
-            opened = self._open_indexed(chunk, failed)
-        if opened is None and self._walk(failed):
-            opened = self._open_indexed(chunk, failed)
+        for learn in (self._read_unindexed_tables, self._read_indexed_tables, lambda: self._walk(failed)):
+            if opened is None and learn():
+                opened = self._open_indexed(chunk, failed)
         if opened is not None:
             return opened
         pack, reason = next(iter(failed.items()), (None, "in-no-pack"))
@@ -194,16 +195,24 @@ class DomainReader:
         return None
 
     def _read_unindexed_tables(self) -> bool:
-        """Take in the packs that no index names. Return whether there may be something new."""
+        """Take in the packs that no index names, once. Return whether there may be something new."""
         with self._lock:
-            if self._all_tables_read:
+            if self._unindexed_read:
                 return False
-            known = self.index.packs()
+            self._unindexed_read = True
+            self._indexed = self.index.packs()
             for pack in self.present_packs():
-                if pack not in known:
+                if pack not in self._indexed:
                     self._learn(pack)
-            self._all_tables_read = True
             return True
+
+    def _read_indexed_tables(self) -> bool:
+        """Take in what the packs themselves say where an index says something already, once."""
+        with self._lock:
+            packs, self._indexed = self._indexed, set()
+            for pack in sorted(packs):
+                self._learn(pack)
+            return bool(packs)
 
     def _learn(self, pack: PackName) -> None:
         try:

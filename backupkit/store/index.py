@@ -22,7 +22,7 @@ from backupkit.ids import ChunkId, PackName
 from backupkit.store import layout
 from backupkit.store.backend import Backend, BackendError, same_bytes
 from backupkit.store.finding import Finding, cause
-from backupkit.store.pack_format import Address, Row
+from backupkit.store.pack_format import PAD, Address, Row
 
 Tell: TypeAlias = Callable[[Finding], None]
 
@@ -91,12 +91,17 @@ class Index:
                     yield location
 
     def add(self, pack: PackName, rows: Sequence[Row], *, saved: bool = False) -> None:
-        """Take in the table of a published pack. Unless `saved`, `save_new` will write it down."""
+        """Take in the table of a published pack. Unless `saved`, `save_new` will write it down.
+
+        `saved` also says that some of it may be known already.
+        """
         with self._lock:
             pack = self._packs.setdefault(pack, pack)
             self._absent.discard(pack)
             for row in rows:
-                self._recent.setdefault(row.chunk, []).insert(0, Location(pack, row))
+                place = Location(pack, row)
+                if not saved or place not in self.locations(row.chunk):
+                    self._recent.setdefault(row.chunk, []).insert(0, place)
             if not saved:
                 self._unsaved.append((pack, rows))
             if len(self._recent) >= _RECENT:
@@ -258,7 +263,9 @@ def _encode(tables: Iterable[tuple[PackName, Sequence[Row]]], address: Address, 
             *rows,
         ),
     )
-    sealed = seal_blob(index_key, plain, purpose="index", associated=address.context)
+    # Padded, so that the file's size does not count the chunks exactly.
+    padded = plain + bytes(-len(plain) % PAD)
+    sealed = seal_blob(index_key, padded, purpose="index", associated=address.context)
     return frame(Mark.INDEX, address.domain + sealed)
 
 
@@ -274,11 +281,12 @@ def _decode(data: bytes, address: Address, index_key: bytes) -> _Run:
         (row_count,) = _COUNT.unpack_from(plain, names_end)
     except struct.error as error:
         raise MalformedObject(what="index", reason="truncated") from error
-    rows = plain[names_end + _COUNT.size :]
-    if len(rows) != row_count * _ROW.size:
+    rows_start = names_end + _COUNT.size
+    rows_end = rows_start + row_count * _ROW.size
+    if rows_end > len(plain) or any(plain[rows_end:]):
         raise MalformedObject(what="index", reason="wrong-count")
     names = tuple(PackName(plain[at : at + _DIGEST_SIZE].hex()) for at in range(_COUNT.size, names_end, _DIGEST_SIZE))
-    return _Run(names, rows)
+    return _Run(names, plain[rows_start:rows_end])
 
 
 def _require_same(read_back: bytes | memoryview, data: bytes, name: str) -> None:

@@ -182,7 +182,7 @@ def read_part(reader: ReadsChunks, part: ChunkId) -> list[Entry]:
     """Return the entries in one part of a folder; raises as `read_tree` does."""
     try:
         return [_decode(one) for one in _fields(reader, part)["entries"]]
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise MalformedObject(what=_WHAT, reason="wrong-fields") from error
 
 

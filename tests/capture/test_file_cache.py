@@ -120,6 +120,19 @@ def test_files_that_went_away_are_forgotten_when_the_source_was_gone_through(pat
         assert cache.pages("wechat", (b"stays",)) == b"p"
 
 
+def test_what_is_remembered_without_being_asked_for_stays(path: Path) -> None:
+    """Once rows that were already written were forgotten again, since nobody had looked their folder up."""
+    names = [b"%d/%d" % (n % 9, n) for n in range(4500)]
+
+    with FileCache.open(path) as cache:
+        for name in names:
+            cache.remember("wechat", tuple(name.split(b"/")), STAMP, b"v")
+        cache.finish("wechat")
+        cache.commit()
+
+    assert known(path, *names) == names
+
+
 def test_a_run_that_was_stopped_forgets_nothing(path: Path) -> None:
     remember(path, b"a/1", b"b/2")
 
@@ -172,7 +185,7 @@ os.kill(os.getpid(), 9)
     assert known(path, b"a", b"1") == [b"a"]
 
 
-@settings(deadline=None, max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(0, 2**31), st.integers(1, 2000), st.booleans())
 def test_damage_costs_the_cache_and_never_gives_a_wrong_value(path: Path, seed: int, length: int, cut: bool) -> None:
     chance = random.Random(seed)

@@ -1,37 +1,13 @@
 """Running backupkit as people and programs do: as a process of its own."""
 
-import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeAlias
 
 import pytest
-
-
-@dataclass(frozen=True, slots=True)
-class Ran:
-    """What a process answered."""
-
-    code: int
-    out: str
-    notes: str
-
-    @property
-    def objects(self) -> list[dict[str, Any]]:
-        """The JSON objects on the standard output."""
-        return [json.loads(line) for line in self.out.splitlines()]
-
-    @property
-    def last(self) -> dict[str, Any]:
-        """The last JSON object."""
-        return self.objects[-1]
-
-
-Run: TypeAlias = Callable[..., Ran]
+from command_line import Ran, Run
 
 
 @pytest.fixture
@@ -40,7 +16,7 @@ def run(tmp_path: Path) -> Run:
 
     def ran(*arguments: str | Path, environment: Mapping[str, str] | None = None, stdin: str = "") -> Ran:
         process = subprocess.run(
-            [sys.executable, "-m", "backupkit", *map(os.fspath, arguments)],
+            [sys.executable, "-m", "backupkit", *(os.fspath(one) for one in arguments)],
             cwd=tmp_path, env={**os.environ, **(environment or {})}, input=stdin.encode(),
             capture_output=True, timeout=120, check=False, start_new_session=True,
         )  # fmt: skip

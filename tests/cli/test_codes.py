@@ -1,7 +1,7 @@
 """`backupkit explain` knows every code that can be shown."""
 
 import pytest
-from cli.conftest import Run
+from command_line import Run
 
 from backupkit.cli.codes import every_code, every_error, meaning_of
 from backupkit.errors import ExitCode

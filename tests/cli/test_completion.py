@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from cli.conftest import Run
+from command_line import Run
 
 from backupkit.cli.verbs import VERBS
 

@@ -4,7 +4,7 @@ import json
 import stat
 from pathlib import Path
 
-from cli.conftest import Run
+from command_line import Run
 
 
 def test_settings_are_found_where_the_system_keeps_them(run: Run, tmp_path: Path) -> None:

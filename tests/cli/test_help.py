@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from cli.conftest import Run
+from command_line import Run
 
 from backupkit.cli.grammar import command_at
 from backupkit.cli.help_page import help_lines, own_parameters, parameter_key, path_key

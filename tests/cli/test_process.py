@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from cli.conftest import Run
+from command_line import Run
 
 from backupkit.cli import main
 from backupkit.cli.crash import report_text

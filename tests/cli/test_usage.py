@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from cli.conftest import Run
+from command_line import Run
 
 ENGLISH = re.compile(r"[A-Za-z]{3,} [a-z]{3,} [a-z]{2,}")
 

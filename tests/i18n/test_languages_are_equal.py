@@ -1,9 +1,11 @@
 """English and Chinese are complete and equal. New code is found by walking the package."""
 
+import ast
 import importlib
 import pkgutil
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +14,7 @@ from backupkit.errors import BackupkitError
 from backupkit.i18n import LANGUAGES, Language, fragments, messages, placeholders
 from backupkit.i18n.catalogue import _FOLDERS as FOLDERS
 
+HOUSE = Path(backupkit.__file__).parent
 CHINESE = re.compile("[\u4e00-\u9fff]")
 
 
@@ -87,3 +90,24 @@ def test_no_text_says_what_the_accident_of_2018_said() -> None:
 
     assert [key for lang in LANGUAGES for key, text in messages(lang).items() if any(
         words in text.lower() for words in forbidden)] == []  # fmt: skip
+
+
+def codes_told_in_code() -> dict[str, str]:
+    """Every code that is written down as a finding or a notice, with the key of its sentence."""
+    kinds = {"Found": "finding", "Finding": "finding", "Notice": "notice"}
+    keys = {}
+    for path in sorted(HOUSE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not (isinstance(node, ast.Call) and node.args):
+                continue
+            name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+            for told in ast.walk(node.args[0]) if name in kinds else ():
+                if isinstance(told, ast.Constant) and isinstance(told.value, str):
+                    keys[f"{kinds[name]}.{told.value}"] = f"{path.relative_to(HOUSE)}:{node.lineno}"
+    return keys
+
+
+def test_every_finding_and_notice_has_a_sentence() -> None:
+    missing = [f"{key}  ({where})" for key, where in codes_told_in_code().items() if key not in messages("en")]
+
+    assert missing == []

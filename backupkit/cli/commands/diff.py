@@ -23,7 +23,7 @@ def diff(
     from backupkit.ops.diff import diff_snapshots
 
     session = session_of(context)
-    found = diff_snapshots(session.places, first, second, secret=session.secret(recovery_words_file))
+    found = diff_snapshots(session.places, first, second, secret=session.secret(recovery_words_file), tell=session.tell)
     kinds: tuple[tuple[str, tuple[str, ...], Role], ...] = (
         ("+", found.added, "good"), ("-", found.removed, "bad"), ("~", found.changed, "warning"),
     )  # fmt: skip
@@ -39,6 +39,8 @@ def diff(
         "changed": len(found.changed),
         "same": found.same,
     }
+    if found.messages_first is not None or found.messages_second is not None:
+        lines.append(session.say("diff.messages", before=found.messages_first, after=found.messages_second))
     lines.append(session.say("diff.summary", **counts))
     session.printer.summary(json_fields(found), lines)
-    return ExitCode.DIFFERENT if found.added or found.removed or found.changed else ExitCode.DONE
+    return ExitCode.DONE if found.is_empty else ExitCode.DIFFERENT

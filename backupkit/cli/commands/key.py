@@ -1,5 +1,6 @@
 """`backupkit key`: the slots that open the repository."""
 
+import platform
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -49,8 +50,9 @@ def key_confirm(context: typer.Context, recovery_words_file: WordsFile = None) -
         words = session.person.line(session.say("ask.all-words"))
     else:
         raise PassphraseNeeded
-    confirm_recovery(session.places, words, session.clock)
-    session.printer.summary({"recovery_confirmed": True}, [session.say("key.confirmed")])
+    confirmed = confirm_recovery(session.places, words, clock=session.clock)
+    fields = {"recovery_confirmed": True, "fingerprint": confirmed.fingerprint}
+    session.printer.summary(fields, [session.say("key.confirmed")])
 
 
 def key_add(
@@ -78,8 +80,8 @@ def key_remove(
     from backupkit.ops.keys import remove_slot
 
     session = session_of(context)
-    remove_slot(session.places, session.secret(recovery_words_file), slot)
-    session.printer.summary({"removed": slot}, [session.say("key.removed", slot=slot)])
+    removed = remove_slot(session.places, session.secret(recovery_words_file), slot)
+    session.printer.summary(json_fields(removed), [session.say("key.removed", slot=slot)])
 
 
 def key_sheet(
@@ -97,6 +99,20 @@ def key_sheet(
         file.write(render_sheet(sheet, session.catalogue.language))
     lines = [session.say("init.sheet-written", path=str(file.path)), session.say("init.not-confirmed")]
     session.printer.summary({"recovery_sheet": str(file.path), "recovery_confirmed": False}, lines)
+
+
+def key_enrol(
+    context: typer.Context,
+    label: Annotated[str, typer.Option("--label", metavar="TEXT")] = "",
+    recovery_words_file: WordsFile = None,
+) -> None:
+    """Make this computer one that may write to a repository that is there already."""
+    from backupkit.ops.keys import enrol_writer
+
+    session = session_of(context)
+    secret = session.secret(recovery_words_file)
+    writer = enrol_writer(session.places, secret, label=label or platform.node()[:64], clock=session.clock)
+    session.printer.summary({"writer": writer}, [session.say("key.enrolled", writer=writer)])
 
 
 def _new_passphrase(session: Session, file: Path | None) -> str:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from backupkit.cli.results import exit_for, found_lines
+from backupkit.cli.results import exit_for, lost_line
 from backupkit.cli.session import session_of
 from backupkit.errors import ExitCode
 from backupkit.text import printable
@@ -16,7 +16,7 @@ def restore(
     context: typer.Context,
     to: Annotated[Path, typer.Option("--to", metavar="DIR")],
     snapshot: Annotated[str, typer.Argument(metavar="SNAPSHOT")] = "latest",
-    only: Annotated[list[str] | None, typer.Option("--only", metavar="PATTERN")] = None,
+    only: Annotated[list[str] | None, typer.Option("--only", metavar="SOURCE")] = None,
     recovery_words_file: Annotated[Path | None, typer.Option("--recovery-words-file", metavar="FILE")] = None,
 ) -> ExitCode:
     """Restore all sources of a snapshot, or only some of them."""
@@ -26,6 +26,7 @@ def restore(
     restored = restored_by(
         session.places, snapshot, to.absolute(), secret=session.secret(recovery_words_file), only=tuple(only or ()),
         tell=session.tell, clock=session.clock,
+        stop=session.stop,
     )  # fmt: skip
     lines = [
         session.say(
@@ -35,7 +36,7 @@ def restore(
             bytes=session.catalogue.size(restored.bytes),
         ),
         *(f"  {printable(str(folder))}" for folder in restored.folders),
-        *found_lines(session, restored.damaged),
+        *lost_line(session, restored.damaged),
     ]
     session.printer.summary(json_fields(restored), lines)
     return exit_for(restored.damaged)

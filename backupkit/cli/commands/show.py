@@ -8,7 +8,7 @@ import typer
 from backupkit.cli.results import state_word
 from backupkit.cli.session import Session, session_of
 from backupkit.text import printable
-from backupkit.ui.json_fields import json_fields
+from backupkit.ui.json_fields import json_fields, path_fields
 
 if TYPE_CHECKING:
     from backupkit.ops.show import ShownSource
@@ -23,12 +23,15 @@ def show(
     from backupkit.ops.show import show as shown_by
 
     session = session_of(context)
-    shown = shown_by(session.places, snapshot, secret=session.secret(recovery_words_file))
+    shown = shown_by(session.places, snapshot, secret=session.secret(recovery_words_file), tell=session.tell)
     head = session.say("show.head", snapshot=shown.snapshot, created_at=session.catalogue.time(shown.created_at))
     lines = [f"{head}  {state_word(session, shown.state)}"]
     for source in shown.sources:
         lines += _source_lines(session, source)
-    session.printer.summary(json_fields(shown), lines)
+    fields = json_fields(shown)
+    for plain, source in zip(fields["sources"], shown.sources, strict=True):
+        plain["unreadable"] = [{**path_fields(path), "reason": reason} for path, reason in source.unreadable]
+    session.printer.summary(fields, lines)
 
 
 def _source_lines(session: Session, source: "ShownSource") -> list[str]:
@@ -46,9 +49,5 @@ def _source_lines(session: Session, source: "ShownSource") -> list[str]:
             "  " + say("show.span", oldest=catalogue.time(source.oldest), newest=catalogue.time(source.newest))
         )
     if source.unreadable:
-        lines.append("  " + say("show.unreadable", count=_count(source.unreadable)))
+        lines.append("  " + say("show.unreadable", count=len(source.unreadable)))
     return lines
-
-
-def _count(unreadable: object) -> int:
-    return unreadable if isinstance(unreadable, int) else len(list(unreadable))  # type: ignore[call-overload]  # a number or the paths

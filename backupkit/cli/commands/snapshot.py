@@ -1,17 +1,20 @@
 """`backupkit snapshot`: save chats, read every byte back, and say what was found."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from backupkit.cli.first_use import create_repository
-from backupkit.cli.results import damage_lines, state_word
+from backupkit.cli.guard_desk import publish_policy
+from backupkit.cli.results import coverage_lines, damage_lines, state_word
 from backupkit.cli.session import Session, session_of
 from backupkit.cli.usage import OptionsClash, ValueWrong
 from backupkit.config.keys import KEYS
 from backupkit.errors import BackupkitError, ExitCode
+from backupkit.ops.events import Tell
 from backupkit.ops.failures import NoRepository
 from backupkit.ui.json_fields import json_fields
 
@@ -44,17 +47,33 @@ def snapshot(
     session = session_of(context)
     specs = source_specs(session, sources or [], app=app, name=name, package=package)
     _ensure_repository(session, recovery_sheet, wanted=init)
-    from backupkit.ops.snapshot import take_snapshot
-
-    verify = not no_verify and session.settings.verify.after_snapshot == "all"
-    taken = take_snapshot(
-        session.places, specs, clock=session.clock, tell=session.tell, stop=session.stop, tags=tuple(tags or ()),
-        verify=verify,
-    )  # fmt: skip
-    session.printer.summary(json_fields(taken), _lines(session, taken))
+    publish_policy(session)
+    taken = save(session, specs, session.tell, tags=tags or (), verify=not no_verify)
+    session.printer.summary(taken_fields(taken), _lines(session, taken))
     if taken.state == "partial" and session.stop.asked:
         raise session.stop.error()
+    if taken.state == "damaged":
+        return ExitCode.DAMAGED
     return ExitCode.DONE if taken.complete else ExitCode.INCOMPLETE
+
+
+def save(
+    session: Session, specs: "Sequence[SourceSpec]", tell: Tell, *, tags: Sequence[str], verify: bool
+) -> "SnapshotTaken":
+    """Take a snapshot, and read it back where that is wanted here and in the settings."""
+    from backupkit.ops.snapshot import take_snapshot
+
+    return take_snapshot(
+        session.places, specs, clock=session.clock, tell=tell, stop=session.stop, tags=tuple(tags),
+        verify=verify and session.settings.verify.after_snapshot == "all",
+        max_age=session.settings.guard.max_backup_age,
+    )  # fmt: skip
+
+
+def taken_fields(taken: "SnapshotTaken") -> dict[str, object]:
+    """Return what JSON says of a snapshot that was just taken."""
+    counts = {name: getattr(taken, name) for name in ("messages", "conversations", "media", "media_missing")}
+    return {**json_fields(taken), **counts}
 
 
 def source_specs(
@@ -117,6 +136,7 @@ def _lines(session: Session, taken: "SnapshotTaken") -> list[str]:
     lines += damage_lines(session, "snapshot.unreadable", [f"{one.path}  ({one.reason})" for one in taken.unreadable])
     if taken.same_disk:
         lines.append(session.terminal.paint("warning", "!") + " " + say("snapshot.same-disk"))
+    lines += coverage_lines(session, taken.coverage)
     if taken.state == "saved":
         lines.append(say("snapshot.verify-next", snapshot=taken.snapshot))
     return lines

@@ -20,7 +20,7 @@ def snapshots(
     from backupkit.ops.list_snapshots import list_snapshots
 
     session = session_of(context)
-    found = list_snapshots(session.places)
+    found = list_snapshots(session.places, tell=session.tell)
     if source is not None:
         found = [line for line in found if line.sources and source in line.sources]
     if state is not None:

@@ -20,18 +20,21 @@ def status(context: typer.Context) -> ExitCode:
 
     session = session_of(context)
     say, terminal = session.say, session.terminal
-    found = looked_at(session.places, max_age=session.settings.guard.max_backup_age, clock=session.clock)
+    found = looked_at(
+        session.places, max_age=session.settings.guard.max_backup_age, clock=session.clock, tell=session.tell
+    )
     verdict = say("status.stale" if found.stale else "status.fresh")
     lines = [terminal.paint("bad" if found.stale else "good", verdict)]
-    repository = json_fields({"repository": found.repository})["repository"]
-    stored = session.catalogue.size(repository["stored_bytes"])
+    stored = session.catalogue.size(found.repository.stored_bytes)
     lines.append(
-        say("status.repository", path=repository["path"], snapshots=repository["snapshots"], stored=stored)
-    )  # fmt: skip
+        say("status.repository", path=found.repository.path, snapshots=found.repository.snapshots, stored=stored)
+    )
     for source in found.sources:
         lines += _source_lines(session, source)
     if not found.recovery_confirmed:
         lines.append(f"{terminal.paint('warning', '!')} {say('status.not-confirmed')}")
+    if not found.can_write:
+        lines.append(f"{terminal.paint('warning', '!')} {say('status.cannot-write')}")
     if found.same_disk:
         lines.append(f"{terminal.paint('warning', '!')} {say('snapshot.same-disk')}")
     if found.next:
@@ -42,8 +45,7 @@ def status(context: typer.Context) -> ExitCode:
 
 def _source_lines(session: Session, source: "SourceStatus") -> list[str]:
     say, catalogue = session.say, session.catalogue
-    state = "stale" if source.stale else source.state
-    head = f"{session.terminal.paint('strong', printable(source.name))}  {state_word(session, state)}"
+    head = f"{session.terminal.paint('strong', printable(source.name))}  {state_word(session, source.state)}"
     verified, saved = catalogue.time(source.last_verified_at), catalogue.time(source.last_saved_at)
     lines = ["", head, "  " + say("status.times", verified=verified, saved=saved)]
     if source.messages is not None:

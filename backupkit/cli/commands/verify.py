@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from backupkit.cli.results import exit_for, found_lines, state_word
+from backupkit.cli.guard_desk import publish_policy
+from backupkit.cli.results import coverage_lines, exit_for, lost_line, state_word
 from backupkit.cli.session import session_of
 from backupkit.errors import ExitCode
 from backupkit.ui.json_fields import json_fields
@@ -22,8 +23,10 @@ def verify(
 
     session = session_of(context)
     secret = session.secret(recovery_words_file) if opened or recovery_words_file else None
+    publish_policy(session)
     checked = verify_snapshot(
-        session.places, snapshot, open_with=secret, clock=session.clock, tell=session.tell
+        session.places, snapshot, open_with=secret, clock=session.clock, tell=session.tell,
+        max_age=session.settings.guard.max_backup_age,
     )  # fmt: skip
     head = session.say("snapshot.head", snapshot=checked.snapshot)
     how = session.say(f"verify.method.{checked.method}")
@@ -31,10 +34,8 @@ def verify(
         f"{head}  {state_word(session, checked.state)}",
         "  "
         + session.say("verify.read", bytes=session.catalogue.size(checked.bytes_read), packs=checked.packs, how=how),
-        *found_lines(session, checked.findings),
+        *lost_line(session, checked.findings),
     ]
-    for issued in checked.coverage:
-        expires = session.catalogue.time(issued.expires)
-        lines.append("  " + session.say("verify.coverage", package=issued.package, expires=expires))
+    lines += coverage_lines(session, checked.coverage)
     session.printer.summary(json_fields(checked), lines)
     return exit_for(checked.findings)

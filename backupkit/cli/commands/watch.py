@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from backupkit.cli.commands.snapshot import NothingToSave
+from backupkit.cli.commands.snapshot import NothingToSave, save, source_specs, taken_fields
 from backupkit.cli.guard_desk import publish_policy
 from backupkit.cli.session import Session, session_of
 from backupkit.cli.stopping import Stop
@@ -75,19 +75,12 @@ class _StopEvent(threading.Event):
 
 
 def _save(session: Session, names: Sequence[str], manager: "ServiceManager") -> None:
-    from backupkit.cli.commands.snapshot import source_specs
-    from backupkit.ops.snapshot import take_snapshot
-
     def tell(event: Event) -> None:
         # A long save is not a stuck watcher.
         manager.alive()
         session.tell(event)
 
-    verify = session.settings.verify.after_snapshot == "all"
-    taken = take_snapshot(
-        session.places, source_specs(session, list(names)), clock=session.clock, tell=tell, stop=session.stop, tags=(),
-        verify=verify,
-    )  # fmt: skip
+    taken = save(session, source_specs(session, list(names)), tell, tags=(), verify=True)
     line = session.say("snapshot.head", snapshot=taken.snapshot) + "  " + session.say(f"state.{taken.state}")
     manager.status(line)
-    session.printer.record("snapshot", json_fields(taken), [line])
+    session.printer.record("snapshot", taken_fields(taken), [line])

@@ -29,4 +29,5 @@ MESSAGES: dict[str, str] = {
     "state.drilled": "drilled",
     "state.stale": "stale",
     "state.partial": "partial",
+    "state.damaged": "damaged",
 }

@@ -29,4 +29,5 @@ MESSAGES: dict[str, str] = {
     "state.drilled": "已演练",
     "state.stale": "已过期",
     "state.partial": "不完整",
+    "state.damaged": "已损坏",
 }
