@@ -34,3 +34,178 @@ def whatsapp_android(_folder: Path) -> tuple[str, bytes]:
 @sample("whatsapp-text iphone")
 def whatsapp_iphone(_folder: Path) -> tuple[str, bytes]:
     return "_chat.txt", whatsapp_text(1, 150, style="iphone")[0].encode()
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False, indent=1).encode()
+
+
+@sample("discord-json")
+def discord(_folder: Path) -> tuple[str, bytes]:
+    return "general.json", _json(discord_channel(12))
+
+
+def discord_channel(messages: int) -> dict[str, object]:
+    """Return a channel as DiscordChatExporter writes it."""
+    records = [
+        {
+            "id": str(1060953753550860429 + number),
+            "type": "Reply" if number % 4 == 0 else "Default",
+            "timestamp": f"2023-01-06T16:{number % 60:02}:26.414+00:00",
+            "timestampEdited": "2023-01-07T00:00:00+00:00" if number == 2 else None,
+            "callEndedTimestamp": None,
+            "isPinned": False,
+            "content": f"hello {number} 🥶",
+            "author": {
+                "id": str(52 + number % 2),
+                "name": "adam",
+                "discriminator": "0",
+                "nickname": "Adam",
+                "isBot": False,
+            },
+            "attachments": [{"id": "1", "url": "general.json_Files\\a.png", "fileName": "a.png", "fileSizeBytes": 3}]
+            if number == 3
+            else [],
+            "embeds": [],
+            "stickers": [{"id": "9", "name": "wave", "format": "Png", "sourceUrl": "https://cdn.invalid/w.png"}]
+            if number == 5
+            else [],
+            "reactions": [{"emoji": {"id": "", "name": "👍", "code": "thumbsup"}, "count": 2}] if number == 1 else [],
+            "mentions": [],
+            "reference": {"messageId": "1060953753550860429", "channelId": "77", "guildId": "7"}
+            if number % 4 == 0
+            else None,
+        }
+        for number in range(messages)
+    ]
+    return {
+        "guild": {"id": "7", "name": "Example guild", "iconUrl": ""},
+        "channel": {
+            "id": "77",
+            "type": "GuildTextChat",
+            "categoryId": "8",
+            "category": "Text",
+            "name": "general",
+            "topic": None,
+        },
+        "dateRange": {"after": None, "before": None},
+        "exportedAt": "2023-02-01T00:00:00+00:00",
+        "messages": records,
+        "messageCount": messages,
+    }
+
+
+@sample("discord-package json")
+def discord_package(_folder: Path) -> tuple[str, bytes]:
+    return "messages.json", _json([
+        {"ID": 1060953753550860429 + number, "Timestamp": f"2023-01-06 16:{number:02}:26", "Contents": "hi", "Attachments": ""}
+        for number in range(8)
+    ])  # fmt: skip
+
+
+@sample("discord-package csv")
+def discord_package_csv(_folder: Path) -> tuple[str, bytes]:
+    rows = [f'{number},2021-06-16 18:11:32.{number:06}+00:00,"a ""b""\nc",' for number in range(8)]
+    return "messages.csv", ("ID,Timestamp,Contents,Attachments\n" + "\n".join(rows) + "\n").encode()
+
+
+def _mojibake(text: str) -> str:
+    return text.encode().decode("latin-1")
+
+
+@sample("facebook-json")
+def facebook(_folder: Path) -> tuple[str, bytes]:
+    """Newest first, as Messenger writes it."""
+    return "message_1.json", json.dumps(facebook_thread(10), indent=1).encode()
+
+
+def facebook_thread(messages: int) -> dict[str, object]:
+    """Return a thread as Messenger's download holds it."""
+    records: list[dict[str, object]] = [
+        {
+            "sender_name": _mojibake("张伟" if number % 2 else "Zoë Müller"),
+            "timestamp_ms": 1700000000000 + number * 1000,
+            "content": _mojibake(f"naïve café 你好 {number}"),
+            "type": "Generic",
+            "is_unsent": False,
+        }
+        for number in range(messages, 0, -1)
+    ]
+    del records[1]["content"]
+    records[1]["photos"] = [
+        {"uri": "your_facebook_activity/messages/inbox/zoe_1/photos/1.jpg", "creation_timestamp": 1}
+    ]
+    records[2]["reactions"] = [{"reaction": _mojibake("❤"), "actor": _mojibake("张伟")}]
+    return {
+        "participants": [{"name": _mojibake("Zoë Müller")}, {"name": _mojibake("张伟")}],
+        "messages": records,
+        "title": _mojibake("张伟"),
+        "is_still_participant": True,
+        "thread_path": "inbox/zoe_1",
+        "magic_words": [],
+    }
+
+
+@sample("facebook-json sealed chat")
+def facebook_sealed(_folder: Path) -> tuple[str, bytes]:
+    records = [
+        {"isUnsent": number == 3, "media": [{"uri": "./media/a.jpg"}] if number == 2 else [], "reactions": [], "senderName": "Zoë",
+         "text": f"hi {number}", "timestamp": 1700000000000 + number, "type": "text"}
+        for number in range(6)
+    ]  # fmt: skip
+    return "Zoe_12.json", _json({"participants": ["Zoë", "Li"], "threadName": "Zoë_12", "messages": records})
+
+
+@sample("instagram-json")
+def instagram(_folder: Path) -> tuple[str, bytes]:
+    thread = facebook_thread(6)
+    text = json.dumps(thread).replace("your_facebook_activity", "your_instagram_activity")
+    return "message_1.json", text.encode()
+
+
+@sample("meta-json")
+def meta(_folder: Path) -> tuple[str, bytes]:
+    records = [{"sender_name": "Li", "timestamp_ms": 1579294140000 - number, "content": "hi"} for number in range(6)]
+    return "message_1.json", _json({"messages": records})
+
+
+@sample("slack-export json")
+def slack_day(_folder: Path) -> tuple[str, bytes]:
+    return "2016-01-14.json", _json(slack_messages(10))
+
+
+def slack_messages(messages: int) -> list[dict[str, object]]:
+    """Return a day of a channel as Slack writes it."""
+    records: list[dict[str, object]] = [
+        {"type": "message", "user": f"U{number % 3}", "text": f"hi {number}", "ts": f"14528373{number:02}.000002"}
+        for number in range(messages)
+    ]
+    records[0]["subtype"] = "channel_join"
+    records[2] |= {"thread_ts": records[1]["ts"], "edited": {"user": "U1", "ts": "1452837999.000000"}}
+    records[3]["files"] = [
+        {"id": "F1", "name": "a.pdf", "mimetype": "application/pdf", "size": 5, "url_private": "https://x.invalid/a"}
+    ]
+    records[4]["files"] = [{"id": "F2", "mode": "hidden_by_limit"}]
+    records[5]["reactions"] = [{"name": "tada", "users": ["U1"], "count": 1}]
+    return records
+
+
+@sample("google-chat json")
+def google_chat(_folder: Path) -> tuple[str, bytes]:
+    return "messages.json", _json({"messages": google_messages(8)})
+
+
+def google_messages(messages: int) -> list[dict[str, object]]:
+    """Return a group's messages as Takeout holds them."""
+    records: list[dict[str, object]] = [
+        {
+            "creator": {"name": "Ada L", "email": "ada@example.org", "user_type": "Human"},
+            "created_date": f"Wednesday, April 15, 2015 at 12:{number:02}:08\u202f{'PM' if number % 2 else 'AM'} UTC",
+            "text": f"hi {number}",
+            "topic_id": f"t{number}",
+            "message_id": f"g1/t{number}/t{number}",
+        }
+        for number in range(messages)
+    ]
+    records[1]["attached_files"] = [{"original_name": "a.jpg", "export_name": "File-a.jpg"}]
+    return records

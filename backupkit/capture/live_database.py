@@ -19,7 +19,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -281,7 +281,9 @@ def _copy_locked(path: Path, descriptor: int, image: Path, patience: Patience) -
         # With a log the SHARED lock keeps no writer waiting, since writing means adding to the log.
         moment.locked_seconds = 0.0 if log is not None else time.monotonic() - taken
         # Without an index there was no lock on the log: an app that opened it meanwhile may have run a checkpoint.
-        return moment if index is not None or _state(path, descriptor) == before else None
+        # A journal may come and go: its writer waits for us before it touches the database.
+        after = before if index is not None else _state(path, descriptor)
+        return moment if replace(after, journal=None) == replace(before, journal=None) else None
 
 
 def _settled_frames(index: int) -> int | None:

@@ -101,7 +101,8 @@ def message_identities(path: Path) -> Iterator[MessageIdentity]:
             identifiers: dict[str, Identifier] = {}
             for reader, told in read_all(source, recognise(source)):
                 if isinstance(told, Message):
-                    yield identifiers.setdefault(reader.app, Identifier(reader.app)).identify(told)
+                    app = reader.app or reader.format
+                    yield identifiers.setdefault(app, Identifier(app)).identify(told)
     except MalformedExport:
         return
 

@@ -108,6 +108,8 @@ class JsonStream:
     def skip(self) -> None:
         """Pass over the next value, however long, without building it."""
         first = self.peek()
+        if first in {'"', "[", "{"} and self._skip_in_window():
+            return
         if first == '"':
             self._at += 1
             self._skip_string()
@@ -148,6 +150,14 @@ class JsonStream:
     def _is_whole(self, end: int) -> bool:
         number = _NUMBER.match(self._text, self._at)
         return (number.end() if number else end) < len(self._text)
+
+    def _skip_in_window(self) -> bool:
+        # What lies in the window already is passed over faster by the decoder, and costs no more than the window.
+        try:
+            _value, self._at = self._decoder.raw_decode(self._text, self._at)
+        except (ValueError, RecursionError):
+            return False
+        return True
 
     def _skip_nested(self) -> None:
         depth = 0

@@ -30,11 +30,22 @@ class Recognition:
 
 
 class ChatReader(Protocol):
-    """Turns one format into messages. `package` is the app's Android package name."""
+    """Turns one format into messages."""
 
-    format: str
-    app: str
-    package: str
+    @property
+    def format(self) -> str:
+        """The format's name, which never changes."""
+        ...
+
+    @property
+    def app(self) -> str | None:
+        """The app, None where the format does not tell."""
+        ...
+
+    @property
+    def package(self) -> str | None:
+        """The app's Android package name, None where the format does not tell the app."""
+        ...
 
     def recognise(self, source: SourceFiles) -> Recognition:
         """Say which files are this format (none, as a rule), judged by their content and never by their names alone."""

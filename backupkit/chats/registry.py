@@ -10,11 +10,24 @@ from dataclasses import dataclass
 from backupkit.chats.malformed import MalformedExport
 from backupkit.chats.model import Finding, Locator, Severity
 from backupkit.chats.reader import ChatReader, Recognition, Told
+from backupkit.chats.readers import meta_json
+from backupkit.chats.readers.discord_exporter import DiscordExporter
+from backupkit.chats.readers.discord_package import DiscordPackage
+from backupkit.chats.readers.google_chat import GoogleChat
+from backupkit.chats.readers.slack_export import SlackExport
 from backupkit.chats.readers.telegram_json import TelegramJson
 from backupkit.chats.readers.whatsapp_text import WhatsAppText
 from backupkit.chats.source import SourceFiles
 
-READERS: tuple[ChatReader, ...] = (TelegramJson(), WhatsAppText())
+READERS: tuple[ChatReader, ...] = (
+    TelegramJson(),
+    WhatsAppText(),
+    DiscordExporter(),
+    DiscordPackage(),
+    *meta_json.READERS,
+    SlackExport(),
+    GoogleChat(),
+)
 
 SURE = 60
 CLEAR_LEAD = 15

@@ -43,8 +43,9 @@ _WHAT = "coverage-pass"
 class CoveredApp:
     """Whose chats are covered.
 
-    `signers` are the SHA-256 of the installed app's signing certificates. None known (an export that was copied to a
-    computer, say) is an empty tuple: the pass then covers the app of that name, whoever signed it.
+    `signers` are the SHA-256 of the certificates that some Android level takes for the installed app's. None known (an
+    export that was copied to a computer, say) is an empty tuple: the pass then covers the app of that name, whoever
+    signed it.
     """
 
     package: AppPackage

@@ -22,7 +22,7 @@ from backupkit.ids import ChunkId, PackName
 from backupkit.store import layout
 from backupkit.store.backend import Backend, BackendError, same_bytes
 from backupkit.store.finding import Finding, cause
-from backupkit.store.pack_format import Address, Row
+from backupkit.store.pack_format import PAD, Address, Row
 
 Tell: TypeAlias = Callable[[Finding], None]
 
@@ -263,7 +263,9 @@ def _encode(tables: Iterable[tuple[PackName, Sequence[Row]]], address: Address, 
             *rows,
         ),
     )
-    sealed = seal_blob(index_key, plain, purpose="index", associated=address.context)
+    # Padded, so that the file's size does not count the chunks exactly.
+    padded = plain + bytes(-len(plain) % PAD)
+    sealed = seal_blob(index_key, padded, purpose="index", associated=address.context)
     return frame(Mark.INDEX, address.domain + sealed)
 
 
@@ -279,11 +281,12 @@ def _decode(data: bytes, address: Address, index_key: bytes) -> _Run:
         (row_count,) = _COUNT.unpack_from(plain, names_end)
     except struct.error as error:
         raise MalformedObject(what="index", reason="truncated") from error
-    rows = plain[names_end + _COUNT.size :]
-    if len(rows) != row_count * _ROW.size:
+    rows_start = names_end + _COUNT.size
+    rows_end = rows_start + row_count * _ROW.size
+    if rows_end > len(plain) or any(plain[rows_end:]):
         raise MalformedObject(what="index", reason="wrong-count")
     names = tuple(PackName(plain[at : at + _DIGEST_SIZE].hex()) for at in range(_COUNT.size, names_end, _DIGEST_SIZE))
-    return _Run(names, rows)
+    return _Run(names, plain[rows_start:rows_end])
 
 
 def _require_same(read_back: bytes | memoryview, data: bytes, name: str) -> None:

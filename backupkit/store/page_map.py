@@ -24,7 +24,7 @@ LEAF_PAGES = 16_384
 MAX_PAGE = 65_536
 
 _MAP, _LEAF = 1, 2
-_HEAD = struct.Struct(">BIQII")
+_HEAD = struct.Struct(">BIQIII")
 _ROW = struct.Struct(">IIII")
 _COUNT = struct.Struct(">I")
 _WHAT = "page-map"
@@ -79,7 +79,7 @@ class PageMap:
 
     def encode(self) -> bytes:
         """Write the whole map into one object, for a local cache."""
-        return _encode_map(self, [_encode_leaf(self.runs, 0)])
+        return _encode_map(self, [_encode_leaf(self.runs, 0)], leaf_pages=0)
 
 
 def decode_page_map(data: bytes) -> PageMap:
@@ -88,9 +88,8 @@ def decode_page_map(data: bytes) -> PageMap:
     Raises:
         MalformedObject: it is anything else.
     """
-    page_size, page_count, tail_size, leaves = _decode_map(data, leaf_size=None)
-    runs = tuple(run for leaf in leaves for run in _decode_leaf(leaf, 0))
-    return PageMap(page_size, page_count, tail_size, runs)
+    head, leaf = _decode_head(data)
+    return PageMap(head.page_size, head.page_count, head.tail_size, tuple(_decode_leaf(bytes(leaf), 0)))
 
 
 def store_pages(
@@ -135,7 +134,7 @@ def write_page_map(writer: StoresChunks, page_map: PageMap) -> ChunkId:
     for start in range(0, page_map.pages, LEAF_PAGES):
         runs = list(_between(page_map.runs, start, start + LEAF_PAGES))
         leaves.append(writer.store(ChunkType.PAGE_MAP, _encode_leaf(runs, start)).id)
-    return writer.store(ChunkType.PAGE_MAP, _encode_map(page_map, leaves)).id
+    return writer.store(ChunkType.PAGE_MAP, _encode_map(page_map, leaves, leaf_pages=LEAF_PAGES)).id
 
 
 def read_page_map(reader: ReadsChunks, chunk: ChunkId) -> PageMap:
@@ -145,17 +144,16 @@ def read_page_map(reader: ReadsChunks, chunk: ChunkId) -> PageMap:
         ChunkLost: the map or a leaf cannot be read.
         MalformedObject: it is no page map.
     """
-    data = reader.read(chunk, ChunkType.PAGE_MAP)
-    page_size, page_count, tail_size, leaves = _decode_map(data, leaf_size=ID_SIZE)
+    head, leaves = _decode_map(reader.read(chunk, ChunkType.PAGE_MAP))
     runs: list[PageRun] = []
     for number, leaf in enumerate(leaves):
-        runs += _decode_leaf(reader.read(ChunkId(leaf), ChunkType.PAGE_MAP), number * LEAF_PAGES)
-    return PageMap(page_size, page_count, tail_size, tuple(_join(runs)))
+        runs += _decode_leaf(reader.read(leaf, ChunkType.PAGE_MAP), number * head.leaf_pages)
+    return PageMap(head.page_size, head.page_count, head.tail_size, tuple(_join(runs)))
 
 
 def leaf_chunks(reader: ReadsChunks, chunk: ChunkId) -> list[ChunkId]:
     """Return the chunks that a map's leaves are."""
-    return [ChunkId(leaf) for leaf in _decode_map(reader.read(chunk, ChunkType.PAGE_MAP), leaf_size=ID_SIZE)[3]]
+    return _decode_map(reader.read(chunk, ChunkType.PAGE_MAP))[1]
 
 
 def read_pages(reader: ReadsChunks, page_map: PageMap) -> Iterator[bytes]:
@@ -254,22 +252,36 @@ def _part(run: PageRun, start: int, end: int) -> PageRun:
     return PageRun(start, end - start, run.extent, run.first_in_extent + start - run.first)
 
 
-def _encode_map(page_map: PageMap, leaves: Sequence[bytes]) -> bytes:
-    head = _HEAD.pack(_MAP, page_map.page_size, page_map.page_count, page_map.tail_size, len(leaves))
+class _Head(NamedTuple):
+    """The fixed fields of a map. `leaf_pages` is how many pages each leaf stands for."""
+
+    page_size: int
+    page_count: int
+    tail_size: int
+    leaf_pages: int
+    leaves: int
+
+
+def _encode_map(page_map: PageMap, leaves: Sequence[bytes], *, leaf_pages: int) -> bytes:
+    head = _HEAD.pack(
+        _MAP, page_map.page_size, page_map.page_count, page_map.tail_size, leaf_pages, len(leaves)
+    )  # fmt: skip
     return frame(Mark.PAGE_MAP, head + b"".join(leaves))
 
 
-def _decode_map(data: bytes, leaf_size: int | None) -> tuple[int, int, int, list[bytes]]:
-    """Read a map's head. `leaf_size` None: one leaf that is all the rest."""
+def _decode_head(data: bytes) -> tuple[_Head, memoryview]:
     cursor = Cursor(unframe(Mark.PAGE_MAP, data), what=_WHAT)
-    if cursor.u8() != _MAP:
+    kind, *fields = _HEAD.unpack(cursor.take(_HEAD.size))
+    if kind != _MAP:
         raise MalformedObject(what=_WHAT, reason="not-a-map")
-    page_size, page_count, tail_size, count = cursor.u32(), cursor.u64(), cursor.u32(), cursor.u32()
-    if leaf_size is None:
-        return page_size, page_count, tail_size, [bytes(cursor.take(cursor.remaining))]
-    leaves = bytes(cursor.take(count * leaf_size))
-    cursor.finish()
-    return page_size, page_count, tail_size, [leaves[at : at + leaf_size] for at in range(0, len(leaves), leaf_size)]
+    return _Head(*fields), cursor.take(cursor.remaining)
+
+
+def _decode_map(data: bytes) -> tuple[_Head, list[ChunkId]]:
+    head, rest = _decode_head(data)
+    if len(rest) != head.leaves * ID_SIZE:
+        raise MalformedObject(what=_WHAT, reason="wrong-count")
+    return head, [ChunkId(bytes(rest[at : at + ID_SIZE])) for at in range(0, len(rest), ID_SIZE)]
 
 
 def _encode_leaf(runs: Sequence[PageRun], start: int) -> bytes:

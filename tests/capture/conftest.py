@@ -1,96 +1,14 @@
-"""A real app that writes while we copy, and ways to look at what was copied."""
+"""A real app that writes while we copy."""
 
-import contextlib
-import mmap
-import shutil
-import sqlite3
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-PROGRAM = Path(__file__).with_name("busy_writer.py")
-
-
-class BusyWriter:
-    """The running app."""
-
-    def __init__(self, process: "subprocess.Popen[bytes]", shared: mmap.mmap) -> None:
-        self.process = process
-        self._shared = shared.__getitem__
-        self._stop = shared
-
-    @property
-    def committed(self) -> int:
-        return int.from_bytes(self._shared(slice(0, 8)), sys.byteorder)
-
-    @property
-    def longest_seconds(self) -> float:
-        return int.from_bytes(self._shared(slice(8, 16)), sys.byteorder) / 1e9
-
-    def wait_for(self, committed: int) -> None:
-        deadline = time.monotonic() + 60
-        while self.committed < committed:
-            assert self.process.poll() is None, "the writer stopped"
-            assert time.monotonic() < deadline, "the writer makes no progress"
-            time.sleep(0.001)
-
-    def finish(self) -> None:
-        self._stop[16:24] = (1).to_bytes(8, sys.byteorder)
-        assert self.process.wait(60) == 0
-
-    def crash(self) -> None:
-        self.process.kill()
-        self.process.wait(60)
-
-
-StartWriter = Callable[..., BusyWriter]
+from busy_app import StartWriter, busy_apps
 
 
 @pytest.fixture
 def busy_writer(tmp_path: Path) -> Iterator[StartWriter]:
     """Start the app on a database: `busy_writer(path, "wal")`."""
-    with contextlib.ExitStack() as running:
-
-        def start(database: Path, journal_mode: str) -> BusyWriter:
-            progress = tmp_path / f"progress-{database.name}"
-            progress.write_bytes(bytes(24))
-            file = running.enter_context(progress.open("r+b"))
-            shared = running.enter_context(mmap.mmap(file.fileno(), 24))
-            process = subprocess.Popen([sys.executable, str(PROGRAM), str(database), journal_mode, str(progress)])
-            running.callback(process.wait, 60)
-            running.callback(process.kill)
-            return BusyWriter(process, shared)
-
+    with busy_apps(tmp_path) as start:
         yield start
-
-
-def transactions_in(image: Path, *companions: tuple[str, Path]) -> int:
-    """Assert that a copy is sound and holds exactly the first n transactions; return n. The copy is copied first."""
-    opened = image.with_name("opened.db")
-    shutil.copyfile(image, opened)
-    for ending, path in companions:
-        shutil.copyfile(path, opened.with_name(opened.name + ending))
-    connection = sqlite3.connect(opened)
-    try:
-        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-        (counter,) = connection.execute("SELECT n FROM counter").fetchone()
-        (rows, last, changes) = connection.execute("SELECT count(*), max(n), sum(state) FROM message").fetchone()
-    finally:
-        connection.close()
-    for path in opened.parent.glob("opened.db*"):
-        path.unlink()
-    assert (rows, last, changes) == (counter, counter, counter)
-    return int(counter)
-
-
-def fingerprint(folder: Path) -> dict[str, tuple[bytes, int, int, int]]:
-    """Every file of a folder: bytes, modification time, inode and mode."""
-    return {
-        path.name: (path.read_bytes(), path.stat().st_mtime_ns, path.stat().st_ino, path.stat().st_mode)
-        for path in folder.iterdir()
-        if path.is_file()
-    }

@@ -185,7 +185,7 @@ os.kill(os.getpid(), 9)
     assert known(path, b"a", b"1") == [b"a"]
 
 
-@settings(deadline=None, max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(0, 2**31), st.integers(1, 2000), st.booleans())
 def test_damage_costs_the_cache_and_never_gives_a_wrong_value(path: Path, seed: int, length: int, cut: bool) -> None:
     chance = random.Random(seed)

@@ -9,9 +9,10 @@ import threading
 from pathlib import Path
 
 import pytest
-from capture.conftest import StartWriter, fingerprint, transactions_in
+from busy_app import StartWriter, fingerprint, transactions_in
 
-from backupkit.capture import locks
+from backupkit.capture import live_database, locks
+from backupkit.capture.copying import copy_descriptor
 from backupkit.capture.databases import DatabaseKind
 from backupkit.capture.live_database import Captured, NotADatabase, copy_live, read_database
 from backupkit.capture.scratch import discard_leftovers, private_folder
@@ -44,8 +45,9 @@ def companions_of(captured: Captured) -> list[tuple[str, Path]]:
 def test_each_copy_of_a_busy_plain_database_holds_the_first_n_transactions(
     source: Path, scratch: Path, busy_writer: StartWriter, journal_mode: str, copies: int
 ) -> None:
-    writer = busy_writer(source / "msg.db", journal_mode)
-    writer.wait_for(300)
+    # Large enough that transactions begin and end while a copy is made.
+    writer = busy_writer(source / "msg.db", journal_mode, "-", "6000")
+    writer.wait_for(6100)
 
     for _ in range(copies):
         before = writer.committed
@@ -62,12 +64,37 @@ def test_each_copy_of_a_busy_plain_database_holds_the_first_n_transactions(
     assert writer.longest_seconds < 5
 
 
+def test_a_transaction_that_begins_while_a_locked_copy_is_made_does_not_void_it(
+    source: Path, scratch: Path, busy_writer: StartWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The soak once ended in `changed-while-read`: a journal had come, whose writer was waiting for us."""
+    writer = busy_writer(source / "msg.db", "delete")
+    writer.wait_for(20)
+    writer.finish()
+    app = sqlite3.connect(source / "msg.db", isolation_level=None, timeout=0)
+
+    def copy_while_the_app_begins(descriptor: int, target: Path) -> int:
+        if app.in_transaction:
+            app.execute("ROLLBACK")
+        app.execute("BEGIN IMMEDIATE")
+        app.execute("UPDATE counter SET n = n + 1")
+        return copy_descriptor(descriptor, target)
+
+    monkeypatch.setattr(live_database, "copy_descriptor", copy_while_the_app_begins)
+    with copy_live(source / "msg.db", scratch) as captured:
+        held = transactions_in(captured.image)
+
+    app.close()
+    assert held >= 20
+    assert captured.findings == captured.companions == ()
+
+
 @pytest.mark.parametrize("journal_mode", ["wal", "delete"])
 def test_each_copy_of_a_busy_sealed_database_is_of_one_moment(
     source: Path, scratch: Path, busy_writer: StartWriter, journal_mode: str
 ) -> None:
-    writer = busy_writer(source / "msg.db", journal_mode)
-    writer.wait_for(300)
+    writer = busy_writer(source / "msg.db", journal_mode, "-", "6000")
+    writer.wait_for(6100)
 
     for _ in range(20):
         before = writer.committed

@@ -5,7 +5,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from capture.conftest import StartWriter, fingerprint
+from busy_app import StartWriter, fingerprint
 
 from backupkit.capture.databases import DatabaseKind
 from backupkit.capture.sqlite_health import examine_database, integrity_check, quick_check

@@ -10,6 +10,11 @@ from backupkit.chats.summary import summarise
 
 # The manifest's format names begin with these, and are then counted as the manifest says.
 FORMATS = {
+    "DiscordChatExporter JSON": "discord-json",
+    "Facebook message_1.json": "facebook-json",
+    "Google Chat Takeout messages.json": "google-chat",
+    "Instagram message_1.json": "meta-json",
+    "Slack workspace export zip": "slack-export",
     "Telegram Desktop result.json": "telegram-json",
     "WhatsApp export txt": "whatsapp-text",
 }

@@ -254,6 +254,12 @@ def test_a_drilled_pass_meets_a_policy_that_asks_for_a_drill() -> None:
     replace(QUESTION, policy=PassPolicy(needs="drilled")).about(issue(drilled, ATTEST_KEY))
 
 
+def test_a_pass_names_the_signers_of_all_android_levels_and_the_device_has_one_of_them() -> None:
+    rotated = replace(PASS, app=replace(PASS.app, signers=(*PASS.app.signers, STRANGER)))
+
+    assert QUESTION.about(issue(rotated, ATTEST_KEY)).coverage.app.signers == rotated.app.signers
+
+
 def test_a_pass_that_knows_no_signer_covers_the_app_unless_the_policy_asks_for_one() -> None:
     unbound = issue(replace(PASS, app=CoveredApp(WECHAT)), ATTEST_KEY)
 

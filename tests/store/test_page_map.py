@@ -194,7 +194,7 @@ def test_any_bytes_give_a_map_or_a_typed_error(data: bytes) -> None:
     kept = KeptChunks()
     leaf = frame(Mark.PAGE_MAP, b"\x02" + data)
     leaf_id = kept.store(ChunkType.PAGE_MAP, leaf).id
-    head = b"\x01" + PAGE.to_bytes(4, "big") + (3).to_bytes(8, "big") + bytes(4) + b"\0\0\0\1"
+    head = b"\x01" + PAGE.to_bytes(4, "big") + (3).to_bytes(8, "big") + bytes(4) + b"\0\0\0\7" + b"\0\0\0\1"
     for candidate in (
         data,
         frame(Mark.PAGE_MAP, data),

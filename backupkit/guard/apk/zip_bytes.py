@@ -146,7 +146,7 @@ def read_archive(file: PackageFile) -> Archive:
         raise PackageNotGenuine(Reason.TOO_MANY_ENTRIES)
     # CVE-2017-13156 (Janus): code in front of the zip runs while the zip is what is verified. CTS
     # testInstallApkWhichDoesNotStartWithZipLocalFileHeaderMagic; apksig lets such files through.
-    if file.read(0, 4) != _FIRST_BYTES:
+    if count and file.read(0, 4) != _FIRST_BYTES:
         raise PackageNotGenuine(Reason.PREFIXED)
     directory = file.read(directory_offset, directory_size)
     entries = _read_directory(directory, count)

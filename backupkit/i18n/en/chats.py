@@ -18,5 +18,7 @@ MESSAGES: dict[str, str] = {
     "finding.format-ambiguous": "{file} could be more than one format ({formats}), so it was saved without being counted.",
     "finding.date-order-assumed": "Nothing in {file} proves whether the day or the month comes first. It was read as {order}.",
     "finding.text-not-utf-8": "{count} {count:plural:line|lines} in {file} are damaged text.",
+    "finding.own-messages-only": "This export holds only what its owner wrote. The other half of every conversation is not in it.",
+    "finding.shard-missing": "{count} {count:plural:part|parts} of {file} {count:plural:is|are} missing, the first is {name}.",
     "finding.export-cap-suspected": "{file} holds exactly {count} messages. The app stops there and leaves out older ones.",
 }

@@ -1,4 +1,4 @@
-"""关于聊天记录导出文件的说法。"""
+"""What is said of chat exports, in Chinese."""
 
 MESSAGES: dict[str, str] = {
     "error.malformed-export.what": "{file} 从这里开始无法读取：{place}",
@@ -18,5 +18,7 @@ MESSAGES: dict[str, str] = {
     "finding.format-ambiguous": "{file} 可能属于多种格式（{formats}），因此只保存，没有计数。",
     "finding.date-order-assumed": "{file} 里没有内容能证明日期是先日后月还是先月后日，暂按 {order} 读取。",
     "finding.text-not-utf-8": "{file} 里有 {count} 行文字已损坏。",
+    "finding.own-messages-only": "这份导出只有本人发出的消息，每个会话里对方的消息都不在其中。",
+    "finding.shard-missing": "{file} 缺少 {count} 个分卷，第一个是 {name}。",
     "finding.export-cap-suspected": "{file} 正好有 {count} 条消息。应用导出到这个数就停，更早的消息没有导出。",
 }

@@ -1,12 +1,14 @@
 """A chat app that never rests: commits one message after another, and times how long it was kept waiting.
 
-    busy_writer.py DATABASE JOURNAL_MODE PROGRESS
+    busy_writer.py DATABASE JOURNAL_MODE PROGRESS [KEY [ROWS]]
 
 PROGRESS is a file of 24 bytes, shared with whoever watches: transactions committed u64, longest transaction in
 nanoseconds u64, stop u64 (set by the watcher). Each transaction adds message n, changes an old one, and sets the
-counter to n, so that a copy shows whether it holds exactly the first n transactions.
+counter to n, so that a copy shows whether it holds exactly the first n transactions. With KEY (64 hexadecimal digits, or
+"-" for none) the app uses SQLCipher, where that is installed. ROWS messages are written in one transaction at the start.
 """
 
+import importlib
 import mmap
 import os
 import random
@@ -19,9 +21,19 @@ from pathlib import Path
 PROGRESS = struct.Struct("=QQQ")
 
 
-def main(database: str, journal_mode: str, progress: str) -> None:
+def connect(database: str | Path, key: str | None = None) -> sqlite3.Connection:
+    """Connect to a database, a sealed one with its key."""
+    if key is None:
+        return sqlite3.connect(database, isolation_level=None, timeout=60)
+    cipher = importlib.import_module("sqlcipher3.dbapi2")
+    connection: sqlite3.Connection = cipher.connect(str(database), isolation_level=None, timeout=60)
+    connection.execute(f"PRAGMA key = \"x'{key}'\"")
+    return connection
+
+
+def main(database: str, journal_mode: str, progress: str, key: str = "-", rows: str = "0") -> None:
     chance = random.Random(1)
-    connection = sqlite3.connect(database, isolation_level=None, timeout=60)
+    connection = connect(database, None if key == "-" else key)
     connection.execute(f"PRAGMA journal_mode = {journal_mode}")
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA wal_autocheckpoint = 100")
@@ -32,6 +44,14 @@ def main(database: str, journal_mode: str, progress: str) -> None:
     connection.execute("CREATE TABLE IF NOT EXISTS counter (n INTEGER)")
     if connection.execute("SELECT count(*) FROM counter").fetchone() == (0,):
         connection.execute("INSERT INTO counter VALUES (0)")
+    (n,) = connection.execute("SELECT n FROM counter").fetchone()
+    if n < int(rows):
+        connection.execute("BEGIN")
+        for number in range(n + 1, int(rows) + 1):
+            body = chance.randbytes(chance.randrange(20, 900))
+            connection.execute("INSERT INTO message VALUES (?, ?, ?, 1)", (number, chance.randrange(300), body))
+        connection.execute("UPDATE counter SET n = ?", (int(rows),))
+        connection.execute("COMMIT")
     parent = os.getppid()
     with Path(progress).open("r+b") as file, mmap.mmap(file.fileno(), PROGRESS.size) as shared:
         (n,) = connection.execute("SELECT n FROM counter").fetchone()

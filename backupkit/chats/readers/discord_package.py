@@ -1,0 +1,117 @@
+"""Discord's own data package: `messages/c<id>/messages.json` (older ones: `messages.csv`).
+
+It holds only what the owner wrote. That is half of every conversation, so it is always told.
+"""
+
+import csv
+import posixpath
+from collections.abc import Iterator
+from typing import Any
+
+from backupkit.chats.json_fields import dict_of, iso_to_us, list_of, name_of, text_of
+from backupkit.chats.json_records import Record, claim_json, records_in, small_json
+from backupkit.chats.malformed import MalformedExport
+from backupkit.chats.media_files import role_of_name
+from backupkit.chats.model import (
+    OFFSET_ZONE,
+    UTC_ZONE,
+    Conversation,
+    ConversationKind,
+    Direction,
+    Finding,
+    Locator,
+    Media,
+    MediaState,
+    Message,
+    MessageKind,
+    Precision,
+    Severity,
+)
+from backupkit.chats.reader import Recognition, Told, read_each
+from backupkit.chats.source import SourceFiles
+from backupkit.chats.text_lines import lines_of
+
+_HEADER = b"ID,Timestamp,Contents,Attachments"
+
+
+class DiscordPackage:
+    """Reads the messages of a Discord data package."""
+
+    format = "discord-package"
+    app = "discord"
+    package = "com.discord"
+
+    def recognise(self, source: SourceFiles) -> Recognition:
+        """Look for the four capitalised fields that only this package has."""
+        claims = dict(claim_json(source, _certainty).claims)
+        for name in source.possible_exports():
+            if source.head(name, 64).removeprefix(b"\xef\xbb\xbf").startswith(_HEADER):
+                claims[name] = 95
+        return Recognition(claims)
+
+    def read(self, source: SourceFiles, recognition: Recognition) -> Iterator[Told]:
+        """Stream one channel from every claimed file."""
+        if recognition.files:
+            yield Finding("own-messages-only", Severity.WARNING, Locator(recognition.files[0]))
+        yield from read_each(recognition.files, lambda name: _read_file(source, name))
+
+
+def _certainty(sample: Any) -> int:
+    first = dict_of(list_of(sample)[0]) if list_of(sample) else {}
+    return 95 if {"ID", "Timestamp", "Contents", "Attachments"} <= first.keys() else 0
+
+
+def _read_file(source: SourceFiles, name: str) -> Iterator[Told]:
+    folder = posixpath.dirname(name)
+    channel = dict_of(small_json(source, posixpath.join(folder, "channel.json")))
+    key = name_of(channel.get("id")) or posixpath.basename(folder).removeprefix("c") or name
+    titles = [text_of(dict_of(channel.get("guild")).get("name")), text_of(channel.get("name"))]
+    is_private = len(list_of(channel.get("recipients"))) == 2
+    yield Conversation(
+        key,
+        " / ".join(part for part in titles if part) or None,
+        ConversationKind.PRIVATE if is_private else ConversationKind.UNKNOWN,
+        locator=Locator(name),
+    )
+    is_csv = source.head(name, 64).removeprefix(b"\xef\xbb\xbf").startswith(_HEADER)
+    for record in _csv_records(source, name) if is_csv else records_in(source, name, None):
+        if isinstance(record, Record):
+            yield _message(record, key)
+        elif isinstance(record, Finding):
+            yield record
+
+
+def _csv_records(source: SourceFiles, name: str) -> Iterator[Record]:
+    with source.open(name) as stream:
+        lines = (line.text + "\n" for line in lines_of(stream, name))
+        rows = csv.DictReader(lines, strict=True)
+        try:
+            for row in rows:
+                raw = "\n".join(f"{field}: {value}" for field, value in row.items()).encode("utf-8", "replace")
+                yield Record(dict(row), raw, Locator(name, f"line {rows.line_num}"))
+        except csv.Error as error:
+            raise MalformedExport(Locator(name, f"line {rows.line_num}"), "csv-broken") from error
+
+
+def _message(record: Record, key: str) -> Message:
+    value = record.value
+    ts_us, has_zone = iso_to_us(value.get("Timestamp"))
+    media = tuple(
+        Media(link, MediaState.OMITTED, role_of_name(link))
+        for link in (text_of(value.get("Attachments")) or "").split()
+    )
+    return Message(
+        conversation=key,
+        locator=record.locator,
+        raw=record.raw,
+        ts_utc_us=ts_us,
+        ts_precision=Precision.SECOND,
+        # The package's times are UTC whether or not they say so.
+        ts_zone=OFFSET_ZONE if has_zone else UTC_ZONE,
+        ts_raw=text_of(value.get("Timestamp")) or "",
+        native_id=name_of(value.get("ID")),
+        direction=Direction.OUT,
+        kind=media[0].role if media else MessageKind.TEXT,
+        text=text_of(value.get("Contents")) or "",
+        media=media,
+    )

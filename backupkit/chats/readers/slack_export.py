@@ -1,0 +1,170 @@
+"""Slack's workspace export: a folder for each channel, a file for each day.
+
+`ts` is both the id and the time. Files are links only, and a free plan hides what is older than its limit.
+"""
+
+import posixpath
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from backupkit.chats.json_fields import dict_of, int_of, list_of, name_of, text_of, within_time
+from backupkit.chats.json_records import Record, claim_json, records_in, small_json
+from backupkit.chats.media_files import is_link, role_of_name
+from backupkit.chats.model import (
+    UTC_ZONE,
+    Conversation,
+    ConversationKind,
+    DeletionState,
+    Edit,
+    Finding,
+    Locator,
+    Media,
+    MediaState,
+    Message,
+    MessageKind,
+    Participant,
+    Precision,
+    Reaction,
+)
+from backupkit.chats.reader import Recognition, Told, read_each
+from backupkit.chats.source import SourceFiles
+
+_TS = re.compile(r"\d{9,10}\.\d{6}$")
+_LISTS = {
+    "channels.json": ConversationKind.GROUP,
+    "groups.json": ConversationKind.GROUP,
+    "mpims.json": ConversationKind.GROUP,
+    "dms.json": ConversationKind.PRIVATE,
+}
+_SAID = {"", "bot_message", "file_share", "me_message", "thread_broadcast", "file_comment", "reply_broadcast"}
+
+
+class SlackExport:
+    """Reads the days of every channel of a Slack export."""
+
+    format = "slack-export"
+    app = "slack"
+    package = "com.Slack"
+
+    def recognise(self, source: SourceFiles) -> Recognition:
+        """Look for lists of messages whose `ts` is an id and a time at once."""
+        return claim_json(source, _certainty)
+
+    def read(self, source: SourceFiles, recognition: Recognition) -> Iterator[Told]:
+        """Stream channel after channel, each day by day."""
+        workspace = _Workspace(source, recognition.files)
+        for folder in dict.fromkeys(map(posixpath.dirname, recognition.files)):
+            yield workspace.conversation(folder)
+        yield from read_each(recognition.files, workspace.read_day)
+
+
+def _certainty(sample: Any) -> int:
+    messages = [dict_of(message) for message in list_of(sample)]
+    if not messages:
+        return 0
+    shapes = [_TS.match(text_of(one.get("ts")) or "") and one.get("type") == "message" for one in messages]
+    return 92 if all(shapes) else 0
+
+
+class _Workspace:
+    """The channels and people that lie beside the days."""
+
+    def __init__(self, source: SourceFiles, days: tuple[str, ...]) -> None:
+        self._source = source
+        self._channels: dict[tuple[str, str], tuple[dict[str, Any], ConversationKind]] = {}
+        self._people: dict[tuple[str, str], str] = {}
+        for root in dict.fromkeys(posixpath.dirname(posixpath.dirname(day)) for day in days):
+            for name, kind in _LISTS.items():
+                for channel in map(dict_of, list_of(small_json(source, posixpath.join(root, name)))):
+                    for label in (name_of(channel.get("name")), name_of(channel.get("id"))):
+                        if label:
+                            self._channels.setdefault((root, label), (channel, kind))
+            for person in map(dict_of, list_of(small_json(source, posixpath.join(root, "users.json")))):
+                profile = dict_of(person.get("profile"))
+                shown = text_of(profile.get("display_name")) or text_of(person.get("real_name"))
+                self._people[root, name_of(person.get("id")) or ""] = shown or text_of(person.get("name")) or ""
+
+    def conversation(self, folder: str) -> Conversation:
+        root, label = posixpath.dirname(folder), posixpath.basename(folder)
+        channel, kind = self._channels.get((root, label), ({}, ConversationKind.UNKNOWN))
+        members = tuple(
+            Participant(member, self._people.get((root, member)))
+            for member in map(name_of, list_of(channel.get("members"))[:20_000])
+            if member
+        )
+        key = name_of(channel.get("id")) or label or self._source.label
+        return Conversation(key, name_of(channel.get("name")) or label or None, kind, members, locator=Locator(folder))
+
+    def read_day(self, name: str) -> Iterator[Told]:
+        folder = posixpath.dirname(name)
+        key = self.conversation(folder).key
+        root = posixpath.dirname(folder)
+        for found in records_in(self._source, name, None):
+            if isinstance(found, Finding):
+                yield found
+            elif isinstance(found, Record):
+                yield self._message(found, key, root)
+
+    def _message(self, record: Record, key: str, root: str) -> Message:
+        value = record.value
+        ts = text_of(value.get("ts")) or ""
+        sender = name_of(value.get("user")) or name_of(value.get("bot_id"))
+        profile = dict_of(value.get("user_profile"))
+        known = self._people.get((root, sender or "")) or text_of(profile.get("display_name"))
+        subtype = text_of(value.get("subtype")) or ""
+        thread = text_of(value.get("thread_ts"))
+        media = tuple(map(_media, map(dict_of, list_of(value.get("files")) or _one(value.get("file")))))
+        is_deleted = subtype == "tombstone"
+        return Message(
+            conversation=key,
+            locator=record.locator,
+            raw=record.raw,
+            ts_utc_us=_ts_to_us(ts),
+            ts_precision=Precision.MICROSECOND,
+            ts_zone=UTC_ZONE,
+            ts_raw=ts,
+            native_id=ts or None,
+            sender_id=sender,
+            sender_name=known or text_of(value.get("username")) or text_of(profile.get("real_name")),
+            kind=_kind(subtype, media),
+            native_kind=subtype,
+            text=text_of(value.get("text")) or "",
+            reply_to=thread if thread != ts else None,
+            edits=(Edit(_ts_to_us(text_of(dict_of(value["edited"]).get("ts")) or "")),) if value.get("edited") else (),
+            deletion=DeletionState.TOMBSTONE if is_deleted else DeletionState.NONE,
+            reactions=tuple(_reactions(value.get("reactions"))),
+            media=media,
+        )
+
+
+def _one(value: Any) -> list[Any]:
+    return [value] if isinstance(value, dict) else []
+
+
+def _kind(subtype: str, media: tuple[Media, ...]) -> MessageKind:
+    if subtype == "tombstone":
+        return MessageKind.RECALL
+    if subtype not in _SAID:
+        return MessageKind.SYSTEM
+    return media[0].role if media else MessageKind.TEXT
+
+
+def _ts_to_us(ts: str) -> int | None:
+    if not _TS.match(ts):
+        return None
+    return within_time(int(ts.replace(".", "")))
+
+
+def _media(item: dict[str, Any]) -> Media:
+    name = text_of(item.get("name")) or text_of(item.get("title")) or name_of(item.get("id")) or ""
+    mode = text_of(item.get("mode"))
+    is_gone = mode in {"tombstone", "hidden_by_limit"}
+    reference = text_of(item.get("url_private")) or ""
+    state = MediaState.EXPIRED if is_gone else MediaState.OMITTED if is_link(reference) else MediaState.MISSING
+    return Media(name, state, role_of_name(name), text_of(item.get("mimetype")), int_of(item.get("size")))
+
+
+def _reactions(value: Any) -> Iterator[Reaction]:
+    for reaction in map(dict_of, list_of(value)):
+        yield Reaction(text_of(reaction.get("name")) or "", count=int_of(reaction.get("count")) or 1)

@@ -1,0 +1,89 @@
+"""Proof of rotation as a file of its own, and one app's several histories."""
+
+import contextlib
+
+import pytest
+from apk_factory import FactoryLineage, make_key, make_lineage, sequence, sized, u32
+from hypothesis import given, strategies as st
+
+from backupkit.guard.apk.lineage import Lineage, LineageNode, are_one_history, read_lineage, read_lineage_file
+from backupkit.guard.apk.reasons import PackageNotGenuine, Reason
+
+A, B, C = make_key("ec", "A"), make_key("rsa", "B"), make_key("dsa", "C")
+
+
+def refusal(data: bytes) -> Reason:
+    with pytest.raises(PackageNotGenuine) as caught:
+        read_lineage_file(data)
+    return caught.value.reason
+
+
+def test_a_lineage_comes_back_in_order_with_its_flags() -> None:
+    lineage = read_lineage_file(make_lineage([A, B, C], [1, 31, 0]).file())
+
+    assert [(node.digest, node.capabilities) for node in lineage.nodes] == [
+        (A.digest, 1),
+        (B.digest, 31),
+        (C.digest, 0),
+    ]
+    assert lineage.node(B.certificate) == lineage.nodes[1]
+    assert lineage.node(b"somebody else") is None
+
+
+def test_a_certificate_that_comes_twice_is_refused() -> None:
+    assert refusal(make_lineage([A, B, A]).file()) is Reason.LINEAGE_REPEATS
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        u32(0x12345678) + u32(1) + sized(make_lineage([A]).encode()),
+        u32(0x3EFF39D1) + u32(2) + sized(make_lineage([A]).encode()),
+        u32(0x3EFF39D1) + u32(1) + sized(u32(2)),
+        u32(0x3EFF39D1) + u32(1) + sized(u32(1)),
+        make_lineage([A, B]).file()[:-1],
+        u32(0x3EFF39D1) + u32(1) + sized(u32(1) + sequence([sized(sized(b"no certificate") + u32(0)) + bytes(12)])),
+    ],
+)
+def test_what_is_no_lineage_is_refused(data: bytes) -> None:
+    assert refusal(data) is Reason.LINEAGE_MALFORMED
+
+
+def test_a_child_signed_by_a_stranger_is_refused() -> None:
+    class Forged(FactoryLineage):
+        def encode(self) -> bytes:
+            real = super().encode()
+            stranger = make_lineage([make_key("ec", "stranger"), B]).encode()
+            # The first node is A's, the second was blessed by the stranger.
+            size = int.from_bytes(real[4:8], "little") + 8
+            other = int.from_bytes(stranger[4:8], "little") + 8
+            return real[:size] + stranger[other:]
+
+    assert refusal(Forged((A, B), (23, 23)).file()) is Reason.LINEAGE_SIGNATURE_WRONG
+
+
+def test_a_changed_capability_is_not_noticed_because_the_flags_are_not_signed_by_the_parent() -> None:
+    """They are under the package's own signature, which covers the whole attribute."""
+    data = make_lineage([A, B], [1, 2]).encode()
+
+    assert read_lineage(data.replace(u32(1) + u32(A.algorithm), u32(9) + u32(A.algorithm))).nodes[0].capabilities == 9
+
+
+def test_histories_of_one_app_are_parts_of_the_longest() -> None:
+    def history(*names: str) -> Lineage:
+        return Lineage(tuple(LineageNode(name.encode(), 0) for name in names))
+
+    assert are_one_history([])
+    assert are_one_history([history("a", "b", "c"), history("b", "c"), history("a")])
+    assert not are_one_history([history("a", "b", "c"), history("a", "c")])
+    assert not are_one_history([history("a", "b", "c"), history("x", "b")])
+
+
+@given(st.integers(min_value=0), st.integers(1, 255))
+def test_a_changed_byte_is_refused_or_changes_flags_only(at: int, change: int) -> None:
+    data = bytearray(make_lineage([A, B]).encode())
+    data[at % len(data)] ^= change
+
+    with contextlib.suppress(PackageNotGenuine):
+        assert read_lineage(bytes(data)).nodes[1].certificate == B.certificate

@@ -1,0 +1,140 @@
+"""The binary manifest."""
+
+import contextlib
+import struct
+
+import pytest
+from apk_factory import Node, build_apk, make_binary_xml, read_zip
+from hypothesis import given, strategies as st
+
+from backupkit.guard.apk.binary_xml import XmlMalformed, read_elements
+from backupkit.guard.apk.manifest import Manifest, read_manifest
+from backupkit.guard.apk.reasons import PackageNotGenuine, Reason
+
+
+def manifest(**facts) -> Manifest:
+    return read_manifest(read_zip(build_apk(**facts))[0].data)
+
+
+def test_what_a_manifest_does_not_say_has_androids_default() -> None:
+    found = manifest(package="a.b", min_sdk=None, target_sdk=None)
+
+    assert found == Manifest(package=found.package, version_code=1, min_sdk=1, target_sdk=1)
+    assert found.allow_backup is True
+
+
+def test_every_fact_is_read() -> None:
+    found = manifest(
+        package="com.example.Chat",
+        version_code=3 << 32 | 9,
+        min_sdk=21,
+        target_sdk=35,
+        shared_user_id="com.example.shared",
+        test_only=True,
+        debuggable=True,
+        allow_backup=False,
+        has_fragile_user_data=True,
+        no_app_data_storage=True,
+        target_sandbox_version=2,
+        permissions=["com.example.P", "com.example.Q"],
+        permission_groups=["com.example.G"],
+        providers=["com.example.files;com.example.other"],
+        key_sets={"old": 1, "new": 2},
+        upgrade_key_sets=["new"],
+        split="config.zh",
+    )
+
+    assert found == Manifest(
+        package=found.package,
+        version_code=3 << 32 | 9,
+        min_sdk=21,
+        target_sdk=35,
+        shared_user_id="com.example.shared",
+        debuggable=True,
+        test_only=True,
+        allow_backup=False,
+        has_fragile_user_data=True,
+        no_app_data_storage=True,
+        target_sandbox_version=2,
+        permissions=("com.example.P", "com.example.Q"),
+        permission_groups=("com.example.G",),
+        providers=("com.example.files", "com.example.other"),
+        key_sets={"old": 1, "new": 2},
+        upgrade_key_sets=("new",),
+        split="config.zh",
+    )
+    assert found.package == "com.example.Chat"
+
+
+@pytest.mark.parametrize(
+    ("name", "level"),
+    [("26", 26), ("Q", 27), ("O", 25), ("N", 23), ("M", 22), ("A", 1), ("Baklava", 34), ("CANARY", 9999)],
+)
+def test_a_release_in_development_is_called_by_a_name(name: str, level: int) -> None:
+    assert manifest(min_sdk=name).min_sdk == level
+
+
+def test_without_a_target_the_minimum_is_the_target() -> None:
+    assert manifest(min_sdk=26, target_sdk=None).target_sdk == 26
+
+
+def test_the_highest_minimum_and_the_first_target_count() -> None:
+    root = Node("manifest", {"package": "a.b"}, [
+        Node("uses-sdk", {"minSdkVersion": 21, "targetSdkVersion": 30}),
+        Node("uses-sdk", {"minSdkVersion": 24, "targetSdkVersion": 33}),
+    ])  # fmt: skip
+
+    found = read_manifest(make_binary_xml(root))
+
+    assert (found.min_sdk, found.target_sdk) == (24, 30)
+
+
+def test_elements_in_the_wrong_place_say_nothing() -> None:
+    inner = Node("manifest", {"package": "evil"}, [Node("uses-sdk", {"minSdkVersion": 33})])
+    root = Node(
+        "manifest", {"package": "good.app"}, [Node("application", {}, [inner, Node("permission", {"name": "p"})])]
+    )
+
+    found = read_manifest(make_binary_xml(root))
+
+    assert (found.package, found.min_sdk, found.permissions) == ("good.app", 1, ())
+
+
+@pytest.mark.parametrize(
+    "root",
+    [
+        Node("manifest", {}),
+        Node("manifest", {"package": ""}),
+        Node("application", {"package": "a.b"}),
+        Node("manifest", {"package": "a.b"}, [Node("uses-sdk", {"minSdkVersion": "?"})]),
+        Node("manifest", {"package": "a.b"}, [Node("uses-sdk", {"minSdkVersion": ""})]),
+    ],
+)
+def test_a_manifest_without_what_android_needs_is_refused(root: Node) -> None:
+    with pytest.raises(PackageNotGenuine) as caught:
+        read_manifest(make_binary_xml(root))
+    assert caught.value.reason is Reason.MANIFEST_MALFORMED
+
+
+def test_chunks_that_packers_add_are_skipped() -> None:
+    data = make_binary_xml(Node("manifest", {"package": "a.b"}))
+    junk = struct.pack("<HHI", 0x7777, 8, 12) + b"junk"
+    padded = struct.pack("<HHI", 3, 8, len(data) + len(junk)) + junk + data[8:]
+
+    assert read_manifest(padded).package == "a.b"
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_elements_or_malformed(data: bytes) -> None:
+    with contextlib.suppress(XmlMalformed):
+        list(read_elements(struct.pack("<HHI", 3, 8, 8 + len(data)) + data))
+
+
+@given(st.integers(min_value=0), st.integers(0, 255), st.integers(1, 8))
+def test_a_changed_manifest_is_read_or_malformed(at: int, value: int, count: int) -> None:
+    data = bytearray(read_zip(build_apk(permissions=["p"], providers=["x"], key_sets={"k": 1}))[0].data)
+    for step in range(count):
+        data[(at + 37 * step) % len(data)] = value
+
+    with contextlib.suppress(PackageNotGenuine):
+        read_manifest(bytes(data))
