@@ -22,12 +22,12 @@ _NORMALIZATION: Final = 2
 def text_cuts(pieces: Iterable[bytes], seed: int) -> Iterator[bytes]:
     """Cut a stream where its content says so: 16 to 256 KiB a chunk, 64 KiB on average, the last one maybe shorter.
 
-    `seed` (1 to 2**64 - 1) moves the cuts, so that two domains do not cut alike. It is 64 bits on a public table:
-    it hides nothing from someone who sees chunk lengths, which is why packs do not show them.
+    `seed` (1 to 2**63 - 1) moves the cuts, so that two domains do not cut alike. It is 63 bits on a public table
+    (the cutter doubles it within 64): it hides nothing from someone who sees chunk lengths, which is why packs do not show them.
     Chunks joined are the stream. Memory stays under a MiB, whatever the stream's length.
     """
-    if not 0 < seed < 1 << 64:
-        raise ValueError("the seed of cuts is 1 to 2**64 - 1")
+    if not 0 < seed < 1 << 63:
+        raise ValueError("the seed of cuts is 1 to 2**63 - 1")
     cutter = FastCDC(
         AVERAGE_TEXT_CHUNK,
         min_size=MIN_TEXT_CHUNK,
