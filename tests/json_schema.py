@@ -1,7 +1,8 @@
 """As much of JSON Schema as our own schemas use. A keyword that is not known here fails, so that none is ignored."""
 
 import re
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 _IGNORED = {"$schema", "$id", "title", "description", "default"}
 _TYPES: dict[str, tuple[type, ...]] = {
@@ -61,7 +62,9 @@ def _equal(one: Any, other: Any) -> bool:
     return type(one) is type(other) and bool(one == other)
 
 
-_CHECKS = {
+_Check: TypeAlias = Callable[[Any, Any, str], list[str]]
+
+_CHECKS: dict[str, _Check] = {
     "type": _type,
     "properties": _properties,
     "required": _required,

@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,6 @@ from chat_factory import write_telegram_chat
 from computer import Computer, words_on
 from json_schema import differences
 
-from backupkit.text import width
-
 
 def schema(name: str) -> dict[str, Any]:
     text = (resources.files("backupkit") / "ui" / "schemas" / f"{name}.json").read_text("utf-8")
@@ -22,34 +19,34 @@ def schema(name: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Computer]:
+def home(tmp_path_factory: pytest.TempPathFactory) -> Computer:
     """A computer with one chat in two snapshots, the second with more messages."""
     computer = Computer(tmp_path_factory.mktemp("home"))
     computer.initialise()
-    chat = computer.home / "Exports" / "telegram"
+    chat = computer.home / "chat"
     write_telegram_chat(chat, messages=20)
     computer.run("snapshot", chat)
     (chat / "note.txt").write_text("new")
     computer.run("snapshot", chat, "--tag", "second")
-    yield computer
+    return computer
 
 
 @pytest.mark.parametrize(
     ("arguments", "name", "code"),
     [
-        (["snapshot", "Exports/telegram"], "snapshot-1", 0),
+        (["snapshot", "chat"], "snapshot-1", 0),
         (["verify"], "verify-1", 0),
         (["verify", "--open"], "verify-1", 0),
         (["show"], "show-1", 0),
         (["status"], "status-1", 0),
         (["restore", "latest", "--to", "Restored"], "restore-1", 0),
-        (["doctor", "Exports/telegram"], "doctor-1", 0),
+        (["doctor", "chat"], "doctor-1", 0),
         (["doctor", "passphrase"], "doctor-1", 30),
         (["doctor", "nowhere"], "error-1", 2),
         (["show", "ffffffff"], "error-1", 22),
-        (["restore", "latest", "--to", "Exports"], "error-1", 23),
+        (["restore", "latest", "--to", "chat"], "error-1", 23),
         (["--repo", "elsewhere", "status"], "error-1", 10),
-        (["snapshot", "--app", "fax", "Exports/telegram"], "error-1", 2),
+        (["snapshot", "--app", "fax", "chat"], "error-1", 2),
         (["snapshot", "nowhere"], "error-1", 2),
         (["snapshot"], "error-1", 2),
         (["init"], "error-1", 2),
@@ -82,15 +79,15 @@ def test_two_snapshots_that_differ_are_exit_6(home: Computer) -> None:
     answer = home.run("diff", first[:8], second[:8], "--json", expect=6)
 
     assert differences(answer.last, schema("diff-1")) == []
-    assert answer.last["added"] == ["telegram/note.txt"]
+    assert answer.last["added"] == ["chat/note.txt"]
     assert home.run("diff", second, second, "--json").last["same"] == answer.last["same"] + 1
 
 
 def test_restored_files_are_the_ones_that_were_saved(home: Computer, tmp_path: Path) -> None:
     home.run("restore", "--to", tmp_path / "out")
 
-    saved = {path.name: path.read_bytes() for path in (home.home / "Exports/telegram").rglob("*") if path.is_file()}
-    restored = {path.name: path.read_bytes() for path in (tmp_path / "out/telegram").rglob("*") if path.is_file()}
+    saved = {path.name: path.read_bytes() for path in (home.home / "chat").rglob("*") if path.is_file()}
+    restored = {path.name: path.read_bytes() for path in (tmp_path / "out/chat").rglob("*") if path.is_file()}
     assert restored == saved
 
 
@@ -124,7 +121,7 @@ def test_a_stale_backup_is_exit_5(home: Computer) -> None:
 
 
 def test_an_unreadable_file_is_exit_3_and_named(home: Computer) -> None:
-    chat = home.home / "Exports" / "broken"
+    chat = home.home / "broken"
     write_telegram_chat(chat, messages=5)
     (chat / "loop").mkdir()
     target = chat / "no-utf8-\udcff"
@@ -145,7 +142,9 @@ def test_damage_is_exit_20_without_a_traceback(home: Computer, tmp_path: Path) -
     for pack in (computer.repository / "packs").rglob("*"):
         if pack.is_file():
             data = bytearray(pack.read_bytes())
-            data[len(data) // 2] ^= 1
+            # Often enough that no stretch between two of them holds a whole chat.
+            for place in range(1500, len(data), 200):
+                data[place] ^= 1
             pack.chmod(0o600)
             pack.write_bytes(data)
 
@@ -157,29 +156,23 @@ def test_damage_is_exit_20_without_a_traceback(home: Computer, tmp_path: Path) -
     assert "damaged" in restored.out
 
 
-@pytest.mark.parametrize("language", ["en", "zh-CN"])
 @pytest.mark.parametrize(
-    "arguments",
+    ("language", "arguments"),
     [
-        ["status"],
-        ["snapshots"],
-        ["show"],
-        ["verify"],
-        ["key", "list"],
-        ["config", "show"],
-        ["preview-loss", "Exports/telegram"],
+        ("en", ["status"]),
+        ("en", ["verify"]),
+        *(
+            ("zh-CN", line.split())
+            for line in ("status", "snapshots", "show", "key list", "config show", "preview-loss chat")
+        ),
     ],
 )
-def test_people_read_sentences_and_no_keys(home: Computer, arguments: list[str], language: str) -> None:
+def test_people_read_sentences_and_no_keys(home: Computer, language: str, arguments: list[str]) -> None:
     answer = home.run(*arguments, "--lang", language)
 
-    for line in (answer.out + answer.err).splitlines():
-        words = line.split()
-        assert not any(
-            word.count(".") >= 1 and word.startswith(("finding.", "notice.", "error.", "state.")) for word in words
-        )
+    keys = ("finding.", "notice.", "error.", "state.", "loss.", "key.", "snapshot.", "progress.")
+    assert [word for word in (answer.out + answer.err).split() if word.startswith(keys)] == []
     assert answer.out.strip()
-    assert max(width(line) for line in answer.err.splitlines() or [""]) < 200
 
 
 def test_plain_output_is_one_record_per_line(home: Computer) -> None:
