@@ -174,6 +174,9 @@ def _draw_hook_key(places: GuardPlaces) -> SigningKey:
         os.link(drawn, places.hook_key)
     except FileExistsError:
         return load_hook_key(places)
+    except OSError:
+        # A file system without hard links: the last of two that come at once wins, and no key is ever half written.
+        drawn.replace(places.hook_key)
     finally:
         drawn.unlink(missing_ok=True)
     return key
