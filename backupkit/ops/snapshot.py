@@ -185,8 +185,7 @@ class _Run:
                     index=index,
                     cache=cache,
                     scratch=self.repository.cache / "scratch",
-                    # One bit less than 8 bytes: the cutter doubles it in 64 bits.
-                    seed=int.from_bytes(derive(keys.id_key, "text-cuts", size=8), "big") >> 1 | 1,
+                    seed=int.from_bytes(derive(keys.id_key, "text-cuts", size=8), "big") | 1,
                     tell=self._tell,
                     stop=self._stop,
                     after_file=partial(self._after_file, part),

@@ -89,6 +89,14 @@ def test_another_seed_cuts_elsewhere() -> None:
     assert not set(text_cuts([data], SEED)) & set(text_cuts([data], SEED + 1))
 
 
+@pytest.mark.parametrize("seed", [2**63 - 1, 2**63, 2**63 + 5, 2**64 - 1])
+def test_a_seed_of_all_its_bits_cuts(seed: int) -> None:
+    """Half of all domains draw such a seed; a repository once saved nothing but its databases for that."""
+    data = messages(2_000)
+
+    assert b"".join(text_cuts([data], seed)) == data
+
+
 @pytest.mark.parametrize("seed", [0, -1, 2**64])
 def test_a_seed_that_would_do_nothing_is_refused(seed: int) -> None:
     with pytest.raises(ValueError, match="seed"):
