@@ -21,6 +21,7 @@ import sysconfig
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 PASSPHRASE = "a passphrase of the measurement"
@@ -305,7 +306,7 @@ class _Round:
                 continue
             # What others wrote before must not be waited for by this one's fsync.
             os.sync()
-            cost = measure(command, bench.environment(), stored=lambda: stored_bytes(bench.repository) - before)
+            cost = measure(command, bench.environment(), stored=partial(_grown, bench.repository, before))
             print(f"round {name}: {work}: {tool.name}: {cost.wall:.2f} s, CPU {cost.cpu:.2f} s", file=sys.stderr)
             self._costs[work][tool.name].append(cost)
 
@@ -333,6 +334,10 @@ def stored_bytes(repository: Path) -> int:
     return sum(entry.lstat().st_size for entry in repository.rglob("*") if entry.is_file())
 
 
+def _grown(repository: Path, before: int) -> int:
+    return stored_bytes(repository) - before
+
+
 def report(
     made: Mapping[str, int],
     days: Sequence[Mapping[str, int]],
@@ -343,8 +348,10 @@ def report(
     """Return the tables, as they go into the document."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     lines = [
-        f"{made['bytes'] / 1e9:.2f} GB in {made['files']:,} files (scale {scale:g}); "
-        f"{os.cpu_count()} cores, {memory / 2**30:.0f} GiB of memory; medians of {rounds} rounds.",
+        (
+            f"{made['bytes'] / 1e9:.2f} GB in {made['files']:,} files (scale {scale:g}); "
+            f"{os.cpu_count()} cores, {memory / 2**30:.0f} GiB of memory; medians of {rounds} rounds."
+        ),
         "",
         "| work | tool | wall s | CPU s | peak MB | stored MB | wall ÷ restic | CPU ÷ restic |",
         "|---|---|---|---|---|---|---|---|",
@@ -359,8 +366,11 @@ def report(
     )
     lines += [
         "",
-        f"The day: {changed:.1f} MB of changed pages, {compressed:.1f} MB when compressed, and {media:.1f} MB of new "
-        f"media. The bar for what is stored: 1.25 x {compressed:.1f} + {media:.1f} = {1.25 * compressed + media:.1f} MB.",
+        (
+            f"The day: {changed:.1f} MB of changed pages, {compressed:.1f} MB when compressed, and {media:.1f} MB of new "
+            f"media. The bar for what is stored: 1.25 x {compressed:.1f} + {media:.1f} = "
+            f"{1.25 * compressed + media:.1f} MB."
+        ),
     ]
     return "\n".join(lines)
 
