@@ -9,4 +9,6 @@ MESSAGES: dict[str, str] = {
     "finding.snapshot-unreadable": "What was signed for snapshot {snapshot} cannot be read ({reason}).",
     "finding.domain-lost": "A part of the snapshot cannot be opened: {name} ({reason}).",
     "finding.file-damaged": "{path} did not come back whole ({reason}); what was readable lies beside it as .damaged.",
+    "finding.not-written": "{path} could not be written to the target ({reason}).",
+    "finding.name-taken": "The name {path} was taken already, so that file was restored as {given}.",
 }

@@ -9,4 +9,6 @@ MESSAGES: dict[str, str] = {
     "finding.snapshot-unreadable": "读不出快照 {snapshot} 的签名声明（{reason}）。",
     "finding.domain-lost": "快照的一部分打不开：{name}（{reason}）。",
     "finding.file-damaged": "{path} 未能完整恢复（{reason}）；能读出的部分以 .damaged 为后缀放在旁边。",
+    "finding.not-written": "目标位置无法写入 {path}（{reason}）。",
+    "finding.name-taken": "{path} 这个名称已被占用，该文件恢复为 {given}。",
 }
