@@ -67,6 +67,26 @@ def busy_apps(folder: Path) -> Iterator[StartWriter]:
         yield start
 
 
+def crash_with_log(database: Path) -> None:
+    """Leave a database whose app died after 130 transactions, all of them still in its write-ahead log."""
+    program = f"""
+import os, sqlite3
+connection = sqlite3.connect({str(database)!r}, isolation_level=None)
+connection.execute("PRAGMA journal_mode = wal")
+connection.execute("PRAGMA wal_autocheckpoint = 0")
+connection.execute("CREATE TABLE message (n INTEGER PRIMARY KEY, body BLOB, state INTEGER)")
+connection.execute("CREATE TABLE counter (n INTEGER)")
+connection.execute("INSERT INTO counter VALUES (0)")
+for n in range(1, 131):
+    connection.execute("BEGIN")
+    connection.execute("INSERT INTO message VALUES (?, zeroblob(500), 1)", (n,))
+    connection.execute("UPDATE counter SET n = ?", (n,))
+    connection.execute("COMMIT")
+os._exit(0)
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
 def transactions_in(image: Path, *companions: tuple[str, Path], key: str | None = None) -> int:
     """Assert that a copy is sound and holds exactly the first n transactions; return n. The copy is copied first.
 

@@ -209,3 +209,66 @@ def google_messages(messages: int) -> list[dict[str, object]]:
     ]
     records[1]["attached_files"] = [{"original_name": "a.jpg", "export_name": "File-a.jpg"}]
     return records
+
+
+def _text(*lines: str) -> bytes:
+    return ("\n".join(lines) + "\n").encode()
+
+
+@sample("line-text ja")
+def line_japanese(_folder: Path) -> tuple[str, bytes]:
+    return "[LINE]花子.txt", b"\xef\xbb\xbf" + _text(
+        "[LINE] 花子とのトーク履歴", "保存日時：2026/11/20 21:05", "", "2026/11/18(水)", "09:12\t太郎\tおはよう",
+        "午後9:13\t花子\t[スタンプ]", '21:14\t花子\t"二行の', 'メッセージ"', "21:20\t太郎\t[写真]", "", "2026/11/19(木)",
+        "23:59\t花子\t☎ 通話時間 1:02", "00:01\t\t花子がメッセージの送信を取り消しました",
+    )  # fmt: skip
+
+
+@sample("line-text en")
+def line_english(_folder: Path) -> tuple[str, bytes]:
+    return "chat.txt", _text(
+        "[LINE] Chat history in Team", "Saved on: 11/20/2026, 21:05", "", "Wed, 11/11/2026", "09:12AM\tAlice\thello",
+        "12:05PM\tBob\t[Photo]", "12:06PM\t\tBob invited Carol to the group.", "", "Thu, 11/12/2026", "01:00AM\tCarol\thi all",
+    )  # fmt: skip
+
+
+@sample("signal-text")
+def signal(_folder: Path) -> tuple[str, bytes]:
+    return "chat.md", _text(
+        "[2019-12-24, 12:23] Jane Doe: Hello John!", "[2019-12-24, 12:24] Me: look ![a.jpg](./media/2019-12-24_0.jpg)  ",
+        "[2020-01-17, 21:49] Jane Doe: Hello", "", "Jane! (- Me: 👍 -)", "[2020-01-17, 21:50] Me: bye  ",
+    )  # fmt: skip
+
+
+@sample("kakaotalk-text windows")
+def kakao_windows(_folder: Path) -> tuple[str, bytes]:
+    return "KakaoTalk.txt", b"\xef\xbb\xbf" + (
+        "민수 님과 카카오톡 대화\r\n저장한 날짜 : 2026-04-25 15:20:11\r\n\r\n--------------- 2026년 4월 25일 토요일 ---------------\n"
+        "[민수] [오후 3:20] 안녕\r\n둘째 줄\r\n[나] [오후 3:21] 사진\r\n[민수] [오후 3:22] 삭제된 메시지입니다.\r\n"
+    ).encode()
+
+
+@sample("kakaotalk-text android")
+def kakao_android(_folder: Path) -> tuple[str, bytes]:
+    return "KakaoTalkChats.txt", _text(
+        "민수 님과 카카오톡 대화", "저장한 날짜 : 2026년 4월 25일 오후 4:00", "", "", "2026년 4월 25일 오후 3:20",
+        "2026년 4월 25일 오후 3:20, 민수 : 안녕", "둘째 줄", "2026년 4월 25일 오후 3:21, 나 : 사진 2장",
+        "2026년 4월 25일 오후 3:22, 민수님이 나갔습니다.",
+    )  # fmt: skip
+
+
+@sample("kakaotalk-text csv")
+def kakao_csv(_folder: Path) -> tuple[str, bytes]:
+    return "KakaoTalk_Chat.csv", _text(
+        "Date,User,Message", '2026-04-25 15:20:11,"민수","안녕, ""친구""\n둘째 줄"', '2026-04-25 15:21:00,"나","Photo"',
+    )  # fmt: skip
+
+
+@sample("qq-text")
+def qq(_folder: Path) -> tuple[str, bytes]:
+    return "全部消息记录.txt", _text(
+        "消息记录（此消息记录为文本格式，不支持重新导入）", "", "=" * 64, "消息分组:我的好友", "=" * 64, "消息对象:小明", "=" * 64, "",
+        "2023-05-06 9:12:33 小明(10086001)", "早安", "第二行", "", "2023-05-06 9:13:01 【管理员】我(我的)(10086002)", "[图片]", "",
+        "2023-05-06 9:14:00 老张<zhang@example.com>", "收到", "", "2023-05-06 9:15:00 系统消息(10000)", "小明撤回了一条消息", "",
+        "=" * 64, "消息分组:我的群聊", "=" * 64, "消息对象:一家人", "=" * 64, "", "2023-05-07 19:00:00 外婆(10086003)", "吃饭了", "",
+    )  # fmt: skip

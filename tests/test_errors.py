@@ -11,6 +11,10 @@ class _Sample(BackupkitError):
     exit_code = ExitCode.DAMAGED
 
 
+# Nobody outside can mend these: either they are caught inside, or they are bugs.
+OUR_OWN_MISTAKES = {"bug", "chunk-not-stored", "chunk-too-large", "system-refused", "unanswerable"}
+
+
 def every_error(base: type[BackupkitError] = BackupkitError) -> Iterator[type[BackupkitError]]:
     for error in base.__subclasses__():
         if error.__module__.startswith("backupkit."):
@@ -41,4 +45,4 @@ def test_every_error_of_the_house_has_a_code_of_its_own_in_kebab_case() -> None:
 
     assert len(set(codes)) == len(codes), sorted(code for code in codes if codes.count(code) > 1)
     assert all(code == code.lower() and set(code) <= set("abcdefghijklmnopqrstuvwxyz0123456789-") for code in codes)
-    assert all(error.exit_code not in {ExitCode.DONE, ExitCode.BUG} for error in errors)
+    assert {error.code for error in errors if error.exit_code in {ExitCode.DONE, ExitCode.BUG}} == OUR_OWN_MISTAKES

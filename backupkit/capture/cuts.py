@@ -15,6 +15,7 @@ AVERAGE_TEXT_CHUNK: Final = 64 << 10
 MAX_TEXT_CHUNK: Final = 256 << 10
 MEDIA_BLOCK: Final = 1 << 20
 
+_SEED_BITS: Final = (1 << 63) - 1
 _NORMALIZATION: Final = 2
 """FastCDC's normalized chunking level: at 2 no chunk of text reaches the maximum and the sizes stay close together."""
 
@@ -22,7 +23,7 @@ _NORMALIZATION: Final = 2
 def text_cuts(pieces: Iterable[bytes], seed: int) -> Iterator[bytes]:
     """Cut a stream where its content says so: 16 to 256 KiB a chunk, 64 KiB on average, the last one maybe shorter.
 
-    `seed` (1 to 2**64 - 1) moves the cuts, so that two domains do not cut alike. It is 64 bits on a public table:
+    `seed` (1 to 2**64 - 1) moves the cuts, so that two domains do not cut alike. It is 63 bits on a public table:
     it hides nothing from someone who sees chunk lengths, which is why packs do not show them.
     Chunks joined are the stream. Memory stays under a MiB, whatever the stream's length.
     """
@@ -33,7 +34,8 @@ def text_cuts(pieces: Iterable[bytes], seed: int) -> Iterator[bytes]:
         min_size=MIN_TEXT_CHUNK,
         max_size=MAX_TEXT_CHUNK,
         normalized_chunking=_NORMALIZATION,
-        seed=seed,
+        # pyfastcdc 0.3.1 shifts the seed into a 64-bit word and refuses one that does not fit.
+        seed=seed & _SEED_BITS or 1,
     )
     # The cutter overwrites its buffer when it goes on, so each chunk is copied out.
     return (bytes(chunk.data) for chunk in cutter.cut_stream(_Refill(pieces)))

@@ -9,13 +9,11 @@ import math
 import os
 import struct
 from collections import Counter
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from backupkit.capture.content import PROBE_SIZE, has_known_mark, is_compressible
-from backupkit.capture.scan import EntryKind, ScannedEntry
 from backupkit.capture.stable_read import open_for_reading
 from backupkit.capture.unreadable import SourceUnreadable, reason_of
 
@@ -81,30 +79,6 @@ def companions(name: bytes) -> tuple[bytes, bytes, bytes]:
     """The names that SQLite keeps beside a database: its write-ahead log, that log's index, and the rollback journal."""
     wal, shm, journal = (name + ending for ending in COMPANION_ENDINGS)
     return wal, shm, journal
-
-
-def companion_of(name: bytes) -> bytes | None:
-    """The name of the database that a `-wal`, `-shm` or `-journal` would belong to, or None for any other name."""
-    for ending in COMPANION_ENDINGS:
-        if name.endswith(ending) and len(name) > len(ending):
-            return name[: -len(ending)]
-    return None
-
-
-def with_companions(
-    entries: Sequence[ScannedEntry],
-) -> Iterator[tuple[ScannedEntry, tuple[ScannedEntry, ...]]]:
-    """Give each entry of a folder with the files that SQLite would keep beside it; those are not given on their own.
-
-    Whether the entry is a database is not looked at here: for any other file, its companions are files like others.
-    """
-    by_name = {entry.name: entry for entry in entries if entry.kind is EntryKind.FILE}
-    attached = {name for name in by_name if companion_of(name) in by_name}
-    for entry in entries:
-        if entry.name in attached and entry.kind is EntryKind.FILE:
-            continue
-        beside = companions(entry.name) if entry.kind is EntryKind.FILE else ()
-        yield entry, tuple(by_name[name] for name in beside if name in by_name)
 
 
 def header_page_size(head: bytes) -> int | None:

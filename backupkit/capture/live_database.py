@@ -25,14 +25,16 @@ from typing import Final, TypeVar
 
 from backupkit.capture import locks
 from backupkit.capture.copying import copy_descriptor
-from backupkit.capture.databases import DatabaseKind, recognise_database
+from backupkit.capture.databases import PLAIN_MAGIC, DatabaseKind, recognise_database
+from backupkit.capture.file_cache import RACY_NS
 from backupkit.capture.finding import Finding
 from backupkit.capture.locks import LockBusy, LocksUnavailable, Patience
 from backupkit.capture.merging import merge_journal, merge_wal
 from backupkit.capture.scratch import private_folder
+from backupkit.capture.sqlite_health import Header, log_findings, read_header, size_findings
 from backupkit.capture.stable_read import open_for_reading
 from backupkit.capture.unreadable import SourceUnreadable, Unreadable, reason_of
-from backupkit.capture.wal import INDEX_HEAD_SIZE, WalSummary, read_index
+from backupkit.capture.wal import INDEX_HEAD_SIZE, WalIndex, WalSummary, read_index
 from backupkit.errors import BackupkitError, ExitCode
 
 PATIENCE_SECONDS: Final = 10.0
@@ -144,7 +146,7 @@ def read_database(
     try:
         patience = Patience.of(0)
         before = _state_between_writes(path, descriptor, patience)
-        if before is not None and not before.has_companions:
+        if before is not None and before.is_at_rest(time.time_ns()):
             answer = read(Captured(path, kind, os.fstat(descriptor).st_size))
             if _state_between_writes(path, descriptor, patience) == before:
                 return answer
@@ -160,7 +162,8 @@ class _Moment:
 
     image: Path
     wal: Path | None = None
-    settled_frames: int | None = None
+    index: WalIndex | None = None
+    is_connected: bool = False
     journal: Path | None = None
     findings: list[Finding] = field(default_factory=list)
     locked_seconds: float = 0.0
@@ -171,25 +174,36 @@ def _settled(path: Path, moment: _Moment, kind: DatabaseKind) -> Captured:
     companions, summary = [], None
     if moment.wal is not None:
         page_size = None if kind.sealed else kind.page_size
-        merged = merge_wal(moment.image, moment.wal, page_size, settled_frames=moment.settled_frames)
+        # An index that a crash left behind may know less than the log: only one in use says where the log ends.
+        live_index = moment.index if moment.is_connected else None
+        merged = merge_wal(moment.image, moment.wal, page_size, index=live_index)
         summary = merged.wal
         if not merged.done:
             companions.append(Companion(b"-wal", moment.wal))
-        if summary is not None and summary.damaged:
-            moment.findings.append(Finding("wal-damaged", lost=True, facts={"frames": summary.frames}))
-        elif summary is not None and summary.is_garbled:
-            moment.findings.append(Finding("wal-garbled", facts={"size": summary.size}))
     if moment.journal is not None and (kind.sealed or not _roll_back(path, moment)):
         companions.append(Companion(b"-journal", moment.journal))
+    size = moment.image.stat().st_size
+    left_in_log = summary if companions else None
     return Captured(
         image=moment.image,
         kind=kind,
-        size=moment.image.stat().st_size,
+        size=size,
         wal=summary,
         companions=tuple(companions),
-        findings=tuple(moment.findings),
+        findings=(
+            *moment.findings,
+            *size_findings(kind, size, _header_of(moment.image, kind), left_in_log),
+            *log_findings(summary, moment.index),
+        ),
         locked_seconds=moment.locked_seconds,
     )
+
+
+def _header_of(image: Path, kind: DatabaseKind) -> Header | None:
+    if kind.sealed:
+        return None
+    with image.open("rb") as file:
+        return read_header(file.read(100), kind.page_size)
 
 
 def _roll_back(path: Path, moment: _Moment) -> bool:
@@ -231,7 +245,7 @@ def _copy_moment(path: Path, image: Path, patience: Patience) -> _Moment:
 def _copy_at_rest(path: Path, descriptor: int, image: Path) -> _Moment | None:
     """Copy without a lock a database that no app has open; None where it turns out that one has."""
     before = _state_between_writes(path, descriptor, Patience.of(0))
-    if before is None or before.has_companions:
+    if before is None or not before.is_at_rest(time.time_ns()):
         return None
     copy_descriptor(descriptor, image)
     return _Moment(image) if _state_between_writes(path, descriptor, Patience.of(0)) == before else None
@@ -269,7 +283,8 @@ def _copy_locked(path: Path, descriptor: int, image: Path, patience: Patience) -
             return None
         moment = _Moment(image)
         if index is not None:
-            moment.settled_frames = _settled_frames(index)
+            moment.is_connected = locks.is_connected(index)
+            moment.index = _read_index(index)
         copy_descriptor(descriptor, image)
         if log is not None and os.fstat(log).st_size:
             moment.wal = image.with_name(_COPIES["-wal"])
@@ -286,18 +301,12 @@ def _copy_locked(path: Path, descriptor: int, image: Path, patience: Patience) -
         return moment if replace(after, journal=None) == replace(before, journal=None) else None
 
 
-def _settled_frames(index: int) -> int | None:
-    """How many frames of the log are committed and stay as they are, as long as we hold its locks.
-
-    None where nobody has the database open: an index that a crash left behind may know less than the log.
-    """
-    if not locks.is_connected(index):
-        return None
+def _read_index(index: int) -> WalIndex | None:
     for _ in range(_ATTEMPTS):
         os.lseek(index, 0, os.SEEK_SET)
         # Both copies of the head differ while a writer is just changing them.
         if (head := read_index(os.read(index, INDEX_HEAD_SIZE))) is not None:
-            return head.frames
+            return head
         time.sleep(_INDEX_PAUSE)
     return None
 
@@ -324,7 +333,7 @@ def _copy_between_writes(path: Path, descriptor: int, image: Path) -> _Moment | 
 class _State:
     """What shows that somebody wrote: sizes, times and identities of the database and what lies beside it, and its first page.
 
-    Each commit to the database file changes the first page, in sealed databases too: it is written under a fresh nonce.
+    `database` holds inode, size, modification and change time; so do `wal` and `journal`.
     """
 
     database: tuple[int, ...]
@@ -333,9 +342,14 @@ class _State:
     journal: tuple[int, ...] | None
     first_page: bytes
 
-    @property
-    def has_companions(self) -> bool:
-        return not (self.wal is None and self.index_inode is None and self.journal is None)
+    def is_at_rest(self, now_ns: int) -> bool:
+        """Say whether no app has the database open, and a later state would show any write."""
+        if self.wal is not None or self.index_inode is not None or self.journal is not None:
+            return False
+        # With a rollback journal each commit changes the first page. With a log it need not, and the times alone tell:
+        # not within one tick of the file system's clock, which is two seconds on some.
+        keeps_journal = self.first_page.startswith(PLAIN_MAGIC) and self.first_page[18:20] == b"\x01\x01"
+        return keeps_journal or max(self.database[2:]) < now_ns - RACY_NS
 
     def is_of(self, database: int, index: int | None, log: int | None) -> bool:
         """Say whether the open files are the ones that lie there now."""

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from backupkit.capture.databases import NTQQ_PREFIX, DatabaseKind
+from backupkit.capture.databases import NTQQ_PREFIX
 from backupkit.capture.finding import Finding
 from backupkit.capture.wal import committed_pages
 from backupkit.codec.canonical import decode_json, encode_canonical
@@ -180,11 +180,6 @@ def is_page_whole(page: bytes, number: int, key: VerifyKey) -> bool:
     end = key.page_size - key.reserve + _NONCE_SIZE
     code = hmac.digest(key.key, page[start:end] + number.to_bytes(4, "little"), key.code_hash)
     return hmac.compare_digest(code, page[end : end + len(code)])
-
-
-def kind_of(key: VerifyKey) -> DatabaseKind:
-    """Lay out a database as its key knows it, for certain."""
-    return DatabaseKind(sealed=True, page_size=key.page_size, prefix=key.prefix)
 
 
 def _all_pages(image: Path, wal: Path | None, key: VerifyKey) -> Iterator[tuple[int, bytes]]:

@@ -69,9 +69,10 @@ def examine_database(path: Path, *, kind: DatabaseKind | None = None) -> Databas
         raise SourceUnreadable(path, reason_of(error)) from error
     finally:
         os.close(descriptor)
-    header = None if kind.sealed else _header(head, kind.page_size)
+    header = None if kind.sealed else read_header(head, kind.page_size)
     wal = _wal(path)
-    findings = [*_size_findings(kind, size, header, wal), *_wal_findings(path, wal)]
+    index = _index(path.with_name(path.name + "-shm"))
+    findings = [*size_findings(kind, size, header, wal), *log_findings(wal, index)]
     return DatabaseHealth(kind, size, header, wal, tuple(findings))
 
 
@@ -103,7 +104,8 @@ def _complaints(image: Path, pragma: str) -> tuple[str, ...]:
     return () if complaints == ("ok",) else complaints
 
 
-def _header(head: bytes, page_size: int) -> Header | None:
+def read_header(head: bytes, page_size: int) -> Header | None:
+    """Read the first 100 bytes of a plain database; None where there are fewer."""
     if len(head) < 100:
         return None
     change_counter, pages = struct.unpack_from(">II", head, 24)
@@ -111,7 +113,8 @@ def _header(head: bytes, page_size: int) -> Header | None:
     return Header(page_size, pages, change_counter, valid_for, uses_wal=head[18] == 2)
 
 
-def _size_findings(kind: DatabaseKind, size: int, header: Header | None, wal: WalSummary | None) -> list[Finding]:
+def size_findings(kind: DatabaseKind, size: int, header: Header | None, wal: WalSummary | None = None) -> list[Finding]:
+    """Say whether a database file is as long as it must be. `wal` is a log that is still to be put into it."""
     findings = []
     if (size - kind.prefix) % kind.page_size:
         facts = {"size": size, "page_size": kind.page_size}
@@ -126,25 +129,14 @@ def _size_findings(kind: DatabaseKind, size: int, header: Header | None, wal: Wa
     return findings
 
 
-def _wal(path: Path) -> WalSummary | None:
-    try:
-        descriptor = open_for_reading(path.with_name(path.name + "-wal"))
-    except SourceUnreadable as error:
-        if error.reason is Unreadable.VANISHED:
-            return None
-        raise
-    with os.fdopen(descriptor, "rb", buffering=0) as log:
-        return summarise_wal(log)
-
-
-def _wal_findings(path: Path, wal: WalSummary | None) -> list[Finding]:
+def log_findings(wal: WalSummary | None, index: WalIndex | None) -> list[Finding]:
+    """Say whether a log holds what its own frames and its index say that it must hold."""
     findings = []
     if wal is not None and wal.damaged:
         facts = {"frames": wal.frames, "total": wal.total_frames}
         findings.append(Finding("wal-damaged", lost=True, facts=facts))
     if wal is not None and wal.is_garbled:
         findings.append(Finding("wal-garbled", facts={"size": wal.size}))
-    index = _index(path.with_name(path.name + "-shm"))
     # Frames that were not yet written back to the database are nowhere but in the log.
     if index is None or index.frames <= index.written_back:
         return findings
@@ -156,6 +148,17 @@ def _wal_findings(path: Path, wal: WalSummary | None) -> list[Finding]:
     elif wal.header is not None and wal.header.salts != index.salts:
         findings.append(Finding("wal-of-another-time", facts={"frames": wal.committed, "declared": index.frames}))
     return findings
+
+
+def _wal(path: Path) -> WalSummary | None:
+    try:
+        descriptor = open_for_reading(path.with_name(path.name + "-wal"))
+    except SourceUnreadable as error:
+        if error.reason is Unreadable.VANISHED:
+            return None
+        raise
+    with os.fdopen(descriptor, "rb", buffering=0) as log:
+        return summarise_wal(log)
 
 
 def _index(path: Path) -> WalIndex | None:

@@ -14,6 +14,10 @@ from backupkit.chats.readers import meta_json
 from backupkit.chats.readers.discord_exporter import DiscordExporter
 from backupkit.chats.readers.discord_package import DiscordPackage
 from backupkit.chats.readers.google_chat import GoogleChat
+from backupkit.chats.readers.kakao_text import KakaoText
+from backupkit.chats.readers.line_text import LineText
+from backupkit.chats.readers.qq_text import QqText
+from backupkit.chats.readers.signal_text import SignalText
 from backupkit.chats.readers.slack_export import SlackExport
 from backupkit.chats.readers.telegram_json import TelegramJson
 from backupkit.chats.readers.whatsapp_text import WhatsAppText
@@ -27,6 +31,10 @@ READERS: tuple[ChatReader, ...] = (
     *meta_json.READERS,
     SlackExport(),
     GoogleChat(),
+    LineText(),
+    SignalText(),
+    KakaoText(),
+    QqText(),
 )
 
 SURE = 60

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 from backupkit.errors import ExitCode
 from backupkit.ops.events import Found, Severity
-from backupkit.text import printable
 from backupkit.ui.terminal import Role
 
 if TYPE_CHECKING:
@@ -24,17 +23,6 @@ _ROLES: dict[str, Role] = {
 def state_word(session: "Session", state: str) -> str:
     """Return a snapshot's state in words and, where there is colour, in colour too."""
     return session.terminal.paint(_ROLES.get(state, "bad"), session.say(f"state.{state}"))
-
-
-def damage_lines(session: "Session", key: str, items: Sequence[str]) -> list[str]:
-    """List what is damaged or missing under a heading that counts it; the first ones by name."""
-    if not items:
-        return []
-    head = session.terminal.paint("bad", "x") + " " + session.say(key, count=len(items))
-    shown = [f"    {printable(item)}" for item in items[:MOST_LISTED]]
-    if len(items) > MOST_LISTED:
-        shown.append("    " + session.say("results.more", count=len(items) - MOST_LISTED))
-    return [head, *shown]
 
 
 def lost_line(session: "Session", findings: Sequence[Found]) -> list[str]:

@@ -8,10 +8,9 @@ it is bound to the same five things.
 
 import hashlib
 import unicodedata
-from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 
 from backupkit.clock import to_rfc3339
 from backupkit.codec.canonical import decode_json, encode_canonical
@@ -44,8 +43,7 @@ class ConsentBy(Enum):
     TOKEN = "token"  # noqa: S105 - whose word it is, not a secret
 
 
-@dataclass(frozen=True, slots=True)
-class ConsentBinding:
+class ConsentBinding(NamedTuple):
     """The one update that a consent is for."""
 
     package: AppPackage
@@ -70,8 +68,7 @@ class ConsentBinding:
         return hashlib.sha256(encode_canonical(self.to_json())).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
-class Consent:
+class Consent(NamedTuple):
     """What a verdict says of consent: needed, or given and by whom."""
 
     binding: ConsentBinding
@@ -93,8 +90,7 @@ class Consent:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class ConsentAnswers:
+class ConsentAnswers(NamedTuple):
     """What a person answered at the two screens, as the shop tells it."""
 
     id: str

@@ -7,14 +7,22 @@ the ledger, and only then is it spoken. If one of the first two fails, an "allow
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from backupkit.codec.canonical import decode_json, encode_canonical
 from backupkit.codec.malformed import MalformedObject, NewerFormat
 from backupkit.crypto.signing import PUBLIC_SIZE, SigningKey, VerifyKey
 from backupkit.errors import Fact
-from backupkit.guard.judge import Judgement, Known, Unanswerable, conclude, examine, judged_of, never_raise
+from backupkit.guard.judge import (
+    Judgement,
+    Known,
+    Unanswerable,
+    conclude,
+    examine,
+    judged_of,
+    never_raise,
+)
 from backupkit.guard.ledger import append, entry_of
 from backupkit.guard.package_record import Records
 from backupkit.guard.places import GuardPlaces, read_small, write_whole
@@ -26,12 +34,16 @@ from backupkit.proof.coverage_pass import MAX_PASS_BYTES
 from backupkit.proof.pins import MAX_PINS_BYTES, Pins, decode_pins
 from backupkit.proof.witness import held_witness
 
+__all__ = [
+    "Desk", "Unanswerable", "load_hook_key", "load_owner", "load_pins", "load_policy", "save_owner", "save_pass",
+    "save_pins", "save_policy",
+]  # fmt: skip
+
 MAX_POLICY_BYTES = 16 << 10
 SEED_SIZE = 32
 
 
-@dataclass(frozen=True, slots=True)
-class Desk:
+class Desk(NamedTuple):
     """A guard with a memory. `policy` None: the one in its places, or the defaults."""
 
     places: GuardPlaces

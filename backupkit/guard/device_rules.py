@@ -9,8 +9,8 @@ Pure, total, and fail closed: a rule answers yes, no, or "not known", and "not k
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from enum import Enum, IntEnum
+from typing import NamedTuple
 
 from backupkit.guard.facts import NEWEST_SDK, OLDEST_SDK, Capability, PackageFacts, Scheme, SignerView
 
@@ -73,15 +73,13 @@ class IfForced(Enum):
     """It would install, over the deleted chats. The 2018 accident."""
 
 
-@dataclass(frozen=True, slots=True)
-class Device:
+class Device(NamedTuple):
     """The device that the update is for. `sdk` None: not known, so every level is judged."""
 
     sdk: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceOutcome:
+class DeviceOutcome(NamedTuple):
     """What the rules say. `install_result` is what Android would answer to the package offered as an update.
 
     `missing` names the rule that could not be answered where the reason is `fact-missing`.
@@ -94,8 +92,7 @@ class DeviceOutcome:
     missing: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(NamedTuple):
     """One update at one Android level."""
 
     installed: PackageFacts
@@ -106,8 +103,7 @@ class Case:
     new: SignerView | None
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(NamedTuple):
     """One row of the table: when it applies, what Android answers, what force would do.
 
     `applies` answers None where a fact it needs is not known.

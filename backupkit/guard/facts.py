@@ -8,8 +8,8 @@ two different certificates with one SHA-256 would be a collision.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import IntEnum, IntFlag
+from typing import NamedTuple
 
 from backupkit.ids import AppPackage, CertificateDigest
 
@@ -57,16 +57,14 @@ class Scheme(IntEnum):
         raise ValueError(label)
 
 
-@dataclass(frozen=True, slots=True)
-class LineageNode:
+class LineageNode(NamedTuple):
     """One signer in a proof of rotation, and what it still may do."""
 
     certificate: CertificateDigest
     capabilities: Capability
 
 
-@dataclass(frozen=True, slots=True)
-class SignerView:
+class SignerView(NamedTuple):
     """Who signed a package, as one Android level sees it.
 
     `lineage` runs from the oldest signer to the current one, and is empty where nothing was rotated.
@@ -102,8 +100,7 @@ class SignerView:
         return other.signers[0] in {*self.signers, *(node.certificate for node in self.lineage)}
 
 
-@dataclass(frozen=True, slots=True)
-class SignerSpan:
+class SignerSpan(NamedTuple):
     """Android levels `first_sdk` to `last_sdk`, both included, that see the same signers.
 
     `view` is None where these levels would not accept the package's signature; `refusal` then says why.
@@ -115,8 +112,7 @@ class SignerSpan:
     refusal: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PackageFacts:
+class PackageFacts(NamedTuple):
     """An app as the device rules see it. Every None is a fact that nobody knows."""
 
     package: AppPackage

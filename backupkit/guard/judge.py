@@ -6,9 +6,10 @@ judged voids the verdict.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from backupkit.codec.malformed import MalformedObject, NewerFormat
 from backupkit.crypto.signing import VerifyKey
@@ -61,8 +62,7 @@ class Unanswerable(BackupkitError):
         self.reason = reason
 
 
-@dataclass(frozen=True, slots=True)
-class FileMark:
+class FileMark(NamedTuple):
     """Which file a path named at one moment: another file, or other bytes in it, have another mark."""
 
     device: int
@@ -84,8 +84,7 @@ class FileMark:
         return cls(found.st_dev, found.st_ino, found.st_size, (found.st_mtime_ns, found.st_ctime_ns))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Examined:
+class Examined(NamedTuple):
     """What the packages and the device rules said. `refusal` is set where the offered package is not genuine."""
 
     request: UpdateRequest
@@ -97,8 +96,7 @@ class Examined:
     refusal: PackageNotGenuine | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
+class Known(NamedTuple):
     """What the guard knows beside the packages. `pass_data` is the newest pass where the question names none."""
 
     pins: Pins | None
@@ -109,8 +107,7 @@ class Known:
     owner: VerifyKey | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(NamedTuple):
     """A verdict, and what must be remembered before it is spoken."""
 
     verdict: Verdict
@@ -169,8 +166,7 @@ def examine(request: UpdateRequest, records: Records, now: datetime) -> Examined
     installed, record = _installed(request, records, now, marks)
     if request.package is not None and request.package != installed.package:
         raise Unanswerable("package-mismatch", package=request.package, found=installed.package)
-    judged = replace(
-        judged_of(request),
+    judged = judged_of(request)._replace(
         package=installed.package,
         app_name=record.label or request.app_name or installed.package,
         old_sha256=installed.sha256,
@@ -185,7 +181,7 @@ def examine(request: UpdateRequest, records: Records, now: datetime) -> Examined
         outcome = _not_installable(refusal, request.action)
     else:
         outcome = decide_install(installed, candidate, request.action, Device(request.device_sdk))
-        judged = replace(judged, new_sha256=candidate.sha256 if candidate else None)
+        judged = judged._replace(new_sha256=candidate.sha256 if candidate else None)
     return Examined(
         request=request,
         installed=installed,
@@ -404,7 +400,7 @@ def _with_consent(held: Verdict, given: ConsentAnswers | ConsentToken | None, kn
         held,
         decision=Decision.ALLOW,
         reason="backup-covers",
-        consent=replace(needed, given_by=given_by),
+        consent=needed._replace(given_by=given_by),
         suggestions=(KEEP_THE_APP,),
     )
 

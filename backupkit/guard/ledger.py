@@ -10,10 +10,9 @@ import fcntl
 import hashlib
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from backupkit.clock import to_rfc3339
 from backupkit.codec.canonical import decode_json, encode_canonical
@@ -40,8 +39,7 @@ class LedgerBroken(BackupkitError):
     exit_code = ExitCode.NOT_AUTHENTIC
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerChecked:
+class LedgerChecked(NamedTuple):
     """What a whole ledger amounts to: entries, torn lines, and the hash that the next entry will name."""
 
     entries: int
@@ -104,8 +102,7 @@ def append(path: Path, event: dict[str, Any], key: SigningKey) -> dict[str, Any]
     return entry
 
 
-@dataclass(frozen=True, slots=True)
-class _Last:
+class _Last(NamedTuple):
     seq: int
     digest: str
     torn: int

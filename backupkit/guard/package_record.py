@@ -7,11 +7,11 @@ A record is a JSON file, `records/<package>.json`, replaced as a whole. Unknown 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from backupkit.clock import from_rfc3339, to_rfc3339
 from backupkit.codec.canonical import decode_json, encode_canonical
@@ -53,8 +53,7 @@ class EnrolledBy(Enum):
     OWNER = "owner"
 
 
-@dataclass(frozen=True, slots=True)
-class SeenVersion:
+class SeenVersion(NamedTuple):
     """A version of the app that was seen installed."""
 
     version_code: int | None
@@ -62,8 +61,7 @@ class SeenVersion:
     seen_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PackageRecord:
+class PackageRecord(NamedTuple):
     """An installed app as last seen. `facts` are what the device rules judge by."""
 
     facts: PackageFacts
@@ -71,7 +69,7 @@ class PackageRecord:
     enrolled_by: EnrolledBy
     label: str | None = None
     versions: tuple[SeenVersion, ...] = ()
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    extra: Mapping[str, Any] = MappingProxyType({})
 
     @property
     def package(self) -> AppPackage:
@@ -99,7 +97,7 @@ def observe(record: PackageRecord | None, facts: PackageFacts, now: datetime) ->
     seen = SeenVersion(facts.version_code, facts.sha256, now)
     by = EnrolledBy.ROTATION if SignerChange.ROTATED in changes else record.enrolled_by
     versions = (*record.versions, seen)[-MOST_VERSIONS:]
-    return replace(record, facts=facts, enrolled_by=by, versions=versions)
+    return record._replace(facts=facts, enrolled_by=by, versions=versions)
 
 
 def _changes(recorded: PackageFacts, found: PackageFacts) -> set[SignerChange]:
@@ -124,8 +122,7 @@ def _conflict(package: AppPackage, old: SignerView | None, new: SignerView | Non
     return RecordConflict(package=package, recorded=short(old), found=short(new), sdk=sdk)
 
 
-@dataclass(frozen=True, slots=True)
-class Records:
+class Records(NamedTuple):
     """The package records in one folder."""
 
     folder: Path

@@ -5,16 +5,14 @@ One folder, `$XDG_STATE_HOME/backupkit/guard`, written by `backupkit` and by the
 
 import errno
 import os
-import secrets
 import stat
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from backupkit.ids import AppPackage
 
 
-@dataclass(frozen=True, slots=True)
-class GuardPlaces:
+class GuardPlaces(NamedTuple):
     """The files of the guard under one folder."""
 
     root: Path
@@ -70,7 +68,7 @@ def write_whole(path: Path, data: bytes) -> None:
         OSError: the folder cannot be made or written.
     """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
+    temporary = path.with_name(f".{path.name}.{os.urandom(6).hex()}")
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         with os.fdopen(handle, "wb") as file:

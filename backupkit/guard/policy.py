@@ -4,10 +4,9 @@ The defaults are the safe ones. A setting that would let the guard wave updates 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 
 from backupkit.errors import BackupkitError, ExitCode
 
@@ -41,8 +40,7 @@ class ConsentFrom(Enum):
     TOKEN = "token"  # noqa: S105 - the name of a setting, not a secret
 
 
-@dataclass(frozen=True, slots=True)
-class GuardPolicy:
+class GuardPolicy(NamedTuple):
     """What must be true before data may be wiped."""
 
     max_backup_age: timedelta = timedelta(hours=24)

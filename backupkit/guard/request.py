@@ -5,10 +5,9 @@ so that a newer shop can ask an older guard. Specified in `docs/reference/hook-p
 """
 
 import re
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from backupkit.clock import from_rfc3339
 from backupkit.codec.canonical import decode_json
@@ -42,34 +41,30 @@ class RequestMalformed(BackupkitError):
         super().__init__(field=field, reason=reason)
 
 
-@dataclass(frozen=True, slots=True)
-class OnDisk:
+class OnDisk(NamedTuple):
     """A package file. `sha256` is what the asker believes it to be; if it is anything else, the answer is void."""
 
     path: Path
     sha256: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class OnRecord:
+class OnRecord(NamedTuple):
     """An app known from its package record."""
 
     package: AppPackage
 
 
-@dataclass(frozen=True, slots=True)
-class ConsentToken:
+class ConsentToken(NamedTuple):
     """A consent token as it came, not yet checked."""
 
     token: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UpdateRequest:
+class UpdateRequest(NamedTuple):
     """What a shop wants to do, and what it knows."""
 
-    action: Action = Action.UPGRADE
     installed: OnDisk | OnRecord
+    action: Action = Action.UPGRADE
     candidate: OnDisk | None = None
     package: AppPackage | None = None
     device_sdk: int | None = None

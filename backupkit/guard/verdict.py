@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
-from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from backupkit.clock import to_rfc3339
 from backupkit.errors import ExitCode, Fact
@@ -35,8 +34,7 @@ EXIT_CODES = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Loss:
+class Loss(NamedTuple):
     """What would be gone, in numbers; None where nobody counted.
 
     `newest` is the time of the newest message, `not_in_backup` how many messages no verified backup holds.
@@ -61,8 +59,7 @@ class Loss:
         }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Coverage:
+class Coverage(NamedTuple):
     """What a coverage pass proves, after it was checked."""
 
     snapshot: SnapshotId
@@ -90,8 +87,7 @@ class Coverage:
         }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
+class Judged(NamedTuple):
     """Which update a verdict is about. A verdict about other bytes is void."""
 
     action: Action | None = None
@@ -117,7 +113,7 @@ class Verdict:
     coverage: Coverage | None = None
     suggestions: tuple[str, ...] = ()
     judged: Judged = field(default_factory=Judged)
-    facts: Mapping[str, Fact] = field(default_factory=lambda: MappingProxyType({}))
+    facts: Mapping[str, Fact] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse an "allow" that nothing justifies. This is the last line: a bug above ends here, not in a wipe."""

@@ -50,12 +50,16 @@ from backupkit.store.pack_format import (
     record_commitment,
     record_head,
     record_key,
+    require_plausible,
 )
 from backupkit.store.pack_writer import FinishedPack
 
 ReadRange: TypeAlias = Callable[[int, int], "bytes | memoryview"]
 """Returns exactly so many bytes (second) from an offset (first)."""
 
+_WALK_AHEAD = 1 << 20
+# A hostile file could be all markers, and each costs an attempt. A damaged one has few more than it has records.
+_MOST_FAILURES = 2048
 MAX_TABLE = MAX_ENTRIES * ROW.size + 2 * PAD
 
 
@@ -105,6 +109,25 @@ class RecordCache:
             self._kept[pack, ordinal] = plaintext
             if len(self._kept) > self._most:
                 self._kept.popitem(last=False)
+
+
+class _Window:
+    """A part of a pack read in one go, so that records lying together do not cost a read each."""
+
+    def __init__(self, read: ReadRange, size: int, ahead: int) -> None:
+        self._read = read
+        self._size = size
+        self._ahead = ahead
+        self._start = 0
+        self._data = memoryview(b"")
+
+    def read(self, offset: int, length: int) -> memoryview:
+        """Return exactly `length` bytes from `offset`."""
+        within = offset - self._start
+        if within < 0 or within + length > len(self._data):
+            more = max(length, min(self._ahead, self._size - offset))
+            self._start, self._data, within = offset, memoryview(self._read(offset, more)), 0
+        return self._data[within : within + length]
 
 
 class PackReader:
@@ -163,25 +186,11 @@ class PackReader:
             MalformedObject: what lies there is something else.
             OpenFailed: a record that it lies in is damaged.
         """
-        data = self.stream(row.offset, ENTRY_HEAD.size + row.stored)
-        found = parse_entry_head(data, 0, row.offset)
+        require_plausible(row)
+        found = parse_entry_head(self._stream(row.offset, ENTRY_HEAD.size), 0, row.offset)
         if found != row:
             raise MalformedObject(what=self.name, reason="wrong-entry")
-        return open_entry(StoredEntry(found, data[ENTRY_HEAD.size :]), id_key)
-
-    def stream(self, offset: int, length: int) -> bytes:
-        """Return bytes of the stream, from all the records they lie in."""
-        payload_size = self.header.payload_size
-        first, last = offset // payload_size, (offset + length - 1) // payload_size
-        pieces = []
-        for ordinal in range(first, last + 1):
-            start = FIRST_ENTRY.size + max(offset - ordinal * payload_size, 0)
-            end = FIRST_ENTRY.size + min(offset + length - ordinal * payload_size, payload_size)
-            pieces.append(memoryview(self._stream_record(ordinal))[start:end])
-        data = b"".join(pieces)
-        if len(data) != length:
-            raise MalformedObject(what=self.name, reason="stream-too-short")
-        return data
+        return open_entry(StoredEntry(found, self._stream(row.offset + ENTRY_HEAD.size, row.stored)), id_key)
 
     def table(self) -> list[Row]:
         """Return the rows of the pack's own table.
@@ -234,11 +243,12 @@ class PackReader:
 
     def records(self) -> Iterator[Record | Finding]:
         """Go through the records in order, finding the next one after each damaged place by its marker."""
-        position, expected = HEADER_SIZE, 0
+        position, expected, failures = HEADER_SIZE, 0, 0
+        read = _Window(self._read_range, self._size, _WALK_AHEAD).read
         finder = _LossNamer(self)
         limit = self._size - FOOTER.size
         while position + RECORD_HEAD.size + TAG_SIZE < limit:
-            found = self._record_at(position, expected)
+            found = self._record_at(read, position, expected)
             if found is not None:
                 record, following = found
                 for ordinal in range(expected, record.ordinal):
@@ -250,65 +260,83 @@ class PackReader:
                     return
                 position, expected = following, record.ordinal + 1
                 continue
-            position = self._next_marker(position + 1)
-            if position < 0:
+            failures += 1
+            position = self._next_marker(read, position + 1)
+            if position < 0 or failures > _MOST_FAILURES:
                 break
         for ordinal in finder.missing_after(expected):
             yield finder.lost(ordinal)
 
-    def _record_at(self, position: int, expected: int) -> tuple[Record, int] | None:
+    def _record_at(self, read: ReadRange, position: int, expected: int) -> tuple[Record, int] | None:
         """Open the record at a place. Its clear head may be damaged: what stood there can be computed."""
-        head = parse_record_head(self._read_range(position, RECORD_HEAD.size))
+        head = parse_record_head(read(position, RECORD_HEAD.size))
         if head is not None and (head[1] >= expected):
             kind, ordinal, sealed_size = head
-            return self._try_record(position, kind, ordinal, sealed_size)
+            return self._try_record(read, position, kind, ordinal, sealed_size)
         full = self.header.stride - RECORD_HEAD.size
-        found = self._try_record(position, STREAM, expected, full)
-        if found is None and (following := self._next_marker(position + 1)) > 0:
-            found = self._try_record(position, STREAM, expected, following - position - RECORD_HEAD.size)
+        found = self._try_record(read, position, STREAM, expected, full)
+        if found is None and (following := self._next_marker(read, position + 1)) > 0:
+            found = self._try_record(read, position, STREAM, expected, following - position - RECORD_HEAD.size)
         return found
 
-    def _try_record(self, position: int, kind: int, ordinal: int, sealed_size: int) -> tuple[Record, int] | None:
+    def _try_record(
+        self, read: ReadRange, position: int, kind: int, ordinal: int, sealed_size: int
+    ) -> tuple[Record, int] | None:
         start = position + RECORD_HEAD.size
         most = MAX_TABLE + TAG_SIZE if kind == TABLE else self.header.stride - RECORD_HEAD.size
         if not TAG_SIZE + FIRST_ENTRY.size <= sealed_size <= min(most, self._size - start):
             return None
         try:
-            plaintext = self._open(kind, ordinal, self._read_range(start, sealed_size))
+            plaintext = self._open(kind, ordinal, read(start, sealed_size))
         except OpenFailed:
             return None
         return Record(kind, ordinal, plaintext), start + sealed_size
 
-    def _next_marker(self, position: int) -> int:
+    def _next_marker(self, read: ReadRange, position: int) -> int:
         """Return where the next record marker lies, or -1."""
-        window, overlap = 1 << 20, len(RECORD_MARKER) - 1
-        while position < self._size:
-            data = bytes(self._read_range(position, min(window, self._size - position)))
-            found = data.find(RECORD_MARKER)
+        overlap = len(RECORD_MARKER) - 1
+        while (length := min(self.header.stride + overlap, self._size - position)) > overlap:
+            found = bytes(read(position, length)).find(RECORD_MARKER)
             if found >= 0:
                 return position + found
-            if position + len(data) >= self._size:
-                break
-            position += len(data) - overlap
+            position += length - overlap
         return -1
 
-    def _stream_record(self, ordinal: int) -> bytes:
+    def _stream(self, offset: int, length: int) -> bytes:
+        """Return bytes of the stream, from all the records they lie in."""
+        payload_size = self.header.payload_size
+        first, last = offset // payload_size, max(offset, offset + length - 1) // payload_size
+        # One read for all the records of a large chunk. The first and last are likely to be asked for again.
+        read = _Window(self._read_range, self._size, (last - first + 1) * self.header.stride).read
+        pieces = []
+        for ordinal in range(first, last + 1):
+            start = max(offset - ordinal * payload_size, 0)
+            end = min(offset + length - ordinal * payload_size, payload_size)
+            plaintext = self._stream_record(read, ordinal, keep=ordinal in {first, last})
+            pieces.append(memoryview(plaintext)[FIRST_ENTRY.size + start : FIRST_ENTRY.size + end])
+        data = b"".join(pieces)
+        if len(data) != length:
+            raise MalformedObject(what=self.name, reason="stream-too-short")
+        return data
+
+    def _stream_record(self, read: ReadRange, ordinal: int, *, keep: bool) -> bytes:
         plaintext = self._cache.get(self.name, ordinal)
         if plaintext is None:
-            plaintext = self._open_stream_record(ordinal)
-            self._cache.put(self.name, ordinal, plaintext)
+            plaintext = self._open_stream_record(read, ordinal)
+            if keep:
+                self._cache.put(self.name, ordinal, plaintext)
         return plaintext
 
-    def _open_stream_record(self, ordinal: int) -> bytes:
+    def _open_stream_record(self, read: ReadRange, ordinal: int) -> bytes:
         position = self._moved.get(ordinal, self.header.record_offset(ordinal))
         length = min(self.header.stride, self._size - position)
         if length <= RECORD_HEAD.size + TAG_SIZE:
             raise MalformedObject(what=self.name, reason="truncated")
-        data = memoryview(self._read_range(position, length))
+        data = memoryview(read(position, length))
         head = parse_record_head(data)
         if head is not None and head[:2] == (STREAM, ordinal) and head[2] <= length - RECORD_HEAD.size:
             return self._open(STREAM, ordinal, data[RECORD_HEAD.size : RECORD_HEAD.size + head[2]])
-        found = self._record_at(position, ordinal)
+        found = self._record_at(read, position, ordinal)
         if found is None or found[0][:2] != (STREAM, ordinal):
             raise OpenFailed(what=self.name)
         return found[0].plaintext

@@ -10,13 +10,10 @@ from hypothesis import given, strategies as st
 
 from backupkit.capture.databases import (
     DatabaseKind,
-    companion_of,
     companions,
     header_page_size,
     recognise_database,
-    with_companions,
 )
-from backupkit.capture.scan import walk
 from backupkit.capture.unreadable import SourceUnreadable
 
 NOISE = Random(7).randbytes(64 << 10)
@@ -118,27 +115,8 @@ def test_a_file_that_is_gone_is_told(tmp_path: Path) -> None:
         recognise_database(tmp_path / "gone")
 
 
-def test_companions_are_given_with_their_database_and_orphans_alone(tmp_path: Path) -> None:
-    for name in ("msg.db", "msg.db-wal", "msg.db-shm", "old-wal", "note.txt", "x-journal", "x"):
-        (tmp_path / name).touch()
-    (tmp_path / "folder").mkdir()
-    (tmp_path / "folder-wal").touch()
-
-    given_ = {entry.name: [c.name for c in beside] for entry, beside in with_companions(next(walk(tmp_path)).entries)}
-
-    assert given_ == {
-        b"folder": [],
-        b"folder-wal": [],
-        b"msg.db": [b"msg.db-wal", b"msg.db-shm"],
-        b"note.txt": [],
-        b"old-wal": [],
-        b"x": [b"x-journal"],
-    }
-
-
-@given(st.binary(min_size=1, max_size=30))
-def test_companions_lead_back_to_their_database(name: bytes) -> None:
-    assert {companion_of(companion) for companion in companions(name)} == {name}
+def test_companions_are_named_as_sqlite_names_them() -> None:
+    assert companions(b"msg.db") == (b"msg.db-wal", b"msg.db-shm", b"msg.db-journal")
 
 
 @given(st.binary(max_size=200))

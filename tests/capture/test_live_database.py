@@ -6,10 +6,11 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
-from busy_app import StartWriter, fingerprint, transactions_in
+from busy_app import StartWriter, crash_with_log, fingerprint, transactions_in
 
 from backupkit.capture import live_database, locks
 from backupkit.capture.copying import copy_descriptor
@@ -86,7 +87,8 @@ def test_a_transaction_that_begins_while_a_locked_copy_is_made_does_not_void_it(
 
     app.close()
     assert held >= 20
-    assert captured.findings == captured.companions == ()
+    assert not captured.findings
+    assert not captured.companions
 
 
 @pytest.mark.parametrize("journal_mode", ["wal", "delete"])
@@ -315,21 +317,46 @@ def test_without_its_super_journal_a_transaction_counts_as_finished(
     assert image == (tmp_path / "as SQLite does" / "msg.db").read_bytes()
 
 
-def test_a_damaged_log_is_kept_as_it_is_beside_the_database(
-    source: Path, scratch: Path, busy_writer: StartWriter
-) -> None:
-    writer = busy_writer(source / "msg.db", "wal")
-    writer.wait_for(50)
-    writer.crash()
+def test_a_damaged_log_is_kept_as_it_is_beside_the_database(source: Path, scratch: Path) -> None:
+    crash_with_log(source / "msg.db")
     log = bytearray((source / "msg.db-wal").read_bytes())
     log[32 + 24 + 100] ^= 1
     (source / "msg.db-wal").write_bytes(log)
 
     with copy_live(source / "msg.db", scratch) as captured:
-        assert [(finding.code, finding.lost) for finding in captured.findings] == [("wal-damaged", True)]
+        assert [(finding.code, finding.lost) for finding in captured.findings] == [
+            ("wal-damaged", True),
+            ("wal-truncated", True),
+        ]
         assert captured.image.read_bytes() == (source / "msg.db").read_bytes()
         assert [companion.ending for companion in captured.companions] == [b"-wal"]
         assert captured.companions[0].path.read_bytes() == log
+
+
+@pytest.mark.parametrize("kind", [PLAIN, AS_IF_SEALED], ids=["plain", "sealed"])
+def test_a_log_that_went_missing_is_told(source: Path, scratch: Path, kind: DatabaseKind) -> None:
+    crash_with_log(source / "msg.db")
+    (source / "msg.db-wal").unlink()
+
+    with copy_live(source / "msg.db", scratch, kind=kind) as captured:
+        assert [(finding.code, finding.lost) for finding in captured.findings] == [("wal-missing", True)]
+
+
+@pytest.mark.parametrize("journal_mode", ["wal", "delete"])
+def test_a_database_that_was_cut_short_is_saved_and_told(
+    source: Path, scratch: Path, busy_writer: StartWriter, journal_mode: str
+) -> None:
+    writer = busy_writer(source / "msg.db", journal_mode)
+    writer.wait_for(130)
+    writer.finish()
+    cut = (source / "msg.db").read_bytes()[:-5000]
+    (source / "msg.db").write_bytes(cut)
+
+    with copy_live(source / "msg.db", scratch) as captured:
+        codes = [finding.code for finding in captured.findings]
+        assert captured.image.read_bytes() == cut
+
+    assert codes == ["database-not-whole-pages", "database-shorter-than-declared"]
 
 
 def test_a_database_that_is_no_longer_one_inside_is_still_copied_byte_for_byte(
@@ -381,6 +408,23 @@ def test_a_database_at_rest_is_read_in_place(source: Path, scratch: Path, busy_w
 
     assert image == source / "msg.db"
     assert not scratch.exists()
+
+
+def test_a_log_keeping_database_that_was_just_closed_is_not_read_in_place(
+    source: Path, scratch: Path, busy_writer: StartWriter
+) -> None:
+    """Its first page need not change with a commit, and its times may be of the same tick."""
+    writer = busy_writer(source / "msg.db", "wal")
+    writer.wait_for(50)
+    writer.finish()
+
+    just_closed = read_database(source / "msg.db", scratch, lambda captured: captured.image)
+    while time.time() - (source / "msg.db").stat().st_ctime < 2.1:
+        time.sleep(0.1)
+    later = read_database(source / "msg.db", scratch, lambda captured: captured.image)
+
+    assert just_closed != source / "msg.db"
+    assert later == source / "msg.db"
 
 
 def test_a_database_that_wakes_up_while_it_is_read_in_place_is_read_again_from_a_copy(

@@ -5,7 +5,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from busy_app import StartWriter, fingerprint
+from busy_app import crash_with_log, fingerprint
 
 from backupkit.capture.databases import DatabaseKind
 from backupkit.capture.sqlite_health import examine_database, integrity_check, quick_check
@@ -13,13 +13,10 @@ from backupkit.capture.sqlite_health import examine_database, integrity_check, q
 AS_IF_SEALED = DatabaseKind(sealed=True, page_size=4096)
 
 
-def crashed(folder: Path, busy_writer: StartWriter, *, journal_mode: str = "wal") -> Path:
+def crashed(folder: Path) -> Path:
     folder.mkdir()
-    path = folder / "msg.db"
-    writer = busy_writer(path, journal_mode)
-    writer.wait_for(130)
-    writer.crash()
-    return path
+    crash_with_log(folder / "msg.db")
+    return folder / "msg.db"
 
 
 def codes(path: Path, kind: DatabaseKind | None = None) -> list[tuple[str, bool]]:
@@ -29,15 +26,13 @@ def codes(path: Path, kind: DatabaseKind | None = None) -> list[tuple[str, bool]
 
 
 @pytest.mark.parametrize("kind", [None, AS_IF_SEALED], ids=["plain", "sealed"])
-def test_a_crash_is_no_damage(tmp_path: Path, busy_writer: StartWriter, kind: DatabaseKind | None) -> None:
-    assert codes(crashed(tmp_path / "app", busy_writer), kind) == []
+def test_a_crash_is_no_damage(tmp_path: Path, kind: DatabaseKind | None) -> None:
+    assert codes(crashed(tmp_path / "app"), kind) == []
 
 
 @pytest.mark.parametrize("kind", [None, AS_IF_SEALED], ids=["plain", "sealed"])
-def test_a_log_that_is_missing_or_was_cut_short_is_told_by_its_index(
-    tmp_path: Path, busy_writer: StartWriter, kind: DatabaseKind | None
-) -> None:
-    path = crashed(tmp_path / "app", busy_writer)
+def test_a_log_that_is_missing_or_was_cut_short_is_told_by_its_index(tmp_path: Path, kind: DatabaseKind | None) -> None:
+    path = crashed(tmp_path / "app")
     log = path.with_name("msg.db-wal")
     kept = log.read_bytes()
 
@@ -54,10 +49,8 @@ def test_a_log_that_is_missing_or_was_cut_short_is_told_by_its_index(
 
 
 @pytest.mark.parametrize("kind", [None, AS_IF_SEALED], ids=["plain", "sealed"])
-def test_a_wrong_byte_in_a_log_is_told_without_a_key(
-    tmp_path: Path, busy_writer: StartWriter, kind: DatabaseKind | None
-) -> None:
-    path = crashed(tmp_path / "app", busy_writer)
+def test_a_wrong_byte_in_a_log_is_told_without_a_key(tmp_path: Path, kind: DatabaseKind | None) -> None:
+    path = crashed(tmp_path / "app")
     log = bytearray(path.with_name("msg.db-wal").read_bytes())
     log[3000] ^= 4
     path.with_name("msg.db-wal").write_bytes(log)
@@ -65,9 +58,11 @@ def test_a_wrong_byte_in_a_log_is_told_without_a_key(
     assert ("wal-damaged", True) in codes(path, kind)
 
 
-def test_a_database_cut_short_is_told(tmp_path: Path, busy_writer: StartWriter) -> None:
-    path = crashed(tmp_path / "app", busy_writer, journal_mode="delete")
-    path.with_name("msg.db-journal").unlink(missing_ok=True)
+def test_a_database_cut_short_is_told(tmp_path: Path) -> None:
+    path = crashed(tmp_path / "app")
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA journal_mode = delete")
+    connection.close()
     whole = path.read_bytes()
 
     path.write_bytes(whole[: len(whole) // 2 // 4096 * 4096])
@@ -91,9 +86,9 @@ def test_the_header_is_read_as_sqlite_reads_it(tmp_path: Path) -> None:
     assert examine_database(Path(__file__)) is None
 
 
-def test_checks_leave_nothing_behind_and_find_what_is_wrong(tmp_path: Path, busy_writer: StartWriter) -> None:
+def test_checks_leave_nothing_behind_and_find_what_is_wrong(tmp_path: Path) -> None:
     source = tmp_path / "app 100% #1?"
-    path = crashed(source, busy_writer)
+    path = crashed(source)
     before = fingerprint(source)
 
     quick_check(path)

@@ -10,6 +10,8 @@ from backupkit.chats.summary import summarise
 
 # The manifest's format names begin with these, and are then counted as the manifest says.
 FORMATS = {
+    "LINE txt": "line-text",
+    "signal-export (sigexport)": "signal-text",
     "DiscordChatExporter JSON": "discord-json",
     "Facebook message_1.json": "facebook-json",
     "Google Chat Takeout messages.json": "google-chat",

@@ -225,7 +225,7 @@ def test_digests_survive_being_written_down_and_say_nothing_readable() -> None:
         CoveredDigests.decode(data[:-1])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(old=st.lists(st.integers(0, 6), max_size=40), new=st.lists(st.integers(0, 6), max_size=40))
 def test_alignment_pairs_equal_items_and_keeps_their_order(old: Any, new: Any) -> None:
     pairs = align(old, new)

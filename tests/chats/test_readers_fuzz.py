@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from backupkit.chats.model import Finding
 from backupkit.chats.summary import summarise
 
-QUICK = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+QUICK = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def must_be_honest(summary: Any, name: str) -> None:
@@ -96,6 +96,6 @@ def test_an_odd_value_anywhere_is_never_a_traceback(tmp_path: Path, name: str) -
     file, original = SAMPLES[name](tmp_path)
     value = json.loads(original)
 
-    for seed in range(120):
+    for seed in range(60):
         (tmp_path / file).write_text(json.dumps(odd_places(value, random.Random(seed))), "utf-8")
         must_be_honest(summarise(tmp_path / file), name)

@@ -10,7 +10,7 @@ from chat_reading import messages_with, read_with, summary_of
 from backupkit.chats.model import Conversation, DeletionState, Direction, Finding, MediaState, Message, MessageKind
 from backupkit.chats.reader import Told
 from backupkit.chats.readers.whatsapp_text import WhatsAppText
-from backupkit.chats.summary import summarise
+from backupkit.chats.source import open_source
 
 
 def write(tmp_path: Path, *lines: Any, name: str = "WhatsApp Chat with Li.txt") -> Any:
@@ -294,4 +294,5 @@ def test_bytes_that_are_no_text_are_told_and_do_not_stop_the_reading(tmp_path: P
     ],
 )
 def test_what_only_resembles_it_is_not_taken(tmp_path: Path, lines: Any) -> None:
-    assert summarise(write(tmp_path, *lines, name="WhatsApp Chat with Li.txt")) is None
+    with open_source(write(tmp_path, *lines, name="WhatsApp Chat with Li.txt")) as source:
+        assert WhatsAppText().recognise(source).claims == {}

@@ -1,6 +1,5 @@
 """Consent is two different steps, or a token the owner signed, and only for one update."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -25,11 +24,11 @@ BINDING = ConsentBinding(
 )
 OWNER = SigningKey(b"o" * 32)
 OTHERS = [
-    replace(BINDING, package=AppPackage("com.tencent.mobileqq")),
-    replace(BINDING, old_sha256="4" * 64),
-    replace(BINDING, new_sha256="4" * 64),
-    replace(BINDING, snapshot=SnapshotId("4" * 64)),
-    replace(BINDING, expires=NOW + timedelta(hours=4)),
+    BINDING._replace(package=AppPackage("com.tencent.mobileqq")),
+    BINDING._replace(old_sha256="4" * 64),
+    BINDING._replace(new_sha256="4" * 64),
+    BINDING._replace(snapshot=SnapshotId("4" * 64)),
+    BINDING._replace(expires=NOW + timedelta(hours=4)),
 ]
 
 

@@ -1,7 +1,6 @@
 """The table of Android's update rules, row by row, on plain values."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -60,7 +59,7 @@ BASE = PackageFacts(
 def app(view: SignerView | None = None, **changes: Any) -> PackageFacts:
     if view is not None:
         changes["signings"] = signed_everywhere(view)
-    return replace(BASE, **changes)
+    return BASE._replace(**changes)
 
 
 def judge(

@@ -354,7 +354,7 @@ def test_no_changed_byte_of_a_pass_gives_allow(scene: Scene) -> None:
     for place in range(0, len(data), 3):
         changed = bytes((*data[:place], data[place] ^ 1, *data[place + 1 :]))
         verdict = judge_module.conclude(
-            facts_read, replace(known, pins=load_pins(scene.places), pass_data=changed)
+            facts_read, known._replace(pins=load_pins(scene.places), pass_data=changed)
         ).verdict
         assert verdict.decision is Decision.HOLD
         reasons.add(verdict.reason)

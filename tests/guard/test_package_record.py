@@ -1,7 +1,6 @@
 """What is remembered of an installed app, and who may change it."""
 
 import contextlib
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -47,7 +46,7 @@ FACTS = PackageFacts(
 
 def test_a_record_survives_being_written_and_read(tmp_path: Path) -> None:
     records = Records(tmp_path / "records")
-    facts = replace(FACTS, signings=(*FACTS.signings[:1], SignerSpan(30, 36, ROTATED)))
+    facts = FACTS._replace(signings=(*FACTS.signings[:1], SignerSpan(30, 36, ROTATED)))
     record = enrol(facts, NOW, by=EnrolledBy.OWNER, label="微信")
 
     records.write(record)
@@ -69,7 +68,7 @@ def test_the_first_sight_is_trusted_and_says_so() -> None:
 
 
 def test_a_new_version_of_the_same_signer_is_added() -> None:
-    record = observe(observe(None, FACTS, NOW), replace(FACTS, version_code=20), LATER)
+    record = observe(observe(None, FACTS, NOW), FACTS._replace(version_code=20), LATER)
 
     assert [seen.version_code for seen in record.versions] == [10, 20]
     assert record.facts.version_code == 20
@@ -82,8 +81,8 @@ def test_seeing_the_same_again_changes_nothing() -> None:
 
 
 def test_a_proof_of_rotation_changes_the_signer() -> None:
-    before = replace(FACTS, signings=signed_everywhere(SignerView((A,))))
-    after = replace(FACTS, signings=signed_everywhere(ROTATED))
+    before = FACTS._replace(signings=signed_everywhere(SignerView((A,))))
+    after = FACTS._replace(signings=signed_everywhere(ROTATED))
 
     record = observe(observe(None, before, NOW), after, LATER)
 
@@ -91,8 +90,8 @@ def test_a_proof_of_rotation_changes_the_signer() -> None:
 
 
 def test_another_signer_without_proof_is_a_conflict() -> None:
-    before = replace(FACTS, signings=signed_everywhere(SignerView((A,))))
-    after = replace(FACTS, signings=signed_everywhere(SignerView((B,))))
+    before = FACTS._replace(signings=signed_everywhere(SignerView((A,))))
+    after = FACTS._replace(signings=signed_everywhere(SignerView((B,))))
 
     with pytest.raises(RecordConflict) as conflict:
         observe(observe(None, before, NOW), after, LATER)
@@ -101,8 +100,8 @@ def test_another_signer_without_proof_is_a_conflict() -> None:
 
 
 def test_signers_that_cannot_be_compared_are_a_conflict() -> None:
-    old_only = replace(FACTS, signings=(SignerSpan(24, 29, SignerView((A,))),))
-    new_only = replace(FACTS, signings=(SignerSpan(30, 36, SignerView((A,))),))
+    old_only = FACTS._replace(signings=(SignerSpan(24, 29, SignerView((A,))),))
+    new_only = FACTS._replace(signings=(SignerSpan(30, 36, SignerView((A,))),))
 
     with pytest.raises(RecordConflict):
         observe(observe(None, old_only, NOW), new_only, LATER)
@@ -111,7 +110,7 @@ def test_signers_that_cannot_be_compared_are_a_conflict() -> None:
 def test_only_the_owner_can_replace_a_signer_without_proof(tmp_path: Path) -> None:
     records = Records(tmp_path)
     records.write(observe(None, FACTS, NOW))
-    replaced = enrol(replace(FACTS, signings=signed_everywhere(SignerView((B,)))), LATER, by=EnrolledBy.OWNER)
+    replaced = enrol(FACTS._replace(signings=signed_everywhere(SignerView((B,)))), LATER, by=EnrolledBy.OWNER)
 
     records.write(replaced)
 
@@ -123,7 +122,7 @@ def test_unknown_fields_survive_a_rewrite() -> None:
     newer = decode_record(encode_canonical({**fields, "archived_on": "2018-06-02T00:00:00Z"}))
 
     again = decode_json(
-        encode_record(observe(newer, replace(FACTS, version_code=11), LATER)), what="record", max_bytes=1 << 20
+        encode_record(observe(newer, FACTS._replace(version_code=11), LATER)), what="record", max_bytes=1 << 20
     )
 
     assert again["archived_on"] == "2018-06-02T00:00:00Z"

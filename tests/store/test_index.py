@@ -79,11 +79,11 @@ def test_an_index_answers_as_a_dictionary_would(
 def test_many_rows_and_many_files_are_found_after_they_were_merged(
     backend: MemoryBackend, address: Address, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(index_module, "_RECENT", 500)
+    monkeypatch.setattr(index_module, "_RECENT", 200)
     index, _ = load(backend, address)
     expected: dict[ChunkId, Location] = {}
     for number in range(40):
-        rows = rows_of(number, 1000)
+        rows = rows_of(number, 300)
         publish(backend, address, index, pack_name(number), rows)
         index.save_new(backend, KEY)
         expected |= {row.chunk: Location(pack_name(number), row) for row in rows}

@@ -167,9 +167,10 @@ def _certainty(head: str) -> int:
         # Android's exports never hold seconds; logs and other apps do.
         if style is _DASH and any(found.has_seconds for found, _line in heads):
             return 0
+    # Logs and other tools write dates too, but hardly ever a name and a colon behind them.
+    if len(senders) * 5 < len(heads) and not is_marked:
+        return 0
     certainty = 78 if style is _DASH or heads[0][0].has_seconds else 68
-    if len(senders) * 2 < len(heads):
-        certainty -= 30
     return certainty + (17 if is_marked else 0)
 
 

@@ -5,6 +5,7 @@ import os
 import shlex
 import subprocess
 from importlib import resources
+from importlib.resources.abc import Traversable
 from typing import Annotated
 
 import typer
@@ -64,9 +65,7 @@ def config_edit(context: typer.Context) -> None:
 
 def schema_names() -> list[str]:
     """Return the names of the schemas that come with backupkit."""
-    files = resources.files("backupkit.ui") / "schemas"
-    shipped = sorted(file.name.removesuffix(".json") for file in files.iterdir() if file.name.endswith(".json"))
-    return ["config-1", *shipped]
+    return ["config-1", *sorted(_shipped())]
 
 
 def config_schema(context: typer.Context, name: Annotated[str, typer.Argument(metavar="NAME")] = "config-1") -> None:
@@ -75,14 +74,18 @@ def config_schema(context: typer.Context, name: Annotated[str, typer.Argument(me
     known = schema_names()
     if name not in known:
         raise ValueWrong(name="NAME", found=name, expected=" | ".join(known), help="backupkit config schema --help")
-    schema = schema_of_settings() if name == "config-1" else _shipped(name)
+    schema = schema_of_settings() if name == "config-1" else json.loads(_shipped()[name].read_text("utf-8"))
     session.printer.summary(
         {"name": name, "schema": schema}, json.dumps(schema, indent=2, ensure_ascii=False).splitlines()
     )
 
 
-def _shipped(name: str) -> object:
-    return json.loads((resources.files("backupkit.ui") / "schemas" / f"{name}.json").read_text("utf-8"))
+def _shipped() -> dict[str, Traversable]:
+    """Return the schema files by name: those of the command line, and those of the contract with app stores."""
+    house = resources.files("backupkit")
+    folders = [folder for folder in (house / "ui" / "schemas", house / "hooks" / "schemas") if folder.is_dir()]
+    files = [file for folder in folders for file in folder.iterdir()]
+    return {file.name.removesuffix(".json"): file for file in files if file.name.endswith(".json")}
 
 
 def _in_force(session: Session) -> dict[str, object]:

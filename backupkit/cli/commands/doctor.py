@@ -57,7 +57,7 @@ def _lines(session: Session, summary: "ChatSummary") -> list[str]:
     lines = [terminal.paint("bad" if summary.is_damaged else "good", say(head, app=app, format=summary.format))]
     if summary.messages is not None:
         lines.append("  " + say("snapshot.messages", messages=summary.messages, conversations=summary.conversations))
-    if summary.media is not None:
+    if summary.media:
         key = "snapshot.media-missing" if summary.media_missing else "snapshot.media"
         lines.append("  " + say(key, media=summary.media, missing=summary.media_missing))
     if summary.oldest is not None:

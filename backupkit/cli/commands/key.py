@@ -36,7 +36,7 @@ def key_test(context: typer.Context, recovery_words_file: WordsFile = None) -> N
 
     session = session_of(context)
     slot = test_key(session.places, session.secret(recovery_words_file))
-    session.printer.summary(json_fields(slot), [session.say("key.opens", slot=slot.id, label=slot.label)])
+    session.printer.summary(json_fields(slot), [session.say("key.opens", slot=f"{slot.id} {slot.label}".strip())])
 
 
 def key_confirm(context: typer.Context, recovery_words_file: WordsFile = None) -> None:

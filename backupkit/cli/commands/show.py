@@ -41,7 +41,7 @@ def _source_lines(session: Session, source: "ShownSource") -> list[str]:
     lines.append("  " + say("show.files", kind=kind, files=source.files, bytes=catalogue.size(source.bytes)))
     if source.messages is not None:
         lines.append("  " + say("snapshot.messages", messages=source.messages, conversations=source.conversations))
-    if source.media is not None:
+    if source.media:
         key = "snapshot.media-missing" if source.media_missing else "snapshot.media"
         lines.append("  " + say(key, media=source.media, missing=source.media_missing))
     if source.oldest is not None:

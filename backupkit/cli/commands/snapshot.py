@@ -9,7 +9,7 @@ import typer
 
 from backupkit.cli.first_use import create_repository
 from backupkit.cli.guard_desk import publish_policy
-from backupkit.cli.results import coverage_lines, damage_lines, state_word
+from backupkit.cli.results import coverage_lines, state_word
 from backupkit.cli.session import Session, session_of
 from backupkit.cli.usage import OptionsClash, ValueWrong
 from backupkit.config.keys import KEYS
@@ -128,12 +128,14 @@ def _lines(session: Session, taken: "SnapshotTaken") -> list[str]:
     lines = [say("snapshot.head", snapshot=taken.snapshot) + "  " + state_word(session, taken.state)]
     if taken.messages is not None:
         lines.append("  " + say("snapshot.messages", messages=taken.messages, conversations=taken.conversations))
-    if taken.media is not None:
+    if taken.media:
         key = "snapshot.media-missing" if taken.media_missing else "snapshot.media"
         lines.append("  " + say(key, media=taken.media, missing=taken.media_missing))
     stored = catalogue.size(taken.new_bytes)
     lines.append("  " + say("snapshot.size", files=taken.files, bytes=catalogue.size(taken.bytes), stored=stored))
-    lines += damage_lines(session, "snapshot.unreadable", [f"{one.path}  ({one.reason})" for one in taken.unreadable])
+    if taken.unreadable:
+        unreadable = say("snapshot.unreadable", count=len(taken.unreadable))
+        lines.append(f"{session.terminal.paint('bad', 'x')} {unreadable}")
     if taken.same_disk:
         lines.append(session.terminal.paint("warning", "!") + " " + say("snapshot.same-disk"))
     lines += coverage_lines(session, taken.coverage)

@@ -2,6 +2,7 @@
 
 import contextlib
 import struct
+from typing import Any
 
 import pytest
 from apk_factory import Node, build_apk, make_binary_xml, read_zip
@@ -12,7 +13,7 @@ from backupkit.guard.apk.manifest import Manifest, read_manifest
 from backupkit.guard.apk.reasons import PackageNotGenuine, Reason
 
 
-def manifest(**facts) -> Manifest:
+def manifest(**facts: Any) -> Manifest:
     return read_manifest(read_zip(build_apk(**facts))[0].data)
 
 

@@ -4,7 +4,9 @@ import hashlib
 import os
 import struct
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from apk_factory import (
@@ -37,16 +39,19 @@ from apk_factory import (
     without_pair,
 )
 
+from backupkit.guard.apk import chunks, content_digest
 from backupkit.guard.apk.lineage import Capability
 from backupkit.guard.apk.package import NEWEST_KNOWN_SDK, Package, read_package
 from backupkit.guard.apk.reasons import Doubt, PackageNotGenuine, PackageUndecided, Reason
 
 A, B, C = make_key("ec", "A"), make_key("rsa", "B"), make_key("ec", "C")
+Read = Callable[..., Package]
+Refusal = Callable[..., Reason]
 DEVICES = range(24, NEWEST_KNOWN_SDK + 1)
 
 
 @pytest.fixture
-def read(tmp_path: Path):
+def read(tmp_path: Path) -> Read:
     """Write a package to a file and read it."""
 
     def read(apk: bytes, sdk: int | None = None) -> Package:
@@ -58,7 +63,7 @@ def read(tmp_path: Path):
 
 
 @pytest.fixture
-def refusal(read):
+def refusal(read: Read) -> Refusal:
     """Return the reason why a package is refused."""
 
     def refusal(apk: bytes, sdk: int | None = None) -> Reason:
@@ -77,7 +82,7 @@ def signer_of(package: Package, level: int) -> str:
 @pytest.mark.parametrize(
     "key", [make_key(kind, "K") for kind in ("ec", "ec-p384", "ec-p521", "rsa", "rsa-1024", "dsa")]
 )
-def test_every_kind_of_key_is_named_by_the_bytes_of_its_certificate(read, key: AppKey) -> None:
+def test_every_kind_of_key_is_named_by_the_bytes_of_its_certificate(read: Read, key: AppKey) -> None:
     apk = sign(build_apk(min_sdk=21, target_sdk=29), key)
 
     package = read(apk)
@@ -87,7 +92,7 @@ def test_every_kind_of_key_is_named_by_the_bytes_of_its_certificate(read, key: A
     assert [package.signing_at(level).scheme for level in (21, 24, 28)] == ["v1", "v2", "v3"]
 
 
-def test_what_was_judged_is_named_by_the_hash_of_the_whole_file(read) -> None:
+def test_what_was_judged_is_named_by_the_hash_of_the_whole_file(read: Read) -> None:
     apk = sign(build_apk(package="org.example.Chat", version_code=5 << 32 | 7, files={"big": os.urandom(3 << 20)}), A)
 
     package = read(apk)
@@ -97,7 +102,7 @@ def test_what_was_judged_is_named_by_the_hash_of_the_whole_file(read) -> None:
 
 
 @pytest.mark.parametrize("algorithm", [0x0101, 0x0102, 0x0103, 0x0104])
-def test_rsa_packages_of_every_padding_and_hash_are_genuine(read, refusal, algorithm: int) -> None:
+def test_rsa_packages_of_every_padding_and_hash_are_genuine(read: Read, refusal: Refusal, algorithm: int) -> None:
     apk = sign_v2(build_apk(files={"big": bytes(2_500_000)}), B, algorithms=[algorithm])
 
     assert signer_of(read(apk), 36) == B.digest
@@ -105,7 +110,7 @@ def test_rsa_packages_of_every_padding_and_hash_are_genuine(read, refusal, algor
 
 
 @pytest.mark.parametrize("region", ["first-header", "content", "block-size", "signer", "directory", "end"])
-def test_no_changed_byte_of_a_signed_package_is_taken_for_genuine(read, region: str) -> None:
+def test_no_changed_byte_of_a_signed_package_is_taken_for_genuine(read: Read, region: str) -> None:
     apk = sign(build_apk(files={"a": bytes(100)}), A)
     begin, directory, end = sections(apk)
     at = {
@@ -123,23 +128,23 @@ def test_no_changed_byte_of_a_signed_package_is_taken_for_genuine(read, region: 
         read(bytes(broken))
 
 
-def test_bytes_after_the_end_record_are_refused(refusal) -> None:
+def test_bytes_after_the_end_record_are_refused(refusal: Refusal) -> None:
     assert refusal(sign(build_apk(), A) + b"\0") is Reason.NOT_A_ZIP
 
 
-def test_a_comment_added_after_signing_is_seen(refusal) -> None:
+def test_a_comment_added_after_signing_is_seen(refusal: Refusal) -> None:
     apk = sign(build_apk(), A)
 
     assert refusal(apk[:-2] + b"\x01\0x") is Reason.CONTENT_CHANGED
 
 
-def test_several_signers_are_given_in_the_order_of_the_package(read) -> None:
+def test_several_signers_are_given_in_the_order_of_the_package(read: Read) -> None:
     package = read(sign(build_apk(min_sdk=21), A, B))
 
     assert [package.signing_at(level).digests for level in (21, 30)] == [(A.digest, B.digest)] * 2
 
 
-def test_eleven_signers_are_one_too_many(read, refusal) -> None:
+def test_eleven_signers_are_one_too_many(read: Read, refusal: Refusal) -> None:
     keys = [make_key("ec", f"many-{number}") for number in range(11)]
 
     assert len(read(sign_v2(build_apk(), *keys[:10])).signing.signers) == 10
@@ -147,7 +152,7 @@ def test_eleven_signers_are_one_too_many(read, refusal) -> None:
     assert refusal(sign_v1(build_apk(target_sdk=29), *keys)) is Reason.TOO_MANY_SIGNERS
 
 
-def test_one_broken_signer_of_two_refuses_the_package(refusal) -> None:
+def test_one_broken_signer_of_two_refuses_the_package(refusal: Refusal) -> None:
     apk = build_apk()
     other = build_apk(version_code=9)
     apk = add_pair(apk, V2, sized(sequence([make_signer(apk, A), make_signer(other, B)])))
@@ -156,19 +161,21 @@ def test_one_broken_signer_of_two_refuses_the_package(refusal) -> None:
 
 
 class TestStripping:
-    def test_v3_cut_off_a_package_that_names_it_is_refused_where_v3_is_known(self, read, refusal) -> None:
+    def test_v3_cut_off_a_package_that_names_it_is_refused_where_v3_is_known(
+        self, read: Read, refusal: Refusal
+    ) -> None:
         apk = without_pair(sign(build_apk(), A), V3)
 
         assert refusal(apk) is Reason.STRIPPED
         assert refusal(apk, 28) is Reason.STRIPPED
         assert read(apk, 27).signing.scheme == "v2"
 
-    def test_v2_cut_off_a_package_whose_jar_signature_names_it_is_refused(self, refusal) -> None:
+    def test_v2_cut_off_a_package_whose_jar_signature_names_it_is_refused(self, refusal: Refusal) -> None:
         apk = sign(build_apk(target_sdk=29), A, schemes=["v1", "v2"])
 
         assert refusal(without_pair(apk, V2)) is Reason.STRIPPED
 
-    def test_v31_cut_off_is_refused_where_v31_is_known(self, read, refusal) -> None:
+    def test_v31_cut_off_is_refused_where_v31_is_known(self, read: Read, refusal: Refusal) -> None:
         rotated = sign(build_apk(), B, lineage=make_lineage([A, B]), rotation_min_sdk=34)
         apk = without_pair(rotated, V31)
 
@@ -176,16 +183,16 @@ class TestStripping:
         assert refusal(apk, 33) is Reason.V31_STRIPPED
         assert signer_of(read(apk, 32), 32) == A.digest
 
-    def test_a_v31_block_for_other_levels_than_v3_says_is_refused(self, refusal) -> None:
+    def test_a_v31_block_for_other_levels_than_v3_says_is_refused(self, refusal: Refusal) -> None:
         apk = sign_v3(build_apk(), A, max_sdk=33, rotation_min_sdk=34)
         apk = sign_v31(apk, B, make_lineage([A, B]), min_sdk=35)
 
         assert refusal(apk, 33) is Reason.V31_RANGE_MISMATCH
 
-    def test_a_stripping_attribute_without_its_value_is_refused(self, refusal) -> None:
+    def test_a_stripping_attribute_without_its_value_is_refused(self, refusal: Refusal) -> None:
         assert refusal(sign_v2(build_apk(), A, attributes=[(0xBEEFF00D, b"\3")])) is Reason.ATTRIBUTE_MALFORMED
 
-    def test_a_package_with_v3_alone_is_refused_below_28_and_genuine_above(self, read, refusal) -> None:
+    def test_a_package_with_v3_alone_is_refused_below_28_and_genuine_above(self, read: Read, refusal: Refusal) -> None:
         apk = sign_v3(build_apk(min_sdk=21), A)
 
         package = read(apk)
@@ -199,7 +206,7 @@ class TestStripping:
 
 
 class TestRotation:
-    def test_older_devices_see_the_first_signer_and_newer_ones_the_last_with_its_history(self, read) -> None:
+    def test_older_devices_see_the_first_signer_and_newer_ones_the_last_with_its_history(self, read: Read) -> None:
         lineage = make_lineage([A, B, C], [INSTALLED_DATA | ROLLBACK, 0, DEFAULT_CAPABILITIES])
 
         package = read(sign(build_apk(), C, lineage=lineage))
@@ -214,52 +221,54 @@ class TestRotation:
         assert package.signing_at(27).lineage is None
 
     @pytest.mark.parametrize("first", [33, 34, 36])
-    def test_v31_takes_over_from_its_own_level_on(self, read, first: int) -> None:
+    def test_v31_takes_over_from_its_own_level_on(self, read: Read, first: int) -> None:
         package = read(sign(build_apk(), B, lineage=make_lineage([A, B]), rotation_min_sdk=first))
 
         assert [signer_of(package, level) == B.digest for level in DEVICES] == [level >= first for level in DEVICES]
         assert package.signing_at(first).scheme == "v3.1"
 
-    def test_a_rotation_for_a_coming_release_does_not_count_on_the_release_before(self, read) -> None:
+    def test_a_rotation_for_a_coming_release_does_not_count_on_the_release_before(self, read: Read) -> None:
         apk = sign_v3(sign_v2(build_apk(), A, names_v3=True), A, rotation_min_sdk=33)
         apk = sign_v31(apk, B, make_lineage([A, B]), min_sdk=33, targets_dev_release=True)
 
         assert [signer_of(read(apk, level), level) for level in (33, 34)] == [A.digest, B.digest]
 
-    def test_a_rotation_that_begins_above_every_known_level_counts_for_none(self, read) -> None:
+    def test_a_rotation_that_begins_above_every_known_level_counts_for_none(self, read: Read) -> None:
         package = read(sign(build_apk(), B, lineage=make_lineage([A, B]), rotation_min_sdk=10_000))
 
         assert {signer_of(package, level) for level in DEVICES} == {A.digest}
 
-    def test_v31_without_v3_is_cut_apart_for_the_range_and_installs_where_v31_is_known(self, read, refusal) -> None:
+    def test_v31_without_v3_is_cut_apart_for_the_range_and_installs_where_v31_is_known(
+        self, read: Read, refusal: Refusal
+    ) -> None:
         apk = without_pair(sign(build_apk(), B, lineage=make_lineage([A, B]), rotation_min_sdk=33), V3)
 
         assert refusal(apk) is Reason.V31_WITHOUT_V3
         assert signer_of(read(apk, 34), 34) == B.digest
         assert refusal(apk, 28) is Reason.STRIPPED
 
-    def test_a_lineage_of_somebody_else_is_refused(self, refusal) -> None:
+    def test_a_lineage_of_somebody_else_is_refused(self, refusal: Refusal) -> None:
         assert refusal(sign_v3(build_apk(), C, make_lineage([A, B])), 28) is Reason.LINEAGE_END_MISMATCH
 
-    def test_a_lineage_signed_by_the_wrong_parent_is_refused(self, refusal) -> None:
+    def test_a_lineage_signed_by_the_wrong_parent_is_refused(self, refusal: Refusal) -> None:
         good = make_lineage([A, C]).encode()
         forged = good.replace(A.certificate, make_key("ec", "stranger").certificate)
         apk = sign_v3(build_apk(), C, attributes=[(0x3BA06F8C, forged)])
 
         assert refusal(apk, 28) in {Reason.LINEAGE_SIGNATURE_WRONG, Reason.LINEAGE_MALFORMED}
 
-    def test_two_lineages_in_one_signer_are_refused(self, refusal) -> None:
+    def test_two_lineages_in_one_signer_are_refused(self, refusal: Refusal) -> None:
         proof = (0x3BA06F8C, make_lineage([A, B]).encode())
 
         assert refusal(sign_v3(build_apk(), B, attributes=[proof, proof]), 28) is Reason.LINEAGE_MALFORMED
 
-    def test_an_older_signer_outside_the_history_is_two_apps_in_one(self, read, refusal) -> None:
+    def test_an_older_signer_outside_the_history_is_two_apps_in_one(self, read: Read, refusal: Refusal) -> None:
         apk = sign_v3(sign_v2(build_apk(), C, names_v3=True), B, make_lineage([A, B]))
 
         assert refusal(apk) is Reason.SCHEMES_DISAGREE
         assert [signer_of(read(apk, level), level) for level in (27, 28)] == [C.digest, B.digest]
 
-    def test_levels_without_a_v3_signer_are_refused(self, read, refusal) -> None:
+    def test_levels_without_a_v3_signer_are_refused(self, read: Read, refusal: Refusal) -> None:
         apk = sign_v3(build_apk(min_sdk=28), A, max_sdk=30)
 
         assert refusal(apk) is Reason.SDK_RANGE_MISSING
@@ -276,31 +285,31 @@ class TestV3Ranges:
     def proof(self) -> list[tuple[int, bytes]]:
         return [(0x3BA06F8C, make_lineage([A, B]).encode())]
 
-    def test_each_range_has_its_signer(self, read) -> None:
+    def test_each_range_has_its_signer(self, read: Read) -> None:
         package = read(self.two((28, 30), (31, 99)))
 
         assert [signer_of(package, level) for level in (28, 30, 31, 36)] == [A.digest, A.digest, B.digest, B.digest]
 
-    def test_two_signers_for_one_level_are_refused(self, refusal) -> None:
+    def test_two_signers_for_one_level_are_refused(self, refusal: Refusal) -> None:
         assert refusal(self.two((28, 31), (31, 99))) is Reason.SDK_RANGES_INCONSISTENT
         assert refusal(self.two((28, 31), (31, 99)), 31) is Reason.SEVERAL_SIGNERS
 
-    def test_a_hole_between_two_ranges_is_refused(self, refusal) -> None:
+    def test_a_hole_between_two_ranges_is_refused(self, refusal: Refusal) -> None:
         assert refusal(self.two((28, 30), (32, 99))) is Reason.SDK_RANGES_INCONSISTENT
 
-    def test_a_range_that_is_signed_differently_is_refused(self, refusal) -> None:
+    def test_a_range_that_is_signed_differently_is_refused(self, refusal: Refusal) -> None:
         apk = build_apk(min_sdk=28)
         signer = make_signer(apk, A, sdks=(28, 30), outer_sdks=(28, 99))
 
         assert refusal(add_pair(apk, V3, sized(sequence([signer])))) is Reason.SDK_RANGE_MISMATCH
 
-    def test_a_range_that_runs_backwards_is_refused(self, refusal) -> None:
+    def test_a_range_that_runs_backwards_is_refused(self, refusal: Refusal) -> None:
         apk = build_apk(min_sdk=28)
         signer = make_signer(apk, A, sdks=(99, 28))
 
         assert refusal(add_pair(apk, V3, sized(sequence([signer])))) is Reason.SDK_RANGE_INVALID
 
-    def test_a_broken_signer_for_other_levels_is_not_looked_at_by_a_device(self, read, refusal) -> None:
+    def test_a_broken_signer_for_other_levels_is_not_looked_at_by_a_device(self, read: Read, refusal: Refusal) -> None:
         apk = build_apk(min_sdk=28)
         broken = bytearray(make_signer(apk, B, sdks=(40, 99)))
         broken[-100] ^= 1
@@ -312,34 +321,36 @@ class TestV3Ranges:
 
 
 class TestSignerRecords:
-    def refused(self, refusal, **odd) -> Reason:
+    def refused(self, refusal: Refusal, **odd: Any) -> Reason:
         apk = build_apk()
         return refusal(add_pair(apk, V2, sized(sequence([make_signer(apk, A, **odd)]))))
 
-    def test_the_key_must_be_the_certificates_own(self, refusal) -> None:
+    def test_the_key_must_be_the_certificates_own(self, refusal: Refusal) -> None:
         assert self.refused(refusal, certificate=C.certificate) is Reason.PUBLIC_KEY_MISMATCH
 
-    def test_a_certificate_that_is_none_is_refused(self, refusal) -> None:
+    def test_a_certificate_that_is_none_is_refused(self, refusal: Refusal) -> None:
         assert self.refused(refusal, certificate=b"\x30\x03abc") is Reason.CERTIFICATE_MALFORMED
 
-    def test_digests_and_signatures_must_name_the_same_algorithms_in_order(self, refusal) -> None:
-        odd = {"algorithms": [0x0201, 0x0202], "digest_algorithms": [0x0202, 0x0201]}
+    def test_digests_and_signatures_must_name_the_same_algorithms_in_order(self, refusal: Refusal) -> None:
+        odd: Any = {"algorithms": [0x0201, 0x0202], "digest_algorithms": [0x0202, 0x0201]}
 
         assert self.refused(refusal, **odd) is Reason.ALGORITHMS_DIFFER
 
-    def test_a_key_of_another_kind_than_the_algorithm_is_refused(self, refusal) -> None:
+    def test_a_key_of_another_kind_than_the_algorithm_is_refused(self, refusal: Refusal) -> None:
         assert self.refused(refusal, algorithms=[0x0103]) is Reason.PUBLIC_KEY_MALFORMED
 
-    def test_only_unknown_algorithms_are_refused_and_further_ones_are_passed_over(self, read, refusal) -> None:
+    def test_only_unknown_algorithms_are_refused_and_further_ones_are_passed_over(
+        self, read: Read, refusal: Refusal
+    ) -> None:
         assert self.refused(refusal, algorithms=[0x0777]) is Reason.NO_SUPPORTED_ALGORITHM
         apk = build_apk()
         mixed = add_pair(apk, V2, sized(sequence([make_signer(apk, A, algorithms=[0x0777, 0x0201])])))
         assert signer_of(read(mixed), 30) == A.digest
 
-    def test_unknown_attributes_are_passed_over(self, read) -> None:
+    def test_unknown_attributes_are_passed_over(self, read: Read) -> None:
         assert signer_of(read(sign_v3(build_apk(), A, attributes=[(0x12345678, b"?")]), 28), 28) == A.digest
 
-    def test_the_strongest_algorithm_is_the_one_that_is_checked(self, read, refusal) -> None:
+    def test_the_strongest_algorithm_is_the_one_that_is_checked(self, read: Read, refusal: Refusal) -> None:
         apk = build_apk()
         signer = make_signer(apk, A, algorithms=[0x0201, 0x0202])
         # The signature over SHA-512 is the second; break its last byte, then the last byte of the first.
@@ -367,7 +378,9 @@ class TestSignerRecords:
             ),
         ],
     )
-    def test_a_block_that_is_no_list_of_signers_is_refused(self, refusal, value: bytes, reason: Reason) -> None:
+    def test_a_block_that_is_no_list_of_signers_is_refused(
+        self, refusal: Refusal, value: bytes, reason: Reason
+    ) -> None:
         assert refusal(add_pair(build_apk(), V2, value)) is reason
 
 
@@ -383,13 +396,17 @@ class TestVerity:
         return with_pairs(signed, pairs(signed), align=True)
 
     @pytest.mark.parametrize(("key", "algorithm"), [(B, 0x0421), (A, 0x0423), (make_key("dsa", "V"), 0x0425)])
-    def test_the_page_tree_is_checked_where_it_is_known(self, read, refusal, key: AppKey, algorithm: int) -> None:
+    def test_the_page_tree_is_checked_where_it_is_known(
+        self, read: Read, refusal: Refusal, key: AppKey, algorithm: int
+    ) -> None:
         apk = self.package(key, algorithm)
 
         assert signer_of(read(apk), 28) == key.digest
         assert refusal(apk.replace(b"dex\n035", b"dex\n036"), 28) is Reason.CONTENT_CHANGED
 
-    def test_a_package_not_laid_out_in_pages_is_refused_where_the_tree_is_asked_for(self, read, refusal) -> None:
+    def test_a_package_not_laid_out_in_pages_is_refused_where_the_tree_is_asked_for(
+        self, read: Read, refusal: Refusal
+    ) -> None:
         apk = sign_v2(build_apk(), A, algorithms=[0x0201, 0x0423])
 
         assert refusal(apk, 28) is Reason.VERITY_UNALIGNED
@@ -397,7 +414,7 @@ class TestVerity:
 
 
 class TestDecoys:
-    def test_the_first_of_two_blocks_counts_and_the_second_is_told(self, read) -> None:
+    def test_the_first_of_two_blocks_counts_and_the_second_is_told(self, read: Read) -> None:
         apk = sign_v2(build_apk(), A)
         apk = with_pairs(apk, [*pairs(apk), *pairs(sign_v2(build_apk(), C))])
 
@@ -408,20 +425,20 @@ class TestDecoys:
             ("apk-signature-repeated", "0x7109871a")
         ]
 
-    def test_a_jar_signer_is_not_read_where_a_newer_signature_is_in_force(self, read) -> None:
+    def test_a_jar_signer_is_not_read_where_a_newer_signature_is_in_force(self, read: Read) -> None:
         apk = sign_v2(sign_v1(build_apk(), make_key("rsa", "decoy")), A)
 
         assert {signer_of(read(apk), level) for level in DEVICES} == {A.digest}
 
-    def test_a_jar_signer_that_older_devices_would_see_must_be_the_same(self, refusal) -> None:
+    def test_a_jar_signer_that_older_devices_would_see_must_be_the_same(self, refusal: Refusal) -> None:
         apk = sign_v2(sign_v1(build_apk(min_sdk=21), make_key("rsa", "decoy"), schemes="2"), A)
 
         assert refusal(apk) is Reason.SCHEMES_DISAGREE
 
-    def test_an_unknown_block_is_passed_over(self, read) -> None:
+    def test_an_unknown_block_is_passed_over(self, read: Read) -> None:
         assert read(add_pair(sign(build_apk(), A), 0x504B4453, b"dependencies")).signing.digests == (A.digest,)
 
-    def test_a_cut_short_pair_hides_what_lies_behind_it(self, refusal) -> None:
+    def test_a_cut_short_pair_hides_what_lies_behind_it(self, refusal: Refusal) -> None:
         apk = sign_v2(build_apk(), A)
         begin, _, _ = sections(apk)
         broken = bytearray(apk)
@@ -431,7 +448,7 @@ class TestDecoys:
 
 
 class TestNotUnderstood:
-    def test_a_newer_scheme_is_never_judged(self, read) -> None:
+    def test_a_newer_scheme_is_never_judged(self, read: Read) -> None:
         apk = add_pair(sign(build_apk(), A), V32, sized(b""))
 
         for sdk in (None, 28, 36):
@@ -440,21 +457,21 @@ class TestNotUnderstood:
             assert caught.value.reason is Doubt.NEWER_SCHEME
 
     @pytest.mark.parametrize("attribute", [0xBF940529, 0x9F06B79C])
-    def test_a_signer_that_names_a_newer_scheme_is_never_judged(self, read, attribute: int) -> None:
+    def test_a_signer_that_names_a_newer_scheme_is_never_judged(self, read: Read, attribute: int) -> None:
         with pytest.raises(PackageUndecided):
             read(sign_v3(build_apk(), A, attributes=[(attribute, u32(37))]), 30)
 
     @pytest.mark.parametrize("sdk", [0, -1, NEWEST_KNOWN_SDK + 1])
-    def test_an_unknown_level_is_not_judged(self, read, sdk: int) -> None:
+    def test_an_unknown_level_is_not_judged(self, read: Read, sdk: int) -> None:
         with pytest.raises(PackageUndecided) as caught:
             read(sign(build_apk(), A), sdk)
         assert caught.value.reason is Doubt.LEVEL_UNKNOWN
 
-    def test_a_package_for_later_devices_only_is_not_judged(self, read) -> None:
+    def test_a_package_for_later_devices_only_is_not_judged(self, read: Read) -> None:
         with pytest.raises(PackageUndecided):
             read(sign(build_apk(min_sdk=NEWEST_KNOWN_SDK + 1), A))
 
-    def test_a_level_that_was_not_judged_is_not_answered(self, read) -> None:
+    def test_a_level_that_was_not_judged_is_not_answered(self, read: Read) -> None:
         with pytest.raises(PackageUndecided) as caught:
             read(sign(build_apk(), A), 30).signing_at(31)
         assert caught.value.reason is Doubt.LEVEL_NOT_JUDGED
@@ -468,20 +485,20 @@ class TestNotUnderstood:
 
 
 class TestSignedTooSimply:
-    def test_apps_for_newer_android_need_more_than_a_jar_signature(self, read, refusal) -> None:
+    def test_apps_for_newer_android_need_more_than_a_jar_signature(self, read: Read, refusal: Refusal) -> None:
         apk = sign_v1(build_apk(target_sdk=30), A)
 
         assert refusal(apk) is Reason.SCHEME_TOO_OLD_FOR_TARGET
         assert refusal(apk, 30) is Reason.SCHEME_TOO_OLD_FOR_TARGET
         assert read(apk, 29).signing.scheme == "v1"
 
-    def test_apps_in_the_newer_sandbox_need_more_than_a_jar_signature(self, read, refusal) -> None:
+    def test_apps_in_the_newer_sandbox_need_more_than_a_jar_signature(self, read: Read, refusal: Refusal) -> None:
         apk = sign_v1(build_apk(target_sdk=29, target_sandbox_version=2), A)
 
         assert refusal(apk) is Reason.SCHEME_TOO_OLD_FOR_SANDBOX
         assert read(apk, 25).signing.scheme == "v1"
 
-    def test_an_unsigned_package_is_refused_everywhere(self, refusal) -> None:
+    def test_an_unsigned_package_is_refused_everywhere(self, refusal: Refusal) -> None:
         for sdk in (None, 21, 24, 36):
             assert refusal(build_apk(min_sdk=21), sdk) is Reason.UNSIGNED
 
@@ -492,15 +509,13 @@ class TestSwapping:
         path.write_bytes(sign(build_apk(), A))
         other = tmp_path / "other.apk"
         other.write_bytes(sign(build_apk(), C))
-        from backupkit.guard.apk import package
+        real = content_digest.sweep
 
-        real = package.sweep
-
-        def sweep(*arguments):
+        def sweep(*arguments: Any) -> Any:
             other.replace(path)
             return real(*arguments)
 
-        monkeypatch.setattr(package, "sweep", sweep)
+        monkeypatch.setattr("backupkit.guard.apk.package.sweep", sweep)
 
         with pytest.raises(PackageUndecided) as caught:
             read_package(path)
@@ -512,18 +527,16 @@ class TestSwapping:
         path = tmp_path / "app.apk"
         apk = sign(build_apk(), A)
         path.write_bytes(apk)
-        from backupkit.guard.apk import package
+        real = content_digest.sweep
 
-        real = package.sweep
-
-        def sweep(*arguments):
+        def sweep(*arguments: Any) -> Any:
             begin, _, _ = sections(apk)
             with path.open("r+b") as file:
                 file.seek(begin + 30)
                 file.write(b"!")
             return real(*arguments)
 
-        monkeypatch.setattr(package, "sweep", sweep)
+        monkeypatch.setattr("backupkit.guard.apk.package.sweep", sweep)
 
         with pytest.raises(PackageUndecided) as caught:
             read_package(path)
@@ -534,19 +547,16 @@ class TestSwapping:
         path = tmp_path / "app.apk"
         apk = sign(build_apk(files={"big": os.urandom(20 << 20)}), A)
         path.write_bytes(apk)
-        from backupkit.guard.apk import package_file
-
-        real = package_file.Helper
         writers: list[threading.Thread] = []
 
-        class Helper(real):  # type: ignore[misc, valid-type]  # the class under test
-            def take(self, offset, view):
+        class Helper(chunks.Helper):
+            def take(self, offset: int, view: memoryview) -> bool:
                 if not writers:
                     writers.append(threading.Thread(target=path.write_bytes, args=(b"cut",)))
                     writers[0].start()
                 return super().take(offset, view)
 
-        monkeypatch.setattr(package_file, "Helper", Helper)
+        monkeypatch.setattr("backupkit.guard.apk.package_file.Helper", Helper)
         try:
             found = read_package(path).sha256
         except PackageUndecided:
@@ -561,8 +571,6 @@ class TestSwapping:
         path = tmp_path / "app.apk"
         apk = sign(build_apk(files={"big": os.urandom(20 << 20)}), A)
         path.write_bytes(apk)
-        from backupkit.guard.apk import chunks
-
         monkeypatch.setattr(chunks, "_WORTH_A_MAP", 1 << 40)
 
         assert read_package(path).sha256 == hashlib.sha256(apk).hexdigest()

@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 
 import pytest
-from apk_factory import der, make_key, oid
+from apk_factory import Kind, der, make_key, oid
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from hypothesis import given, settings, strategies as st
@@ -24,7 +24,7 @@ from backupkit.guard.apk.public_keys import (
     read_public_key,
 )
 
-SIZES = ["rsa-1024", "rsa"]
+SIZES: list[Kind] = ["rsa-1024", "rsa"]
 DIGESTS = {"md5": hashes.MD5(), "sha1": hashes.SHA1(), "sha256": hashes.SHA256(), "sha512": hashes.SHA512()}  # old apps
 
 
@@ -38,7 +38,7 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("digest", DIGESTS)
 @pytest.mark.parametrize("kind", SIZES)
 @pytest.mark.usefixtures("alone")
-def test_rsa_signatures_of_the_library_are_right_by_the_equation_alone(kind, digest: str) -> None:
+def test_rsa_signatures_of_the_library_are_right_by_the_equation_alone(kind: Kind, digest: str) -> None:
     key = make_key(kind, "R")
     assert isinstance(key.private, rsa.RSAPrivateKey)
     public = read_public_key(key.public_key_info)

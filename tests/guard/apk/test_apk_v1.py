@@ -4,6 +4,7 @@ import base64
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from apk_factory import ZipEntry, build_apk, der, make_cms, make_key, make_zip, oid, read_zip, sign_v1, wrapped
@@ -32,7 +33,7 @@ def refusal(path: Path, apk: bytes, sdk: int | None = None) -> Reason:
     return caught.value.reason
 
 
-def signed(**how) -> bytes:
+def signed(**how: Any) -> bytes:
     return sign_v1(build_apk(min_sdk=21, target_sdk=29, files={"lib/a.so": b"code" * 99}), A, **how)
 
 
@@ -214,10 +215,12 @@ class TestSignerInfos:
         assert found is Reason.V1_SIGNER_UNACCEPTABLE
 
     def test_a_block_over_another_file_is_wrong(self, tmp_path: Path) -> None:
-        for with_attributes in (False, True):
-            found = self.block(tmp_path, lambda file, w=with_attributes: make_cms(A, file + b"!", signed_attributes=w))
+        assert self.block(tmp_path, lambda file: make_cms(A, file + b"!")) is Reason.V1_SIGNATURE_WRONG
 
-            assert found is Reason.V1_SIGNATURE_WRONG
+    def test_attributes_over_another_file_are_wrong(self, tmp_path: Path) -> None:
+        found = self.block(tmp_path, lambda file: make_cms(A, file + b"!", signed_attributes=True))
+
+        assert found is Reason.V1_SIGNATURE_WRONG
 
     def test_a_block_without_signers_is_refused(self, tmp_path: Path) -> None:
         empty = der(0x30, oid("1.2.840.113549.1.7.2") + der(0xA0, der(0x30, der(2, b"\1") + der(0x31, b"") + der(

@@ -1,0 +1,275 @@
+"""KakaoTalk's exports: Windows and iPhone brackets, Android lines with a comma, and the Mac's CSV."""
+
+import csv
+import posixpath
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from backupkit.chats.malformed import MalformedExport
+from backupkit.chats.model import (
+    Conversation,
+    ConversationKind,
+    DeletionState,
+    Direction,
+    Finding,
+    Locator,
+    Media,
+    MediaState,
+    Message,
+    MessageKind,
+    Participant,
+    Precision,
+    Severity,
+)
+from backupkit.chats.reader import Recognition, Told, read_each
+from backupkit.chats.source import SourceFiles
+from backupkit.chats.text_lines import Line, is_text, lines_of, text_head
+from backupkit.chats.wall_time import HALF_DAY, DateOrder, seconds_of_day
+
+_TITLE = re.compile(
+    r"(?P<who>.+?) ?님과 카카오톡 대화\s*$|(?P<group>.+?) 카카오톡 대화\s*$|KakaoTalk Chats with (?P<en>.+?)\s*$"
+)
+_SAVED = re.compile(r"(?:저장한 날짜|Date Saved) ?: ?")
+_DAY = re.compile(r"-{3,} ?(\d{4})년 (\d{1,2})월 (\d{1,2})일 .{0,8}-{3,}\s*$")
+_PLAIN_DAY = re.compile(r"(\d{4})년 (\d{1,2})월 (\d{1,2})일(?: .요일| (?:오전|오후) \d{1,2}:\d{2})?\s*$")
+_BRACKETS = re.compile(
+    rf"\[(.{{1,100}}?)\] \[(?:({HALF_DAY}) )?(\d{{1,2}}):(\d{{2}})(?: ({HALF_DAY}))?\] ?(.*)$", re.DOTALL
+)
+_COMMA = re.compile(
+    rf"(\d{{4}})(?:년 |\. ?)(\d{{1,2}})(?:월 |\. ?)(\d{{1,2}})(?:일|\.) (?:({HALF_DAY}) )?(\d{{1,2}}):(\d{{2}}), (?:(.{{1,100}}?) : ?)?(.*)$",
+    re.DOTALL,
+)
+_MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()  # noqa: SIM905  twelve words
+_ENGLISH_DAY = re.compile(r"(?:-{3,} )?(?:\w+day, )?([A-Z][a-z]{2})[a-z]* (\d{1,2}), (\d{4})(?: -{3,})?\s*$")
+_ENGLISH = re.compile(
+    rf"([A-Z][a-z]{{2}})[a-z]* (\d{{1,2}}), (\d{{4}})(?:,| at) (\d{{1,2}}):(\d{{2}})(?: ({HALF_DAY}))?, (?:(.{{1,100}}?) : ?)?(.*)$",
+    re.DOTALL,
+)
+_CSV_HEADER = "Date,User,Message"
+_MEDIA = {
+    "사진": MessageKind.IMAGE,
+    "동영상": MessageKind.VIDEO,
+    "이모티콘": MessageKind.STICKER,
+    "음성메시지": MessageKind.VOICE,
+    "Photo": MessageKind.IMAGE,
+    "Photos": MessageKind.IMAGE,
+    "Video": MessageKind.VIDEO,
+    "Emoticon": MessageKind.STICKER,
+    "Emoticons": MessageKind.STICKER,
+    "Voice Note": MessageKind.VOICE,
+}
+_PHOTOS = re.compile(r"(?:사진 \d+장|\d+ Photos|Photos)$")
+_DELETED = {"삭제된 메시지입니다.", "삭제된 메시지입니다", "This message was deleted.", "Message deleted"}
+_LOOKED_AT = 32 * 1024
+_MAX_MESSAGE_BYTES = 16 * 2**20
+
+
+class KakaoText:
+    """Reads KakaoTalk's text and CSV exports."""
+
+    format = "kakaotalk-text"
+    app = "kakaotalk"
+    package = "com.kakao.talk"
+
+    def recognise(self, source: SourceFiles) -> Recognition:
+        """Look for the app's title line, for its way of writing time in Korean, or for the Mac's header."""
+        claims = {}
+        for name in source.possible_exports():
+            if is_text(source.head(name)):
+                certainty = _certainty(text_head(source.head(name, _LOOKED_AT)))
+                if certainty:
+                    claims[name] = certainty
+        return Recognition(claims)
+
+    def read(self, source: SourceFiles, recognition: Recognition) -> Iterator[Told]:
+        """Stream one conversation for each claimed file."""
+        return read_each(recognition.files, lambda name: _read_file(source, name))
+
+
+def _certainty(head: str) -> int:
+    lines = head.splitlines()
+    first = next((line for line in lines if line.strip()), "")
+    if first.strip() == _CSV_HEADER:
+        rows = [line for line in lines[1:] if re.match(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2},", line)]
+        return 88 if rows else 0
+    messages = [line for line in lines if _BRACKETS.match(line) or _COMMA.match(line) or _ENGLISH.match(line)]
+    if _TITLE.match(first) and (messages or any(map(_SAVED.match, lines[:3]))):
+        return 97 if messages else 85
+    days = any(_DAY.match(line) or _PLAIN_DAY.match(line) for line in lines[:20])
+    return 80 if days and len(messages) > 1 else 0
+
+
+def _read_file(source: SourceFiles, name: str) -> Iterator[Told]:
+    if text_head(source.head(name)).lstrip("\ufeff").startswith(_CSV_HEADER):
+        yield from _read_csv(source, name)
+        return
+    reading = _Reading(name)
+    with source.open(name) as stream:
+        for line in lines_of(stream, name):
+            yield from reading.line(line)
+        yield from reading.flush()
+    yield reading.conversation()
+    if reading.damaged:
+        yield Finding("text-not-utf-8", Severity.ERROR, Locator(name), {"count": reading.damaged})
+
+
+@dataclass(slots=True)
+class _Reading:
+    file: str
+    damaged: int = 0
+    _title: str | None = None
+    _kind: ConversationKind = ConversationKind.UNKNOWN
+    _people: dict[str, None] = field(default_factory=dict)
+    _day: int | None = None
+    _pending: tuple[int, str | None, int | None, str] | None = None
+    _texts: list[str] = field(default_factory=list)
+    _raw: list[bytes] = field(default_factory=list)
+    _size_bytes: int = 0
+    _is_begun: bool = False
+
+    def line(self, line: Line) -> Iterator[Told]:
+        self.damaged += line.is_damaged
+        if not self._is_begun:
+            if line.text.strip():
+                self._is_begun = True
+                is_title = self._name(line.text)
+                yield self.conversation()
+                if is_title:
+                    return
+            else:
+                return
+        brackets = _BRACKETS.match(line.text)
+        comma = None if brackets else _COMMA.match(line.text)
+        if brackets:
+            yield from self.flush()
+            sender, before, hour, minute, after, text = brackets.groups()
+            second = seconds_of_day(int(hour), int(minute), 0, before or after)
+            self._begin(line, sender, (self._day, second), text)
+        elif comma:
+            yield from self.flush()
+            year, month, day, half, hour, minute, sender, text = comma.groups()
+            days = DateOrder.YEAR_MONTH_DAY.day_number((int(year), int(month), int(day)))
+            self._begin(line, sender, (days, seconds_of_day(int(hour), int(minute), 0, half)), text)
+        elif english := _ENGLISH.match(line.text):
+            yield from self.flush()
+            name, day, year, hour, minute, half, sender, text = english.groups()
+            when = (_english_day(name, day, year), seconds_of_day(int(hour), int(minute), 0, half))
+            self._begin(line, sender, when, text)
+        elif english_day := _ENGLISH_DAY.match(line.text):
+            yield from self.flush()
+            self._day = _english_day(*english_day.groups())
+        elif day_line := _DAY.match(line.text) or _PLAIN_DAY.match(line.text):
+            yield from self.flush()
+            parts = (int(day_line.group(1)), int(day_line.group(2)), int(day_line.group(3)))
+            self._day = DateOrder.YEAR_MONTH_DAY.day_number(parts)
+        elif self._pending is not None:
+            self._size_bytes += len(line.raw)
+            if self._size_bytes > _MAX_MESSAGE_BYTES:
+                yield from self.flush()
+                raise MalformedExport(Locator(self.file, f"line {line.number}"), "message-too-long")
+            self._texts.append(line.text)
+            self._raw.append(line.raw)
+
+    def _name(self, text: str) -> bool:
+        match = _TITLE.match(text)
+        if match is None:
+            return False
+        self._title = (match["who"] or match["group"] or match["en"]).strip("\ufeff ")
+        self._kind = ConversationKind.UNKNOWN if match["group"] is None else ConversationKind.GROUP
+        return True
+
+    def _begin(self, line: Line, sender: str | None, when: tuple[int | None, int | None], text: str) -> None:
+        day, second = when
+        ts_us = None if day is None or second is None else (day * 86400 + second) * 1_000_000
+        self._pending = (line.number, sender, ts_us, line.text[:60])
+        self._texts, self._raw, self._size_bytes = [text], [line.raw], 0
+        if sender and len(self._people) < 20_000:
+            self._people[sender] = None
+
+    def flush(self) -> Iterator[Message]:
+        if self._pending is None:
+            return
+        number, sender, ts_us, written = self._pending
+        self._pending = None
+        yield _message(
+            self._title or posixpath.splitext(posixpath.basename(self.file))[0],
+            Locator(self.file, f"line {number}"),
+            b"".join(self._raw),
+            (ts_us, Precision.MINUTE, written),
+            (sender, "\n".join(self._texts).rstrip()),
+        )
+
+    def conversation(self) -> Conversation:
+        key = self._title or posixpath.splitext(posixpath.basename(self.file))[0]
+        people = tuple(Participant(None, person) for person in self._people)
+        return Conversation(key, self._title, self._kind, people, locator=Locator(self.file))
+
+
+def _read_csv(source: SourceFiles, name: str) -> Iterator[Told]:
+    key = posixpath.splitext(posixpath.basename(name))[0]
+    yield Conversation(key, locator=Locator(name))
+    with source.open(name) as stream:
+        rows = csv.reader((line.text + "\n" for line in lines_of(stream, name)), strict=True)
+        try:
+            next(rows, None)
+            for row in rows:
+                locator = Locator(name, f"line {rows.line_num}")
+                if len(row) < 3:
+                    if row:
+                        yield Finding("record-not-understood", Severity.WARNING, locator)
+                    continue
+                raw = "\x1f".join(row).encode("utf-8", "surrogatepass")
+                text = ",".join(row[2:])
+                yield _message(key, locator, raw, (_csv_time(row[0]), Precision.SECOND, row[0]), (row[1] or None, text))
+        except csv.Error as error:
+            raise MalformedExport(Locator(name, f"line {rows.line_num}"), "csv-broken") from error
+
+
+def _english_day(month: str, day: str, year: str) -> int | None:
+    if month not in _MONTHS:
+        return None
+    return DateOrder.YEAR_MONTH_DAY.day_number((int(year), _MONTHS.index(month) + 1, int(day)))
+
+
+def _csv_time(text: str) -> int | None:
+    match = re.match(r"(\d{4})-(\d{2})-(\d{2}) (\d{2}):(\d{2}):(\d{2})$", text)
+    if match is None:
+        return None
+    year, month, day, hour, minute, second = map(int, match.groups())
+    days = DateOrder.YEAR_MONTH_DAY.day_number((year, month, day))
+    seconds = seconds_of_day(hour, minute, second, None)
+    return None if days is None or seconds is None else (days * 86400 + seconds) * 1_000_000
+
+
+def _message(
+    key: str,
+    locator: Locator,
+    raw: bytes,
+    when: tuple[int | None, Precision, str],
+    said: tuple[str | None, str],
+) -> Message:
+    sender, text = said
+    role = _MEDIA.get(text) or (MessageKind.IMAGE if _PHOTOS.match(text) else None)
+    is_deleted = text in _DELETED
+    kind = MessageKind.TEXT
+    if sender is None:
+        kind = MessageKind.SYSTEM
+    elif is_deleted:
+        kind = MessageKind.RECALL
+    elif role is not None:
+        kind = role
+    return Message(
+        conversation=key,
+        locator=locator,
+        raw=raw,
+        ts_utc_us=when[0],
+        ts_precision=when[1],
+        ts_raw=when[2],
+        sender_name=sender,
+        direction=Direction.SYSTEM if sender is None else Direction.UNKNOWN,
+        kind=kind,
+        text=text,
+        deletion=DeletionState.RECALLED if is_deleted else DeletionState.NONE,
+        media=() if role is None or sender is None else (Media(text, MediaState.OMITTED, role),),
+    )

@@ -1,0 +1,277 @@
+"""LINE's text export, in Japanese, both Chineses and English.
+
+The first line names the chat, a line of its own names each day, and each message is `time TAB sender TAB text`. Media are never
+exported, only named in brackets.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from backupkit.chats.malformed import MalformedExport
+from backupkit.chats.model import (
+    Conversation,
+    ConversationKind,
+    DeletionState,
+    Direction,
+    Finding,
+    Locator,
+    Media,
+    MediaState,
+    Message,
+    MessageKind,
+    Participant,
+    Precision,
+    Severity,
+)
+from backupkit.chats.reader import Recognition, Told, read_each
+from backupkit.chats.source import SourceFiles
+from backupkit.chats.text_lines import Line, is_text, lines_of, text_head
+from backupkit.chats.wall_time import HALF_DAY, SPACE, DateOrder, OrderEvidence, seconds_of_day
+
+_TITLES = (
+    re.compile(r"\[LINE\] (?P<who>.+?)とのトーク履歴\s*$"),
+    re.compile(r"\[LINE\] (?P<group>.+?)のトーク履歴\s*$"),
+    re.compile(r"\[LINE\] [與与](?P<who>.+?)的聊天[記记][錄录]\s*$"),
+    re.compile(r"\[LINE\] (?P<group>.+?)的聊天[記记][錄录]\s*$"),
+    re.compile(r"\[LINE\] Chat history with (?P<who>.+?)\s*$"),
+    re.compile(r"\[LINE\] Chat history in (?P<group>.+?)\s*$"),
+)
+_SAVED = re.compile(r"(?:保存日時|儲存日期|保存日期|储存日期|Saved on) ?[：:]")
+_DAY = re.compile(
+    r"(?:(?P<before>Sun|Mon|Tue|Wed|Thu|Fri|Sat)[a-z]*, )?(\d{1,4})[/.](\d{1,2})[/.](\d{1,4})"
+    r"(?: ?[(（](?P<in>[^)）]{1,9})[)）]| (?P<after>\w+day)| ?(?:星期|週|周).)?\s*$"
+)
+_MESSAGE = re.compile(rf"(?:({HALF_DAY}){SPACE}?)?(\d{{1,2}}):(\d{{2}})(?:{SPACE}?({HALF_DAY}))?\t(.*)$", re.DOTALL)
+_WEEKDAYS = {
+    name: number
+    for number, names in enumerate(
+        ("Mon 月 一", "Tue 火 二", "Wed 水 三", "Thu 木 四", "Fri 金 五", "Sat 土 六", "Sun 日")
+    )
+    for name in names.split()
+}
+
+_MEDIA = {
+    MessageKind.IMAGE: ("写真", "照片", "图片", "圖片", "Photo", "Photos", "アルバム", "相簿", "相册", "Album"),
+    MessageKind.VIDEO: ("動画", "影片", "视频", "Video"),
+    MessageKind.STICKER: ("スタンプ", "貼圖", "贴图", "表情贴图", "Sticker"),
+    MessageKind.VOICE: ("ボイスメッセージ", "語音訊息", "语音讯息", "语音信息", "Voice message"),
+    MessageKind.FILE: ("ファイル", "檔案", "文件", "File"),
+    MessageKind.CONTACT: ("連絡先", "聯絡資訊", "联系信息", "Contact", "Contact info"),
+    MessageKind.LOCATION: ("位置情報", "位置訊息", "位置信息", "Location"),
+}
+_ROLES = {word: role for role, words in _MEDIA.items() for word in words}
+_UNSENT = re.compile(
+    r"送信を取り消しました|已?收回(?:了)?訊息|[已撤]回(?:了)?(?:一条)?消息|unsent a message", re.IGNORECASE
+)
+_LOOKED_AT = 16 * 1024
+_MAX_MESSAGE_BYTES = 16 * 2**20
+
+
+class LineText:
+    """Reads what LINE's "Export chat history" sends."""
+
+    format = "line-text"
+    app = "line"
+    package = "jp.naver.line.android"
+
+    def recognise(self, source: SourceFiles) -> Recognition:
+        """Look for the first line in one of LINE's languages, and for its second line or a message."""
+        claims = {}
+        for name in source.possible_exports():
+            if is_text(source.head(name)):
+                certainty = _certainty(text_head(source.head(name, _LOOKED_AT)))
+                if certainty:
+                    claims[name] = certainty
+        return Recognition(claims)
+
+    def read(self, source: SourceFiles, recognition: Recognition) -> Iterator[Told]:
+        """Stream one conversation for each claimed file."""
+        return read_each(recognition.files, lambda name: _read_file(source, name))
+
+
+def _certainty(head: str) -> int:
+    first, _newline, rest = head.partition("\n")
+    if not any(title.match(first) for title in _TITLES):
+        return 0
+    lines = rest.splitlines()
+    is_saved = any(_SAVED.match(line) for line in lines[:2])
+    has_message = any(map(_MESSAGE.match, lines))
+    return 97 if is_saved and has_message else 85 if is_saved or has_message else 0
+
+
+def _read_file(source: SourceFiles, name: str) -> Iterator[Told]:
+    order, is_certain = _order(source, name)
+    reading = _Reading(name, order)
+    messages = 0
+    with source.open(name) as stream:
+        for line in lines_of(stream, name):
+            for told in reading.line(line):
+                messages += isinstance(told, Message)
+                yield told
+        yield from reading.end()
+    yield reading.conversation()
+    if not is_certain:
+        yield Finding("date-order-assumed", Severity.WARNING, Locator(name), {"order": order.name.lower()})
+    if reading.damaged:
+        yield Finding("text-not-utf-8", Severity.ERROR, Locator(name), {"count": reading.damaged})
+
+
+def _order(source: SourceFiles, name: str) -> tuple[DateOrder, bool]:
+    """Settle day and month: the weekday beside each date proves it at once, else time running forward does."""
+    evidence = OrderEvidence()
+    agree = dict.fromkeys(DateOrder, 0)
+    dates = 0
+    with source.open(name) as stream:
+        try:
+            for line in lines_of(stream, name):
+                match = _DAY.match(line.text)
+                if match is None:
+                    continue
+                parts = (int(match.group(2)), int(match.group(3)), int(match.group(4)))
+                dates += 1
+                evidence.saw(parts)
+                weekday = _WEEKDAYS.get((match["before"] or match["in"] or match["after"] or "")[:3])
+                for order in DateOrder:
+                    day = order.day_number(parts)
+                    agree[order] += day is not None and (day + 3) % 7 == weekday
+        except MalformedExport:
+            pass  # the reading meets it again and tells it
+    best = max(DateOrder, key=lambda order: agree[order])
+    if agree[best] and sum(count == agree[best] for count in agree.values()) == 1:
+        return best, True
+    settled, is_certain = evidence.settle(
+        (DateOrder.YEAR_MONTH_DAY, DateOrder.MONTH_DAY_YEAR, DateOrder.DAY_MONTH_YEAR)
+    )
+    return settled, is_certain or not dates
+
+
+@dataclass(slots=True)
+class _Pending:
+    second: int
+    written: str
+    rest: str
+    day: int | None
+    number: int
+    raw: list[bytes]
+
+
+@dataclass(slots=True)
+class _Reading:
+    file: str
+    order: DateOrder
+    damaged: int = 0
+    _title: str | None = None
+    _kind: ConversationKind = ConversationKind.UNKNOWN
+    _people: dict[str, None] = field(default_factory=dict)
+    _day: int | None = None
+    _pending: _Pending | None = None
+    _is_open_quote: bool = False
+    _size_bytes: int = 0
+
+    def line(self, line: Line) -> Iterator[Told]:
+        self.damaged += line.is_damaged
+        if line.number == 1:
+            self._name(line.text)
+            yield self.conversation()
+            return
+        begins = _MESSAGE.match(line.text)
+        if begins:
+            yield from self._flush()
+            self._begin(begins, line)
+            return
+        day = None if self._is_open_quote else _DAY.match(line.text)
+        if day:
+            yield from self._flush()
+            self._day = self.order.day_number((int(day.group(2)), int(day.group(3)), int(day.group(4))))
+            return
+        if self._pending is not None:
+            self._size_bytes += len(line.raw)
+            if self._size_bytes > _MAX_MESSAGE_BYTES:
+                yield from self._flush()
+                raise MalformedExport(Locator(self.file, f"line {line.number}"), "message-too-long")
+            self._pending.rest += "\n" + line.text
+            self._pending.raw.append(line.raw)
+            if line.text.endswith('"'):
+                self._is_open_quote = False
+
+    def end(self) -> Iterator[Told]:
+        yield from self._flush()
+
+    def conversation(self) -> Conversation:
+        people = tuple(Participant(None, person) for person in self._people)
+        return Conversation(self._title or self.file, self._title, self._kind, people, locator=Locator(self.file))
+
+    def _name(self, text: str) -> None:
+        for title in _TITLES:
+            match = title.match(text)
+            if match:
+                found = match.groupdict()
+                self._title = found.get("who") or found.get("group")
+                self._kind = ConversationKind.PRIVATE if "who" in found else ConversationKind.GROUP
+                return
+
+    def _begin(self, match: re.Match[str], line: Line) -> None:
+        before, hour, minute, after, rest = match.groups()
+        second = seconds_of_day(int(hour), int(minute), 0, before or after)
+        written = line.text.partition("\t")[0]
+        self._pending = _Pending(second or 0, written, rest, self._day, line.number, [line.raw])
+        self._size_bytes = 0
+        text = rest.partition("\t")[2]
+        # A message of several lines is wrapped in quotes, and may hold a line that looks like a day.
+        self._is_open_quote = text.startswith('"') and not (text.endswith('"') and len(text) > 1)
+
+    def _flush(self) -> Iterator[Message]:
+        pending, self._pending, self._is_open_quote = self._pending, None, False
+        if pending is None:
+            return
+        sender, tab, text = pending.rest.partition("\t")
+        if not tab:
+            sender, text = "", sender
+        text = text.rstrip("\n")
+        if text.startswith('"') and text.endswith('"') and "\n" in text:
+            text = text[1:-1].replace('""', '"')
+        if sender and len(self._people) < 20_000:
+            self._people[sender] = None
+        media = _media(text)
+        kind, deletion = _kind(sender, text, media)
+        yield Message(
+            conversation=self._title or self.file,
+            locator=Locator(self.file, f"line {pending.number}"),
+            raw=b"".join(pending.raw),
+            ts_utc_us=None if pending.day is None else (pending.day * 86400 + pending.second) * 1_000_000,
+            ts_precision=Precision.MINUTE,
+            ts_raw=pending.written,
+            sender_name=sender or None,
+            direction=Direction.SYSTEM if not sender else self._direction(sender),
+            kind=kind,
+            text=text,
+            deletion=deletion,
+            media=media,
+        )
+
+    def _direction(self, sender: str) -> Direction:
+        if self._kind is not ConversationKind.PRIVATE:
+            return Direction.UNKNOWN
+        return Direction.IN if sender == self._title else Direction.OUT
+
+
+def _media(text: str) -> tuple[Media, ...]:
+    if text.startswith("[") and text.endswith("]") and text[1:-1] in _ROLES:
+        role = _ROLES[text[1:-1]]
+        return () if role is MessageKind.LOCATION else (Media(text, MediaState.OMITTED, role),)
+    return ()
+
+
+def _kind(sender: str, text: str, media: tuple[Media, ...]) -> tuple[MessageKind, DeletionState]:
+    if not sender:
+        if _UNSENT.search(text):
+            return MessageKind.RECALL, DeletionState.RECALLED
+        return MessageKind.SYSTEM, DeletionState.NONE
+    if media:
+        return media[0].role, DeletionState.NONE
+    if text.startswith("☎"):
+        return MessageKind.CALL, DeletionState.NONE
+    return (
+        MessageKind.LOCATION if text[1:-1] in _MEDIA[MessageKind.LOCATION] else MessageKind.TEXT
+    ), DeletionState.NONE

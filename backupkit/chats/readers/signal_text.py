@@ -1,0 +1,139 @@
+"""Signal conversations as sigexport writes them: `[YYYY-MM-DD, HH:MM] name: text`, with Markdown for files.
+
+The same brackets as WhatsApp's, but with a comma and without seconds, which WhatsApp never combines.
+"""
+
+import posixpath
+import re
+from collections.abc import Iterator
+
+from backupkit.chats.malformed import MalformedExport
+from backupkit.chats.media_files import find_media, role_of_name
+from backupkit.chats.model import (
+    Conversation,
+    Direction,
+    Finding,
+    Locator,
+    Media,
+    Message,
+    MessageKind,
+    Precision,
+    Reaction,
+    Severity,
+)
+from backupkit.chats.people import People
+from backupkit.chats.reader import Recognition, Told, read_each
+from backupkit.chats.source import SourceFiles
+from backupkit.chats.text_lines import is_text, lines_of, text_head
+from backupkit.chats.wall_time import DateOrder, seconds_of_day
+
+_HEAD = re.compile(r"\[(\d{4})-(\d{2})-(\d{2})(,?) (\d{2}):(\d{2})(?::(\d{2}))?\] ([^:\n]{1,120}?):(?: |$)")
+_FILE = re.compile(r"!?\[[^\]\n]{0,300}\]\((\.?/?media/[^)\n]{1,500})\)")
+_REACTIONS = re.compile(r"\s*\(- (.{1,2000}?) -\)\s*$")
+_LOOKED_AT = 64 * 1024
+_MAX_MESSAGE_BYTES = 16 * 2**20
+
+
+class SignalText:
+    """Reads the text or Markdown of sigexport, and what has its shape."""
+
+    format = "signal-text"
+    app = "signal"
+    package = "org.thoughtcrime.securesms"
+
+    def recognise(self, source: SourceFiles) -> Recognition:
+        """Look for bracketed ISO dates with a comma and minutes, or for the tool's links to its media folder."""
+        claims = {}
+        for name in source.possible_exports():
+            if is_text(source.head(name)) and source.head(name, 8).lstrip(b"\xef\xbb\xbf\r\n ").startswith(b"["):
+                certainty = _certainty(text_head(source.head(name, _LOOKED_AT)))
+                if certainty:
+                    claims[name] = certainty
+        return Recognition(claims)
+
+    def read(self, source: SourceFiles, recognition: Recognition) -> Iterator[Told]:
+        """Stream one conversation for each claimed file."""
+        return read_each(recognition.files, lambda name: _read_file(source, name))
+
+
+def _certainty(head: str) -> int:
+    lines = head.splitlines()
+    first = next((line for line in lines if line.strip()), "")
+    if "\u200e" in head or not _HEAD.match(first):
+        return 0
+    heads = [match for match in map(_HEAD.match, lines) if match]
+    if _FILE.search(head):
+        return 92
+    has_comma = sum(bool(match.group(4)) and match.group(7) is None for match in heads)
+    return 80 if has_comma == len(heads) else 0
+
+
+def _read_file(source: SourceFiles, name: str) -> Iterator[Told]:
+    stem = posixpath.splitext(posixpath.basename(name))[0]
+    title = posixpath.basename(posixpath.dirname(name)) if stem in {"chat", "index"} else stem
+    key = title or stem
+    people = People()
+    yield Conversation(key, title or None, locator=Locator(name))
+    head: tuple[re.Match[str], int] | None = None
+    texts: list[str] = []
+    raw: list[bytes] = []
+    size_bytes = damaged = 0
+    with source.open(name) as stream:
+        for line in lines_of(stream, name):
+            damaged += line.is_damaged
+            match = _HEAD.match(line.text)
+            if match:
+                if head:
+                    yield _message(source, name, key, (head, texts, raw), people)
+                head, texts, raw, size_bytes = (match, line.number), [line.text[match.end() :]], [line.raw], 0
+            elif head:
+                size_bytes += len(line.raw)
+                if size_bytes > _MAX_MESSAGE_BYTES:
+                    yield _message(source, name, key, (head, texts, raw), people)
+                    raise MalformedExport(Locator(name, f"line {line.number}"), "message-too-long")
+                texts.append(line.text)
+                raw.append(line.raw)
+    if head:
+        yield _message(source, name, key, (head, texts, raw), people)
+    yield Conversation(key, title or None, participants=people.participants(), locator=Locator(name))
+    if damaged:
+        yield Finding("text-not-utf-8", Severity.ERROR, Locator(name), {"count": damaged})
+
+
+def _message(
+    source: SourceFiles,
+    name: str,
+    key: str,
+    collected: tuple[tuple[re.Match[str], int], list[str], list[bytes]],
+    people: People,
+) -> Message:
+    (match, number), texts, raw = collected
+    year, month, day, _comma, hour, minute, second, sender = match.groups()
+    days = DateOrder.YEAR_MONTH_DAY.day_number((int(year), int(month), int(day)))
+    seconds = seconds_of_day(int(hour), int(minute), int(second or 0), None)
+    text = "\n".join(texts).rstrip()
+    files = [find_media(source, name, reference) for reference in _FILE.findall(text)]
+    media = tuple(Media(found, state, role_of_name(found)) for found, state in files)
+    reacted = _REACTIONS.search(text)
+    is_own = sender == "Me"
+    people.saw(None, sender, is_owner=is_own)
+    return Message(
+        conversation=key,
+        locator=Locator(name, f"line {number}"),
+        raw=b"".join(raw),
+        ts_utc_us=None if days is None or seconds is None else (days * 86400 + seconds) * 1_000_000,
+        ts_precision=Precision.MINUTE if second is None else Precision.SECOND,
+        ts_raw=match.group().partition("]")[0].lstrip("["),
+        sender_name=sender,
+        direction=Direction.OUT if is_own else Direction.IN if people.has_owner else Direction.UNKNOWN,
+        kind=media[0].role if media else MessageKind.TEXT,
+        text=_FILE.sub("", _REACTIONS.sub("", text)).rstrip() if media or reacted else text,
+        reactions=tuple(_reactions(reacted.group(1))) if reacted else (),
+        media=media,
+    )
+
+
+def _reactions(written: str) -> Iterator[Reaction]:
+    for part in written.split(", "):
+        sender, _colon, symbol = part.rpartition(": ")
+        yield Reaction(symbol or part, sender or None)

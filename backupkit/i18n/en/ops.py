@@ -1,0 +1,14 @@
+"""What use cases tell on the way."""
+
+MESSAGES: dict[str, str] = {
+    "notice.same-disk": "The repository is on the same disk as this computer's own data: {path}. One broken disk would take both.",
+    "notice.recovery-not-confirmed": "The recovery words were never typed back, so this backup does not count for the guard yet. When you have the sheet: backupkit key confirm",
+    "notice.partial-saved": "Kept so far: {bytes:size}. If this run is interrupted, the next one goes on from here.",
+    "finding.unreadable": "Could not be read: {path} ({reason})",
+    "finding.special-file": "Left out, because it is no file, folder or link: {path}",
+    "finding.snapshot-unreadable": "Snapshot {snapshot:short} is in the log, but its statement cannot be read ({reason}).",
+    "finding.domain-lost": "A whole part of the snapshot cannot be opened ({reason}): {name}",
+    "finding.file-damaged": "Damaged, restored as far as it could be read, beside its place with .damaged in its name: {path} ({reason})",
+    "finding.not-written": "{path} could not be written to the target ({reason}).",
+    "finding.name-taken": "The name {path} was taken already, so that file was restored as {given}.",
+}

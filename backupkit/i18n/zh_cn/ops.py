@@ -1,0 +1,14 @@
+"""What use cases tell on the way, in Chinese."""
+
+MESSAGES: dict[str, str] = {
+    "notice.same-disk": "备份库与这台电脑自己的数据在同一块磁盘上：{path}。一块磁盘损坏会同时失去两者。",
+    "notice.recovery-not-confirmed": "恢复词从未回填，因此这份备份对升级守卫还不算数。拿到恢复单后请运行：backupkit key confirm",
+    "notice.partial-saved": "目前已保留 {bytes:size}。如果这次被中断，下次会从这里继续。",
+    "finding.unreadable": "读不出来：{path}（{reason}）",
+    "finding.special-file": "已略过，因为它不是文件、文件夹或链接：{path}",
+    "finding.snapshot-unreadable": "日志里有快照 {snapshot:short}，但它的声明读不出来（{reason}）。",
+    "finding.domain-lost": "快照中有一整部分无法打开（{reason}）：{name}",
+    "finding.file-damaged": "已损坏，能读的部分已恢复到原位旁边、名称带 .damaged 的文件里：{path}（{reason}）",
+    "finding.not-written": "目标位置无法写入 {path}（{reason}）。",
+    "finding.name-taken": "{path} 这个名称已被占用，该文件恢复为 {given}。",
+}

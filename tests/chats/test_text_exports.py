@@ -1,0 +1,187 @@
+"""What the text exports of LINE, Signal, KakaoTalk and QQ say, in the model."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from chat_reading import messages_with, read_with, summary_of
+from chat_samples import SAMPLES
+
+from backupkit.chats.model import (
+    Conversation,
+    ConversationKind,
+    DeletionState,
+    Direction,
+    MediaState,
+    Message,
+    MessageKind,
+)
+from backupkit.chats.readers.kakao_text import KakaoText
+from backupkit.chats.readers.line_text import LineText
+from backupkit.chats.readers.qq_text import QqText
+from backupkit.chats.readers.signal_text import SignalText
+from backupkit.chats.summary import summarise
+
+
+def sample(tmp_path: Path, name: str) -> Path:
+    file, data = SAMPLES[name](tmp_path)
+    (tmp_path / file).write_bytes(data)
+    return tmp_path / file
+
+
+def at(message: Message) -> str:
+    assert message.ts_utc_us is not None
+    return datetime.fromtimestamp(message.ts_utc_us / 1e6, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def write(tmp_path: Path, *lines: str) -> Path:
+    path = tmp_path / "export.txt"
+    path.write_text("\n".join(lines) + "\n", "utf-8")
+    return path
+
+
+def test_a_japanese_line_chat_is_read_with_its_quotes_stickers_and_recalls(tmp_path: Path) -> None:
+    found = messages_with(LineText(), sample(tmp_path, "line-text ja"))
+
+    assert [at(message) for message in found[:3]] == [
+        "2026-11-18 09:12:00",
+        "2026-11-18 21:13:00",
+        "2026-11-18 21:14:00",
+    ]
+    assert found[2].text == "二行の\nメッセージ"
+    assert [message.kind for message in found[3:]] == [MessageKind.IMAGE, MessageKind.CALL, MessageKind.RECALL]
+    assert (found[0].direction, found[1].direction, found[5].direction) == (
+        Direction.OUT,
+        Direction.IN,
+        Direction.SYSTEM,
+    )
+
+
+def test_lines_weekdays_prove_which_part_of_a_date_is_the_day(tmp_path: Path) -> None:
+    american = messages_with(LineText(), sample(tmp_path, "line-text en"))
+    european = write(
+        tmp_path,
+        "[LINE] Chat history with Bob",
+        "Saved on: 20/11/2026",
+        "Wed, 11/11/2026",
+        "Thu, 12/11/2026",
+        "09:12\tBob\thi",
+    )
+
+    assert at(american[3]) == "2026-11-12 01:00:00"
+    assert at(messages_with(LineText(), european)[0]) == "2026-11-12 09:12:00"
+    assert summary_of(european).findings == ()
+
+
+@pytest.mark.parametrize(
+    ("title", "key", "kind"),
+    [
+        ("[LINE] 花子とのトーク履歴", "花子", ConversationKind.PRIVATE),
+        ("[LINE] 旅行のトーク履歴", "旅行", ConversationKind.GROUP),
+        ("[LINE] 與小明的聊天記錄", "小明", ConversationKind.PRIVATE),
+        ("[LINE] 与小明的聊天记录", "小明", ConversationKind.PRIVATE),
+        ("[LINE] Chat history with Li", "Li", ConversationKind.PRIVATE),
+    ],
+)
+def test_lines_first_line_names_the_chat_in_four_languages(
+    tmp_path: Path, title: str, key: str, kind: ConversationKind
+) -> None:
+    path = write(tmp_path, title, "Saved on: x", "", "2026.12.10 Thursday", "下午07:04\t小明\t早安")
+
+    told = read_with(LineText(), path)
+
+    assert isinstance(told[0], Conversation)
+    assert (told[0].key, told[0].kind) == (key, kind)
+    assert at(messages_with(LineText(), path)[0]) == "2026-12-10 19:04:00"
+
+
+def test_a_quote_that_is_never_closed_swallows_nothing(tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        "[LINE] Chat history with Li",
+        "Saved on: x",
+        "2026/11/18(Wed)",
+        '09:12\tLi\t"never closed',
+        "09:13\tLi\tnext",
+    )
+
+    assert [message.text for message in messages_with(LineText(), path)] == ['"never closed', "next"]
+
+
+def test_a_signal_chat_finds_its_media_owner_and_reactions(tmp_path: Path) -> None:
+    folder = tmp_path / "Jane Doe"
+    (folder / "media").mkdir(parents=True)
+    sample(folder, "signal-text")
+    (folder / "media" / "2019-12-24_0.jpg").write_bytes(b"x")
+
+    found = messages_with(SignalText(), tmp_path)
+
+    assert {message.conversation for message in found} == {"Jane Doe"}
+    assert (found[1].media[0].state, found[1].direction) == (MediaState.PRESENT, Direction.OUT)
+    assert found[2].text == "Hello\n\nJane!"
+    assert (found[2].reactions[0].symbol, found[2].reactions[0].sender) == ("👍", "Me")
+
+
+def test_a_signal_text_without_the_tools_marks_or_comma_is_not_guessed_at(tmp_path: Path) -> None:
+    path = write(tmp_path, "[2019-12-24 12:23:11] local.ERROR: broken", "[2019-12-24 12:23:12] local.INFO: x")
+
+    assert summarise(path) is None
+
+
+@pytest.mark.parametrize("variant", ["windows", "android"])
+def test_kakaotalk_is_read_from_windows_and_android(tmp_path: Path, variant: str) -> None:
+    found = messages_with(KakaoText(), sample(tmp_path, f"kakaotalk-text {variant}"))
+
+    assert {message.conversation for message in found} == {"민수"}
+    assert (found[0].text, at(found[0])) == ("안녕\n둘째 줄", "2026-04-25 15:20:00")
+    assert (found[1].sender_name, found[1].kind) == ("나", MessageKind.IMAGE)
+    assert found[2].kind is (MessageKind.RECALL if variant == "windows" else MessageKind.SYSTEM)
+
+
+def test_kakaotalk_is_read_from_the_macs_csv(tmp_path: Path) -> None:
+    found = messages_with(KakaoText(), sample(tmp_path, "kakaotalk-text csv"))
+
+    assert [message.text for message in found] == ['안녕, "친구"\n둘째 줄', "Photo"]
+    assert at(found[1]) == "2026-04-25 15:21:00"
+
+
+def test_kakaotalk_is_read_in_english(tmp_path: Path) -> None:
+    path = write(
+        tmp_path, "KakaoTalk Chats with Min", "Date Saved : Apr 25, 2026 at 4:00 PM", "", "Apr 25, 2026 at 3:20 PM, Min : hello", "more",
+        "Apr 25, 2026 at 3:21 PM, Me : Photo",
+    )  # fmt: skip
+
+    found = messages_with(KakaoText(), path)
+
+    assert [(message.text, at(message)) for message in found] == [
+        ("hello\nmore", "2026-04-25 15:20:00"),
+        ("Photo", "2026-04-25 15:21:00"),
+    ]
+
+
+def test_a_qq_export_holds_every_conversation_under_its_heading(tmp_path: Path) -> None:
+    path = sample(tmp_path, "qq-text")
+
+    found = messages_with(QqText(), path)
+    summary = summary_of(path)
+
+    assert (summary.messages, summary.conversations) == (5, 2)
+    assert {part.key: (part.messages, part.kind) for part in summary.by_conversation} == {
+        "小明": (4, ConversationKind.UNKNOWN),
+        "一家人": (1, ConversationKind.GROUP),
+    }
+    assert (found[0].sender_id, found[0].text) == ("10086001", "早安\n第二行")
+    assert (found[1].sender_name, found[1].kind) == ("我(我的)", MessageKind.IMAGE)
+    assert found[2].sender_id == "zhang@example.com"
+    assert (found[3].kind, found[3].deletion) == (MessageKind.RECALL, DeletionState.RECALLED)
+
+
+def test_a_line_that_looks_like_a_head_but_names_nobody_is_text(tmp_path: Path) -> None:
+    path = write(
+        tmp_path, "消息记录(此消息记录为文本格式,不支持重新导入)", "消息对象:小明", "", "2023-05-06 9:12:33 小明(10086001)",
+        "2023-05-07 10:00:00 见面", "好", "", "2023-05-06 9:13:01 我(10086002)", "行",
+    )  # fmt: skip
+
+    found = messages_with(QqText(), path)
+
+    assert [message.text for message in found] == ["2023-05-07 10:00:00 见面\n好", "行"]

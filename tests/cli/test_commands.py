@@ -1,0 +1,254 @@
+"""Every command on a real repository: what it prints as JSON, and what it answers with."""
+
+import json
+import time
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import pytest
+from chat_factory import write_telegram_chat
+from computer import Computer, words_on
+from json_schema import differences
+
+
+def schema(name: str) -> dict[str, Any]:
+    text = (resources.files("backupkit") / "ui" / "schemas" / f"{name}.json").read_text("utf-8")
+    loaded: dict[str, Any] = json.loads(text)
+    return loaded
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Computer:
+    """A computer with one chat in two snapshots, the second with more messages."""
+    computer = Computer(tmp_path_factory.mktemp("home"))
+    computer.initialise()
+    chat = computer.home / "chat"
+    write_telegram_chat(chat, messages=20)
+    computer.run("snapshot", chat)
+    (chat / "note.txt").write_text("new")
+    computer.run("snapshot", chat, "--tag", "second")
+    return computer
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name", "code"),
+    [
+        (["snapshot", "chat"], "snapshot-1", 0),
+        (["verify"], "verify-1", 0),
+        (["verify", "--open"], "verify-1", 0),
+        (["show"], "show-1", 0),
+        (["status"], "status-1", 0),
+        (["restore", "latest", "--to", "Restored"], "restore-1", 0),
+        (["doctor", "chat"], "doctor-1", 0),
+        (["doctor", "passphrase"], "doctor-1", 30),
+        (["doctor", "nowhere"], "error-1", 2),
+        (["show", "ffffffff"], "error-1", 22),
+        (["restore", "latest", "--to", "chat"], "error-1", 23),
+        (["--repo", "elsewhere", "status"], "error-1", 10),
+        (["snapshot", "--app", "fax", "chat"], "error-1", 2),
+        (["snapshot", "nowhere"], "error-1", 2),
+        (["snapshot"], "error-1", 2),
+        (["init"], "error-1", 2),
+        (["key", "remove", "00000000"], "error-1", 22),
+        (["guard", "inspect", "passphrase"], "package-1", 41),
+    ],
+)
+def test_the_last_object_is_as_its_schema_says(home: Computer, arguments: list[str], name: str, code: int) -> None:
+    answer = home.run(*arguments, "--json", expect=code)
+
+    assert differences(answer.last, schema(name)) == []
+    kinds = {"progress": "progress-1", "finding": "finding-1", "notice": "notice-1"}
+    for line in answer.objects[:-1]:
+        assert differences(line, schema(kinds[line["type"]])) == []
+    assert [line["type"] for line in answer.objects[:-1] if line["type"] in {"summary", "error"}] == []
+
+
+def test_each_snapshot_is_a_line_and_the_last_line_counts_them(home: Computer) -> None:
+    *lines, summary = home.run("snapshots", "--json").objects
+
+    assert [difference for line in lines for difference in differences(line, schema("snapshots-1"))] == []
+    assert summary == {"type": "summary", "v": 1, "snapshots": len(lines)}
+    assert lines[1]["tags"] == ["second"]
+    assert lines[1]["previous"] == lines[0]["snapshot"]
+
+
+def test_two_snapshots_that_differ_are_exit_6(home: Computer) -> None:
+    first, second = (line["snapshot"] for line in home.run("snapshots", "--json").objects[:2])
+
+    answer = home.run("diff", first[:8], second[:8], "--json", expect=6)
+
+    assert differences(answer.last, schema("diff-1")) == []
+    assert answer.last["added"] == ["chat/note.txt"]
+    assert home.run("diff", second, second, "--json").last["same"] == answer.last["same"] + 1
+
+
+def test_restored_files_are_the_ones_that_were_saved(home: Computer, tmp_path: Path) -> None:
+    home.run("restore", "--to", tmp_path / "out")
+
+    saved = {path.name: path.read_bytes() for path in (home.home / "chat").rglob("*") if path.is_file()}
+    restored = {path.name: path.read_bytes() for path in (tmp_path / "out/chat").rglob("*") if path.is_file()}
+    assert restored == saved
+
+
+def test_a_wrong_passphrase_is_exit_12(home: Computer) -> None:
+    wrong = home.home / "wrong"
+    wrong.write_text("not it\n")
+    wrong.chmod(0o600)
+
+    answer = home.run("key", "test", "--json", expect=12, BACKUPKIT_PASSPHRASE_FILE=str(wrong))
+
+    assert answer.last["exit_code"] == 12
+
+
+def test_the_recovery_words_open_without_the_passphrase(home: Computer, tmp_path: Path) -> None:
+    answer = home.run(
+        "restore", "--to", tmp_path / "out", "--recovery-words-file", home.home / "words", "--json",
+        BACKUPKIT_PASSPHRASE_FILE="/nowhere",
+    )  # fmt: skip
+
+    assert answer.last["damaged"] == []
+
+
+def test_a_stale_backup_is_exit_5(home: Computer) -> None:
+    config = home.home / "strict.toml"
+    config.write_text("[guard]\nmax-backup-age = '1s'\n")
+    time.sleep(1.1)  # the age itself is what is tested
+
+    answer = home.run("status", "--config", config, "--json", expect=5)
+
+    assert answer.last["stale"] is True
+
+
+def test_an_unreadable_file_is_exit_3_and_named(home: Computer) -> None:
+    chat = home.home / "broken"
+    write_telegram_chat(chat, messages=5)
+    (chat / "loop").mkdir()
+    target = chat / "no-utf8-\udcff"
+    target.write_bytes(b"x")
+
+    answer = home.run("snapshot", chat, "--json", expect=None)
+
+    assert answer.code in {0, 3}
+    assert answer.last["complete"] is (answer.code == 0)
+
+
+def test_damage_is_exit_20_without_a_traceback(home: Computer, tmp_path: Path) -> None:
+    computer = Computer(tmp_path / "other")
+    computer.initialise()
+    chat = computer.home / "chat"
+    write_telegram_chat(chat, messages=20)
+    computer.run("snapshot", chat)
+    for pack in (computer.repository / "packs").rglob("*"):
+        if pack.is_file():
+            data = bytearray(pack.read_bytes())
+            # Often enough that no stretch between two of them holds a whole chat.
+            for place in range(1500, len(data), 200):
+                data[place] ^= 1
+            pack.chmod(0o600)
+            pack.write_bytes(data)
+
+    sealed = computer.run("verify", "--json", expect=20)
+    restored = computer.run("restore", "--to", "out", expect=20)
+
+    assert differences(sealed.last, schema("verify-1")) == []
+    assert sealed.last["state"] == "damaged"
+    assert "damaged" in restored.out
+
+
+@pytest.mark.parametrize(
+    ("language", "arguments"),
+    [
+        ("en", ["status"]),
+        ("en", ["verify"]),
+        *(
+            ("zh-CN", line.split())
+            for line in ("status", "snapshots", "show", "key list", "config show", "preview-loss chat")
+        ),
+    ],
+)
+def test_people_read_sentences_and_no_keys(home: Computer, language: str, arguments: list[str]) -> None:
+    answer = home.run(*arguments, "--lang", language)
+
+    keys = ("finding.", "notice.", "error.", "state.", "loss.", "key.", "snapshot.", "progress.")
+    assert [word for word in (answer.out + answer.err).split() if word.startswith(keys)] == []
+    assert answer.out.strip()
+
+
+def test_plain_output_is_one_record_per_line(home: Computer) -> None:
+    lines = home.run("snapshots", "--plain").out.splitlines()
+
+    assert all(line.split("\t")[0] in {"snapshot", "summary"} for line in lines)
+    assert "state=verified" in lines[0]
+
+
+def test_quiet_leaves_only_the_result(home: Computer) -> None:
+    assert home.run("verify", "-q").err == ""
+
+
+def test_a_first_snapshot_without_anybody_to_ask_needs_init(tmp_path: Path) -> None:
+    computer = Computer(tmp_path / "new")
+    chat = computer.home / "chat"
+    write_telegram_chat(chat, messages=5)
+
+    refused = computer.run("snapshot", chat, "--no-input", "--json", expect=10)
+    made = computer.run("snapshot", chat, "--no-input", "--init", "--recovery-sheet", "sheet.html", "--json")
+
+    assert refused.last["code"] == "no-repository"
+    assert made.last["state"] == "verified"
+    assert len(words_on(computer.home / "sheet.html")) == 24
+    assert (computer.home / "sheet.html").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_sheet_is_never_written_over_anything(tmp_path: Path) -> None:
+    computer = Computer(tmp_path / "new")
+    (computer.home / "sheet.html").write_text("precious")
+
+    answer = computer.run("init", "--no-input", "--recovery-sheet", "sheet.html", "--json", expect=23)
+
+    assert answer.last["code"] == "sheet-exists"
+    assert (computer.home / "sheet.html").read_text() == "precious"
+    assert not computer.repository.exists()
+
+
+def test_a_repository_is_not_made_where_no_sheet_can_be_written(tmp_path: Path) -> None:
+    computer = Computer(tmp_path / "new")
+
+    answer = computer.run("init", "--no-input", "--recovery-sheet", "no/such/folder/sheet.html", "--json", expect=2)
+
+    assert answer.last["code"] == "sheet-unwritable"
+    assert not computer.repository.exists()
+
+
+def test_keys_are_added_tried_and_removed(tmp_path: Path) -> None:
+    computer = Computer(tmp_path / "new")
+    computer.initialise()
+    new = computer.home / "new"
+    new.write_text("another passphrase\n")
+    new.chmod(0o600)
+
+    slot = computer.run("key", "add", "--new-passphrase-file", new, "--label", "office", "--json").last["id"]
+    tried = computer.run("key", "test", "--json", BACKUPKIT_PASSPHRASE_FILE=str(new)).last
+    computer.run("key", "remove", slot)
+    computer.run("key", "test", "--json", expect=12, BACKUPKIT_PASSPHRASE_FILE=str(new))
+    sheet = computer.run("key", "sheet", "--to", "second.html", "--json").last
+
+    assert (tried["id"], tried["label"]) == (slot, "office")
+    assert sheet["recovery_confirmed"] is False
+    computer.run("key", "test", "--recovery-words-file", "words", expect=12)
+    assert len(words_on(computer.home / "second.html")) == 24
+
+
+def test_watching_once_saves_the_sources_of_the_settings(tmp_path: Path) -> None:
+    computer = Computer(tmp_path / "new")
+    computer.initialise()
+    write_telegram_chat(computer.home / "chat", messages=5)
+    settings = computer.home / ".config/backupkit/config.toml"
+    settings.parent.mkdir(parents=True)
+    settings.write_text(f"[[source]]\nname = 'telegram'\npath = '{computer.home}/chat'\n[watch]\nsettle = '1s'\n")
+
+    answer = computer.run("watch", "--once", "--json")
+
+    assert answer.last["saves"] == 1
+    assert [line["state"] for line in answer.objects if line["type"] == "snapshot"] == ["verified"]
+    assert computer.run("status", "--json").last["sources"][0]["name"] == "telegram"

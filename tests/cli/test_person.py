@@ -1,0 +1,153 @@
+"""With a person at the terminal: a real one, as far as the process can tell."""
+
+import os
+import pty
+import re
+import select
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from chat_factory import write_telegram_chat
+from computer import Computer, words_on
+
+
+class Person:
+    """Sits at a terminal, reads what is shown and types."""
+
+    def __init__(self, computer: Computer, *arguments: object) -> None:
+        environment = {name: value for name, value in computer.environment.items() if "PASSPHRASE" not in name}
+        environment |= {"TERM": "xterm", "COLUMNS": "100"}
+        self.seen = ""
+        self.process, self.terminal = pty.fork()
+        if self.process == 0:
+            os.chdir(computer.home)
+            os.execve(sys.executable, computer.command(*arguments), environment)
+
+    def waits_for(self, text: str, *, seconds: float = 60) -> str:
+        """Read until the text appears; return what was shown up to it, and forget it."""
+        end = time.monotonic() + seconds
+        while text not in self.seen:
+            assert time.monotonic() < end, self.seen
+            assert self._read(), self.seen
+        before, _, self.seen = self.seen.partition(text)
+        return before
+
+    def types(self, text: str) -> None:
+        os.write(self.terminal, text.encode() + b"\n")
+
+    def ends_with(self) -> tuple[int, str]:
+        """Wait for the process; return its exit code and the rest of what was shown."""
+        while self._read():
+            pass
+        _, status = os.waitpid(self.process, 0)
+        os.close(self.terminal)
+        return os.waitstatus_to_exitcode(status), self.seen
+
+    def _read(self) -> bool:
+        try:
+            select.select([self.terminal], [], [], 60)
+            data = os.read(self.terminal, 65536)
+        except OSError:
+            return False
+        self.seen += data.decode("utf-8", "replace")
+        return bool(data)
+
+
+def answers_the_words(person: Person, sheet: Path) -> None:
+    for _ in range(2):
+        person.waits_for("type word ")
+        number = re.match(r"\d+", person.waits_for(":"))
+        assert number is not None
+        person.types(words_on(sheet)[int(number[0]) - 1])
+
+
+@pytest.fixture
+def computer(tmp_path: Path) -> Computer:
+    computer = Computer(tmp_path / "home")
+    write_telegram_chat(computer.home / "chat", messages=5)
+    return computer
+
+
+def test_the_first_snapshot_asks_for_a_passphrase_and_for_two_words(computer: Computer) -> None:
+    person = Person(computer, "snapshot", "chat")
+
+    for _ in range(2):
+        person.waits_for(":" if _ == 0 else "again:")
+        person.types("correct horse battery staple")
+    answers_the_words(person, computer.home / "backupkit-recovery-sheet.html")
+    code, shown = person.ends_with()
+
+    assert code == 0
+    assert "The recovery words are confirmed." in shown
+    assert "verified" in shown
+    assert "█" in shown
+    assert computer.run("status", "--json").last["recovery_confirmed"] is True
+
+
+def test_two_passphrases_that_differ_make_nothing(computer: Computer) -> None:
+    person = Person(computer, "init")
+
+    person.waits_for("passphrase:")
+    person.types("one")
+    person.waits_for("again:")
+    person.types("two")
+    code, shown = person.ends_with()
+
+    assert code == 2
+    assert "passphrases-differ" in shown
+    assert not computer.repository.exists()
+    assert not list(computer.home.glob("*sheet*"))
+
+
+def test_a_word_that_was_not_read_off_the_sheet_leaves_it_unconfirmed(computer: Computer) -> None:
+    person = Person(computer, "init")
+    person.waits_for("passphrase:")
+    person.types("correct horse battery staple")
+    person.waits_for("again:")
+    person.types("correct horse battery staple")
+
+    for _ in range(3):
+        person.waits_for("type word ")
+        person.types("guess")
+    code, shown = person.ends_with()
+
+    assert code == 0
+    assert "not typed back yet" in shown
+    assert computer.run("status", "--json", expect=5).last["recovery_confirmed"] is False
+
+
+def test_ctrl_c_at_a_question_is_exit_130_and_makes_nothing(computer: Computer) -> None:
+    person = Person(computer, "init")
+
+    person.waits_for("passphrase:")
+    os.kill(person.process, signal.SIGINT)
+    code, shown = person.ends_with()
+
+    assert code == 130
+    assert "Traceback" not in shown
+    assert "interrupted" in shown
+    assert not computer.repository.exists()
+
+
+def test_no_input_asks_nobody_even_at_a_terminal(computer: Computer) -> None:
+    code, shown = Person(computer, "init", "--no-input").ends_with()
+
+    assert code == 12
+    assert "passphrase-needed" in shown
+
+
+def test_no_passphrase_is_ever_shown(computer: Computer) -> None:
+    person = Person(computer, "init")
+    person.waits_for("passphrase:")
+    person.types("a very secret passphrase")
+    person.waits_for("again:")
+    person.types("a very secret passphrase")
+    shown = person.waits_for("type word ")
+    os.kill(person.process, signal.SIGTERM)
+    code, rest = person.ends_with()
+
+    assert "secret" not in shown + rest
+    assert code == 143
