@@ -115,6 +115,12 @@ class Index:
             if len(self._recent) >= _RECENT:
                 self._settle_recent()
 
+    def disregard(self, pack: PackName) -> None:
+        """Count a pack as not there, so that a writer stores what it holds again."""
+        with self._lock:
+            self._settle_recent()
+            self._absent.add(pack)
+
     def save_new(self, backend: Backend, index_key: bytes) -> None:
         """Write what was added since the last time as one new index file."""
         with self._lock:
