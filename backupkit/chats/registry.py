@@ -11,6 +11,7 @@ from backupkit.chats.malformed import MalformedExport
 from backupkit.chats.model import Finding, Locator, Severity
 from backupkit.chats.reader import ChatReader, Recognition, Told
 from backupkit.chats.readers import meta_json
+from backupkit.chats.readers.apple_db import AppleDatabase
 from backupkit.chats.readers.discord_exporter import DiscordExporter
 from backupkit.chats.readers.discord_package import DiscordPackage
 from backupkit.chats.readers.google_chat import GoogleChat
@@ -27,6 +28,8 @@ from backupkit.chats.readers.telegram_json import TelegramJson
 from backupkit.chats.readers.wechat_chatlog import WechatChatlog
 from backupkit.chats.readers.wechat_memotrace import WechatMemotrace
 from backupkit.chats.readers.wechat_weflow import WechatWeflow
+from backupkit.chats.readers.whatsapp_android_db import WhatsAppAndroidDatabase
+from backupkit.chats.readers.whatsapp_iphone_db import WhatsAppIphoneDatabase
 from backupkit.chats.readers.whatsapp_text import WhatsAppText
 from backupkit.chats.source import SourceFiles
 
@@ -49,6 +52,9 @@ READERS: tuple[ChatReader, ...] = (
     WechatWeflow(),
     WechatChatlog(),
     WechatMemotrace(),
+    WhatsAppAndroidDatabase(),
+    WhatsAppIphoneDatabase(),
+    AppleDatabase(),
 )
 
 SURE = 60

@@ -9,21 +9,24 @@ import os
 import stat
 import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO, Protocol, cast
+from typing import Any, BinaryIO, Protocol, TypeVar, cast
 
 from backupkit.chats.archive import GuardedStream, open_archive, tar_members, trouble_with_name
 from backupkit.chats.json_sample import sample_json
 from backupkit.chats.malformed import MalformedExport
 from backupkit.chats.model import Finding, Locator, Severity
 
+T = TypeVar("T")
+
 MAX_FILES = 200_000
 MAX_ARCHIVE_DEPTH = 3
 MAX_NESTED_BYTES = 4 * 2**30
 HEAD_BYTES = 4096
+LOG_ENDINGS = ("-wal", "-shm", "-journal")
 
 # What these hold is media or code, never a chat export. Only used inside folders and archives, so that thousands of
 # photos are not opened for nothing; a single file is always looked at.
@@ -138,13 +141,17 @@ class TarMember:
 class SourceFiles:
     """The files of a source by their name inside it, `/` between the parts. Made by `open_source`."""
 
-    def __init__(self, label: str, members: Mapping[str, Member], findings: tuple[Finding, ...]) -> None:
+    def __init__(
+        self, label: str, members: Mapping[str, Member], findings: tuple[Finding, ...], stack: ExitStack
+    ) -> None:
         self.label = label
+        self._stack = stack
+        self._kept: dict[str, Any] = {}
         self.findings = findings
         self._members = members
         self._heads: dict[str, bytes] = {}
         self._samples: dict[str, Any] = {}
-        self._is_single = len(members) == 1
+        self._is_single = len([name for name in members if not name.endswith(LOG_ENDINGS)]) == 1
 
     def names(self) -> tuple[str, ...]:
         """Return every name, sorted."""
@@ -153,6 +160,8 @@ class SourceFiles:
     def possible_exports(self) -> Iterator[str]:
         """Tell the names that may hold an export, sorted."""
         for name in self.names():
+            if name.endswith(LOG_ENDINGS):
+                continue
             if self._is_single or PurePosixPath(name).suffix.lower() not in _NEVER_AN_EXPORT:
                 yield name
 
@@ -179,6 +188,12 @@ class SourceFiles:
             return member.open()
         except OSError as error:
             raise MalformedExport(Locator(name), "unreadable") from error
+
+    def keep(self, key: str, make: Callable[[ExitStack], T]) -> T:
+        """Make something once and keep it until the source is closed; `make` may enter contexts on the stack."""
+        if key not in self._kept:
+            self._kept[key] = make(self._stack)
+        return cast("T", self._kept[key])
 
     def head(self, name: str, size_bytes: int = HEAD_BYTES) -> bytes:
         """Return a file's first bytes; nothing at all where it cannot be read."""
@@ -230,7 +245,7 @@ def open_source(path: Path) -> Iterator[SourceFiles]:
                 raise MalformedExport(Locator(path.name), "no-such-file")
         except OSError as error:
             raise MalformedExport(Locator(path.name), "unreadable") from error
-        yield SourceFiles(path.name, gathering.members, tuple(gathering.findings))
+        yield SourceFiles(path.name, gathering.members, tuple(gathering.findings), stack)
 
 
 class _Gathering:
@@ -258,6 +273,11 @@ class _Gathering:
     def add_single(self, path: Path) -> None:
         if not self._add_archive(path, ""):
             self._add(path.name, DiskMember(path, path.stat().st_size))
+            # A database's log is part of it, wherever a person points: without it the newest messages are missing.
+            for ending in LOG_ENDINGS:
+                log = path.with_name(path.name + ending)
+                if log.is_file() and not log.is_symlink():
+                    self._add(log.name, DiskMember(log, log.stat().st_size))
 
     def _add_archive(self, path: Path, prefix: str) -> bool:
         with path.open("rb") as stream:
