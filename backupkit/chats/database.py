@@ -16,18 +16,15 @@ from typing import Any
 from backupkit.chats.malformed import MalformedExport, TruncatedExport
 from backupkit.chats.model import Locator
 from backupkit.chats.reader import Recognition
-from backupkit.chats.source import SourceFiles
+from backupkit.chats.source import Content, SourceFiles
 
-MAGIC = b"SQLite format 3\0"
 MAX_CELL_BYTES = 64 * 2**20
 MAX_DATABASE_BYTES = 64 * 2**30
 
 
 def databases_in(source: SourceFiles) -> Iterator[str]:
     """Tell the names of files that begin as a plain SQLite database does."""
-    for name in source.possible_exports():
-        if source.head(name, 16) == MAGIC:
-            yield name
+    return source.of(Content.SQLITE)
 
 
 class Database:

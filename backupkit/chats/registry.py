@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from backupkit.chats.malformed import MalformedExport
 from backupkit.chats.model import Finding, Locator, Severity
 from backupkit.chats.reader import ChatReader, Recognition, Told
-from backupkit.chats.readers import meta_json
+from backupkit.chats.readers import meta_json, sealed
 from backupkit.chats.readers.apple_db import AppleDatabase
 from backupkit.chats.readers.discord_exporter import DiscordExporter
 from backupkit.chats.readers.discord_package import DiscordPackage
@@ -55,6 +55,7 @@ READERS: tuple[ChatReader, ...] = (
     WhatsAppAndroidDatabase(),
     WhatsAppIphoneDatabase(),
     AppleDatabase(),
+    *sealed.READERS,
 )
 
 SURE = 60
@@ -67,6 +68,16 @@ class Recognised:
 
     parts: tuple[tuple[ChatReader, Recognition], ...]
     findings: tuple[Finding, ...] = ()
+
+    @property
+    def is_sealed(self) -> bool:
+        """Whether a part is encrypted, so that its messages cannot be counted."""
+        return any(isinstance(reader, sealed.Sealed) for reader, _recognition in self.parts)
+
+    @property
+    def is_all_sealed(self) -> bool:
+        """Whether every part is encrypted."""
+        return all(isinstance(reader, sealed.Sealed) for reader, _recognition in self.parts)
 
 
 def recognise(source: SourceFiles, readers: Sequence[ChatReader] = READERS) -> Recognised:
