@@ -264,4 +264,6 @@ MESSAGES: dict[str, str] = {
     "option.key-enrol.label": "A name for this computer; otherwise its host name",
     "option.key-enrol.recovery-words-file": "Open with the recovery words in this file instead of the passphrase",
     "key.enrolled": "This computer may write now (writer {writer}).",
+    "doctor.some-app": "A database",
+    "doctor.database": "{app} ({format}): readable. It is saved page by page; its messages are not counted.",
 }

@@ -264,4 +264,6 @@ MESSAGES: dict[str, str] = {
     "option.key-enrol.label": "给这台电脑起个名字；不写则用主机名",
     "option.key-enrol.recovery-words-file": "不用口令，改用该文件里的恢复词打开",
     "key.enrolled": "这台电脑现在可以写入了（写入者 {writer}）。",
+    "doctor.some-app": "数据库",
+    "doctor.database": "{app}（{format}）：可读。会按页保存，不统计消息数。",
 }
