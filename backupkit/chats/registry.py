@@ -14,12 +14,19 @@ from backupkit.chats.readers import meta_json
 from backupkit.chats.readers.discord_exporter import DiscordExporter
 from backupkit.chats.readers.discord_package import DiscordPackage
 from backupkit.chats.readers.google_chat import GoogleChat
+from backupkit.chats.readers.google_voice import GoogleVoice
 from backupkit.chats.readers.kakao_text import KakaoText
 from backupkit.chats.readers.line_text import LineText
+from backupkit.chats.readers.matrix_json import MatrixJson
 from backupkit.chats.readers.qq_text import QqText
 from backupkit.chats.readers.signal_text import SignalText
+from backupkit.chats.readers.skype_json import SkypeJson
 from backupkit.chats.readers.slack_export import SlackExport
+from backupkit.chats.readers.sms_xml import SmsXml
 from backupkit.chats.readers.telegram_json import TelegramJson
+from backupkit.chats.readers.wechat_chatlog import WechatChatlog
+from backupkit.chats.readers.wechat_memotrace import WechatMemotrace
+from backupkit.chats.readers.wechat_weflow import WechatWeflow
 from backupkit.chats.readers.whatsapp_text import WhatsAppText
 from backupkit.chats.source import SourceFiles
 
@@ -35,6 +42,13 @@ READERS: tuple[ChatReader, ...] = (
     SignalText(),
     KakaoText(),
     QqText(),
+    SmsXml(),
+    GoogleVoice(),
+    MatrixJson(),
+    SkypeJson(),
+    WechatWeflow(),
+    WechatChatlog(),
+    WechatMemotrace(),
 )
 
 SURE = 60

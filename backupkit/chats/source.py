@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, Protocol, cast
 
-from backupkit.chats.archive import GuardedStream, open_archive
+from backupkit.chats.archive import GuardedStream, open_archive, tar_members, trouble_with_name
 from backupkit.chats.json_sample import sample_json
 from backupkit.chats.malformed import MalformedExport
 from backupkit.chats.model import Finding, Locator, Severity
@@ -115,6 +115,24 @@ class ArchiveMember:
         """Open it for reading from the start; what it yields is bounded by what it declares."""
         stream = GuardedStream.over_zip(self.archive, self.info, Locator(self.name))
         return cast("BinaryIO", io.BufferedReader(stream, 1 << 16))
+
+
+@dataclass(frozen=True, slots=True)
+class TarMember:
+    """A file inside a tar archive that is not compressed: a stretch of the archive's own bytes."""
+
+    path: Path
+    offset: int
+    size_bytes: int
+
+    def open(self) -> BinaryIO:
+        """Open it for reading from the start."""
+        stream = self.path.open("rb")
+        stream.seek(self.offset)
+        return cast(
+            "BinaryIO",
+            io.BufferedReader(GuardedStream.stretch(stream, self.size_bytes, Locator(self.path.name)), 1 << 16),
+        )
 
 
 class SourceFiles:
@@ -233,18 +251,21 @@ class _Gathering:
                 if not stat.S_ISREG(status.st_mode):
                     continue
                 inner = path.relative_to(folder).as_posix()
-                if name.lower().endswith(".zip") and self._add_zip_on_disk(path, inner + "/"):
+                if name.lower().endswith((".zip", ".tar")) and self._add_archive(path, inner + "/"):
                     continue
                 self._add(inner, DiskMember(path, status.st_size))
 
     def add_single(self, path: Path) -> None:
-        if not self._add_zip_on_disk(path, ""):
+        if not self._add_archive(path, ""):
             self._add(path.name, DiskMember(path, path.stat().st_size))
 
-    def _add_zip_on_disk(self, path: Path, prefix: str) -> bool:
+    def _add_archive(self, path: Path, prefix: str) -> bool:
         with path.open("rb") as stream:
-            if stream.read(4) not in {b"PK\x03\x04", b"PK\x05\x06"}:
-                return False
+            head = stream.read(512)
+        if head[257:262] == b"ustar":
+            return self._add_tar(path, prefix)
+        if head[:4] not in {b"PK\x03\x04", b"PK\x05\x06"}:
+            return False
         opened = self._stack.enter_context(path.open("rb"))
         return self._add_zip(opened, prefix, prefix.rstrip("/") or path.name, 1)
 
@@ -268,6 +289,26 @@ class _Gathering:
             if info.filename.lower().endswith(".zip") and depth < MAX_ARCHIVE_DEPTH and self._add_nested(member, depth):
                 continue
             self._add(name, member)
+        return True
+
+    def _add_tar(self, path: Path, prefix: str) -> bool:
+        locator = Locator(prefix.rstrip("/") or path.name)
+        try:
+            for member in tar_members(path, locator, MAX_FILES):
+                trouble = trouble_with_name(member.name)
+                name = prefix + member.name
+                if trouble is None and name in self.members:
+                    trouble = "duplicate-name"
+                if trouble is not None:
+                    self.findings.append(
+                        Finding("member-left-out", Severity.WARNING, Locator(name), {"reason": trouble})
+                    )
+                    continue
+                self._add(name, TarMember(path, member.offset_data, member.size))
+        except MalformedExport as error:
+            if error.reason == "too-many-files":
+                raise
+            self.findings.append(Finding("archive-damaged", Severity.ERROR, error.locator, {"reason": error.reason}))
         return True
 
     def _add_nested(self, member: ArchiveMember, depth: int) -> bool:
@@ -294,15 +335,11 @@ class _Gathering:
 
 
 def _trouble_with(info: zipfile.ZipInfo) -> str | None:
-    name = info.filename
-    parts = PurePosixPath(name).parts
-    if not name or "\0" in name or "\\" in name or name.startswith("/") or ".." in parts or name[1:2] == ":":
-        return "unsafe-name"
     if stat.S_ISLNK(info.external_attr >> 16):
         return "link"
     if info.flag_bits & 0x1:
         return "encrypted"
-    return None
+    return trouble_with_name(info.filename)
 
 
 def _read_up_to(stream: BinaryIO, size_bytes: int) -> bytes:

@@ -1,15 +1,13 @@
 """Which erasure domain a source belongs to, and making it when it is met for the first time."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from backupkit.clock import Clock
 from backupkit.crypto.domains import DomainSecrets
 from backupkit.crypto.writer import decode_writer_state
 from backupkit.ids import DomainId
-from backupkit.ops.places import make_private
+from backupkit.ops.places import held
 from backupkit.ops.repository import WRITER_FILE, Repository
 from backupkit.ops.statements import record_keys
 from backupkit.store import layout
@@ -42,22 +40,6 @@ def ensure_domain(repository: Repository, account: str, clock: Clock) -> tuple[R
 def _writing_keys(repository: Repository) -> Iterator[Repository]:
     """Hold this machine's keys for a change: two processes must not each add a domain and lose the other's."""
     repository.require_writer()
-    make_private(repository.memory)
-    with _locked(repository.memory / "writer.lock"):
+    with held(repository.memory / "writer.lock"):
         state = decode_writer_state((repository.memory / WRITER_FILE).read_bytes())
         yield repository.with_writer(state)
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    try:
-        import fcntl  # noqa: PLC0415 - Windows has none
-    except ImportError:
-        yield
-        return
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)

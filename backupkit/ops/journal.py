@@ -8,11 +8,18 @@ loses nothing that a key slot cannot show again; a torn or damaged line is passe
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
+from backupkit.clock import to_rfc3339
+from backupkit.codec.canonical import decode_json
+from backupkit.errors import BackupkitError
 from backupkit.ops.places import make_private
+from backupkit.proof.fields import Fields
+
+_WHAT = "journal"
+_MAX_LINE = 16 << 20
+_MAX_TEXT = 16 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +61,12 @@ class Journal:
         self._path = path
 
     def remember(self, taken: TakenFacts) -> None:
-        """Append one snapshot's facts. One write, so that two processes do not mix their lines."""
+        """Append one snapshot's facts. One write, so that two processes do not mix their lines.
+
+        It begins with a line's end: what a crash tore off before must not take this line with it.
+        """
         make_private(self._path.parent)
-        line = json.dumps({"type": "taken", "v": 1, **asdict(taken)}, ensure_ascii=True) + "\n"
+        line = "\n" + json.dumps({"type": "taken", "v": 1, **asdict(taken)}, ensure_ascii=True) + "\n"
         descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:
             os.write(descriptor, line.encode("ascii"))
@@ -69,27 +79,48 @@ class Journal:
 
     def _read(self) -> Iterator[TakenFacts]:
         try:
-            lines = self._path.read_text("ascii", errors="replace").splitlines()
-        except FileNotFoundError:
+            lines = self._path.read_bytes().splitlines()
+        except OSError:
             return
         for line in lines:
             try:
-                record = json.loads(line)
-                if record["type"] != "taken":
-                    continue
-                yield TakenFacts(
-                    snapshot=str(record["snapshot"]),
-                    created_at=str(record["created_at"]),
-                    complete=bool(record["complete"]),
-                    sources=tuple(_source(source) for source in record["sources"]),
-                    tags=tuple(str(tag) for tag in record.get("tags", ())),
-                )
-            except (ValueError, KeyError, TypeError):
+                record = Fields(decode_json(line, what=_WHAT, max_bytes=_MAX_LINE), what=_WHAT)
+                if record.text("type") == "taken":
+                    yield _taken(record)
+            except BackupkitError:
                 continue
 
 
-_SOURCE_FIELDS = frozenset(field.name for field in fields(SourceFacts))
+def _taken(record: Fields) -> TakenFacts:
+    return TakenFacts(
+        snapshot=record.hex("snapshot", size=32),
+        created_at=record.text("created_at"),
+        complete=record.claim("complete"),
+        sources=tuple(_source(source) for source in record.objects("sources")),
+        tags=record.texts("tags"),
+    )
 
 
-def _source(record: dict[str, Any]) -> SourceFacts:
-    return SourceFacts(**{name: value for name, value in record.items() if name in _SOURCE_FIELDS})
+def _source(record: Fields) -> SourceFacts:
+    return SourceFacts(
+        name=record.text("name", most=_MAX_TEXT),
+        path=record.text("path", most=_MAX_TEXT),
+        app=record.optional_text("app"),
+        package=record.optional_text("package"),
+        format=record.text("format"),
+        files=record.count("files"),
+        bytes=record.count("bytes"),
+        messages=record.optional_count("messages"),
+        conversations=record.optional_count("conversations"),
+        media=record.optional_count("media"),
+        media_missing=record.optional_count("media_missing"),
+        oldest=_time(record, "oldest"),
+        newest=_time(record, "newest"),
+        high_water=record.optional_text("high_water", most=_MAX_TEXT),
+        unreadable=record.count("unreadable"),
+    )
+
+
+def _time(record: Fields, name: str) -> str | None:
+    moment = record.optional_moment(name)
+    return None if moment is None else to_rfc3339(moment)

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from backupkit.clock import Clock
 from backupkit.crypto.failures import CannotUnlock
+from backupkit.crypto.keyring import Keyring
 from backupkit.crypto.recovery import RecoveryCode
 from backupkit.crypto.slots import (
     RECOVERY_CODE,
@@ -24,7 +25,8 @@ from backupkit.ops.repository import Repository, open_repository
 from backupkit.ops.statements import record_keys
 from backupkit.ops.unlock import AskSecret, Secret
 from backupkit.store import layout
-from backupkit.store.config import WriterEntry
+from backupkit.store.backend import SwapLost
+from backupkit.store.config import WriterEntry, decode_config
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +129,9 @@ def enrol_writer(places: Places, secret: AskSecret, *, label: str, clock: Clock)
         return repository.writer.writer.id
     keyring = repository.unlock(secret)
     writer = WriterKeys.generate()
-    entry = WriterEntry(writer.id, writer.log.verify_key, writer.attest.verify_key, label)
-    config = repository.config.with_writer(entry).encode(keyring.owner)
-    current = repository.backend.read(layout.CONFIG)
-    repository.objects.replace(layout.CONFIG, current, config)
+    config = _admitted(
+        repository, WriterEntry(writer.id, writer.log.verify_key, writer.attest.verify_key, label), keyring
+    )
     state = WriterState(
         repository.id, repository.origin, writer, keyring.public.owner_key, keyring.public.root_recipient
     )
@@ -139,6 +140,20 @@ def enrol_writer(places: Places, secret: AskSecret, *, label: str, clock: Clock)
     repository.with_writer(state)
     record_keys(open_repository(places), "writer-enrolled", config, clock.now())
     return writer.id
+
+
+def _admitted(repository: Repository, entry: WriterEntry, keyring: Keyring) -> bytes:
+    """Write a config that admits a writer, on top of what others wrote by now: two machines may enrol at once."""
+    while True:
+        current, config = repository.objects.read_newest(
+            layout.CONFIG, lambda data: decode_config(data, keyring.public.owner_key), lambda found: found.revision
+        )
+        new = config.with_writer(entry).encode(keyring.owner)
+        try:
+            repository.objects.replace(layout.CONFIG, current, new)
+        except SwapLost:
+            continue
+        return new
 
 
 def _open(slots: list[Slot], secret: Secret) -> bytes:

@@ -1,7 +1,10 @@
 """Where things lie on this machine."""
 
 import os
+import secrets
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,8 +55,8 @@ def _device(path: Path) -> int:
 def write_private(path: Path, data: bytes) -> None:
     """Write a file that only its owner may read, atomically: a crash leaves the old file or the new one, never half of one."""
     make_private(path.parent)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
@@ -72,6 +75,26 @@ def make_private(folder: Path) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if stat.S_IMODE(folder.stat().st_mode) & 0o077:
             folder.chmod(0o700)
+
+
+@contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Hold the lock file at `path`: of several processes of this machine one goes on, the others wait.
+
+    The system lets go of it when the process ends, however it ends. The file stays.
+    """
+    make_private(path.parent)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            import fcntl  # noqa: PLC0415 - Windows has none
+        except ImportError:  # pragma: no cover - one process at a time is the owner's promise there
+            pass
+        else:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -5,6 +5,7 @@ when it is whole and its SHA-256 is that of the file that was saved; what is dam
 missing bytes zero, beside a report.
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -20,7 +21,7 @@ from backupkit.ops.events import Found, Phase, Progress, Severity, Tell
 from backupkit.ops.failures import TargetNotEmpty
 from backupkit.ops.places import Places
 from backupkit.ops.repository import Repository, open_repository, store_finding
-from backupkit.ops.snapshots import find_snapshot, known_snapshots
+from backupkit.ops.snapshots import salvage_snapshot
 from backupkit.ops.unlock import AskSecret
 from backupkit.store.contents import LOST, content_chunks, walk_tree
 from backupkit.store.domain_reader import DomainReader
@@ -31,17 +32,25 @@ from backupkit.store.tree import Entry, EntryKind, Pages
 
 REPORT = "backupkit-restore-report.json"
 PARTIAL = ".backupkit-partial"
+_RESERVED = frozenset({REPORT, PARTIAL})
+_MAX_NAME = 255
+_GIVES_UP = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
+"""What the target answers when nothing more can be written to it at all."""
 
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What came back. `damaged` names every file or folder that did not come back whole."""
+    """What came back. `damaged` names every file or folder that did not come back whole.
+
+    `distrust` says why the log could not be believed; the snapshot was then chosen without it.
+    """
 
     snapshot: SnapshotId
     files: int
     bytes: int
     damaged: tuple[Found, ...]
     folders: tuple[Path, ...]
+    distrust: BackupkitError | None = None
 
 
 def restore(
@@ -64,12 +73,14 @@ def restore(
     """
     repository = open_repository(places, tell)
     repository.config.require("read")
-    known = find_snapshot(known_snapshots(repository, tell), snapshot)
+    known, lost, distrust = salvage_snapshot(repository, snapshot, tell)
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise TargetNotEmpty(path=str(to))
     keyring = repository.unlock(secret)
     to.mkdir(parents=True, exist_ok=True)
     run = _Run(to, known.statement.size_bytes, tell, stop)
+    # Told already; but a latest snapshot that is not the latest must not pass for a whole restore.
+    run.damaged += lost
     for domain in known.statement.domains:
         try:
             secrets = repository.open_domain(domain.id, keyring)
@@ -83,7 +94,7 @@ def restore(
                 run.restore_source(reader, source)
     if run.damaged:
         _report(to / REPORT, known.id, run.damaged, clock)
-    return Restored(known.id, run.files, run.size, tuple(run.damaged), tuple(run.folders))
+    return Restored(known.id, run.files, run.size, tuple(run.damaged), tuple(run.folders), distrust)
 
 
 def _reader(repository: Repository, secrets: DomainSecrets, tell: Tell) -> DomainReader:
@@ -119,30 +130,49 @@ class _Run:
         root = self._new_root(source)
         finished: list[tuple[Path, Entry]] = []
         for place in walk_tree(reader, source.tree, self._lose_folder):
-            if self._stop():
-                raise KeyboardInterrupt
+            self._require_wanted()
             path = root / os.fsdecode(place.path)
             entry = place.entry
-            if entry.kind is EntryKind.FOLDER:
-                path.mkdir(mode=0o700, parents=True, exist_ok=True)
-                finished.append((path, entry))
-            elif entry.kind is EntryKind.LINK:
-                assert entry.target is not None
-                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                path.symlink_to(os.fsdecode(entry.target))
-            else:
-                self._restore_file(reader, path, entry)
+            try:
+                if entry.kind is EntryKind.FOLDER:
+                    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+                    finished.append((path, entry))
+                elif entry.kind is EntryKind.LINK:
+                    assert entry.target is not None
+                    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                    path.symlink_to(os.fsdecode(entry.target))
+                else:
+                    self._restore_file(reader, path, entry)
+            except OSError as error:
+                self._refused(path, error)
         # Folders last: writing into them changes their times, and a read-only one takes no files.
         for path, entry in reversed(finished):
-            path.chmod(entry.mode)
-            os.utime(path, ns=(entry.mtime_ns, entry.mtime_ns))
+            try:
+                path.chmod(entry.mode)
+                os.utime(path, ns=(entry.mtime_ns, entry.mtime_ns))
+            except OSError as error:
+                self._refused(path, error)
+
+    def _require_wanted(self) -> None:
+        if self._stop():
+            raise KeyboardInterrupt
+
+    def _refused(self, path: Path, error: OSError) -> None:
+        """Note what the target's file system does not take, a name for example, and go on unless it takes nothing more."""
+        if error.errno in _GIVES_UP:
+            raise error
+        reason = errno.errorcode.get(error.errno or 0, "unknown")
+        self.lose(Found("not-written", Severity.ERROR, {"path": self._shown(path), "reason": reason}))
+
+    def _shown(self, path: Path) -> str:
+        return os.fsencode(path.relative_to(self.to)).decode("utf-8", "backslashreplace")
 
     def _new_root(self, source: Source) -> Path:
-        wanted = os.fsdecode(source.path.rstrip(b"/").rpartition(b"/")[2]) or source.name
-        root = self.to / _safe_name(wanted)
+        name = _safe_name(os.fsdecode(source.path.rstrip(b"/").rpartition(b"/")[2]) or source.name)
+        root = self.to / name
         number = 2
-        while root in self.folders:
-            root = self.to / f"{_safe_name(wanted)}-{number}"
+        while root.name in _RESERVED or os.path.lexists(root):
+            root = self.to / f"{name}-{number}"
             number += 1
         self.folders.append(root)
         root.mkdir(mode=0o700)
@@ -150,10 +180,33 @@ class _Run:
 
     def _restore_file(self, reader: DomainReader, path: Path, entry: Entry) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        temporary = path.with_name(path.name[:200] + PARTIAL)
+        # Under a name that no source has, at the top: any longer name beside the file might be too long, or taken.
+        temporary = self.to / PARTIAL
+        try:
+            loss = self._fill(reader, temporary, entry)
+            temporary.chmod(entry.mode)
+            os.utime(temporary, ns=(entry.mtime_ns, entry.mtime_ns))
+            wanted = path if loss is None else path.with_name(_shortened(path.name) + ".damaged")
+            given = _free(wanted)
+            temporary.rename(given)
+        finally:
+            temporary.unlink(missing_ok=True)
+        if loss is not None:
+            self.lose(Found("file-damaged", Severity.ERROR, {"path": self._shown(path), "reason": loss}))
+            return
+        if given != wanted:
+            names = {"path": self._shown(wanted), "given": self._shown(given)}
+            self._tell(Found("name-taken", Severity.WARNING, names))
+        self.files += 1
+        self.size += entry.size
+        self._tell(Progress(Phase.RESTORE, self.size, self._total, self.files))
+
+    def _fill(self, reader: DomainReader, temporary: Path, entry: Entry) -> str | None:
+        """Write a file's bytes as far as they can be read. Return why it is not the file that was saved, or None."""
         loss: str | None = None
         with temporary.open("xb") as file:
             for offset, data in _pieces(reader, entry):
+                self._require_wanted()
                 if isinstance(data, BackupkitError):
                     loss = loss or cause(data)
                     continue
@@ -161,18 +214,8 @@ class _Run:
                 file.write(data)
             file.truncate(entry.size)
         if loss is None and _sha256(temporary) != entry.sha256:
-            loss = "wrong-sha256"
-        temporary.chmod(entry.mode)
-        os.utime(temporary, ns=(entry.mtime_ns, entry.mtime_ns))
-        if loss is None:
-            temporary.rename(path)
-            self.files += 1
-            self.size += entry.size
-            self._tell(Progress(Phase.RESTORE, self.size, self._total, self.files))
-            return
-        temporary.rename(path.with_name(path.name[:200] + ".damaged"))
-        shown = str(path.relative_to(self.to))
-        self.lose(Found("file-damaged", Severity.ERROR, {"path": shown, "reason": loss}))
+            return "wrong-sha256"
+        return loss
 
     def _lose_folder(self, finding: Finding) -> None:
         self.lose(Found(finding.code, Severity.ERROR, finding.facts))
@@ -240,6 +283,23 @@ def _pages(reader: DomainReader, content: Pages) -> Iterator[tuple[int, bytes | 
 def _sha256(path: Path) -> bytes:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").digest()
+
+
+def _shortened(name: str) -> str:
+    """Return the beginning of a name, short enough to be given an ending."""
+    encoded = os.fsencode(name)
+    if len(encoded) <= _MAX_NAME - 16:
+        return name
+    return encoded[: _MAX_NAME - 16].decode("utf-8", "ignore")
+
+
+def _free(path: Path) -> Path:
+    """Return `path`, or where that is taken a name close to it: a restore never writes over anything."""
+    given, number = path, 2
+    while os.path.lexists(given):
+        given = path.with_name(f"{_shortened(path.name)}-{number}")
+        number += 1
+    return given
 
 
 def _safe_name(name: str) -> str:

@@ -4,6 +4,7 @@ The store keeps the bytes and their order, `proof` knows what they mean; here th
 the log too: it remembers the last head it saw and refuses a log that does not continue it.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +15,7 @@ from backupkit.crypto.writer import WriterKeys
 from backupkit.errors import BackupkitError
 from backupkit.ids import SnapshotId
 from backupkit.ops.failures import HistoryForked, HistoryRolledBack, LogDamaged
-from backupkit.ops.places import write_private
+from backupkit.ops.places import held, write_private
 from backupkit.proof.checkpoint import Checkpoint, claimed_checkpoint, sign_checkpoint, verify_checkpoint
 from backupkit.proof.log_entry import LogEntry, decode_log_entry, entry_about
 from backupkit.proof.merkle import leaf_hash, tree_root
@@ -49,6 +50,7 @@ class SignedLog:
         self._config = config
         self._seen = memory / "seen-checkpoint"
         self._leaves_cache = memory / "log-leaves"
+        self._lock = memory / "seen-checkpoint.lock"
 
     def read(self) -> History:
         """Return the log.
@@ -58,23 +60,16 @@ class SignedLog:
             LogDamaged: its entries do not add up to its head.
             HistoryRolledBack, HistoryForked: it does not continue what this machine has seen.
         """
+        # What was seen first, the head after it: another process may commit in between, and then the head is newer, never older.
+        seen = self._last_seen()
         head = self._store.read_head(self._size_of)
         checkpoint = None if head is None else self._open(head)
-        size = 0 if checkpoint is None else checkpoint.size
-        entries = []
-        for sequence in range(size):
-            try:
-                data = self._store.entry(sequence, decode_log_entry)
-            except BackupkitError as error:
-                raise LogDamaged(size=size, reason=f"entry {sequence}: {error.code}") from error
-            entries.append(decode_log_entry(data))
+        entries = self._entries(checkpoint) if checkpoint is not None else ()
         leaves = tuple(entry.hash() for entry in entries)
-        if checkpoint is not None and tree_root(leaves) != checkpoint.root:
-            raise LogDamaged(size=size, reason="root-differs")
-        self._require_continued(checkpoint, leaves)
+        _require_continued(seen, checkpoint, leaves)
         if head is not None and checkpoint is not None:
             self._remember(head, leaves)
-        return History(head, tuple(entries), leaves)
+        return History(head, entries, leaves)
 
     def append(self, kind: str, payload: bytes, writer: WriterKeys, at: datetime) -> int:
         """Commit an entry about a statement or object that is stored already, and return its place.
@@ -86,8 +81,12 @@ class SignedLog:
         def build(sequence: int) -> bytes:
             return entry_about(payload, kind, seq=sequence, time=at).encode()
 
+        seen = self._last_seen()
+
         def sign(head: bytes | None, sequence: int, entry: bytes) -> bytes:
-            leaves = (*self._leaves_under(head), leaf_hash(entry))
+            before = self._leaves_under(head)
+            _require_continued(seen, None if head is None else self._open(head), before)
+            leaves = (*before, leaf_hash(entry))
             checkpoint = Checkpoint(self._config.origin, sequence + 1, tree_root(leaves))
             return sign_checkpoint(checkpoint, writer.log)
 
@@ -110,19 +109,43 @@ class SignedLog:
             return ()
         checkpoint = self._open(head)
         cached = self._cached_leaves()[: checkpoint.size]
-        leaves = cached + self._read_leaves(len(cached), checkpoint.size)
-        if tree_root(leaves) != checkpoint.root:
-            leaves = self._read_leaves(0, checkpoint.size)
-            if tree_root(leaves) != checkpoint.root:
-                raise LogDamaged(size=checkpoint.size, reason="root-differs")
-        self._require_continued(checkpoint, tuple(leaves))
-        return tuple(leaves)
+        with suppress(BackupkitError):
+            added = [leaf_hash(entry) for entry in self._store.entries(len(cached), checkpoint.size)]
+            leaves = (*cached, *added)
+            if tree_root(leaves) == checkpoint.root:
+                return leaves
+        return tuple(entry.hash() for entry in self._entries(checkpoint))
 
-    def _read_leaves(self, start: int, stop: int) -> list[bytes]:
+    def _entries(self, head: Checkpoint) -> tuple[LogEntry, ...]:
+        """Return the entries that a head covers: the first sound copy of each, or what most copies of it say.
+
+        A damaged copy may still read as an entry; then only the head tells which copy is the true one.
+        """
+        entries = tuple(self._entry(sequence, head.size) for sequence in range(head.size))
+        if tree_root([entry.hash() for entry in entries]) == head.root:
+            return entries
+        entries = tuple(self._by_majority(sequence, head.size) for sequence in range(head.size))
+        if tree_root([entry.hash() for entry in entries]) != head.root:
+            raise LogDamaged(size=head.size, reason="root-differs")
+        for entry in entries:
+            self._objects.check_copies(layout.log_entry(entry.seq), entry.require_same)
+        return entries
+
+    def _entry(self, sequence: int, size: int) -> LogEntry:
         try:
-            return [leaf_hash(entry) for entry in self._store.entries(start, stop)]
-        except ObjectMissing as error:
-            raise LogDamaged(size=stop, reason="entry-missing") from error
+            return decode_log_entry(self._store.entry(sequence, decode_log_entry))
+        except BackupkitError as error:
+            raise LogDamaged(size=size, reason=f"entry {sequence}: {error.code}") from error
+
+    def _by_majority(self, sequence: int, size: int) -> LogEntry:
+        said: list[LogEntry] = []
+        for data in self._objects.versions(layout.log_entry(sequence)):
+            with suppress(BackupkitError):
+                said.append(decode_log_entry(data))
+        said = [entry for entry in said if entry.seq == sequence]
+        if not said:
+            raise LogDamaged(size=size, reason=f"entry {sequence}: no copy")
+        return max(said, key=said.count)
 
     def _cached_leaves(self) -> list[bytes]:
         try:
@@ -132,30 +155,20 @@ class SignedLog:
         return [data[at : at + _HASH] for at in range(0, len(data) - _HASH + 1, _HASH)]
 
     def _remember(self, head: bytes, leaves: tuple[bytes, ...]) -> None:
-        if self._last_seen() != head:
-            write_private(self._leaves_cache, b"".join(leaves))
-            write_private(self._seen, head)
+        """Keep the newest head that was ever seen, whichever of several processes comes last."""
+        if self._last_seen() == head:
+            return
+        with held(self._lock):
+            kept = _claimed(self._last_seen())
+            if kept is None or kept.size < len(leaves):
+                write_private(self._leaves_cache, b"".join(leaves))
+                write_private(self._seen, head)
 
     def _last_seen(self) -> bytes | None:
         try:
             return self._seen.read_bytes()
         except OSError:
             return None
-
-    def _require_continued(self, checkpoint: Checkpoint | None, leaves: tuple[bytes, ...]) -> None:
-        seen_head = self._last_seen()
-        if seen_head is None:
-            return
-        try:
-            seen = claimed_checkpoint(seen_head)
-        except BackupkitError:
-            # Our own memory is damaged: it proves nothing any more, and is replaced by what is found now.
-            return
-        found = 0 if checkpoint is None else checkpoint.size
-        if found < seen.size:
-            raise HistoryRolledBack(seen=seen.size, found=found)
-        if tree_root(leaves[: seen.size]) != seen.root:
-            raise HistoryForked(seen=seen.size, found=found)
 
     def _size_of(self, head: bytes) -> int:
         return self._open(head).size
@@ -168,3 +181,24 @@ class SignedLog:
             except SignatureInvalid as error:
                 failure = error
         raise failure
+
+
+def _claimed(head: bytes | None) -> Checkpoint | None:
+    """Read our own memory of a head. If it is damaged it proves nothing any more, and is replaced by what is found now."""
+    if head is None:
+        return None
+    try:
+        return claimed_checkpoint(head)
+    except BackupkitError:
+        return None
+
+
+def _require_continued(seen_head: bytes | None, checkpoint: Checkpoint | None, leaves: tuple[bytes, ...]) -> None:
+    seen = _claimed(seen_head)
+    if seen is None:
+        return
+    found = 0 if checkpoint is None else checkpoint.size
+    if found < seen.size:
+        raise HistoryRolledBack(seen=seen.size, found=found)
+    if tree_root(leaves[: seen.size]) != seen.root:
+        raise HistoryForked(seen=seen.size, found=found)

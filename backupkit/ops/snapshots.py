@@ -1,14 +1,16 @@
 """The snapshots in the log: which there are, what was signed, and how far each was verified."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from backupkit.codec.malformed import MalformedObject
+from backupkit.codec.malformed import MalformedObject, NewerFormat
+from backupkit.crypto.failures import SignatureInvalid
 from backupkit.errors import BackupkitError
 from backupkit.ids import SnapshotId
 from backupkit.ops.events import Found, Severity, Tell, tell_nobody
-from backupkit.ops.failures import SnapshotAmbiguous, SnapshotNotFound
+from backupkit.ops.failures import HistoryForked, HistoryRolledBack, LogDamaged, SnapshotAmbiguous, SnapshotNotFound
 from backupkit.ops.journal import TakenFacts
 from backupkit.ops.repository import Repository
 from backupkit.ops.signed_log import History
@@ -20,6 +22,7 @@ from backupkit.proof.verify_statement import VerifyStatement, decode_verify_stat
 from backupkit.store import layout
 
 LATEST = "latest"
+_NO_HISTORY = (LogDamaged, HistoryRolledBack, HistoryForked, MalformedObject, NewerFormat, SignatureInvalid)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,20 +57,94 @@ def read_snapshot(repository: Repository, snapshot: SnapshotId) -> SnapshotState
 
 def known_snapshots(repository: Repository, tell: Tell = tell_nobody) -> list[KnownSnapshot]:
     """Return every snapshot that the log names and whose statement can be read, oldest first."""
+    return _readable(repository, tell)[0]
+
+
+def choose_snapshot(repository: Repository, wanted: str, tell: Tell) -> tuple[KnownSnapshot, list[Found]]:
+    """Return the snapshot that is wanted, as `find_snapshot` does, and what is lost of newer ones where the latest is wanted.
+
+    Raises:
+        BackupkitError: the log names the one that is wanted, and its statement cannot be read.
+    """
+    known, unreadable = _readable(repository, tell)
+    try:
+        chosen = find_snapshot(known, wanted)
+    except SnapshotNotFound:
+        lost = next(
+            (one for one in reversed(unreadable) if wanted == LATEST or one.id.startswith(wanted.lower())), None
+        )
+        if lost is None:
+            raise
+        raise lost.error from None
+    newer = [one for one in unreadable if wanted == LATEST and one.seq > chosen.seq]
+    return chosen, [one.finding for one in newer]
+
+
+def salvage_snapshot(
+    repository: Repository, wanted: str, tell: Tell
+) -> tuple[KnownSnapshot, list[Found], BackupkitError | None]:
+    """Return a snapshot to restore from, even where the log cannot be believed or is gone; then also why not.
+
+    Without the log nobody can say which snapshot is the newest, only when each says that it was made. Its statement is
+    still signed, and all that it leads to is sealed.
+    """
+    try:
+        return *choose_snapshot(repository, wanted, tell), None
+    except _NO_HISTORY as error:
+        distrust: BackupkitError = error
+    except SnapshotNotFound as error:
+        if repository.log.read().head is not None:
+            raise
+        distrust = LogDamaged(size=0, reason="no-head")
+        distrust.__cause__ = error
+    found = []
+    for name in repository.objects.names(layout.SNAPSHOTS):
+        with suppress(BackupkitError):
+            snapshot = SnapshotId(layout.require_digest(name.removeprefix(layout.SNAPSHOTS)))
+            found.append((snapshot, read_snapshot(repository, snapshot)))
+    found.sort(key=lambda one: (one[1].created_at, one[0]))
+    known = [
+        KnownSnapshot(snapshot, number, statement, "saved" if statement.complete else "partial", None, None)
+        for number, (snapshot, statement) in enumerate(found)
+    ]
+    try:
+        return find_snapshot(known, wanted), [], distrust
+    except SnapshotNotFound as error:
+        # Nothing was saved here, or all of it is gone: the log's own story is the better answer.
+        raise (error if distrust.__cause__ is error or not known else distrust) from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Lost:
+    """A snapshot that the log names and whose statement cannot be read."""
+
+    id: SnapshotId
+    seq: int
+    error: BackupkitError
+
+    @property
+    def finding(self) -> Found:
+        return Found("snapshot-unreadable", Severity.ERROR, {"snapshot": self.id, "reason": self.error.code})
+
+
+def _readable(repository: Repository, tell: Tell) -> tuple[list[KnownSnapshot], list[_Lost]]:
     history = repository.log.read()
     verified = _verifications(repository, history)
     journal = repository.journal.taken()
-    found = []
+    found: list[KnownSnapshot] = []
+    unreadable: list[_Lost] = []
     for entry in history.subjects("snapshot"):
         snapshot = SnapshotId(entry.subject)
         try:
             statement = read_snapshot(repository, snapshot)
         except BackupkitError as error:
-            tell(Found("snapshot-unreadable", Severity.ERROR, {"snapshot": snapshot, "reason": error.code}))
+            lost = _Lost(snapshot, entry.seq, error)
+            unreadable.append(lost)
+            tell(lost.finding)
             continue
         state, at = _state(verified.get(snapshot, ()), statement)
         found.append(KnownSnapshot(snapshot, entry.seq, statement, state, at, journal.get(snapshot)))
-    return found
+    return found, unreadable
 
 
 def find_snapshot(snapshots: Iterable[KnownSnapshot], wanted: str) -> KnownSnapshot:

@@ -12,7 +12,7 @@ from backupkit.ops.coverage import CoverageIssued, issue_passes
 from backupkit.ops.events import Found, Phase, Progress, Severity, Tell
 from backupkit.ops.places import Places
 from backupkit.ops.repository import Repository, open_repository, store_finding
-from backupkit.ops.snapshots import LATEST, KnownSnapshot, find_snapshot, known_snapshots
+from backupkit.ops.snapshots import LATEST, KnownSnapshot, choose_snapshot
 from backupkit.ops.statements import publish_statement
 from backupkit.ops.unlock import AskSecret
 from backupkit.proof.verify_statement import Method, VerifyStatement
@@ -57,9 +57,8 @@ def verify_snapshot(
     """
     repository = open_repository(places, tell)
     repository.config.require("check")
-    known = find_snapshot(known_snapshots(repository, tell), snapshot)
+    known, found = choose_snapshot(repository, snapshot, tell)
     keyring = None if open_with is None else repository.unlock(open_with)
-    found: list[Found] = []
 
     def note(finding: Finding) -> None:
         event = Found(finding.code, Severity.ERROR, finding.facts)

@@ -43,6 +43,13 @@ class Fields:
         """Read a string, or None for null and absent."""
         return None if self._object.get(name) is None else self.text(name, most=most)
 
+    def texts(self, name: str, *, most: int = MAX_TEXT) -> tuple[str, ...]:
+        """Read a list of strings of 1 to `most` characters; null and absent are an empty one."""
+        values = [] if self._object.get(name) is None else self._list(name)
+        if not all(isinstance(value, str) and 1 <= len(value) <= most for value in values):
+            self.refuse(f"bad-{_kebab(name)}")
+        return tuple(values)
+
     def one_of(self, name: str, known: frozenset[str]) -> str:
         """Read one of the words in `known`."""
         value = self.text(name)

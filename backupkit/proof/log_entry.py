@@ -45,6 +45,15 @@ class LogEntry:
             }
         )
 
+    def require_same(self, data: bytes) -> None:
+        """Compare bytes with this leaf's.
+
+        Raises:
+            MalformedObject: they are another's.
+        """
+        if data != self.encode():
+            raise MalformedObject(what=_WHAT, reason="another-entry")
+
     def hash(self) -> bytes:
         """Return the leaf hash that goes into the tree."""
         return leaf_hash(self.encode())

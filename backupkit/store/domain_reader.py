@@ -9,6 +9,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -88,6 +89,8 @@ class DomainReader:
     @property
     def index(self) -> Index:
         """The domain's index, read when it is first needed."""
+        if self._index is not None:
+            return self._index
         with self._lock:
             if self._index is None:
                 self._index = Index.load(self._backend, self.address, self._keys.index_key, self._tell_once)
@@ -173,6 +176,14 @@ class DomainReader:
         return [ref.pack for name in names if (ref := layout.pack_of(name)) is not None]
 
     def _find(self, chunk: ChunkId) -> Opened:
+        place = self.index.find(chunk)
+        if place is not None:
+            with suppress(*_UNREADABLE):
+                return self.pack_reader(place.pack).chunk(place.row, self._keys.id_key)
+        return self._search(chunk)
+
+    def _search(self, chunk: ChunkId) -> Opened:
+        """Look for a chunk everywhere, the quick places first."""
         failed: dict[PackName, str] = {}
         opened = self._open_indexed(chunk, failed)
         for learn in (self._read_unindexed_tables, self._read_indexed_tables, lambda: self._walk(failed)):

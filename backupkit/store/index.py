@@ -80,7 +80,15 @@ class Index:
 
     def find(self, chunk: ChunkId) -> Location | None:
         """Return a place where a chunk lies, in a pack that was there when the index was loaded."""
-        return next(self.locations(chunk), None)
+        recent = self._recent.get(chunk)
+        if recent is not None:
+            return recent[0]
+        for run in self._runs:
+            location = run.first(chunk)
+            if location is not None and location.pack not in self._absent:
+                return location
+        # It may be in a pack that is gone and in another that is not, side by side.
+        return next(self.locations(chunk), None) if self._absent else None
 
     def locations(self, chunk: ChunkId) -> Iterator[Location]:
         """Give every place where a chunk lies, the newest first."""
@@ -200,6 +208,16 @@ class _Run:
                 if location is not None:
                     yield location
             position += 1
+
+    def first(self, chunk: ChunkId) -> Location | None:
+        bucket = chunk[0] << 8 | chunk[1] if self._wide else chunk[0]
+        start, end = self._starts[bucket] * _ROW.size, self._starts[bucket + 1] * _ROW.size
+        position = self._rows.find(chunk, start, end)
+        if position < 0:
+            return None
+        if position % _ROW.size:
+            return next(self.find(chunk), None)
+        return self._location(position)
 
     def chunks_in(self, pack: PackName) -> Iterator[ChunkId]:
         if pack in self.packs:

@@ -95,6 +95,14 @@ class SmallObjects:
         for copy in reversed(COPIES):
             self._backend.delete(copy + name)
 
+    def versions(self, name: str) -> list[bytes]:
+        """Return what each copy that can be read holds, unchecked: for a caller who can tell them apart."""
+        found = []
+        for copy in COPIES:
+            with suppress(BackupkitError):
+                found.append(self._bounded(copy + name))
+        return found
+
     def check_copies(self, name: str, check: Callable[[bytes], object]) -> None:
         """Look at every copy, telling of those that are damaged or gone and putting them right from a good one.
 

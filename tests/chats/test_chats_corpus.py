@@ -10,6 +10,8 @@ from backupkit.chats.summary import summarise
 
 # The manifest's format names begin with these, and are then counted as the manifest says.
 FORMATS = {
+    "Google Voice Takeout HTML": "google-voice",
+    "SMS Backup & Restore XML": "sms-xml",
     "LINE txt": "line-text",
     "signal-export (sigexport)": "signal-text",
     "DiscordChatExporter JSON": "discord-json",

@@ -110,10 +110,10 @@ def test_a_link_in_an_archive_is_left_out(tmp_path: Path) -> None:
 
 
 def test_a_member_that_swells_like_a_bomb_is_stopped(tmp_path: Path) -> None:
-    path = zip_of(tmp_path / "bomb.zip", {"_chat.txt": bytes(70 * 2**20)})
+    path = zip_of(tmp_path / "bomb.zip", {"_chat.txt": bytes(90 * 2**20)})
 
     with open_source(path) as source, pytest.raises(MalformedExport) as caught, source.open("_chat.txt") as stream:
-        stream.read(70 * 2**20)
+        stream.read(90 * 2**20)
 
     assert caught.value.reason == "archive-member-swells"
 

@@ -1,6 +1,9 @@
 """Every command on a real repository: what it prints as JSON, and what it answers with."""
 
 import json
+import os
+import signal
+import subprocess
 import time
 from importlib import resources
 from pathlib import Path
@@ -252,3 +255,36 @@ def test_watching_once_saves_the_sources_of_the_settings(tmp_path: Path) -> None
     assert answer.last["saves"] == 1
     assert [line["state"] for line in answer.objects if line["type"] == "snapshot"] == ["verified"]
     assert computer.run("status", "--json").last["sources"][0]["name"] == "telegram"
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "error"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
+)
+def test_a_snapshot_that_is_stopped_keeps_what_it_stored(
+    tmp_path: Path, number: signal.Signals, code: int, error: str
+) -> None:
+    computer = Computer(tmp_path / "new")
+    computer.initialise()
+    folder = computer.home / "media"
+    folder.mkdir()
+    for place in range(48):
+        (folder / f"{place:02d}.bin").write_bytes(os.urandom(1 << 20))
+    with subprocess.Popen(
+        computer.command("snapshot", folder, "--json"),
+        env=computer.environment,
+        cwd=computer.home,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if json.loads(line).get("phase") == "store":
+                process.send_signal(number)
+                break
+        rest = [json.loads(line) for line in process.stdout]
+
+    assert process.returncode == code
+    assert rest[-1]["code"] == error
+    assert [one["state"] for one in rest if one["type"] == "summary"] == ["partial"]
+    assert computer.run("verify", "--json").last["findings"] == []
+    assert computer.run("snapshot", folder, "--json").last["complete"] is True

@@ -1,11 +1,11 @@
 """KakaoTalk's exports: Windows and iPhone brackets, Android lines with a comma, and the Mac's CSV."""
 
-import csv
 import posixpath
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from backupkit.chats.csv_rows import csv_rows
 from backupkit.chats.malformed import MalformedExport
 from backupkit.chats.model import (
     Conversation,
@@ -209,21 +209,9 @@ class _Reading:
 def _read_csv(source: SourceFiles, name: str) -> Iterator[Told]:
     key = posixpath.splitext(posixpath.basename(name))[0]
     yield Conversation(key, locator=Locator(name))
-    with source.open(name) as stream:
-        rows = csv.reader((line.text + "\n" for line in lines_of(stream, name)), strict=True)
-        try:
-            next(rows, None)
-            for row in rows:
-                locator = Locator(name, f"line {rows.line_num}")
-                if len(row) < 3:
-                    if row:
-                        yield Finding("record-not-understood", Severity.WARNING, locator)
-                    continue
-                raw = "\x1f".join(row).encode("utf-8", "surrogatepass")
-                text = ",".join(row[2:])
-                yield _message(key, locator, raw, (_csv_time(row[0]), Precision.SECOND, row[0]), (row[1] or None, text))
-        except csv.Error as error:
-            raise MalformedExport(Locator(name, f"line {rows.line_num}"), "csv-broken") from error
+    for row in csv_rows(source, name):
+        when = (_csv_time(row.values["Date"]), Precision.SECOND, row.values["Date"])
+        yield _message(key, row.locator, row.raw, when, (row.values["User"] or None, row.values["Message"]))
 
 
 def _english_day(month: str, day: str, year: str) -> int | None:

@@ -38,5 +38,9 @@ def restore(
         *(f"  {printable(str(folder))}" for folder in restored.folders),
         *lost_line(session, restored.damaged),
     ]
-    session.printer.summary(json_fields(restored), lines)
+    fields = json_fields(restored)
+    fields.pop("distrust", None)
+    session.printer.summary(fields, lines)
+    if restored.distrust is not None:
+        raise restored.distrust
     return exit_for(restored.damaged)

@@ -9,4 +9,6 @@ MESSAGES: dict[str, str] = {
     "finding.snapshot-unreadable": "Snapshot {snapshot:short} is in the log, but its statement cannot be read ({reason}).",
     "finding.domain-lost": "A whole part of the snapshot cannot be opened ({reason}): {name}",
     "finding.file-damaged": "Damaged, restored as far as it could be read, beside its place with .damaged in its name: {path} ({reason})",
+    "finding.not-written": "{path} could not be written to the target ({reason}).",
+    "finding.name-taken": "The name {path} was taken already, so that file was restored as {given}.",
 }

@@ -9,4 +9,6 @@ MESSAGES: dict[str, str] = {
     "finding.snapshot-unreadable": "日志里有快照 {snapshot:short}，但它的声明读不出来（{reason}）。",
     "finding.domain-lost": "快照中有一整部分无法打开（{reason}）：{name}",
     "finding.file-damaged": "已损坏，能读的部分已恢复到原位旁边、名称带 .damaged 的文件里：{path}（{reason}）",
+    "finding.not-written": "目标位置无法写入 {path}（{reason}）。",
+    "finding.name-taken": "{path} 这个名称已被占用，该文件恢复为 {given}。",
 }
