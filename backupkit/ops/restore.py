@@ -19,7 +19,7 @@ from backupkit.errors import BackupkitError
 from backupkit.ids import ChunkId, SnapshotId
 from backupkit.ops.events import Found, Phase, Progress, Severity, Tell
 from backupkit.ops.failures import TargetNotEmpty
-from backupkit.ops.places import Places
+from backupkit.ops.places import Places, shown_path
 from backupkit.ops.repository import Repository, open_repository, store_finding
 from backupkit.ops.snapshots import salvage_snapshot
 from backupkit.ops.unlock import AskSecret
@@ -165,7 +165,7 @@ class _Run:
         self.lose(Found("not-written", Severity.ERROR, {"path": self._shown(path), "reason": reason}))
 
     def _shown(self, path: Path) -> str:
-        return os.fsencode(path.relative_to(self.to)).decode("utf-8", "backslashreplace")
+        return shown_path(path.relative_to(self.to))
 
     def _new_root(self, source: Source) -> Path:
         name = _safe_name(os.fsdecode(source.path.rstrip(b"/").rpartition(b"/")[2]) or source.name)
