@@ -174,7 +174,7 @@ def test_a_latest_snapshot_that_cannot_be_read_never_passes_silently_for_an_olde
     assert [found.code for found in restored.damaged] == ["snapshot-unreadable"]
     assert restored.damaged[0].facts["snapshot"] == second.snapshot
     assert restored.files == 4
-    with pytest.raises((ObjectMissing, Exception), match="object-missing|malformed"):
+    with pytest.raises((ObjectMissing, Exception), match=r"object-missing|malformed"):
         scene.verify(second.snapshot)
 
 
