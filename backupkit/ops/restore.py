@@ -34,6 +34,8 @@ REPORT = "backupkit-restore-report.json"
 PARTIAL = ".backupkit-partial"
 _RESERVED = frozenset({REPORT, PARTIAL})
 _MAX_NAME = 255
+_PERMISSIONS = 0o777
+"""What is given back of a mode: no chat needs to run as somebody else."""
 _GIVES_UP = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
 """What the target answers when nothing more can be written to it at all."""
 
@@ -77,7 +79,8 @@ def restore(
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise TargetNotEmpty(path=str(to))
     keyring = repository.unlock(secret)
-    to.mkdir(parents=True, exist_ok=True)
+    # Chats are nobody else's to read, also while they come back.
+    to.mkdir(mode=0o700, parents=True, exist_ok=True)
     run = _Run(to, tell, stop)
     # Told already; but a latest snapshot that is not the latest must not pass for a whole restore.
     run.damaged += lost
@@ -131,6 +134,7 @@ class _Run:
         """Restore one source into a folder of its own. A source that was a single file lies in it under its name."""
         root = self._new_root(source)
         finished: list[tuple[Path, Entry]] = []
+        links: list[tuple[Path, Entry]] = []
         for place in walk_tree(reader, source.tree, self._lose_folder):
             self._require_wanted()
             path = root / os.fsdecode(place.path)
@@ -140,17 +144,24 @@ class _Run:
                     path.mkdir(mode=0o700, parents=True, exist_ok=True)
                     finished.append((path, entry))
                 elif entry.kind is EntryKind.LINK:
-                    assert entry.target is not None
-                    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                    path.symlink_to(os.fsdecode(entry.target))
+                    links.append((path, entry))
                 else:
                     self._restore_file(reader, path, entry)
+            except OSError as error:
+                self._refused(path, error)
+        # Links after everything else: no name on the way to a file may lead out of the target, whatever names a snapshot
+        # holds and whichever of them the target's file system takes for the same.
+        for path, entry in links:
+            assert entry.target is not None
+            try:
+                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                path.symlink_to(os.fsdecode(entry.target))
             except OSError as error:
                 self._refused(path, error)
         # Folders last: writing into them changes their times, and a read-only one takes no files.
         for path, entry in reversed(finished):
             try:
-                path.chmod(entry.mode)
+                path.chmod(entry.mode & _PERMISSIONS)
                 os.utime(path, ns=(entry.mtime_ns, entry.mtime_ns))
             except OSError as error:
                 self._refused(path, error)
@@ -186,7 +197,7 @@ class _Run:
         temporary = self.to / PARTIAL
         try:
             loss = self._fill(reader, temporary, entry)
-            temporary.chmod(entry.mode)
+            temporary.chmod(entry.mode & _PERMISSIONS)
             os.utime(temporary, ns=(entry.mtime_ns, entry.mtime_ns))
             wanted = path if loss is None else path.with_name(_shortened(path.name) + ".damaged")
             given = _free(wanted)
@@ -206,14 +217,21 @@ class _Run:
     def _fill(self, reader: DomainReader, temporary: Path, entry: Entry) -> str | None:
         """Write a file's bytes as far as they can be read. Return why it is not the file that was saved, or None."""
         loss: str | None = None
-        with temporary.open("xb") as file:
+        end = 0
+        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
             for offset, data in _pieces(reader, entry):
                 self._require_wanted()
                 if isinstance(data, BackupkitError):
                     loss = loss or cause(data)
                     continue
+                end = max(end, offset + len(data))
+                if end > entry.size:
+                    # More than was saved: there may be no end to it.
+                    return "wrong-size"
                 file.seek(offset)
                 file.write(data)
+            if loss is None and end != entry.size:
+                return "wrong-size"
             file.truncate(entry.size)
         if loss is None and _sha256(temporary) != entry.sha256:
             return "wrong-sha256"
@@ -318,4 +336,6 @@ def _report(path: Path, snapshot: SnapshotId, damaged: list[Found], clock: Clock
         "at": to_rfc3339(clock.now()),
         "damaged": [{"code": found.code, **found.facts} for found in damaged],
     }
-    path.write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n", "utf-8")
+    # It names files and people's folders.
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
+        file.write((json.dumps(report, ensure_ascii=False, indent=1) + "\n").encode("utf-8"))
