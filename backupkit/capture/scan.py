@@ -73,13 +73,15 @@ def walk(root: Path) -> Iterator[ScannedFolder]:
             yield folder
 
 
-def walk_children_first(root: Path) -> Iterator[ScannedFolder]:
+def walk_children_first(root: Path, *, leave_out: frozenset[tuple[int, int]] = frozenset()) -> Iterator[ScannedFolder]:
     """List a source folder by folder, each after the folders in it: the order in which trees are written.
+
+    Folders below the root whose device and inode are in `leave_out` are not entered, and not given.
 
     Raises:
         SourceMissing: there is nothing at `root`.
     """
-    for folder, is_done in _steps(root):
+    for folder, is_done in _steps(root, leave_out):
         if is_done:
             yield folder
 
@@ -95,7 +97,7 @@ def scan_entry(path: Path) -> ScannedEntry:
     return _entry(name, status, target)
 
 
-def _steps(root: Path) -> Iterator[tuple[ScannedFolder, bool]]:
+def _steps(root: Path, leave_out: frozenset[tuple[int, int]] = frozenset()) -> Iterator[tuple[ScannedFolder, bool]]:
     """Go through the tree, each folder twice: when it is listed, and when all below it is done."""
     # The owner named the root, so a link there is followed; below it none is.
     try:
@@ -123,6 +125,8 @@ def _steps(root: Path) -> Iterator[tuple[ScannedFolder, bool]]:
             continue
         path, relative = folder.path / os.fsdecode(child.name), (*folder.relative, child.name)
         identity = (child.device, child.inode)
+        if identity in leave_out:
+            continue
         # Only a bind mount can put a folder into itself. Windows may give no inode: it has no such mounts either.
         if identity in identities and child.inode:
             below = ScannedFolder(path, relative, (), Unreadable.FOLDER_LOOP)

@@ -4,6 +4,7 @@ import os
 import platform
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -197,6 +198,7 @@ class _Run:
                     tell=self._tell,
                     stop=self._stop,
                     after_file=partial(self._after_file, part),
+                    leave_out=_own_folders(self.repository.places),
                 )
                 part.saver, part.spec = saver, spec
                 try:
@@ -357,6 +359,18 @@ def _require_there(path: Path) -> None:
     except OSError as error:
         reason = "not-there" if isinstance(error, FileNotFoundError) else "denied"
         raise SourceNotFound(path=str(path), reason=reason) from error
+
+
+def _own_folders(places: Places) -> frozenset[tuple[int, int]]:
+    """Identify our own folders: a repository that is saved into itself grows with every snapshot, without end."""
+    found = set()
+    for folder in (places.repository, places.state, places.cache):
+        with suppress(OSError):
+            status = folder.stat()
+            # Windows may give no inode.
+            if status.st_ino:
+                found.add((status.st_dev, status.st_ino))
+    return frozenset(found)
 
 
 def _made(folder: Path) -> Path:

@@ -75,7 +75,7 @@ def _walk(
             # A name twice, a link and a folder say, would lead what lies in the folder to wherever the link points.
             names = [last, *(entry.name for entry in entries)]
             if any(name >= following for name, following in pairwise(names)):
-                raise MalformedObject(what="tree", reason="not-sorted")  # noqa: TRY301 - one place says what is lost
+                raise MalformedObject(what="tree", reason="not-sorted")
             last = names[-1]
         except LOST as error:
             tell(Finding("folder-lost", shown, cause(error), chunks=(part,)))

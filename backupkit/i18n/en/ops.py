@@ -6,6 +6,7 @@ MESSAGES: dict[str, str] = {
     "notice.partial-saved": "Kept so far: {bytes:size}. If this run is interrupted, the next one goes on from here.",
     "finding.unreadable": "Could not be read: {path} ({reason})",
     "finding.special-file": "Left out, because it is no file, folder or link: {path}",
+    "finding.own-folder": "Left out, because it is backupkit's own folder: {path}",
     "finding.snapshot-unreadable": "Snapshot {snapshot:short} is in the log, but its statement cannot be read ({reason}).",
     "finding.domain-lost": "A whole part of the snapshot cannot be opened ({reason}): {name}",
     "finding.file-damaged": "Damaged, restored as far as it could be read, beside its place with .damaged in its name: {path} ({reason})",

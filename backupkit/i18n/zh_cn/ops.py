@@ -6,6 +6,7 @@ MESSAGES: dict[str, str] = {
     "notice.partial-saved": "目前已保留 {bytes:size}。如果这次被中断，下次会从这里继续。",
     "finding.unreadable": "读不出来：{path}（{reason}）",
     "finding.special-file": "已略过，因为它不是文件、文件夹或链接：{path}",
+    "finding.own-folder": "已略过，因为它是 backupkit 自己的文件夹：{path}",
     "finding.snapshot-unreadable": "日志里有快照 {snapshot:short}，但它的声明读不出来（{reason}）。",
     "finding.domain-lost": "快照中有一整部分无法打开（{reason}）：{name}",
     "finding.file-damaged": "已损坏，能读的部分已恢复到原位旁边、名称带 .damaged 的文件里：{path}（{reason}）",
