@@ -271,4 +271,6 @@ MESSAGES: dict[str, str] = {
     "command.drill.example": "backupkit drill\nbackupkit drill 7c1f09ab",
     "drill.done": "{files} {files:plural:file|files}, {bytes}, restored and compared; {databases} {databases:plural:database|databases} checked",
     "drill.messages": "{messages} {messages:plural:message|messages} counted again",
+    "argument.drill.snapshot": "The first digits of a snapshot's id, or latest",
+    "option.drill.recovery-words-file": "Open with the recovery words in this file instead of the passphrase",
 }

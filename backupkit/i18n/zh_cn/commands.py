@@ -271,4 +271,6 @@ MESSAGES: dict[str, str] = {
     "command.drill.example": "backupkit drill\nbackupkit drill 7c1f09ab",
     "drill.done": "已恢复并比对 {files} 个文件，{bytes}；检查了 {databases} 个数据库",
     "drill.messages": "重新数出 {messages} 条消息",
+    "argument.drill.snapshot": "快照 ID 的前几位，或 latest（最新）",
+    "option.drill.recovery-words-file": "不用口令，改用该文件里的恢复词打开",
 }
