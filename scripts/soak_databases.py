@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 from busy_app import StartWriter, busy_apps, transactions_in
 
 from backupkit.capture.databases import DatabaseKind
-from backupkit.capture.live_database import copy_live
+from backupkit.capture.live_database import Captured, copy_live
 from backupkit.capture.sealed_pages import PROFILES, check_sealed_pages, make_verify_key, read_salt
 
 KEY = bytes(range(32)).hex()
@@ -69,19 +69,24 @@ def soak(start: StartWriter, folder: Path, *, mode: str, sealed: bool, copies: i
             longest_locked = max(longest_locked, captured.locked_seconds)
             after = app.committed
             size = captured.size
-            companions = [(one.ending.decode(), one.path) for one in captured.companions]
-            held = transactions_in(captured.image, *companions, key=key)
-            assert before <= held <= after + 1, (before, held, after)
             assert not captured.findings, captured.findings
-            if key is not None:
-                verify = make_verify_key(bytes.fromhex(key), read_salt(captured.image), PROFILES["sqlcipher-4"])
-                wal = next((one.path for one in captured.companions if one.ending == b"-wal"), None)
-                assert check_sealed_pages(captured.image, verify, wal=wal).damaged == ()
+            with app.resting():
+                held = checked(captured, key)
+            assert before <= held <= after + 1, (before, held, after)
         sound += 1
-        app.wait_for(after + 2)
+        app.wait_for(after + 20)
     transactions, with_us = app.committed - begun, app.longest_seconds
     app.finish()
     return Run(copies, sound, transactions, size, longest_copy, longest_locked, with_us, without_us)
+
+
+def checked(captured: Captured, key: str | None) -> int:
+    companions = [(one.ending.decode(), one.path) for one in captured.companions]
+    if key is not None:
+        verify = make_verify_key(bytes.fromhex(key), read_salt(captured.image), PROFILES["sqlcipher-4"])
+        wal = next((one.path for one in captured.companions if one.ending == b"-wal"), None)
+        assert check_sealed_pages(captured.image, verify, wal=wal).damaged == ()
+    return transactions_in(captured.image, *companions, key=key)
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from busy_writer import connect
+from busy_writer import GO_ON, REST, STOP, connect
 
 PROGRAM = Path(__file__).with_name("busy_writer.py")
 
@@ -36,8 +36,18 @@ class BusyWriter:
             assert time.monotonic() < deadline, "the writer makes no progress"
             time.sleep(0.001)
 
+    @contextlib.contextmanager
+    def resting(self) -> Iterator[None]:
+        """Let the app rest for as long as the context lasts, so that checking a copy does not let the database grow."""
+        self._wish(REST)
+        yield
+        self._wish(GO_ON)
+
+    def _wish(self, wish: int) -> None:
+        self._progress[16:24] = wish.to_bytes(8, sys.byteorder)
+
     def finish(self) -> None:
-        self._progress[16:24] = (1).to_bytes(8, sys.byteorder)
+        self._wish(STOP)
         assert self.process.wait(60) == 0
 
     def crash(self) -> None:

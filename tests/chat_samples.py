@@ -272,3 +272,153 @@ def qq(_folder: Path) -> tuple[str, bytes]:
         "2023-05-06 9:14:00 老张<zhang@example.com>", "收到", "", "2023-05-06 9:15:00 系统消息(10000)", "小明撤回了一条消息", "",
         "=" * 64, "消息分组:我的群聊", "=" * 64, "消息对象:一家人", "=" * 64, "", "2023-05-07 19:00:00 外婆(10086003)", "吃饭了", "",
     )  # fmt: skip
+
+
+@sample("sms-xml")
+def sms(_folder: Path) -> tuple[str, bytes]:
+    """Text messages, a multimedia message and a call, with the app's own emoji spelling."""
+    return "sms.xml", _text(
+        "<?xml version='1.0' encoding='UTF-8' standalone='yes' ?>", "<!-- made by a phone -->", '<smses count="6" backup_set="x" type="full">',
+        '  <sms protocol="0" address="+861380" date="1684000000123" type="1" subject="null" body="早安 &#55357;&#56842; &amp;&#10;二" '
+        'read="1" status="-1" contact_name="外婆" />',
+        '  <sms address="+861380" date="1684000001123" type="2" body="ok" contact_name="外婆" />',
+        '  <sms address="bank" date="1684000002123" type="1" body="code 1" contact_name="(Unknown)" />',
+        '  <mms date="1684000003000" msg_box="1" address="+861380~+861381" m_id="abc" sub="null">', "    <parts>",
+        '      <part seq="-1" ct="application/smil" text="&lt;smil/&gt;" />',
+        '      <part seq="0" ct="image/jpeg" name="a.jpg" cl="a.jpg" data="/9j/4AAQ" />',
+        '      <part seq="0" ct="image/jpeg" name="b.jpg" cl="b.jpg" data="not base64" />',
+        '      <part seq="0" ct="text/plain" text="look" />', "    </parts>",
+        '    <addrs><addr address="+861381" type="137" charset="106" /><addr address="+861380" type="151" charset="106" /></addrs>', "  </mms>",
+        '  <call number="+861380" duration="65" date="1684000004123" type="2" />',
+        '  <sms address="+861380" date="1684000005123" type="5" body="not sent" />', "</smses>",
+    )  # fmt: skip
+
+
+@sample("google-voice")
+def google_voice(_folder: Path) -> tuple[str, bytes]:
+    return "Ada - Text - 2023-09-20T00_54_54Z.html", _text(
+        '<?xml version="1.0" ?>', "<html><head><title>Ada</title></head>", '<body><div class="hChatLog hfeed">',
+        '<div class="message"><abbr class="dt" title="2023-09-19T17:54:54.915-07:00">x</abbr>:',
+        '<cite class="sender vcard"><a class="tel" href="tel:+1732"><span class="fn">Ada</span></a></cite>:', "<q>Hi<br>there &amp; you</q>",
+        '<div><img src="Ada - Text - 2023-09-20T00_54_54Z-1-1" alt="image" /></div></div>',
+        '<div class="message"><abbr class="dt" title="2023-09-19T18:19:24.803-07:00">x</abbr>:',
+        '<cite class="sender vcard"><a class="tel" href="tel:+1733"><abbr class="fn" title="">Me</abbr></a></cite>:', "<q>hello</q>", "</div></div>",
+        '<div class="tags">Labels:</div></body></html>',
+    )  # fmt: skip
+
+
+@sample("matrix-json")
+def matrix(_folder: Path) -> tuple[str, bytes]:
+    events: list[dict[str, object]] = [
+        {"type": "m.room.message", "event_id": f"$e{number}", "sender": "@ada:example.org", "origin_server_ts": 1684000000000 + number,
+         "room_id": "!r:example.org", "content": {"msgtype": "m.text", "body": f"hi {number}"}, "unsigned": {}}
+        for number in range(6)
+    ]  # fmt: skip
+    events[1]["content"] = {
+        "msgtype": "m.image",
+        "body": "a.jpg",
+        "url": "mxc://x/y",
+        "info": {"mimetype": "image/jpeg", "size": 5},
+    }
+    events[2] |= {"type": "m.room.member", "content": {"membership": "join"}}
+    events[3] |= {"content": {}, "unsigned": {"redacted_because": {"event_id": "$z"}}}
+    events[4]["content"] = {"msgtype": "m.text", "body": "yes", "m.relates_to": {"m.in_reply_to": {"event_id": "$e0"}}}
+    facts = {
+        "room_name": "Tea",
+        "room_creator": "@ada:example.org",
+        "topic": "",
+        "export_date": "x",
+        "exported_by": "@ada:example.org",
+    }
+    return "export.json", _json({**facts, "messages": events})
+
+
+@sample("skype-json")
+def skype(_folder: Path) -> tuple[str, bytes]:
+    return "messages.json", _json(skype_export())
+
+
+def skype_export() -> dict[str, object]:
+    """Return an export as Skype made it, newest first."""
+    texts: list[dict[str, object]] = [
+        {"id": str(1600000000000 + number), "displayName": None, "originalarrivaltime": f"2020-09-13T12:26:4{number}.123Z", "messagetype": "RichText",
+         "version": 1, "content": f"hi <b>{number}</b> &amp; you", "conversationid": "8:ada", "from": "8:me" if number % 2 else "8:ada", "properties": None}
+        for number in range(5, 0, -1)
+    ]  # fmt: skip
+    texts[0]["properties"] = {"deletetime": "1", "emotions": [{"key": "like", "users": [{"mri": "8:me", "time": 1}]}]}
+    texts[1] |= {
+        "messagetype": "RichText/UriObject",
+        "content": '<URIObject type="Picture.1"><OriginalName v="a.jpg"/></URIObject>',
+    }
+    return {
+        "userId": "8:me",
+        "exportDate": "2025-05-01T00:00",
+        "conversations": [
+            {
+                "id": "8:ada",
+                "displayName": "Ada",
+                "version": 1.0,
+                "properties": {},
+                "threadProperties": None,
+                "MessageList": texts,
+            },
+            {"id": "19:g@thread.skype", "displayName": "Tea", "version": 1.0, "MessageList": []},
+        ],
+    }
+
+
+@sample("wechat-weflow json")
+def weflow(_folder: Path) -> tuple[str, bytes]:
+    messages: list[dict[str, object]] = [
+        {"localId": number, "createTime": 1700000000 + number, "formattedTime": "x", "type": "文本消息", "localType": 1, "content": f"早安 {number}",
+         "isSend": number % 2, "senderUsername": "wxid_a" if number % 2 else "wxid_b", "senderDisplayName": "林晓雨", "source": ""}
+        for number in range(1, 7)
+    ]  # fmt: skip
+    messages[1] |= {"type": "图片消息", "content": "[图片]"}
+    messages[2] |= {"type": "系统消息", "isSend": None, "content": '"林晓雨" 撤回了一条消息'}
+    session = {
+        "wxid": "wxid_b",
+        "nickname": "b",
+        "remark": "外婆",
+        "displayName": "外婆",
+        "type": "私聊",
+        "lastTimestamp": 1700000006,
+        "messageCount": 6,
+    }
+    return "外婆.json", _json(
+        {
+            "weflow": {"version": "1.0.3", "exportedAt": 1, "generator": "WeFlow"},
+            "session": session,
+            "messages": messages,
+        }
+    )
+
+
+@sample("wechat-chatlog json")
+def chatlog(_folder: Path) -> tuple[str, bytes]:
+    messages: list[dict[str, object]] = [
+        {"seq": (1700000000 + number) * 1000, "time": f"2023-11-15T06:13:2{number}+08:00", "talker": "g1@chatroom", "talkerName": "一家人",
+         "isChatRoom": True, "sender": f"wxid_{number % 2}", "senderName": "林晓雨", "isSelf": number % 2 == 0, "type": 1, "subType": 0,
+         "content": f"早安 {number}"}
+        for number in range(6)
+    ]  # fmt: skip
+    messages[1] |= {"type": 3, "content": "", "contents": {"md5": "0f" * 16}}
+    messages[2] |= {"type": 49, "subType": 2000, "content": "[转账|发送 ¥1.00]"}
+    messages[3] |= {"type": 10000, "sender": "系统消息", "content": '"林晓雨" 撤回了一条消息'}
+    return "chatlog.json", _json(messages)
+
+
+@sample("wechat-memotrace whole")
+def memotrace(_folder: Path) -> tuple[str, bytes]:
+    return "messages.csv", b"\xef\xbb\xbf" + _text(
+        "localId,TalkerId,Type,SubType,IsSender,CreateTime,Status,StrContent,StrTime,Remark,NickName,Sender",
+        '1,3,1,0,1,1700000000,,"早安,\n外婆",2023-11-15 06:13:20,外婆,b,我', "2,3,3,0,0,1700000001,,,2023-11-15 06:13:21,外婆,b,外婆",
+        "3,4,1,0,0,1700000002,,hi,2023-11-15 06:13:22,Tom,t,Tom",
+    )  # fmt: skip
+
+
+@sample("wechat-memotrace one")
+def memotrace_one(_folder: Path) -> tuple[str, bytes]:
+    return "外婆.csv", _text(
+        "消息ID,类型,发送人,时间,内容,备注,昵称,更多信息", "88001,文本,外婆,2023-11-15 06:13:20,早安,外婆,b,", "88002,图片,我,2023-11-15 06:13:25,,我,a,",
+    )  # fmt: skip

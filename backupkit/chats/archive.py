@@ -1,4 +1,4 @@
-"""Zip archives from strangers, read in place.
+"""Zip and tar archives from strangers, read in place.
 
 The directory's size is looked at before it is read, and a member may not give more than it declares nor swell more
 than deflate plausibly does on text.
@@ -6,8 +6,11 @@ than deflate plausibly does on text.
 
 import io
 import struct
+import tarfile
 import zipfile
 import zlib
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, BinaryIO, Self
 
 from backupkit.chats.malformed import MalformedExport
@@ -63,14 +66,45 @@ def _declared_directory(stream: BinaryIO, locator: Locator) -> tuple[int, int]:
     return members, directory_bytes
 
 
+def tar_members(path: Path, locator: Locator, max_members: int) -> Iterator[tarfile.TarInfo]:
+    """Tell the regular files of a tar archive that is not compressed; what comes before a damage is told first.
+
+    Raises:
+        MalformedExport: it is cut or damaged, or holds too much.
+    """
+    length = path.stat().st_size
+    try:
+        with tarfile.open(path, "r:", errorlevel=1) as archive:
+            for number, member in enumerate(archive):
+                if number >= max_members:
+                    raise MalformedExport(locator, "archive-directory-too-large")
+                if member.isreg() and not member.issparse():
+                    if member.offset_data + member.size > length:
+                        raise MalformedExport(locator, "archive-cut")
+                    yield member
+                # The list that the module keeps for later look-ups would hold every member.
+                archive.members.clear()  # type: ignore[attr-defined]  # typeshed hides it
+    except (tarfile.TarError, OSError, EOFError, ValueError, OverflowError) as error:
+        raise MalformedExport(locator, "archive-directory-damaged") from error
+
+
+def trouble_with_name(name: str) -> str | None:
+    """Say why a member's name is not to be trusted, None where it is plain."""
+    parts = PurePosixPath(name).parts
+    if not name or "\0" in name or "\\" in name or name.startswith("/") or ".." in parts or name[1:2] == ":":
+        return "unsafe-name"
+    return None
+
+
 class GuardedStream(io.RawIOBase):
     """A stream that turns every way a member can be wrong into one `MalformedExport`."""
 
-    def __init__(self, inner: IO[bytes], limit_bytes: int, locator: Locator) -> None:
+    def __init__(self, inner: IO[bytes], limit_bytes: int, locator: Locator, *, ends_at_limit: bool = False) -> None:
         super().__init__()
         self._inner = inner
         self._left = limit_bytes
         self._locator = locator
+        self._ends_at_limit = ends_at_limit
 
     @classmethod
     def over_zip(cls, archive: zipfile.ZipFile, info: zipfile.ZipInfo, locator: Locator) -> Self:
@@ -80,6 +114,11 @@ class GuardedStream(io.RawIOBase):
         except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, ValueError, struct.error) as error:
             raise MalformedExport(locator, "archive-member-damaged") from error
         return cls(inner, FREE_BYTES + MAX_SWELLING * info.compress_size, locator)
+
+    @classmethod
+    def stretch(cls, inner: BinaryIO, size_bytes: int, locator: Locator) -> Self:
+        """Give `size_bytes` from where `inner` stands, and then the end."""
+        return cls(inner, size_bytes, locator, ends_at_limit=True)
 
     def readable(self) -> bool:
         """Say that it can be read."""
@@ -92,6 +131,8 @@ class GuardedStream(io.RawIOBase):
             MalformedExport: the member is damaged, or larger than it may be.
         """
         view = memoryview(buffer)
+        if self._ends_at_limit:
+            view = view[: self._left]
         try:
             block = self._inner.read(len(view))
         except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError) as error:

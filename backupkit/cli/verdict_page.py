@@ -28,10 +28,15 @@ def verdict_lines(session: Session, verdict: "Verdict") -> list[str]:
     indent = width(text(said.label)) + 2
     head = wrapped(text(said.headline), columns, indent=indent)
     lines = [label + "  " + head[0].lstrip(), *head[1:]]
-    rows = [("explain.what", said.what), ("error.label.why", said.why), ("error.label.try", said.advice)]
+    rows = [
+        ("explain.what", [said.what]),
+        ("error.label.why", [said.why, *said.more]),
+        ("error.label.try", [said.advice]),
+    ]
     inner = max(width(session.say(key)) for key, _ in rows) + 4
-    for key, sentence in rows:
-        lines += wrapped(text(sentence), columns, indent=inner, first=f"  {session.say(key)}")
+    for key, sentences in rows:
+        for place, sentence in enumerate(sentences):
+            lines += wrapped(text(sentence), columns, indent=inner, first="" if place else f"  {session.say(key)}")
     lines += wrapped(f"guard/{verdict.reason}", columns, indent=inner, first=f"  {session.say('error.label.code')}")
     for number, step in enumerate(said.steps, 1):
         lines += ["", padded(session.say("guard.step", number=number), 0)]

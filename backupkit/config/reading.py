@@ -4,7 +4,6 @@ A misspelt `max-bakup-age` that is ignored would leave somebody unguarded who be
 """
 
 import re
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -93,6 +92,8 @@ def read_layer(text: str, origin: str, *, home: Path | None = None) -> Layer:
     Raises:
         ConfigProblem: something in it cannot be used.
     """
+    import tomllib  # noqa: PLC0415  -- most runs have no file of settings, and start sooner without
+
     try:
         tree = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as problem:

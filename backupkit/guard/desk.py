@@ -15,7 +15,6 @@ from backupkit.codec.malformed import MalformedObject, NewerFormat
 from backupkit.crypto.signing import PUBLIC_SIZE, SigningKey, VerifyKey
 from backupkit.errors import Fact
 from backupkit.guard.judge import (
-    Judgement,
     Known,
     Unanswerable,
     conclude,
@@ -27,7 +26,7 @@ from backupkit.guard.ledger import append, entry_of
 from backupkit.guard.package_record import Records
 from backupkit.guard.places import GuardPlaces, read_small, write_whole
 from backupkit.guard.policy import GuardPolicy, PolicyRefused
-from backupkit.guard.request import OnRecord, UpdateRequest
+from backupkit.guard.request import UpdateRequest
 from backupkit.guard.verdict import Decision, Verdict, undecided
 from backupkit.ids import AppPackage
 from backupkit.proof.coverage_pass import MAX_PASS_BYTES
@@ -76,14 +75,9 @@ class Desk(NamedTuple):
             if judgement.witness is not None:
                 # Kept before it is acted on: a crash in between costs a question, never a rollback unnoticed.
                 witness.keep(judgement.witness)
-        self._keep_record(request, judgement, records)
+        if judgement.record is not None and judgement.record != records.read(judgement.record.package):
+            records.write(judgement.record)
         return judgement.verdict
-
-    def _keep_record(self, request: UpdateRequest, judgement: Judgement, records: Records) -> None:
-        if judgement.record is not None and not isinstance(request.installed, OnRecord):
-            known = records.read(judgement.record.package)
-            if known != judgement.record:
-                records.write(judgement.record)
 
     def _recorded(self, verdict: Verdict, now: datetime) -> Verdict:
         try:
@@ -174,6 +168,9 @@ def _draw_hook_key(places: GuardPlaces) -> SigningKey:
         os.link(drawn, places.hook_key)
     except FileExistsError:
         return load_hook_key(places)
+    except OSError:
+        # A file system without hard links: the last of two that come at once wins, and no key is ever half written.
+        drawn.replace(places.hook_key)
     finally:
         drawn.unlink(missing_ok=True)
     return key

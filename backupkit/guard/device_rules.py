@@ -25,7 +25,7 @@ class Action(Enum):
 
 
 class Outcome(Enum):
-    """What would become of the chats, worst last within a device level."""
+    """What would become of the chats, worst last."""
 
     KEEPS_DATA = "keeps-data"
     PARALLEL_APP = "parallel-app"

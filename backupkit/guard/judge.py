@@ -34,7 +34,7 @@ from backupkit.guard.device_rules import (
     decide_install,
 )
 from backupkit.guard.facts import NEWEST_SDK, PackageFacts
-from backupkit.guard.package_record import PackageRecord, Records, observe
+from backupkit.guard.package_record import PackageRecord, Records, observe, with_offer
 from backupkit.guard.package_source import read_facts
 from backupkit.guard.pass_envelope import require_as_issued
 from backupkit.guard.places import read_small
@@ -89,6 +89,7 @@ class Examined(NamedTuple):
 
     request: UpdateRequest
     installed: PackageFacts
+    candidate: PackageFacts | None
     outcome: DeviceOutcome
     judged: Judged
     record: PackageRecord
@@ -180,17 +181,30 @@ def examine(request: UpdateRequest, records: Records, now: datetime) -> Examined
     if refusal is not None:
         outcome = _not_installable(refusal, request.action)
     else:
-        outcome = decide_install(installed, candidate, request.action, Device(request.device_sdk))
+        outcome = _worst_outcome(record, candidate, request)
         judged = judged._replace(new_sha256=candidate.sha256 if candidate else None)
     return Examined(
         request=request,
         installed=installed,
+        candidate=candidate,
         outcome=outcome,
         judged=judged,
         record=record,
         marks=tuple(marks),
         refusal=refusal,
     )
+
+
+def _worst_outcome(record: PackageRecord, candidate: PackageFacts | None, request: UpdateRequest) -> DeviceOutcome:
+    """Judge against what was seen installed, and against everything that was allowed since and may be installed now."""
+    device = Device(request.device_sdk)
+    answers = [
+        decide_install(installed, candidate, request.action, device) for installed in (record.facts, *record.offered)
+    ]
+    return max(answers, key=lambda answer: WORST_LAST.index(answer.outcome))
+
+
+WORST_LAST = list(Outcome)
 
 
 def _installed(
@@ -250,7 +264,16 @@ def conclude(examined: Examined, known: Known) -> Judgement:
     for path, mark in examined.marks:
         if FileMark.of(path) != mark:
             raise Unanswerable("package-swapped", name=path.name)
-    return Judgement(verdict, seen, examined.record)
+    return Judgement(verdict, seen, _remembered(examined, verdict))
+
+
+def _remembered(examined: Examined, verdict: Verdict) -> PackageRecord:
+    """The record with the candidate in it where the shop may now install it in place of the app."""
+    is_update = examined.outcome.outcome is not Outcome.PARALLEL_APP
+    is_consented = verdict.consent is None or verdict.consent.given_by is not None
+    if examined.candidate is None or verdict.decision is not Decision.ALLOW or not (is_update and is_consented):
+        return examined.record
+    return with_offer(examined.record, examined.candidate)
 
 
 _DECISIONS = {

@@ -33,6 +33,7 @@ from backupkit.ids import AppPackage, CertificateDigest
 
 MAX_RECORD_BYTES = 1 << 20
 MOST_VERSIONS = 200
+MOST_OFFERED = 8
 
 
 class RecordConflict(BackupkitError):
@@ -62,13 +63,17 @@ class SeenVersion(NamedTuple):
 
 
 class PackageRecord(NamedTuple):
-    """An installed app as last seen. `facts` are what the device rules judge by."""
+    """An installed app as last seen. `facts` are what the device rules judge by.
+
+    `offered` are the packages whose installation was allowed since: each of them may be what is installed now.
+    """
 
     facts: PackageFacts
     enrolled_at: datetime
     enrolled_by: EnrolledBy
     label: str | None = None
     versions: tuple[SeenVersion, ...] = ()
+    offered: tuple[PackageFacts, ...] = ()
     extra: Mapping[str, Any] = MappingProxyType({})
 
     @property
@@ -91,13 +96,30 @@ def observe(record: PackageRecord | None, facts: PackageFacts, now: datetime) ->
     """
     if record is None:
         return enrol(facts, now, by=EnrolledBy.FIRST_USE)
-    changes = _changes(record.facts, facts)
+    by = _continued_by(record, facts)
     if facts == record.facts:
-        return record
+        return record._replace(offered=())
     seen = SeenVersion(facts.version_code, facts.sha256, now)
-    by = EnrolledBy.ROTATION if SignerChange.ROTATED in changes else record.enrolled_by
     versions = (*record.versions, seen)[-MOST_VERSIONS:]
-    return record._replace(facts=facts, enrolled_by=by, versions=versions)
+    return record._replace(facts=facts, enrolled_by=by, versions=versions, offered=())
+
+
+def with_offer(record: PackageRecord, offered: PackageFacts) -> PackageRecord:
+    """Remember that this package may be installed from now on; the record's own facts stay what was seen."""
+    if offered in (record.facts, *record.offered):
+        return record
+    return record._replace(offered=(*record.offered, offered)[-MOST_OFFERED:])
+
+
+def _continued_by(record: PackageRecord, found: PackageFacts) -> EnrolledBy:
+    try:
+        changes = _changes(record.facts, found)
+    except RecordConflict:
+        # The one package of another signer that may follow is the very one whose owner consented to it.
+        if found not in record.offered:
+            raise
+        return EnrolledBy.OWNER
+    return EnrolledBy.ROTATION if SignerChange.ROTATED in changes else record.enrolled_by
 
 
 def _changes(recorded: PackageFacts, found: PackageFacts) -> set[SignerChange]:
@@ -174,7 +196,9 @@ _PLAIN_FACTS = (
     "is_base",
     "sha256",
 )
-_OWN_FIELDS = {"type", "v", "package", "label", "enrolled_at", "enrolled_by", "versions", "signings", "facts"}
+_OWN_FIELDS = {
+    "type", "v", "package", "label", "enrolled_at", "enrolled_by", "versions", "signings", "facts", "offered",
+}  # fmt: skip
 
 
 def encode_record(record: PackageRecord) -> bytes:
@@ -192,10 +216,17 @@ def encode_record(record: PackageRecord) -> bytes:
                 {"version_code": seen.version_code, "sha256": seen.sha256, "seen_at": to_rfc3339(seen.seen_at)}
                 for seen in record.versions
             ],
-            "signings": [_span_to_json(span) for span in record.facts.signings],
-            "facts": {name: getattr(record.facts, name) for name in _PLAIN_FACTS},
+            **_facts_to_json(record.facts),
+            "offered": [_facts_to_json(offered) for offered in record.offered],
         }
     )
+
+
+def _facts_to_json(facts: PackageFacts) -> dict[str, Any]:
+    return {
+        "signings": [_span_to_json(span) for span in facts.signings],
+        "facts": {name: getattr(facts, name) for name in _PLAIN_FACTS},
+    }
 
 
 def _span_to_json(span: SignerSpan) -> dict[str, Any]:
@@ -230,16 +261,21 @@ def decode_record(data: bytes) -> PackageRecord:
     raise MalformedObject(what="package-record", reason="wrong-type")
 
 
-def _record(fields: dict[str, Any]) -> PackageRecord:
+def _facts(package: AppPackage, fields: dict[str, Any]) -> PackageFacts:
     facts = PackageFacts(
-        package=AppPackage(_as_text(fields["package"])),
+        package=package,
         signings=tuple(_span(span) for span in fields["signings"]),
         **{name: _plain(name, fields["facts"].get(name)) for name in _PLAIN_FACTS},
     )
     if not facts.signings:
         raise ValueError("no signer")
+    return facts
+
+
+def _record(fields: dict[str, Any]) -> PackageRecord:
+    package = AppPackage(_as_text(fields["package"]))
     return PackageRecord(
-        facts=facts,
+        facts=_facts(package, fields),
         enrolled_at=from_rfc3339(fields["enrolled_at"]),
         enrolled_by=EnrolledBy(fields["enrolled_by"]),
         label=None if fields.get("label") is None else _as_text(fields["label"]),
@@ -251,6 +287,7 @@ def _record(fields: dict[str, Any]) -> PackageRecord:
             )
             for seen in fields["versions"]
         ),
+        offered=tuple(_facts(package, offered) for offered in fields.get("offered", ())),
         extra={name: value for name, value in fields.items() if name not in _OWN_FIELDS},
     )
 

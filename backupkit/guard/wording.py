@@ -23,28 +23,41 @@ class Sentence:
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """A verdict in sentences. `steps` are the two questions of consent, empty where none is needed."""
+    """A verdict in sentences. `more` adds to the why; `steps` are the two questions of consent, or none."""
 
     label: Sentence
     headline: Sentence
     what: Sentence
     why: Sentence
     advice: Sentence
+    more: tuple[Sentence, ...] = ()
     steps: tuple[Sentence, ...] = ()
 
 
 def wording(verdict: Verdict) -> Wording:
     """Choose the sentences for a verdict."""
     facts = sentence_facts(verdict)
-    reason = f"reason.{verdict.reason}"
+    reason, cause = f"reason.{verdict.reason}", verdict.facts.get("cause")
+    # Where the chats are at stake, what the update would do comes before what is missing to allow it.
+    first = reason if cause is None else f"reason.{cause}"
+    more = [] if cause is None else [f"{reason}.what", f"{reason}.why"]
+    if verdict.loss is not None and verdict.loss.not_in_backup is not None:
+        more.append("loss.not-in-backup")
+    if verdict.loss is not None and verdict.loss.newest is not None:
+        more.append("loss.newest")
     return Wording(
         label=Sentence(f"verdict.{verdict.decision.value}", facts),
         headline=Sentence(_headline(verdict), facts),
-        what=Sentence(f"{reason}.what", facts),
-        why=Sentence(f"{reason}.why", facts),
-        advice=Sentence(f"{reason}.try", facts),
+        what=Sentence(f"{first}.what", facts),
+        why=Sentence(f"{first}.why", facts),
+        advice=Sentence(f"{first if cause in _CURED_BY_ANOTHER_WAY else reason}.try", facts),
+        more=tuple(Sentence(key, facts) for key in more),
         steps=tuple(_steps(verdict, facts)),
     )
+
+
+# There is a way to the same end that keeps the chats, and it is better advice than a backup.
+_CURED_BY_ANOTHER_WAY = {"update-instead", "removes-another-app"}
 
 
 def sentence_facts(verdict: Verdict) -> dict[str, Fact]:

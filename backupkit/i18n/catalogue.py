@@ -38,14 +38,36 @@ _NAMES_A_THING = frozenset({
 })  # fmt: skip
 
 
+# What most runs need, looked into first; and the areas that lie in one fragment, so that a miss there loads no other.
+_FIRST = ("ui", "usage", "commands")
+_HOMES = {"command": "commands", "option": "commands", "argument": "commands", "help": "usage", "field": "reference"}
+
+
 @cache
 def messages(language: Language) -> Mapping[str, str]:
     """Return every sentence of a language, by key."""
-    package = importlib.import_module(_FOLDERS[language])
     merged: dict[str, str] = {}
     for fragment in fragments(language):
-        merged.update(importlib.import_module(f"{package.__name__}.{fragment}").MESSAGES)
+        merged.update(_fragment(language, fragment))
     return merged
+
+
+def find(language: Language, key: str) -> str | None:
+    """Return one sentence, loading no more fragments than it takes to find it."""
+    home = _HOMES.get(key.partition(".")[0])
+    if home is not None:
+        return _fragment(language, home).get(key)
+    for fragment in _FIRST:
+        sentence = _fragment(language, fragment).get(key)
+        if sentence is not None:
+            return sentence
+    return messages(language).get(key)
+
+
+@cache
+def _fragment(language: Language, name: str) -> Mapping[str, str]:
+    found: Mapping[str, str] = importlib.import_module(f"{_FOLDERS[language]}.{name}").MESSAGES
+    return found
 
 
 def fragments(language: Language) -> list[str]:
@@ -63,12 +85,12 @@ class Catalogue:
 
     def say(self, key: str, /, **facts: Fact) -> str:
         """Return the sentence for `key` filled with `facts`; the key itself where there is none."""
-        template = messages(self.language).get(key)
+        template = find(self.language, key)
         return key if template is None else _Filler(self).vformat(template, (), facts)
 
     def has(self, key: str) -> bool:
         """Tell whether there is a sentence for `key`."""
-        return key in messages(self.language)
+        return find(self.language, key) is not None
 
     def keys(self) -> Sequence[str]:
         """Return every key, sorted."""

@@ -78,9 +78,10 @@ def restore(
         raise TargetNotEmpty(path=str(to))
     keyring = repository.unlock(secret)
     to.mkdir(parents=True, exist_ok=True)
-    run = _Run(to, known.statement.size_bytes, tell, stop)
+    run = _Run(to, tell, stop)
     # Told already; but a latest snapshot that is not the latest must not pass for a whole restore.
     run.damaged += lost
+    wanted: list[tuple[DomainReader, Source]] = []
     for domain in known.statement.domains:
         try:
             secrets = repository.open_domain(domain.id, keyring)
@@ -89,9 +90,10 @@ def restore(
         except BackupkitError as error:
             run.lose(Found("domain-lost", Severity.ERROR, {"name": domain.id.hex(), "reason": cause(error)}))
             continue
-        for source in manifest.sources:
-            if not only or source.name in only:
-                run.restore_source(reader, source)
+        wanted += [(reader, source) for source in manifest.sources if not only or source.name in only]
+    run.total = sum(source.bytes for _, source in wanted)
+    for reader, source in wanted:
+        run.restore_source(reader, source)
     if run.damaged:
         _report(to / REPORT, known.id, run.damaged, clock)
     return Restored(known.id, run.files, run.size, tuple(run.damaged), tuple(run.folders), distrust)
@@ -110,13 +112,13 @@ def _reader(repository: Repository, secrets: DomainSecrets, tell: Tell) -> Domai
 class _Run:
     """One restore: where it goes, and what came of it so far."""
 
-    def __init__(self, to: Path, total: int, tell: Tell, stop: Callable[[], bool]) -> None:
+    def __init__(self, to: Path, tell: Tell, stop: Callable[[], bool]) -> None:
         self.to = to
         self.files = 0
         self.size = 0
         self.damaged: list[Found] = []
         self.folders: list[Path] = []
-        self._total = total
+        self.total = 0
         self._tell = tell
         self._stop = stop
 
@@ -199,7 +201,7 @@ class _Run:
             self._tell(Found("name-taken", Severity.WARNING, names))
         self.files += 1
         self.size += entry.size
-        self._tell(Progress(Phase.RESTORE, self.size, self._total, self.files))
+        self._tell(Progress(Phase.RESTORE, self.size, self.total, self.files))
 
     def _fill(self, reader: DomainReader, temporary: Path, entry: Entry) -> str | None:
         """Write a file's bytes as far as they can be read. Return why it is not the file that was saved, or None."""

@@ -206,6 +206,7 @@ class _Run:
                     raise
                 saved.append(self._source(spec, saver))
                 packs |= saver.packs
+                part.savers.append(saver)
                 part.saver = None
             self._finish_part(part, complete=True)
 
@@ -241,6 +242,8 @@ class _Run:
             sources.append(self._source(part.spec, part.saver, is_whole=False))
             packs |= part.saver.packs
         committed = self._publish(part, sources, packs, complete=complete)
+        for saver in part.savers:
+            saver.remember_folders()
         self._done.append(committed)
         self._stored_bytes += part.writer.stored_bytes
 
@@ -318,6 +321,7 @@ class _Part:
         self.before = before
         self.saved = saved
         self.packs = packs
+        self.savers: list[SourceSaver] = []
         self.saver: SourceSaver | None = None
         self.spec: SourceSpec | None = None
 

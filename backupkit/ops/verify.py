@@ -152,6 +152,8 @@ def _open_all(
     repository: Repository, known: KnownSnapshot, keyring: Keyring, note: Callable[[Finding], None], tell: Tell
 ) -> None:
     done = files = 0
+    # The statement rounds its size up; only the machine that took the snapshot knows it to the byte.
+    total = sum(source.bytes for source in known.facts.sources) if known.facts else None
     for domain in known.statement.domains:
         secrets = repository.open_domain(domain.id, keyring)
         reader = DomainReader(
@@ -161,6 +163,6 @@ def _open_all(
             if isinstance(outcome, FileChecked):
                 done += outcome.size
                 files += 1
-                tell(Progress(Phase.CHECK, done, known.statement.size_bytes, files))
+                tell(Progress(Phase.CHECK, done, total, files))
             else:
                 note(outcome)

@@ -24,7 +24,10 @@ class ChunkType(IntEnum):
     ROOT = 6
 
 
-_TYPE_BYTES = {kind: bytes([kind]) for kind in ChunkType}
+KINDS: dict[int, ChunkType] = {int(kind): kind for kind in ChunkType}
+"""Looking a type up here takes a tenth of the time of making it from its number."""
+
+_TYPE_BYTES = [bytes([kind]) for kind in range(max(ChunkType) + 1)]
 
 
 def chunk_id(id_key: bytes, kind: ChunkType, sha256: bytes) -> ChunkId:

@@ -89,7 +89,15 @@ class Index:
 
     def find(self, chunk: ChunkId) -> Location | None:
         """Return a place where a chunk lies, in a pack that was there when the index was loaded."""
-        return next(self.locations(chunk), None)
+        recent = self._recent.get(chunk)
+        if recent is not None:
+            return recent[0]
+        for run in self._runs:
+            location = run.first(chunk)
+            if location is not None and location.pack not in self._absent:
+                return location
+        # It may be in a pack that is gone and in another that is not, side by side.
+        return next(self.locations(chunk), None) if self._absent else None
 
     def locations(self, chunk: ChunkId) -> Iterator[Location]:
         """Give every place where a chunk lies, the newest first."""
@@ -115,6 +123,12 @@ class Index:
                 self._unsaved.append((pack, rows))
             if len(self._recent) >= _RECENT:
                 self._settle_recent()
+
+    def disregard(self, pack: PackName) -> None:
+        """Count a pack as not there, so that a writer stores what it holds again."""
+        with self._lock:
+            self._settle_recent()
+            self._absent.add(pack)
 
     def save_new(self, backend: Backend, index_key: bytes) -> None:
         """Write what was added since the last time as one new index file."""
@@ -209,6 +223,16 @@ class _Run:
                 if location is not None:
                     yield location
             position += 1
+
+    def first(self, chunk: ChunkId) -> Location | None:
+        bucket = chunk[0] << 8 | chunk[1] if self._wide else chunk[0]
+        start, end = self._starts[bucket] * _ROW.size, self._starts[bucket + 1] * _ROW.size
+        position = self._rows.find(chunk, start, end)
+        if position < 0:
+            return None
+        if position % _ROW.size:
+            return next(self.find(chunk), None)
+        return self._location(position)
 
     def chunks_in(self, pack: PackName) -> Iterator[ChunkId]:
         if pack in self.packs:

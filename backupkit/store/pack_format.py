@@ -19,7 +19,7 @@ from backupkit.crypto.derive import derive
 from backupkit.crypto.recipients import WRAP_OVERHEAD
 from backupkit.crypto.sealing import TAG_SIZE
 from backupkit.ids import ChunkId, DomainId, RepositoryId
-from backupkit.store.chunk_id import ChunkType
+from backupkit.store.chunk_id import KINDS
 
 PAYLOAD_SIZE = 131_072
 """Stream bytes in every record but the last."""
@@ -56,7 +56,6 @@ HEADER_SIZE = UNWRAPPED_HEADER_SIZE + WRAPPED_SIZE
 TAIL_SIZE = HEADER_SIZE + FOOTER.size
 _COUNT = struct.Struct(">I")
 _ZEROS = bytes(3)
-_TYPES = {int(kind) for kind in ChunkType}
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +217,7 @@ def require_plausible(row: Row) -> None:
     Raises:
         MalformedObject: they are out of bounds.
     """
-    if row.kind not in _TYPES or row.plain > MAX_PLAIN or row.stored > row.plain or row.offset > MAX_PACK:
+    if row.kind not in KINDS or row.plain > MAX_PLAIN or row.stored > row.plain or row.offset > MAX_PACK:
         raise MalformedObject(what="pack-entry", reason="out-of-bounds")
 
 

@@ -16,8 +16,8 @@ from backupkit.crypto.recipients import Identity
 from backupkit.crypto.sealing import TAG_SIZE, RecordCipher
 from backupkit.errors import BackupkitError
 from backupkit.ids import ChunkId
-from backupkit.store.backend import Backend, same_bytes
-from backupkit.store.chunk_id import ChunkType, chunk_id, plain_sha256
+from backupkit.store.backend import Backend, BackendError, same_bytes
+from backupkit.store.chunk_id import KINDS, ChunkType, chunk_id, plain_sha256
 from backupkit.store.compression import decompress
 from backupkit.store.finding import Finding, cause
 from backupkit.store.layout import PackRef
@@ -43,6 +43,7 @@ from backupkit.store.pack_format import (
     Row,
     decode_table,
     encode_table,
+    entry_head,
     parse_entry_head,
     parse_footer,
     parse_header,
@@ -60,6 +61,9 @@ ReadRange: TypeAlias = Callable[[int, int], "bytes | memoryview"]
 _WALK_AHEAD = 1 << 20
 # A hostile file could be all markers, and each costs an attempt. A damaged one has few more than it has records.
 _MOST_FAILURES = 2048
+UNREADABLE = (MalformedObject, NewerFormat, OpenFailed, BackendError)
+"""What opening anything of a pack may raise for damage."""
+
 MAX_TABLE = MAX_ENTRIES * ROW.size + 2 * PAD
 
 
@@ -187,10 +191,19 @@ class PackReader:
             OpenFailed: a record that it lies in is damaged.
         """
         require_plausible(row)
-        found = parse_entry_head(self._stream(row.offset, ENTRY_HEAD.size), 0, row.offset)
-        if found != row:
+        head = entry_head(row.kind, row.codec, row.plain, row.stored, row.chunk)
+        ordinal, within = divmod(row.offset, self.header.payload_size)
+        if within + len(head) + row.stored <= self.header.payload_size:
+            # Most chunks lie in one record.
+            plaintext = self._stream_record(self._read_range, ordinal, keep=True)
+            start = FIRST_ENTRY.size + within + len(head)
+            found, stored = plaintext[start - len(head) : start], plaintext[start : start + row.stored]
+        else:
+            found = self._stream(row.offset, len(head))
+            stored = self._stream(row.offset + len(head), row.stored)
+        if found != head or len(stored) != row.stored:
             raise MalformedObject(what=self.name, reason="wrong-entry")
-        return open_entry(StoredEntry(found, self._stream(row.offset + ENTRY_HEAD.size, row.stored)), id_key)
+        return open_entry(StoredEntry(row, stored), id_key)
 
     def table(self) -> list[Row]:
         """Return the rows of the pack's own table.
@@ -387,7 +400,7 @@ def open_entry(entry: StoredEntry, id_key: bytes) -> Opened:
     """
     row = entry.row
     plaintext = decompress(row.codec, entry.stored, row.plain)
-    kind = ChunkType(row.kind)
+    kind = KINDS[row.kind]
     sha256 = plain_sha256(plaintext)
     # The name that something has proves nothing about it; only this does.
     if not hmac.compare_digest(chunk_id(id_key, kind, sha256), row.chunk):

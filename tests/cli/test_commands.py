@@ -1,13 +1,16 @@
 """Every command on a real repository: what it prints as JSON, and what it answers with."""
 
 import json
+import os
+import signal
+import subprocess
 import time
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import pytest
-from chat_factory import write_telegram_chat
+from chat_factory import write_plain_database, write_telegram_chat
 from computer import Computer, words_on
 from json_schema import differences
 
@@ -71,6 +74,17 @@ def test_each_snapshot_is_a_line_and_the_last_line_counts_them(home: Computer) -
     assert summary == {"type": "summary", "v": 1, "snapshots": len(lines)}
     assert lines[1]["tags"] == ["second"]
     assert lines[1]["previous"] == lines[0]["snapshot"]
+
+
+def test_a_database_is_looked_at_without_a_key(home: Computer) -> None:
+    write_plain_database(home.home / "plain.db", messages=200)
+    (home.home / "sealed.db").write_bytes(os.urandom(64 * 4096))
+
+    plain, sealed = home.run("doctor", "plain.db", "--json"), home.run("doctor", "sealed.db", "--json")
+
+    assert (plain.last["format"], plain.last["sealed"]) == ("sqlite-database", False)
+    assert (sealed.last["format"], sealed.last["sealed"], sealed.last["messages"]) == ("sealed-database", True, None)
+    assert [difference for one in (plain, sealed) for difference in differences(one.last, schema("doctor-1"))] == []
 
 
 def test_two_snapshots_that_differ_are_exit_6(home: Computer) -> None:
@@ -252,3 +266,36 @@ def test_watching_once_saves_the_sources_of_the_settings(tmp_path: Path) -> None
     assert answer.last["saves"] == 1
     assert [line["state"] for line in answer.objects if line["type"] == "snapshot"] == ["verified"]
     assert computer.run("status", "--json").last["sources"][0]["name"] == "telegram"
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "error"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
+)
+def test_a_snapshot_that_is_stopped_keeps_what_it_stored(
+    tmp_path: Path, number: signal.Signals, code: int, error: str
+) -> None:
+    computer = Computer(tmp_path / "new")
+    computer.initialise()
+    folder = computer.home / "media"
+    folder.mkdir()
+    for place in range(20):
+        (folder / f"{place:02d}.bin").write_bytes(os.urandom(1 << 20))
+    with subprocess.Popen(
+        computer.command("snapshot", folder, "--json"),
+        env=computer.environment,
+        cwd=computer.home,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if json.loads(line).get("phase") == "store":
+                process.send_signal(number)
+                break
+        rest = [json.loads(line) for line in process.stdout]
+
+    assert process.returncode == code
+    assert rest[-1]["code"] == error
+    assert [one["state"] for one in rest if one["type"] == "summary"] == ["partial"]
+    assert computer.run("verify", "--json").last["findings"] == []
+    assert computer.run("snapshot", folder, "--json").last["complete"] is True

@@ -58,7 +58,7 @@ JARGON = re.compile(r"signature|certificate|lineage|hash|\bSDK\b|\bAPK\b|签名|
 def said(verdict: Verdict, language: Language) -> list[str]:
     catalogue = Catalogue(language, UTC)
     chosen = wording(verdict)
-    sentences = [chosen.headline, chosen.what, chosen.why, chosen.advice, *chosen.steps]
+    sentences = [chosen.headline, chosen.what, chosen.why, *chosen.more, chosen.advice, *chosen.steps]
     return [catalogue.say(sentence.key, **sentence.facts) for sentence in sentences]
 
 
@@ -148,6 +148,22 @@ def test_the_two_steps_are_different_sentences_and_the_second_asks_for_the_name(
     assert steps[0] != steps[1]
     assert "微信" in steps[1]
     assert re.search(r"\d", steps[0])
+
+
+def test_a_hold_says_first_what_the_update_is_and_then_what_is_missing() -> None:
+    chosen = wording(replace(HELD, loss=LOSSES["chats"]))
+
+    assert (chosen.what.key, chosen.why.key) == ("reason.different-signer.what", "reason.different-signer.why")
+    assert [sentence.key for sentence in chosen.more] == [
+        "reason.no-verified-backup.what", "reason.no-verified-backup.why", "loss.not-in-backup", "loss.newest",
+    ]  # fmt: skip
+    assert chosen.advice.key == "reason.no-verified-backup.try"
+
+
+def test_who_can_keep_the_chats_by_updating_is_told_so() -> None:
+    held = replace(HELD, facts={"cause": "update-instead"})
+
+    assert wording(held).advice.key == "reason.update-instead.try"
 
 
 def test_no_step_is_left_once_consent_was_given_or_the_update_is_held() -> None:

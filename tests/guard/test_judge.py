@@ -256,6 +256,44 @@ def test_nobody_can_teach_the_guard_another_signer_by_showing_another_installed_
     assert signers.signers == (MAKER.digest,)
 
 
+def test_what_was_allowed_may_be_installed_already_so_both_are_judged(scene: Scene) -> None:
+    answer(scene, question(scene, scene.package("v20.apk", version_code=20)))
+    by_record = OnRecord(WECHAT)
+
+    older = answer(scene, question(scene, scene.package("v15.apk", version_code=15), installed=by_record))
+    newer = answer(scene, question(scene, scene.package("v30.apk", version_code=30), installed=by_record))
+    seen_again = answer(scene, question(scene, scene.package("v15.apk", version_code=15)))
+
+    assert (older.decision, older.install_result) == (Decision.HOLD, -25)
+    assert newer.decision is Decision.ALLOW
+    assert seen_again.decision is Decision.ALLOW
+
+
+def test_after_an_allowed_rotation_going_back_is_held(scene: Scene) -> None:
+    answer(scene, question(scene, scene.rotated()))
+
+    back = answer(scene, question(scene, scene.package("v30.apk", version_code=30), installed=OnRecord(WECHAT)))
+
+    assert said(back)[:2] == ("hold", "would-wipe")
+
+
+def test_the_very_package_that_was_consented_to_becomes_the_installed_app(scene: Scene) -> None:
+    scene.enrol_store()
+    scene.issue()
+    offered = scene.offered_by_stranger()
+    needed = answer(scene, question(scene, offered)).consent
+    assert needed is not None
+    before = answer(scene, question(scene, offered, installed=on_disk(offered)))
+    answer(scene, question(scene, offered, consent=ConsentAnswers(needed.binding.id, understood=True, typed="微信")))
+
+    newer = scene.package("v30.apk", STRANGER, version_code=30)
+    another = answer(scene, question(scene, newer, installed=on_disk(newer)))
+    installed = answer(scene, question(scene, newer, installed=on_disk(offered)))
+
+    assert before.reason == another.reason == "record-conflict"
+    assert said(installed) == ("allow", "keeps-data", "signer-same")
+
+
 @pytest.mark.parametrize("action", [Action.REINSTALL, Action.UNINSTALL])
 def test_removing_the_app_is_held_even_for_its_own_update(scene: Scene, action: Action) -> None:
     verdict = answer(scene, question(scene, scene.package("v20.apk", version_code=20), action=action))

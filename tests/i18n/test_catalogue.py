@@ -8,6 +8,7 @@ from hypothesis import given, strategies as st
 from backupkit.errors import Fact
 from backupkit.i18n import LANGUAGES, Catalogue, messages
 from backupkit.i18n.amounts import length_of_time
+from backupkit.i18n.catalogue import find
 
 
 def say(template: str, /, **facts: Fact) -> str:
@@ -70,3 +71,9 @@ def test_no_fact_can_speak_to_the_terminal(fact: str) -> None:
 def test_every_length_of_time_can_be_written(seconds: int) -> None:
     for language in LANGUAGES:
         assert length_of_time(timedelta(seconds=seconds), language)
+
+
+def test_one_sentence_is_found_as_it_stands_among_all() -> None:
+    """Areas that are looked for in one fragment only must lie there."""
+    for language in LANGUAGES:
+        assert {key: find(language, key) for key in messages(language)} == dict(messages(language))

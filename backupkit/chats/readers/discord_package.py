@@ -3,14 +3,13 @@
 It holds only what the owner wrote. That is half of every conversation, so it is always told.
 """
 
-import csv
 import posixpath
 from collections.abc import Iterator
 from typing import Any
 
+from backupkit.chats.csv_rows import csv_rows
 from backupkit.chats.json_fields import dict_of, iso_to_us, list_of, name_of, text_of
 from backupkit.chats.json_records import Record, claim_json, records_in, small_json
-from backupkit.chats.malformed import MalformedExport
 from backupkit.chats.media_files import role_of_name
 from backupkit.chats.model import (
     OFFSET_ZONE,
@@ -28,8 +27,7 @@ from backupkit.chats.model import (
     Severity,
 )
 from backupkit.chats.reader import Recognition, Told, read_each
-from backupkit.chats.source import SourceFiles
-from backupkit.chats.text_lines import lines_of
+from backupkit.chats.source import Content, SourceFiles
 
 _HEADER = b"ID,Timestamp,Contents,Attachments"
 
@@ -44,7 +42,7 @@ class DiscordPackage:
     def recognise(self, source: SourceFiles) -> Recognition:
         """Look for the four capitalised fields that only this package has."""
         claims = dict(claim_json(source, _certainty).claims)
-        for name in source.possible_exports():
+        for name in source.of(Content.TEXT):
             if source.head(name, 64).removeprefix(b"\xef\xbb\xbf").startswith(_HEADER):
                 claims[name] = 95
         return Recognition(claims)
@@ -82,15 +80,7 @@ def _read_file(source: SourceFiles, name: str) -> Iterator[Told]:
 
 
 def _csv_records(source: SourceFiles, name: str) -> Iterator[Record]:
-    with source.open(name) as stream:
-        lines = (line.text + "\n" for line in lines_of(stream, name))
-        rows = csv.DictReader(lines, strict=True)
-        try:
-            for row in rows:
-                raw = "\n".join(f"{field}: {value}" for field, value in row.items()).encode("utf-8", "replace")
-                yield Record(dict(row), raw, Locator(name, f"line {rows.line_num}"))
-        except csv.Error as error:
-            raise MalformedExport(Locator(name, f"line {rows.line_num}"), "csv-broken") from error
+    return (Record({**row.values}, row.raw, row.locator) for row in csv_rows(source, name))
 
 
 def _message(record: Record, key: str) -> Message:

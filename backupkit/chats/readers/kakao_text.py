@@ -1,11 +1,11 @@
 """KakaoTalk's exports: Windows and iPhone brackets, Android lines with a comma, and the Mac's CSV."""
 
-import csv
 import posixpath
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from backupkit.chats.csv_rows import csv_rows
 from backupkit.chats.malformed import MalformedExport
 from backupkit.chats.model import (
     Conversation,
@@ -23,8 +23,9 @@ from backupkit.chats.model import (
     Severity,
 )
 from backupkit.chats.reader import Recognition, Told, read_each
-from backupkit.chats.source import SourceFiles
-from backupkit.chats.text_lines import Line, is_text, lines_of, text_head
+from backupkit.chats.source import Content, SourceFiles
+from backupkit.chats.text_head import text_head
+from backupkit.chats.text_lines import Line, lines_of
 from backupkit.chats.wall_time import HALF_DAY, DateOrder, seconds_of_day
 
 _TITLE = re.compile(
@@ -75,11 +76,10 @@ class KakaoText:
     def recognise(self, source: SourceFiles) -> Recognition:
         """Look for the app's title line, for its way of writing time in Korean, or for the Mac's header."""
         claims = {}
-        for name in source.possible_exports():
-            if is_text(source.head(name)):
-                certainty = _certainty(text_head(source.head(name, _LOOKED_AT)))
-                if certainty:
-                    claims[name] = certainty
+        for name in source.of(Content.TEXT, Content.JSON):
+            certainty = _certainty(text_head(source.head(name, _LOOKED_AT)))
+            if certainty:
+                claims[name] = certainty
         return Recognition(claims)
 
     def read(self, source: SourceFiles, recognition: Recognition) -> Iterator[Told]:
@@ -209,21 +209,9 @@ class _Reading:
 def _read_csv(source: SourceFiles, name: str) -> Iterator[Told]:
     key = posixpath.splitext(posixpath.basename(name))[0]
     yield Conversation(key, locator=Locator(name))
-    with source.open(name) as stream:
-        rows = csv.reader((line.text + "\n" for line in lines_of(stream, name)), strict=True)
-        try:
-            next(rows, None)
-            for row in rows:
-                locator = Locator(name, f"line {rows.line_num}")
-                if len(row) < 3:
-                    if row:
-                        yield Finding("record-not-understood", Severity.WARNING, locator)
-                    continue
-                raw = "\x1f".join(row).encode("utf-8", "surrogatepass")
-                text = ",".join(row[2:])
-                yield _message(key, locator, raw, (_csv_time(row[0]), Precision.SECOND, row[0]), (row[1] or None, text))
-        except csv.Error as error:
-            raise MalformedExport(Locator(name, f"line {rows.line_num}"), "csv-broken") from error
+    for row in csv_rows(source, name):
+        when = (_csv_time(row.values["Date"]), Precision.SECOND, row.values["Date"])
+        yield _message(key, row.locator, row.raw, when, (row.values["User"] or None, row.values["Message"]))
 
 
 def _english_day(month: str, day: str, year: str) -> int | None:

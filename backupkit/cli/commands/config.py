@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from backupkit.cli.guard_desk import publish_policy
 from backupkit.cli.session import Session, session_of
 from backupkit.cli.settings_files import read_settings, settings_file
 from backupkit.cli.usage import ValueWrong
@@ -41,6 +42,7 @@ def config_check(context: typer.Context) -> None:
     """Read the settings and say whether they are right."""
     session = session_of(context)
     settings = read_settings(session)
+    publish_policy(session)
     key = "config.checked" if settings.origins else "config.none"
     lines = [session.say(key, file=", ".join(settings.origins) or str(settings_file(session)))]
     session.printer.summary({"files": list(settings.origins), "sources": len(settings.sources)}, lines)

@@ -61,7 +61,7 @@ def read_certificate(raw: bytes) -> Certificate:
     """
     if len(raw) > MOST_BYTES:
         raise NotAsn1
-    signed = der.parse(raw).expect(der.SEQUENCE).children()[0].expect(der.SEQUENCE)
+    signed = der.parse(raw).expect(der.SEQUENCE).first().expect(der.SEQUENCE)
     fields = signed.children()
     if fields and fields[0].tag == 0xA0:  # version
         fields = fields[1:]
@@ -73,7 +73,7 @@ def read_certificate(raw: bytes) -> Certificate:
     extensions: tuple[tuple[str, bool, bytes], ...] = ()
     for field in fields[6:]:
         if field.tag == 0xA3:
-            extensions = tuple(_extension(item) for item in field.children()[0].expect(der.SEQUENCE).children())
+            extensions = tuple(_extension(item) for item in field.first().expect(der.SEQUENCE).children())
     return Certificate(raw, serial.content, issuer.raw, info.raw, extensions)
 
 
@@ -106,7 +106,7 @@ def comparable_name(name: bytes) -> tuple[object, ...]:
 
 
 def _attribute(item: der.Value) -> tuple[str, str]:
-    kind, value = item.expect(der.SEQUENCE).children()
+    kind, value = item.expect(der.SEQUENCE).pair()
     encoding = _TEXTS.get(value.tag)
     if encoding is None:
         return kind.oid(), value.raw.hex()
@@ -114,9 +114,7 @@ def _attribute(item: der.Value) -> tuple[str, str]:
 
 
 def _extension(item: der.Value) -> tuple[str, bool, bytes]:
-    parts = item.expect(der.SEQUENCE).children()
-    if len(parts) < 2:
-        raise NotAsn1
+    parts = item.expect(der.SEQUENCE).children(at_least=2)
     is_critical = len(parts) > 2 and parts[1].tag == 0x01 and parts[1].content != b"\0"
     return parts[0].oid(), is_critical, parts[-1].octets()
 

@@ -15,7 +15,9 @@ _CONTENT_TYPE = "1.2.840.113549.1.9.3"
 _MESSAGE_DIGEST = "1.2.840.113549.1.9.4"
 _CONTEXT_0, _CONTEXT_1 = 0xA0, 0xA1
 _PRIMITIVE_CONTEXT_0 = 0x80
-_MOST_CERTIFICATES = 1000
+_MOST_CERTIFICATES = 100
+_MOST_SIGNERS = 16
+"""Each costs a signature check; real blocks have one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,18 +91,16 @@ def read_signed_data(block: bytes) -> SignedData:
     Raises:
         NotAsn1: it is not SignedData.
     """
-    info = der.parse(block).expect(der.SEQUENCE).children()
-    if len(info) < 2 or info[0].oid() != _SIGNED_DATA:
+    info = der.parse(block).expect(der.SEQUENCE).children(at_least=2)
+    if info[0].oid() != _SIGNED_DATA:
         raise NotAsn1
-    fields = info[1].expect(_CONTEXT_0).children()[0].expect(der.SEQUENCE).children()
-    if len(fields) < 4:
-        raise NotAsn1
-    content_type = fields[2].expect(der.SEQUENCE).children()[0].oid()
+    fields = info[1].expect(_CONTEXT_0).first().expect(der.SEQUENCE).children(at_least=4)
+    content_type = fields[2].expect(der.SEQUENCE).first().oid()
     certificates: list[Certificate] = []
     for field in fields[3:-1]:
         if field.tag == _CONTEXT_0:
             certificates = [read_certificate(item.raw) for item in field.children(most=_MOST_CERTIFICATES)]
-    signers = [_read_signer(item) for item in fields[-1].expect(der.SET).children(most=_MOST_CERTIFICATES)]
+    signers = [_read_signer(item) for item in fields[-1].expect(der.SET).children(most=_MOST_SIGNERS)]
     return SignedData(content_type, certificates, signers)
 
 
@@ -113,7 +113,7 @@ def read_attributes(value: Value) -> SignedAttributes:
     """
     found: dict[str, list[Value]] = {}
     for item in value.children():
-        kind, values = item.expect(der.SEQUENCE).children()
+        kind, values = item.expect(der.SEQUENCE).pair()
         oid = kind.oid()
         if oid in found:
             raise AttributeRepeated
@@ -131,15 +131,13 @@ def _single(found: dict[str, list[Value]], oid: str) -> Value | None:
 
 
 def _read_signer(item: Value) -> SignerInfo:
-    fields = item.expect(der.SEQUENCE).children()
-    if len(fields) < 5:
-        raise NotAsn1
+    fields = item.expect(der.SEQUENCE).children(at_least=5)
     _, sid, digest, *rest = fields
     issuer = serial = subject_key = None
     if sid.tag == _PRIMITIVE_CONTEXT_0:
         subject_key = sid.content
     else:
-        name, number = sid.expect(der.SEQUENCE).children()
+        name, number = sid.expect(der.SEQUENCE).pair()
         issuer, serial = name.raw, number.expect(der.INTEGER).content
     attributes = None
     if rest[0].tag == _CONTEXT_0:
@@ -150,8 +148,8 @@ def _read_signer(item: Value) -> SignerInfo:
         issuer,
         serial,
         subject_key,
-        digest.expect(der.SEQUENCE).children()[0].oid(),
-        rest[0].expect(der.SEQUENCE).children()[0].oid(),
+        digest.expect(der.SEQUENCE).first().oid(),
+        rest[0].expect(der.SEQUENCE).first().oid(),
         attributes,
         rest[1].octets(),
     )

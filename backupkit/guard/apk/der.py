@@ -39,18 +39,37 @@ class Value:
             raise NotAsn1
         return self
 
-    def children(self, *, most: int = 10_000) -> list["Value"]:
+    def children(self, *, at_least: int = 0, most: int = 10_000) -> list["Value"]:
         """Return the values within.
 
         Raises:
-            NotAsn1: they do not fill the content exactly, or there are more than `most`.
+            NotAsn1: they do not fill the content exactly, or there are fewer than `at_least` or more than `most`.
         """
         found = []
         for child in _values(self.content):
             found.append(child)
             if len(found) > most:
                 raise NotAsn1
+        if len(found) < at_least:
+            raise NotAsn1
         return found
+
+    def pair(self) -> tuple["Value", "Value"]:
+        """Return the two values within.
+
+        Raises:
+            NotAsn1: there are not exactly two.
+        """
+        first, second = self.children(at_least=2, most=2)
+        return first, second
+
+    def first(self) -> "Value":
+        """Return the first value within.
+
+        Raises:
+            NotAsn1: there is none.
+        """
+        return self.children(at_least=1)[0]
 
     def integer(self) -> int:
         """Read a signed INTEGER."""

@@ -22,7 +22,7 @@ from backupkit.ids import CertificateDigest
 
 FILE_MAGIC = 0x3EFF39D1
 _VERSION = 1
-_MOST_NODES = 200
+_MOST_NODES = 50
 """Each node costs a signature check; real lineages have a few nodes."""
 
 

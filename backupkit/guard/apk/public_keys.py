@@ -110,7 +110,7 @@ def read_public_key(info: bytes) -> PublicKey:
 
 def _read_key(oid: str, parameters: list[der.Value], key: bytes) -> PublicKey:
     if oid == _RSA_OID:
-        modulus, exponent = (number.unsigned() for number in der.parse(key).expect(der.SEQUENCE).children())
+        modulus, exponent = (number.unsigned() for number in der.parse(key).expect(der.SEQUENCE).pair())
         if (
             modulus.bit_length() > _MOST_RSA_BITS
             or exponent.bit_length() > _MOST_EXPONENT_BITS
@@ -193,7 +193,7 @@ def is_dsa_signature(key: DsaKey, digest: str, data: bytes, signature: bytes) ->
     if (answer := _ask_dsa(key, digest, data, signature)) is not None:
         return answer
     try:
-        r, s = (number.integer() for number in der.parse(signature).expect(der.SEQUENCE).children())
+        r, s = (number.integer() for number in der.parse(signature).expect(der.SEQUENCE).pair())
         inverse = pow(s, -1, key.q)
     except ValueError:
         return False

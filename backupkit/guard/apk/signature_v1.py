@@ -5,6 +5,7 @@ by API level, so every answer is for one level. Sources: apksig `V1SchemeVerifie
 """
 
 import hashlib
+from bisect import bisect_right
 from dataclasses import dataclass, field
 
 from backupkit.guard.apk.certificates import Certificate
@@ -21,6 +22,10 @@ _MANIFEST = b"META-INF/MANIFEST.MF"
 _BLOCK_ENDINGS = (b".RSA", b".DSA", b".EC")
 _MOST_SIGNERS = 10
 _MOST_FILE = 32 << 20
+_ERAS = (9, 18, 19, 21, 22, 24, 28)
+"""The levels at which any rule here, in `jar_algorithms` or in `jar_manifest` changes."""
+_ALWAYS_EXPANDED, _MOST_RATIO = 1 << 30, 20
+"""All entries together may expand to so many bytes, or to so many times the file. Real packages stay under three times."""
 _ATTRIBUTES_SAFE_SINCE = 19
 _ALL_INFOS_SINCE = 24
 _SCHEMES_SINCE = {2: 24, 3: 28}
@@ -36,7 +41,7 @@ class _Signer:
     file_bytes: bytes = b""
     sections: list[Section] = field(default_factory=list)
     data: SignedData | None = None
-    answers: dict[int, bool | Reason] = field(default_factory=dict)
+    answers: dict[int, bool] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -56,6 +61,7 @@ class SchemeV1:
         self._archive = archive
         self._loaded: _Loaded | PackageNotGenuine | None = None
         self._digests: dict[bytes, dict[str, bytes]] = {}
+        self._answers: dict[tuple[int, frozenset[int]], tuple[bytes, ...] | PackageNotGenuine] = {}
 
     def signers_at(self, level: int, *, found_schemes: set[int]) -> tuple[bytes, ...]:
         """Return the certificates of the signers that a device of this level sees.
@@ -65,16 +71,29 @@ class SchemeV1:
         Raises:
             PackageNotGenuine: the device would refuse the package.
         """
+        # Levels between two changes of the rules see the same, and a range of levels asks for all of them.
+        era = (bisect_right(_ERAS, level), frozenset(found_schemes))
+        if era not in self._answers:
+            try:
+                self._answers[era] = self._check(level, found_schemes)
+            except PackageNotGenuine as error:
+                self._answers[era] = error
+        answer = self._answers[era]
+        if isinstance(answer, PackageNotGenuine):
+            raise answer
+        return answer
+
+    def manifest(self) -> bytes:
+        """Return `MANIFEST.MF`, or nothing where there is none."""
+        return self._loaded.manifest if isinstance(self._loaded, _Loaded) else b""
+
+    def _check(self, level: int, found_schemes: set[int]) -> tuple[bytes, ...]:
         loaded = self._load()
         certificates = [_check_block(signer, level) for signer in loaded.signers]
         for signer in loaded.signers:
             _check_file(signer, loaded, level, found_schemes)
         chosen = self._check_entries(loaded, level)
         return tuple(certificate.raw for index, certificate in enumerate(certificates) if index in chosen)
-
-    def manifest(self) -> bytes:
-        """Return `MANIFEST.MF`, or nothing where there is none."""
-        return self._loaded.manifest if isinstance(self._loaded, _Loaded) else b""
 
     def _load(self) -> _Loaded:
         if self._loaded is None:
@@ -88,6 +107,10 @@ class SchemeV1:
 
     def _check_entries(self, loaded: _Loaded, level: int) -> set[int]:
         """Check every entry outside META-INF; return which signers signed them all."""
+        if sum(entry.size for entry in self._archive.entries) > max(
+            _ALWAYS_EXPANDED, _MOST_RATIO * self._archive.file.size
+        ):
+            raise _wrong(Reason.ENTRY_TOO_LARGE)
         names = [{section.name for section in signer.sections} for signer in loaded.signers]
         chosen: set[int] | None = None
         # In the order in which they lie in the file, as the phone reads them.

@@ -13,6 +13,8 @@ from backupkit.guard.apk.signer import CheckedSigner, SignerRecord, check_signer
 
 V3_SINCE = 28
 V31_SINCE = 33
+_MOST_SIGNERS = 10
+"""Android sets no bound; each costs signature checks, and real packages have one or two."""
 _PROOF_OF_ROTATION = 0x3BA06F8C
 _ROTATION_MIN_SDK = 0x559F8B02
 _TARGETS_DEV_RELEASE = 0xC2A6B3BA
@@ -43,6 +45,8 @@ class SchemeV3:
         """
         self.scheme = scheme
         self._records = read_signers(value, scheme)
+        if len(self._records) > _MOST_SIGNERS:
+            raise PackageNotGenuine(Reason.TOO_MANY_SIGNERS, scheme=scheme)
         self._checked: dict[int, RotatingSigner | PackageNotGenuine] = {}
 
     @property

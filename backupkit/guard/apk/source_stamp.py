@@ -26,6 +26,7 @@ _ENTRY = b"stamp-cert-sha256"
 _TIME = 0xE43C5946
 _LINEAGE = 0x9D6303F7
 _MOST_ENTRY = 4096
+_MOST_SIGNATURES = 16
 _JAR_MANIFEST = 4
 _CONTENT_NUMBERS = {ContentDigest.SHA256: 1, ContentDigest.SHA512: 2, ContentDigest.VERITY: 3}
 
@@ -124,7 +125,7 @@ def _check(data: Record, certificate: bytes, named: bytes, claims: Claims) -> No
 def _check_signatures(info: bytes, field: bytes, signed: bytes) -> None:
     """Check every signature of a known algorithm; there must be one."""
     known = [(ALGORITHMS[number], signature) for number, signature in numbered(field) if number in ALGORITHMS]
-    if not known:
+    if not 0 < len(known) <= _MOST_SIGNATURES:
         raise _StampBroken(StampIssue.NO_SUPPORTED_ALGORITHM)
     for algorithm, signature in known:
         if not algorithm.check(info, signed, signature):

@@ -25,7 +25,7 @@ _REASONS: dict[str, tuple[str, str, str]] = {
     # The update would wipe the chats if it were forced.
     "no-verified-backup": (
         "0 verified backups of {app} are known here.",
-        "Android can only install this by removing the old app, and the chats would go with it.",
+        "The chats on this phone are the only ones known here.",
         "backupkit snapshot        then ask again",
     ),
     "no-pinned-store": (

@@ -25,7 +25,7 @@ _REASONS: dict[str, tuple[str, str, str]] = {
     # 强行安装会清空聊天记录。
     "no-verified-backup": (
         "这里已核验的 {app} 备份:0 份。",
-        "系统只能先卸载旧应用才能安装它,聊天记录会随之清除。",
+        "就这里所知,聊天记录只存在于这部手机上。",
         "backupkit snapshot        先备份,再问一次",
     ),
     "no-pinned-store": (

@@ -545,7 +545,7 @@ class TestSwapping:
     def test_writers_wait_while_a_large_package_is_read(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """A map of a file that somebody cuts short would end the process."""
         path = tmp_path / "app.apk"
-        apk = sign(build_apk(files={"big": os.urandom(20 << 20)}), A)
+        apk = sign(build_apk(files={"big": os.urandom(6 << 20)}), A)
         path.write_bytes(apk)
         writers: list[threading.Thread] = []
 
@@ -569,7 +569,7 @@ class TestSwapping:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         path = tmp_path / "app.apk"
-        apk = sign(build_apk(files={"big": os.urandom(20 << 20)}), A)
+        apk = sign(build_apk(files={"big": os.urandom(6 << 20)}), A)
         path.write_bytes(apk)
         monkeypatch.setattr(chunks, "_WORTH_A_MAP", 1 << 40)
 

@@ -11,6 +11,7 @@ from hypothesis import given, settings, strategies as st
 
 from backupkit.guard.apk import public_keys
 from backupkit.guard.apk.certificates import comparable_name, is_same_key, read_certificate
+from backupkit.guard.apk.der import NotAsn1
 from backupkit.guard.apk.public_keys import (
     DsaKey,
     EcKey,
@@ -175,3 +176,26 @@ def test_names_are_compared_as_java_compares_them() -> None:
     assert comparable_name(name(0x0C, b"An  Example")) == comparable_name(name(0x13, b"an example "))
     assert comparable_name(name(0x0C, b"An Example")) != comparable_name(name(0x0C, b"AnExample"))
     assert comparable_name(b"junk") == ("raw", b"junk")
+
+
+@pytest.mark.parametrize(
+    "raw", [b"", b"\x30\x00", der(0x30, b""), der(0x30, der(0x30, b"") * 3), der(0x30, der(0x30, der(2, b"\1")))]
+)
+def test_what_is_no_certificate_is_said_to_be_none(raw: bytes) -> None:
+    """Found by scripts/fuzz_guard.py: an empty sequence was an IndexError."""
+    with pytest.raises(NotAsn1):
+        read_certificate(raw)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(min_value=0), st.integers(0, 255), st.integers(0, 30))
+def test_a_changed_certificate_is_read_or_none(at: int, value: int, removed: int) -> None:
+    raw = bytearray(make_key("ec", "A").certificate)
+    raw[at % len(raw)] = value
+    del raw[at % len(raw) : at % len(raw) + removed]
+
+    with contextlib.suppress(NotAsn1):
+        certificate = read_certificate(bytes(raw))
+        certificate.may_sign()
+        certificate.subject_key()
+        comparable_name(certificate.issuer)

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from apk_factory import ZipEntry, build_apk, der, make_cms, make_key, make_zip, oid, read_zip, sign_v1, wrapped
 
-from backupkit.guard.apk.jar_algorithms import is_accepted
+from backupkit.guard.apk.jar_algorithms import _SIGNATURES, DIGESTS, is_accepted
 from backupkit.guard.apk.jar_manifest import read_sections
 from backupkit.guard.apk.package import Package, read_package
 from backupkit.guard.apk.reasons import PackageNotGenuine, Reason
+from backupkit.guard.apk.signature_v1 import _ERAS
 
 A, B = make_key("rsa", "A"), make_key("ec", "B")
 MANIFEST, FILE, BLOCK = b"META-INF/MANIFEST.MF", b"META-INF/CERT.SF", b"META-INF/CERT.RSA"
@@ -248,6 +249,26 @@ class TestSignerInfos:
 )
 def test_each_android_knew_its_own_algorithms(digest: str, signature: str, levels: set[int]) -> None:
     assert {level for level in range(37) if is_accepted(digest, signature, level)} == levels
+
+
+def test_entries_that_expand_without_bounds_are_refused(tmp_path: Path) -> None:
+    """65,535 entries of 4 GB could lie over each other in a small file."""
+    entries = [
+        *read_zip(signed()),
+        *(ZipEntry(f"{n}".encode(), b"", method=8, declared_size=1 << 30) for n in range(2)),
+    ]
+
+    assert refusal(tmp_path, make_zip(entries)) is Reason.ENTRY_TOO_LARGE
+
+
+def test_the_rules_change_at_the_levels_that_are_said_to_be_all() -> None:
+    def rules(level: int) -> list[object]:
+        (section,) = read_sections(b"Digest-Algorithms: SHA-512 SHA1\nSHA1-Digest: AAAA\nSHA-512-Digest: AAAA\n")
+        return [section.digest_at(b"-digest", level), *(is_accepted(d, s, level) for d in DIGESTS for s in _SIGNATURES)]
+
+    changes = {level for level in range(1, 40) if rules(level) != rules(level - 1)}
+
+    assert changes <= set(_ERAS)
 
 
 def test_sections_keep_where_they_lie() -> None:

@@ -1,0 +1,199 @@
+"""Google Voice from Takeout: one HTML page for each stretch of a conversation, and one for each call.
+
+The pages carry the hChatLog microformat. A call page tells of a call and holds no message.
+"""
+
+import posixpath
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+
+from backupkit.chats.json_fields import iso_to_us
+from backupkit.chats.malformed import MalformedExport, TruncatedExport
+from backupkit.chats.media_files import role_of_name
+from backupkit.chats.model import (
+    OFFSET_ZONE,
+    UNKNOWN_ZONE,
+    Conversation,
+    ConversationKind,
+    Direction,
+    Locator,
+    Media,
+    MediaState,
+    Message,
+    MessageKind,
+    Participant,
+    Precision,
+)
+from backupkit.chats.reader import Recognition, Told, read_each
+from backupkit.chats.source import Content, SourceFiles
+
+_MARK = re.compile(rb"class=\"(?:hChatLog|haudio)\b")
+_LOOKED_AT = 64 * 1024
+_MAX_PAGE_BYTES = 64 * 2**20
+_ENDINGS = (".jpg", ".jpeg", ".gif", ".png", ".mp4", ".3gp", ".mp3", ".amr", ".vcf", ".pdf", "")
+
+
+class GoogleVoice:
+    """Reads the call and message pages of Google Voice."""
+
+    format = "google-voice"
+    app = "google-voice"
+    package = "com.google.android.apps.googlevoice"
+
+    def recognise(self, source: SourceFiles) -> Recognition:
+        """Look for the microformat's own classes in a page."""
+        claims = {}
+        for name in source.of(Content.MARKUP):
+            if _MARK.search(source.head(name, _LOOKED_AT)):
+                claims[name] = 95
+        return Recognition(claims)
+
+    def read(self, source: SourceFiles, recognition: Recognition) -> Iterator[Told]:
+        """Stream every claimed page."""
+        return read_each(recognition.files, lambda name: _read_page(source, name))
+
+
+def _read_page(source: SourceFiles, name: str) -> Iterator[Told]:
+    if (source.size(name) or 0) > _MAX_PAGE_BYTES:
+        raise MalformedExport(Locator(name), "page-too-long")
+    with source.open(name) as stream:
+        text = stream.read(_MAX_PAGE_BYTES).decode("utf-8", "replace")
+    page = _Page()
+    page.feed(text)
+    page.close()
+    people = {tel: shown for tel, shown in page.people if tel or shown}
+    others = sorted(tel for tel, shown in people.items() if shown != "Me")
+    key = "~".join(others) or posixpath.basename(name).partition(" - ")[0] or name
+    kind = ConversationKind.GROUP if len(others) > 1 else ConversationKind.PRIVATE
+    participants = tuple(Participant(tel, shown or None, shown == "Me") for tel, shown in people.items())
+    yield Conversation(
+        key, posixpath.basename(name).partition(" - ")[0] or None, kind, participants, locator=Locator(name)
+    )
+    for number, found in enumerate(page.messages):
+        yield _message(source, name, (key, number), found, text)
+    if not page.is_closed:
+        raise TruncatedExport(Locator(name), "page-unclosed")
+
+
+class _Found:
+    __slots__ = ("end", "files", "name", "start", "tel", "text", "when")
+
+    def __init__(self, start: int) -> None:
+        self.start, self.end = start, start
+        self.when = self.tel = self.name = self.text = ""
+        self.files: list[str] = []
+
+
+class _Page(HTMLParser):
+    """Collects the messages and people of a page."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.messages: list[_Found] = []
+        self.people: list[tuple[str, str]] = []
+        self.is_closed = False
+        self._depth = 0
+        self._message_depth: int | None = None
+        self._in_quote = self._in_name = False
+        self._tel = ""
+        self._lengths: list[int] = []
+
+    def feed(self, data: str) -> None:
+        at = 0
+        self._lengths = [0]
+        for line in data.splitlines(keepends=True):
+            at += len(line)
+            self._lengths.append(at)
+        super().feed(data)
+
+    def _offset(self) -> int:
+        line, column = self.getpos()
+        return self._lengths[min(line - 1, len(self._lengths) - 1)] + column
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = {name: value or "" for name, value in attrs}
+        classes = found.get("class", "").split()
+        if tag == "div":
+            self._depth += 1
+            if "message" in classes and self._message_depth is None:
+                self._message_depth = self._depth
+                self.messages.append(_Found(self._offset()))
+        message = self.messages[-1] if self._message_depth is not None else None
+        if "tel" in classes and tag == "a":
+            self._tel = found.get("href", "").removeprefix("tel:")
+        elif "fn" in classes and tag in {"span", "abbr"}:
+            self._in_name = True
+            self.people.append((self._tel, ""))
+        elif message is not None:
+            if tag == "abbr" and "dt" in classes:
+                message.when = found.get("title", "")
+            elif tag == "q":
+                self._in_quote = True
+            elif tag == "br" and self._in_quote:
+                message.text += "\n"
+            elif tag in {"img", "audio", "video"} or (tag == "a" and {"vcard", "video", "audio"} & set(classes)):
+                reference = found.get("src") or found.get("href")
+                if reference:
+                    message.files.append(reference)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag != "div":
+            self.handle_starttag(tag, attrs)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "div":
+            if self._message_depth == self._depth:
+                self._message_depth = None
+                self.messages[-1].end = self._offset() + 6
+            self._depth -= 1
+        elif tag == "q":
+            self._in_quote = False
+        elif tag in {"span", "abbr"}:
+            self._in_name = False
+        elif tag in {"html", "body"}:
+            self.is_closed = True
+
+    def handle_data(self, data: str) -> None:
+        if self._in_quote and self._message_depth is not None:
+            self.messages[-1].text += data
+        elif self._in_name and self.people:
+            tel, shown = self.people[-1]
+            self.people[-1] = (tel, shown + data)
+            if self._message_depth is not None:
+                self.messages[-1].tel = tel
+                self.messages[-1].name += data
+
+
+def _message(source: SourceFiles, name: str, place: tuple[str, int], found: _Found, page: str) -> Message:
+    key, number = place
+    ts_us, has_zone = iso_to_us(found.when)
+    is_own = found.name == "Me"
+    media = tuple(_media(source, name, reference) for reference in found.files)
+    return Message(
+        conversation=key,
+        locator=Locator(name, f"message {number}"),
+        raw=page[found.start : max(found.end, found.start)].encode("utf-8", "surrogatepass"),
+        ts_utc_us=ts_us,
+        ts_precision=Precision.MILLISECOND,
+        ts_zone=OFFSET_ZONE if has_zone else UNKNOWN_ZONE,
+        ts_raw=found.when,
+        sender_id=found.tel or None,
+        sender_name=found.name or None,
+        direction=Direction.OUT if is_own else Direction.IN,
+        kind=media[0].role if media else MessageKind.TEXT,
+        text=found.text,
+        media=media,
+    )
+
+
+def _media(source: SourceFiles, name: str, reference: str) -> Media:
+    """Find a file that the page names without its ending."""
+    folder = posixpath.dirname(name)
+    for ending in _ENDINGS:
+        candidate = posixpath.normpath(posixpath.join(folder, reference + ending))
+        size_bytes = source.size(candidate)
+        if size_bytes is not None:
+            role = MessageKind.CONTACT if ending == ".vcf" else role_of_name(candidate)
+            return Media(candidate, MediaState.PRESENT if size_bytes else MediaState.CORRUPT, role)
+    return Media(reference, MediaState.MISSING, MessageKind.FILE)

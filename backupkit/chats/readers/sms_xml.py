@@ -1,0 +1,266 @@
+"""SMS Backup & Restore's XML: text messages, multimedia messages and calls.
+
+The declared `count` is wrong in copies that were cut, so it is compared. The app writes characters beyond the basic plane as two
+character references, which no XML parser accepts; they are joined before parsing. Entities and document types are
+refused: the app never writes them, and they are how XML bombs are made.
+"""
+
+import binascii
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from xml.parsers import expat
+
+from backupkit.chats.json_fields import int_of, milliseconds_to_us
+from backupkit.chats.malformed import MalformedExport, TruncatedExport
+from backupkit.chats.model import (
+    UTC_ZONE,
+    Conversation,
+    ConversationKind,
+    Direction,
+    Finding,
+    Locator,
+    Media,
+    MediaState,
+    Message,
+    MessageKind,
+    Participant,
+    Precision,
+    Severity,
+)
+from backupkit.chats.reader import Recognition, Told, read_each
+from backupkit.chats.source import Content, SourceFiles
+from backupkit.chats.text_head import text_head
+
+_ROOT = re.compile(r"<(smses|calls|allsms)\b")
+_PAIR = re.compile(rb"&#(?:(\d{5})|x([dD][89abAB][0-9a-fA-F]{2}));&#(?:(\d{5})|x([dD][c-fC-F][0-9a-fA-F]{2}));")
+_BLOCK_BYTES = 1 << 16
+_MAX_RECORD_BYTES = 96 * 2**20
+_MAX_DEPTH = 8
+# What may still become a pair of references when the next block comes.
+_TAIL_BYTES = 20
+
+
+class SmsXml:
+    """Reads the XML of SMS Backup & Restore."""
+
+    format = "sms-xml"
+    app = "sms"
+    package = "com.android.providers.telephony"
+
+    def recognise(self, source: SourceFiles) -> Recognition:
+        """Look for the root element, and for a record where there is one."""
+        claims = {}
+        for name in source.of(Content.MARKUP):
+            head = text_head(source.head(name))
+            root = _ROOT.search(head)
+            if root and "count=" in head:
+                claims[name] = 95
+            elif root and re.search(r"<(?:sms|mms|call)\s+[a-z_]+=", head):
+                claims[name] = 85
+        return Recognition(claims)
+
+    def read(self, source: SourceFiles, recognition: Recognition) -> Iterator[Told]:
+        """Stream the records of every claimed file."""
+        return read_each(recognition.files, lambda name: _read_file(source, name))
+
+
+def _read_file(source: SourceFiles, name: str) -> Iterator[Told]:
+    parsing = _Parsing(name)
+    counted = 0
+    known: set[str] = set()
+    with source.open(name) as stream:
+        while True:
+            try:
+                block = stream.read(_BLOCK_BYTES)
+                parsing.feed(block)
+            except MalformedExport as error:
+                parsing.failure = error
+            except expat.ExpatError as error:
+                parsing.failure = _trouble(name, error, at_end=not block)
+            for record in parsing.records():
+                message = record if isinstance(record, Finding) else _message(name, record)
+                if isinstance(message, Message):
+                    counted += 1
+                    if message.conversation not in known and len(known) < 200_000:
+                        known.add(message.conversation)
+                        yield _conversation(name, message)
+                yield message
+            if parsing.failure is not None:
+                raise parsing.failure
+            if not block:
+                break
+    declared = int_of(parsing.declared)
+    if declared is not None and declared != counted:
+        severity = Severity.WARNING if declared > counted else Severity.INFO
+        facts: dict[str, str | int] = {"conversation": name, "declared": declared, "counted": counted}
+        yield Finding("declared-differs", severity, Locator(name), facts)
+
+
+def _trouble(name: str, error: expat.ExpatError, *, at_end: bool) -> MalformedExport:
+    locator = Locator(name, f"line {error.lineno}")
+    return TruncatedExport(locator, "xml-unclosed") if at_end else MalformedExport(locator, "xml-broken")
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    """One element below the root, what lies in it, its bytes and its line."""
+
+    tag: str
+    attributes: dict[str, str]
+    inner: list[tuple[str, dict[str, str]]]
+    raw: bytes
+    line: int
+
+
+class _Parsing:
+    """Feeds the parser and collects whole records."""
+
+    def __init__(self, name: str) -> None:
+        self.declared: str | None = None
+        self.failure: MalformedExport | None = None
+        self._name = name
+        self._parser = expat.ParserCreate()
+        self._parser.buffer_text = True
+        self._parser.StartElementHandler = self._start
+        self._parser.EndElementHandler = self._end
+        self._parser.StartDoctypeDeclHandler = self._refuse
+        self._parser.EntityDeclHandler = self._refuse
+        self._fed = bytearray()
+        self._fed_from = 0
+        self._carried = b""
+        self._depth = 0
+        self._open: tuple[str, dict[str, str], int, int] | None = None
+        self._inner: list[tuple[str, dict[str, str]]] = []
+        self._done: list[_Record | Finding] = []
+
+    def feed(self, block: bytes) -> None:
+        data = _PAIR.sub(_joined, self._carried + block)
+        keep = 0
+        if block:
+            # Whole pairs are joined already, so the first reference near the end may begin one that goes on.
+            at = data.find(b"&", max(0, len(data) - _TAIL_BYTES))
+            keep = len(data) - at if at >= 0 else 0
+        data, self._carried = data[: len(data) - keep], data[len(data) - keep :]
+        self._fed += data
+        self._parser.Parse(data, not block)
+        reached = self._parser.CurrentByteIndex if self._open is None else self._open[2]
+        start = max(0, min(reached - self._fed_from, len(self._fed)))
+        del self._fed[:start]
+        self._fed_from += start
+        if len(self._fed) > _MAX_RECORD_BYTES:
+            raise MalformedExport(Locator(self._name, f"line {self._parser.CurrentLineNumber}"), "record-too-long")
+
+    def records(self) -> Iterator[_Record | Finding]:
+        done, self._done = self._done, []
+        return iter(done)
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        self._depth += 1
+        if self._depth > _MAX_DEPTH:
+            raise MalformedExport(Locator(self._name, f"line {self._parser.CurrentLineNumber}"), "nested-too-deeply")
+        if self._depth == 1:
+            self.declared = attributes.get("count")
+        elif self._depth == 2:
+            self._open = (name, attributes, self._parser.CurrentByteIndex, self._parser.CurrentLineNumber)
+            self._inner = []
+        else:
+            self._inner.append((name, attributes))
+
+    def _end(self, name: str) -> None:
+        self._depth -= 1
+        if self._depth != 1 or self._open is None:
+            return
+        (_name, attributes, start, line), self._open = self._open, None
+        locator = Locator(self._name, f"line {line}")
+        if name not in {"sms", "mms", "call"} or "date" not in attributes:
+            self._done.append(Finding("record-not-understood", Severity.WARNING, locator))
+            return
+        end = self._parser.CurrentByteIndex
+        raw = bytes(self._fed[start - self._fed_from : max(end, start) - self._fed_from])
+        self._done.append(_Record(name, attributes, self._inner, raw, line))
+
+    def _refuse(self, *_declared: object) -> None:
+        raise MalformedExport(Locator(self._name, f"line {self._parser.CurrentLineNumber}"), "entities-refused")
+
+
+def _joined(match: re.Match[bytes]) -> bytes:
+    high = int(match.group(1)) if match.group(1) else int(match.group(2), 16)
+    low = int(match.group(3)) if match.group(3) else int(match.group(4), 16)
+    if 0xD800 <= high <= 0xDBFF and 0xDC00 <= low <= 0xDFFF:
+        return chr(0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00)).encode("utf-8")
+    return match.group()
+
+
+def _value(attributes: dict[str, str], name: str) -> str | None:
+    """Return an attribute; the app writes the word "null" where there is none."""
+    value = attributes.get(name)
+    return None if value in {None, "", "null"} else value
+
+
+def _conversation(name: str, message: Message) -> Conversation:
+    people = tuple(Participant(address, None) for address in message.conversation.split("~")[:200])
+    kind = ConversationKind.GROUP if len(people) > 1 else ConversationKind.PRIVATE
+    title = message.sender_name if message.direction is Direction.IN else None
+    return Conversation(message.conversation, title, kind, people, locator=Locator(name))
+
+
+def _message(name: str, record: _Record) -> Message:
+    tag, attributes, inner = record.tag, record.attributes, record.inner
+    address = _value(attributes, "number" if tag == "call" else "address") or "unknown"
+    box = attributes.get("msg_box" if tag == "mms" else "type")
+    direction = {"1": Direction.IN, "2": Direction.OUT}.get(box or "", Direction.UNKNOWN)
+    if tag == "sms" and box in {"3", "4", "5", "6"}:
+        direction = Direction.OUT
+    parts = [found for element, found in inner if element == "part"]
+    media = tuple(_media(part) for part in parts if not _is_text(part))
+    texts = [_value(part, "text") or "" for part in parts if (part.get("ct") or "").startswith("text/plain")]
+    sender = next(
+        (found.get("address") for element, found in inner if element == "addr" and found.get("type") == "137"), None
+    )
+    if direction is Direction.IN and sender in {None, "insert-address-token"}:
+        sender = address
+    kind = MessageKind.CALL if tag == "call" else media[0].role if media else MessageKind.TEXT
+    text = _value(attributes, "body") or "\n".join(filter(None, texts))
+    if tag == "call":
+        text = f"{attributes.get('duration', '0')} s"
+    return Message(
+        conversation="~".join(sorted(address.split("~"))),
+        locator=Locator(name, f"line {record.line}"),
+        raw=record.raw,
+        ts_utc_us=milliseconds_to_us(attributes.get("date")),
+        ts_precision=Precision.MILLISECOND,
+        ts_zone=UTC_ZONE,
+        ts_raw=attributes.get("date", ""),
+        native_id=_value(attributes, "m_id") if tag == "mms" else None,
+        sender_id=sender if direction is Direction.IN else None,
+        sender_name=_value(attributes, "contact_name") if direction is Direction.IN else None,
+        direction=direction,
+        kind=kind,
+        native_kind=f"{tag}/{box or ''}",
+        text=text,
+        media=media,
+    )
+
+
+def _is_text(part: dict[str, str]) -> bool:
+    return (part.get("ct") or "") in {"application/smil", ""} or (part.get("ct") or "").startswith("text/plain")
+
+
+def _media(part: dict[str, str]) -> Media:
+    mime = part.get("ct") or ""
+    family = mime.partition("/")[0]
+    role = {"image": MessageKind.IMAGE, "video": MessageKind.VIDEO, "audio": MessageKind.VOICE}.get(
+        family, MessageKind.FILE
+    )
+    if mime.lower() in {"text/x-vcard", "text/vcard"}:
+        role = MessageKind.CONTACT
+    name = _value(part, "cl") or _value(part, "name") or _value(part, "fn") or mime
+    data = _value(part, "data")
+    if data is None:
+        return Media(name, MediaState.MISSING, role, mime)
+    try:
+        size_bytes = len(binascii.a2b_base64("".join(data.split()), strict_mode=True))
+    except (binascii.Error, ValueError):
+        return Media(name, MediaState.CORRUPT, role, mime)
+    return Media(name, MediaState.PRESENT if size_bytes else MediaState.CORRUPT, role, mime, size_bytes)

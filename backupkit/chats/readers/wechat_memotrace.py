@@ -1,0 +1,111 @@
+"""WeChat messages as WeChatMsg (MemoTrace) exported them to CSV: everything in one file, or a file for each conversation."""
+
+import posixpath
+from collections.abc import Iterator
+
+from backupkit.chats.csv_rows import Row, csv_columns, csv_rows
+from backupkit.chats.json_fields import int_of, iso_to_us, seconds_to_us
+from backupkit.chats.model import (
+    UNKNOWN_ZONE,
+    UTC_ZONE,
+    Conversation,
+    ConversationKind,
+    DeletionState,
+    Direction,
+    Locator,
+    Media,
+    MediaState,
+    Message,
+    MessageKind,
+    Precision,
+)
+from backupkit.chats.reader import Recognition, Told, read_each
+from backupkit.chats.readers.wechat_kinds import HAS_FILE, is_recall, kind_of, kind_of_word
+from backupkit.chats.source import Content, SourceFiles
+from backupkit.chats.text_head import text_head
+
+_WHOLE = {"localId", "TalkerId", "Type", "SubType", "IsSender", "CreateTime", "StrContent"}
+_ONE = {"消息ID", "类型", "发送人", "时间", "内容"}
+
+
+class WechatMemotrace:
+    """Reads the CSV files of WeChatMsg, now MemoTrace."""
+
+    format = "wechat-memotrace"
+    app = "wechat"
+    package = "com.tencent.mm"
+
+    def recognise(self, source: SourceFiles) -> Recognition:
+        """Look for the columns of either kind of file."""
+        claims = {}
+        for name in source.of(Content.TEXT):
+            columns = set(csv_columns(text_head(source.head(name))))
+            if columns >= _WHOLE or columns >= _ONE:
+                claims[name] = 95
+        return Recognition(claims)
+
+    def read(self, source: SourceFiles, recognition: Recognition) -> Iterator[Told]:
+        """Stream every claimed file."""
+        return read_each(recognition.files, lambda name: _read_file(source, name))
+
+
+def _read_file(source: SourceFiles, name: str) -> Iterator[Told]:
+    known: set[str] = set()
+    stem = posixpath.splitext(posixpath.basename(name))[0]
+    for row in csv_rows(source, name):
+        message = _of_whole(row) if "StrContent" in row.values else _of_one(row, stem)
+        if message.conversation not in known and len(known) < 200_000:
+            known.add(message.conversation)
+            title = row.values.get("Remark") or row.values.get("NickName") or (stem if "内容" in row.values else None)
+            yield Conversation(message.conversation, title, ConversationKind.UNKNOWN, locator=Locator(name))
+        yield message
+
+
+def _of_whole(row: Row) -> Message:
+    value = row.values
+    kind = kind_of(int_of(value["Type"]), int_of(value["SubType"]))
+    text = value["StrContent"]
+    is_taken_back = kind is MessageKind.SYSTEM and is_recall(text)
+    direction = Direction.OUT if value["IsSender"] == "1" else Direction.IN
+    return Message(
+        conversation=f"talker {value['TalkerId']}",
+        locator=row.locator,
+        raw=row.raw,
+        ts_utc_us=seconds_to_us(value["CreateTime"]),
+        ts_precision=Precision.SECOND,
+        ts_zone=UTC_ZONE,
+        ts_raw=value["CreateTime"],
+        # Numbers count anew in each of the app's databases, so the time belongs to them.
+        native_id=f"{value['localId']}@{value['CreateTime']}" if value["localId"] else None,
+        sender_name=value.get("Sender") or None,
+        direction=Direction.SYSTEM if kind is MessageKind.SYSTEM else direction,
+        kind=MessageKind.RECALL if is_taken_back else kind,
+        native_kind=f"{value['Type']}/{value['SubType']}",
+        text=text,
+        deletion=DeletionState.RECALLED if is_taken_back else DeletionState.NONE,
+        media=(Media(kind.value, MediaState.OMITTED, kind),) if kind in HAS_FILE else (),
+    )
+
+
+def _of_one(row: Row, stem: str) -> Message:
+    value = row.values
+    kind = kind_of_word(value["类型"])
+    text = value["内容"]
+    is_taken_back = kind is MessageKind.RECALL or (kind is MessageKind.SYSTEM and is_recall(text))
+    return Message(
+        conversation=stem,
+        locator=row.locator,
+        raw=row.raw,
+        ts_utc_us=iso_to_us(value["时间"])[0],
+        ts_precision=Precision.SECOND,
+        ts_zone=UNKNOWN_ZONE,
+        ts_raw=value["时间"],
+        native_id=value["消息ID"] or None,
+        sender_name=value["发送人"] or None,
+        direction=Direction.SYSTEM if kind is MessageKind.SYSTEM else Direction.UNKNOWN,
+        kind=MessageKind.RECALL if is_taken_back else kind,
+        native_kind=value["类型"],
+        text=text,
+        deletion=DeletionState.RECALLED if is_taken_back else DeletionState.NONE,
+        media=(Media(kind.value, MediaState.OMITTED, kind),) if kind in HAS_FILE else (),
+    )

@@ -1,0 +1,192 @@
+"""What the exports of SMS, Google Voice, Matrix, Skype and WeChat's tools say, in the model."""
+
+import tarfile
+from pathlib import Path
+
+import pytest
+from chat_reading import messages_with, read_with, summary_of
+from chat_samples import SAMPLES
+
+from backupkit.chats.malformed import MalformedExport
+from backupkit.chats.model import Conversation, DeletionState, Direction, MediaState, MessageKind
+from backupkit.chats.readers.google_voice import GoogleVoice
+from backupkit.chats.readers.matrix_json import MatrixJson
+from backupkit.chats.readers.skype_json import SkypeJson
+from backupkit.chats.readers.sms_xml import SmsXml
+from backupkit.chats.readers.wechat_chatlog import WechatChatlog
+from backupkit.chats.readers.wechat_memotrace import WechatMemotrace
+from backupkit.chats.readers.wechat_weflow import WechatWeflow
+from backupkit.chats.source import open_source
+
+
+def sample(tmp_path: Path, name: str) -> Path:
+    file, data = SAMPLES[name](tmp_path)
+    (tmp_path / file).write_bytes(data)
+    return tmp_path / file
+
+
+def test_messages_of_the_phone_are_read_with_their_emoji_and_line_ends(tmp_path: Path) -> None:
+    found = messages_with(SmsXml(), sample(tmp_path, "sms-xml"))
+
+    assert found[0].text == "早安 😊 &\n二"
+    assert (found[0].direction, found[0].sender_name, found[0].ts_utc_us) == (Direction.IN, "外婆", 1684000000123_000)
+    assert b'body="\xe6\x97\xa9' in found[0].raw
+    assert [message.direction for message in found[1:]] == [
+        Direction.OUT, Direction.IN, Direction.IN, Direction.OUT, Direction.OUT,
+    ]  # fmt: skip
+
+
+def test_a_multimedia_message_tells_its_sender_parts_and_broken_data(tmp_path: Path) -> None:
+    found = messages_with(SmsXml(), sample(tmp_path, "sms-xml"))[3]
+
+    assert (found.conversation, found.sender_id, found.text, found.native_id) == (
+        "+861380~+861381",
+        "+861381",
+        "look",
+        "abc",
+    )
+    assert [(media.name, media.state) for media in found.media] == [
+        ("a.jpg", MediaState.PRESENT),
+        ("b.jpg", MediaState.CORRUPT),
+    ]
+
+
+def test_an_sms_backup_that_was_cut_is_told(tmp_path: Path) -> None:
+    path = sample(tmp_path, "sms-xml")
+    path.write_bytes(path.read_bytes()[:-60])
+
+    summary = summary_of(path)
+
+    assert summary.messages == 5
+    assert [finding.code for finding in summary.findings] == ["export-cut"]
+
+
+def test_entities_are_refused_before_they_grow(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.xml"
+    path.write_text(
+        '<?xml version="1.0"?><!DOCTYPE smses [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">]><smses count="1"><sms date="1" body="&b;"/></smses>'
+    )
+
+    with open_source(path) as source, pytest.raises(MalformedExport) as caught:
+        list(SmsXml().read(source, SmsXml().recognise(source)))
+
+    assert caught.value.reason == "entities-refused"
+
+
+def test_emoji_references_that_a_block_divides_are_joined(tmp_path: Path) -> None:
+    path = tmp_path / "sms.xml"
+    pair = "&#55357;&#56842;"
+    records = "".join(
+        f'<sms address="1" date="1684000000{number:03}" type="1" body="{pair * 50}" />\n' for number in range(600)
+    )
+    path.write_text(f'<smses count="600">{records}</smses>')
+
+    found = messages_with(SmsXml(), path)
+
+    assert len(found) == 600
+    assert {message.text for message in found} == {"😊" * 50}
+    assert all(message.raw.startswith(b"<sms ") and message.raw.endswith('😊" />'.encode()) for message in found)
+
+
+def test_a_voice_page_is_read_with_its_line_breaks_and_its_files(tmp_path: Path) -> None:
+    sample(tmp_path, "google-voice")
+    (tmp_path / "Ada - Text - 2023-09-20T00_54_54Z-1-1.jpg").write_bytes(b"x")
+
+    found = messages_with(GoogleVoice(), tmp_path)
+
+    assert found[0].text == "Hi\nthere & you"
+    assert (found[0].ts_utc_us, found[0].ts_zone) == (1695171294_915_000, "offset")
+    assert found[0].media[0].state is MediaState.PRESENT
+    assert [message.direction for message in found] == [Direction.IN, Direction.OUT]
+    assert found[1].raw.startswith(b'<div class="message">')
+    assert found[1].raw.endswith(b"</div>")
+
+
+def test_a_matrix_room_keeps_redactions_replies_and_counts_what_nobody_could_read(tmp_path: Path) -> None:
+    path = sample(tmp_path, "matrix-json")
+    found = messages_with(MatrixJson(), path)
+    path.write_bytes(path.read_bytes().replace(b'"m.room.member"', b'"m.room.encrypted"'))
+
+    assert [message.kind for message in found[1:4]] == [MessageKind.IMAGE, MessageKind.SYSTEM, MessageKind.RECALL]
+    assert found[4].reply_to == "$e0"
+    assert [finding.code for finding in summary_of(path).findings] == ["undecryptable"]
+
+
+def test_a_skype_archive_is_read_out_of_its_tar(tmp_path: Path) -> None:
+    path = sample(tmp_path, "skype-json")
+    archive = tmp_path / "8_me_export.tar"
+    with tarfile.open(archive, "w") as made:
+        made.add(path, "messages.json")
+
+    summary = summary_of(archive)
+    found = messages_with(SkypeJson(), archive)
+
+    assert (summary.messages, summary.conversations) == (5, 2)
+    assert found[2].text == "hi 3 & you"
+    assert (found[0].deletion, found[0].reactions[0].symbol) == (DeletionState.TOMBSTONE, "like")
+    assert found[1].media[0].name == "a.jpg"
+    assert [message.direction for message in found] == [
+        Direction.OUT,
+        Direction.IN,
+        Direction.OUT,
+        Direction.IN,
+        Direction.OUT,
+    ]
+
+
+def test_a_tar_that_was_cut_still_shows_what_is_whole(tmp_path: Path) -> None:
+    path = sample(tmp_path, "skype-json")
+    archive = tmp_path / "export.tar"
+    with tarfile.open(archive, "w") as made:
+        made.add(path, "messages.json")
+        (tmp_path / "big.bin").write_bytes(bytes(50_000))
+        made.add(tmp_path / "big.bin", "big.bin")
+    archive.write_bytes(archive.read_bytes()[:30_000])
+
+    summary = summary_of(archive)
+
+    assert summary.messages == 5
+    assert [finding.code for finding in summary.findings] == ["archive-damaged"]
+
+
+def test_a_weflow_session_is_read_and_its_declared_count_is_compared(tmp_path: Path) -> None:
+    path = sample(tmp_path, "wechat-weflow json")
+    found = messages_with(WechatWeflow(), path)
+    (conversation, *_rest) = read_with(WechatWeflow(), path)
+    path.write_text(path.read_text("utf-8").replace('"messageCount": 6', '"messageCount": 60'), "utf-8")
+
+    assert isinstance(conversation, Conversation)
+    assert (conversation.key, conversation.title, conversation.declared_messages) == ("wxid_b", "外婆", 6)
+    assert [message.kind for message in found[:3]] == [MessageKind.TEXT, MessageKind.IMAGE, MessageKind.RECALL]
+    assert [message.direction for message in found[:3]] == [Direction.OUT, Direction.IN, Direction.SYSTEM]
+    assert [finding.code for finding in summary_of(path).findings] == ["declared-differs"]
+
+
+def test_a_chatlog_list_is_read(tmp_path: Path) -> None:
+    found = messages_with(WechatChatlog(), sample(tmp_path, "wechat-chatlog json"))
+
+    assert [message.kind for message in found[:4]] == [
+        MessageKind.TEXT, MessageKind.IMAGE, MessageKind.PAYMENT, MessageKind.RECALL,
+    ]  # fmt: skip
+    assert found[0].ts_utc_us == 1700000000_000_000
+    assert found[1].media[0].declared_digest == "0f" * 16
+    assert (found[0].direction, found[1].direction, found[3].direction) == (
+        Direction.OUT,
+        Direction.IN,
+        Direction.SYSTEM,
+    )
+
+
+def test_both_csv_files_of_memotrace_are_read(tmp_path: Path) -> None:
+    whole = messages_with(WechatMemotrace(), sample(tmp_path, "wechat-memotrace whole"))
+    (tmp_path / "messages.csv").unlink()
+    one = messages_with(WechatMemotrace(), sample(tmp_path, "wechat-memotrace one"))
+
+    assert [(message.conversation, message.text) for message in whole] == [
+        ("talker 3", "早安,\n外婆"), ("talker 3", ""), ("talker 4", "hi"),
+    ]  # fmt: skip
+    assert whole[0].raw.decode() == '1,3,1,0,1,1700000000,,"早安,\n外婆",2023-11-15 06:13:20,外婆,b,我\n'
+    assert [(message.native_id, message.kind) for message in one] == [
+        ("88001", MessageKind.TEXT),
+        ("88002", MessageKind.IMAGE),
+    ]

@@ -1,0 +1,146 @@
+"""`backupkit guard` on real packages: what app stores and people are answered."""
+
+import json
+from pathlib import Path
+
+import pytest
+from apk_factory import build_apk, make_key, sign
+from computer import Computer
+from json_schema import differences
+
+from backupkit.cli.codes import every_code
+from backupkit.i18n import LANGUAGES, Catalogue
+
+PACKAGE = "org.example.chat"
+
+
+@pytest.fixture
+def computer(tmp_path: Path) -> Computer:
+    """A computer with three packages of one app: installed, its update, and one signed by somebody else."""
+    computer = Computer(tmp_path / "home")
+    maker, stranger = make_key(name="A"), make_key(name="B")
+    (computer.home / "old.apk").write_bytes(sign(build_apk(PACKAGE, 1), maker))
+    (computer.home / "update.apk").write_bytes(sign(build_apk(PACKAGE, 2), maker))
+    (computer.home / "other.apk").write_bytes(sign(build_apk(PACKAGE, 2), stranger))
+    return computer
+
+
+def test_a_genuine_package_is_described(computer: Computer) -> None:
+    answer = computer.run("guard", "inspect", "update.apk", "--device-sdk", "34", "--json")
+
+    schema = json.loads((Path(__file__).parents[2] / "backupkit/ui/schemas/package-1.json").read_text())
+    assert differences(answer.last, schema) == []
+    assert len(answer.objects) == 1
+    assert (answer.last["genuine"], answer.last["package"]) == (True, PACKAGE)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_damaged_package_is_refused_in_words(computer: Computer, language: str) -> None:
+    data = bytearray((computer.home / "update.apk").read_bytes())
+    data[len(data) // 3] ^= 1
+    (computer.home / "bad.apk").write_bytes(data)
+
+    answer = computer.run("guard", "inspect", "bad.apk", "--lang", language, expect=41)
+
+    assert "error." not in answer.out
+    assert computer.run("guard", "inspect", "bad.apk", "--json", expect=41).last["genuine"] is False
+
+
+def test_an_update_by_the_same_maker_is_allowed(computer: Computer) -> None:
+    answer = computer.run("guard", "check", "--candidate", "update.apk", "--installed", "old.apk", "--json")
+
+    assert answer.last["type"] == "verdict"
+    assert (answer.last["decision"], answer.last["outcome"], answer.last["exit_code"]) == ("allow", "keeps-data", 0)
+
+
+def test_a_forced_reinstall_by_somebody_else_is_held_without_a_backup(computer: Computer) -> None:
+    arguments = ("guard", "check", "--candidate", "other.apk", "--installed", "old.apk", "--action", "reinstall")
+
+    answer = computer.run(*arguments, "--json", expect=40)
+    english = computer.run(*arguments, expect=40)
+    chinese = computer.run(*arguments, "--lang", "zh-CN", expect=40)
+
+    assert (answer.last["decision"], answer.last["would_erase"]) == ("hold", True)
+    assert english.out.splitlines()[0].split()[0].isupper()
+    assert "guard/no-verified-backup" in english.out
+    assert "guard/no-verified-backup" in chinese.out
+    assert "reason." not in english.out + chinese.out
+
+
+def test_an_app_that_was_checked_once_is_known_by_its_name(computer: Computer) -> None:
+    computer.run("guard", "check", "--candidate", "update.apk", "--installed", "old.apk")
+
+    answer = computer.run("guard", "check", "--candidate", "other.apk", "--installed", PACKAGE, "--json", expect=None)
+
+    assert answer.code in {40, 41}
+    assert computer.run("guard", "trust", "list", "--json").objects[0]["package"] == PACKAGE
+
+
+def test_what_is_not_known_is_undecided(computer: Computer) -> None:
+    answer = computer.run(
+        "guard", "check", "--candidate", "update.apk", "--installed", "com.nobody.knows", "--json", expect=42
+    )
+
+    assert answer.last["decision"] == "undecided"
+
+
+def test_the_owner_accepts_and_forgets_a_signer(computer: Computer) -> None:
+    computer.run("guard", "trust", "add", "old.apk", "--name", "Chat")
+    listed = computer.run("guard", "trust", "list", "--json").objects
+    computer.run("guard", "trust", "revoke", PACKAGE)
+
+    assert (listed[0]["label"], listed[0]["enrolled_by"]) == ("Chat", "owner")
+    assert computer.run("guard", "trust", "--json").last == {"type": "summary", "v": 1, "apps": 0}
+    assert computer.run("guard", "trust", "revoke", PACKAGE, "--json", expect=22).last["code"] == "app-not-known"
+
+
+def test_decisions_are_listed_and_the_last_one_is_explained(computer: Computer) -> None:
+    assert computer.run("guard", "explain", "--json", expect=22).last["code"] == "nothing-decided"
+    computer.run("guard", "check", "--candidate", "update.apk", "--installed", "old.apk")
+    computer.run(
+        "guard", "check", "--candidate", "other.apk", "--installed", "old.apk", "--action", "reinstall", expect=40
+    )
+
+    *decisions, summary = computer.run("guard", "log", "--json").objects
+    explained = computer.run("guard", "explain", "--lang", "zh-CN")
+
+    assert [entry["decision"] for entry in decisions] == ["allow", "hold"]
+    assert summary["entries"] == 2
+    assert "reason." not in explained.out
+
+
+def test_a_ledger_that_was_altered_is_exit_21(computer: Computer) -> None:
+    computer.run("guard", "check", "--candidate", "update.apk", "--installed", "old.apk")
+    ledger = computer.home / ".local/state/backupkit/guard/ledger.jsonl"
+    ledger.write_bytes(ledger.read_bytes().replace(b'"allow"', b'"deny"'))
+
+    assert computer.run("guard", "log", "--json", expect=21).last["code"] == "ledger-broken"
+
+
+def test_the_hook_is_the_same_program(computer: Computer) -> None:
+    request = {
+        "type": "hook-request", "v": 1,
+        "installed": {"path": str(computer.home / "old.apk")}, "candidate": {"path": str(computer.home / "update.apk")},
+    }  # fmt: skip
+
+    direct, through = computer.hook(request), computer.run("guard", "hook", stdin=json.dumps(request), expect=None)
+
+    assert (direct.code, direct.last) == (through.code, through.last)
+
+
+def test_the_policy_of_the_settings_reaches_the_fast_program(computer: Computer) -> None:
+    settings = computer.home / ".config/backupkit/config.toml"
+    settings.parent.mkdir(parents=True)
+    settings.write_text("[guard]\nmax-backup-age = '2h'\nneeds = 'drilled'\n")
+
+    computer.run("config", "check")
+
+    policy = json.loads((computer.home / ".local/state/backupkit/guard/policy.json").read_text())
+    assert (policy["max-backup-age"], policy["needs"]) == ("120m", "drilled")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_reason_can_be_explained(language: str) -> None:
+    codes = every_code(Catalogue("en" if language == "en" else "zh-CN"))
+
+    assert all(meaning.why and meaning.attempt for meaning in codes.values() if meaning.kind == "reason")
