@@ -15,6 +15,7 @@ from backupkit.crypto.slots import Slot, decode_slot, open_with_passphrase, open
 from backupkit.crypto.writer import WriterState, decode_writer_state
 from backupkit.errors import BackupkitError
 from backupkit.ids import DomainId, RepositoryId
+from backupkit.ops.damaged_packs import DamagedPacks
 from backupkit.ops.events import Found, Severity, Tell, tell_nobody
 from backupkit.ops.failures import NoRepository, NotAWriter
 from backupkit.ops.journal import Journal
@@ -68,6 +69,11 @@ class Repository:
     def journal(self) -> Journal:
         """The snapshots that this machine took."""
         return Journal(self.memory / "journal.jsonl")
+
+    @property
+    def damaged_packs(self) -> DamagedPacks:
+        """The packs that this machine found damaged."""
+        return DamagedPacks(self.memory / "damaged-packs")
 
     def require_writer(self) -> WriterState:
         """Return this machine's keys for writing.

@@ -22,7 +22,7 @@ from backupkit.errors import BackupkitError
 from backupkit.ids import ChunkId, SnapshotId
 from backupkit.ops.events import Found, Phase, Progress, Severity, Tell
 from backupkit.ops.failures import TargetNotEmpty
-from backupkit.ops.places import Places
+from backupkit.ops.places import Places, shown_path
 from backupkit.ops.repository import Repository, open_repository, store_finding
 from backupkit.ops.snapshots import salvage_snapshot
 from backupkit.ops.unlock import AskSecret
@@ -84,9 +84,10 @@ def restore(
         raise TargetNotEmpty(path=str(to))
     keyring = repository.unlock(secret)
     to.mkdir(parents=True, exist_ok=True)
-    run = _Run(to, known.statement.size_bytes, tell, stop)
+    run = _Run(to, tell, stop)
     # Told already; but a latest snapshot that is not the latest must not pass for a whole restore.
     run.damaged += lost
+    wanted: list[tuple[DomainReader, Source]] = []
     for domain in known.statement.domains:
         try:
             secrets = repository.open_domain(domain.id, keyring)
@@ -95,9 +96,10 @@ def restore(
         except BackupkitError as error:
             run.lose(Found("domain-lost", Severity.ERROR, {"name": domain.id.hex(), "reason": cause(error)}))
             continue
-        for source in manifest.sources:
-            if not only or source.name in only:
-                run.restore_source(reader, source)
+        wanted += [(reader, source) for source in manifest.sources if not only or source.name in only]
+    run.total = sum(source.bytes for _, source in wanted)
+    for reader, source in wanted:
+        run.restore_source(reader, source)
     if run.damaged:
         _report(to / REPORT, known.id, run.damaged, clock)
     return Restored(known.id, run.files, run.size, tuple(run.damaged), tuple(run.folders), distrust)
@@ -124,13 +126,13 @@ class _Written:
 class _Run:
     """One restore: where it goes, and what came of it so far."""
 
-    def __init__(self, to: Path, total: int, tell: Tell, stop: Callable[[], bool]) -> None:
+    def __init__(self, to: Path, tell: Tell, stop: Callable[[], bool]) -> None:
         self.to = to
         self.files = 0
         self.size = 0
         self.damaged: list[Found] = []
         self.folders: list[Path] = []
-        self._total = total
+        self.total = 0
         self._tell = tell
         self._stop = stop
         self._numbers = itertools.count()
@@ -193,7 +195,7 @@ class _Run:
             self._tell(written.found)
         self.files += 1
         self.size += written.size
-        self._tell(Progress(Phase.RESTORE, self.size, self._total, self.files))
+        self._tell(Progress(Phase.RESTORE, self.size, self.total, self.files))
 
     def _require_wanted(self) -> None:
         if self._stop():
@@ -207,7 +209,7 @@ class _Run:
         return Found("not-written", Severity.ERROR, {"path": self._shown(path), "reason": reason})
 
     def _shown(self, path: Path) -> str:
-        return os.fsencode(path.relative_to(self.to)).decode("utf-8", "backslashreplace")
+        return shown_path(path.relative_to(self.to))
 
     def _new_root(self, source: Source) -> Path:
         name = _safe_name(os.fsdecode(source.path.rstrip(b"/").rpartition(b"/")[2]) or source.name)
@@ -270,13 +272,14 @@ class _Run:
         if isinstance(entry.content, Chunks) and len(entry.content.ids) == 1:
             return _fill_with_one(reader, descriptor, entry, entry.content.ids[0])
         loss: str | None = None
-        whole, hashed = hashlib.sha256(), 0
+        whole, hashed, is_in_order = hashlib.sha256(), 0, True
         for offset, data in _pieces(reader, entry):
             self._require_wanted()
             if isinstance(data, BackupkitError):
                 loss = loss or cause(data)
                 continue
-            if offset == hashed:
+            is_in_order = is_in_order and offset == hashed
+            if is_in_order:
                 whole.update(data)
                 hashed += len(data)
             _write_at(descriptor, offset, data)
@@ -284,7 +287,7 @@ class _Run:
         if loss is not None:
             return loss
         # Pages of a database come in the order in which they were stored, so that the whole is hashed at the end.
-        found = whole.digest() if hashed == entry.size else _sha256(descriptor)
+        found = whole.digest() if is_in_order and hashed == entry.size else _sha256(descriptor)
         return None if found == entry.sha256 else "wrong-sha256"
 
     def _lose_folder(self, finding: Finding) -> None:

@@ -11,4 +11,6 @@ MESSAGES: dict[str, str] = {
     "finding.file-damaged": "Damaged, restored as far as it could be read, beside its place with .damaged in its name: {path} ({reason})",
     "finding.not-written": "{path} could not be written to the target ({reason}).",
     "finding.name-taken": "The name {path} was taken already, so that file was restored as {given}.",
+    "finding.drill-count-differs": "{name}: {expected} messages were counted when it was saved, {counted} after restoring.",
+    "finding.drill-database-unsound": "{path} came back as it was saved, and SQLite says it is not sound: {complaint}",
 }

@@ -11,4 +11,6 @@ MESSAGES: dict[str, str] = {
     "finding.file-damaged": "已损坏，能读的部分已恢复到原位旁边、名称带 .damaged 的文件里：{path}（{reason}）",
     "finding.not-written": "目标位置无法写入 {path}（{reason}）。",
     "finding.name-taken": "{path} 这个名称已被占用，该文件恢复为 {given}。",
+    "finding.drill-count-differs": "{name}：保存时数出 {expected} 条消息，恢复后数出 {counted} 条。",
+    "finding.drill-database-unsound": "{path} 与保存时一致，但 SQLite 认为它不完好：{complaint}",
 }
