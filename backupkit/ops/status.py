@@ -91,8 +91,10 @@ def _sources(known: list[KnownSnapshot], max_age: timedelta, now: datetime) -> t
 def _source(
     snapshot: KnownSnapshot, facts: SourceFacts, verified_at: datetime | None, max_age: timedelta, now: datetime
 ) -> SourceStatus:
-    is_stale = verified_at is None or now - verified_at > max_age
-    state = "stale" if is_stale and snapshot.state in {"verified", "drilled"} else snapshot.state
+    is_old = verified_at is None or now - verified_at > max_age
+    # What was whole once and is damaged now cannot be relied on, however lately it was verified.
+    is_stale = is_old or snapshot.state == "damaged"
+    state = "stale" if is_old and snapshot.state in {"verified", "drilled"} else snapshot.state
     return SourceStatus(
         name=facts.name,
         path=facts.path,
