@@ -99,3 +99,10 @@ class SlotNotFound(BackupkitError):
 
     code = "key-slot-not-found"
     exit_code = ExitCode.NOT_FOUND
+
+
+class WriterNotFound(BackupkitError):
+    """The repository admits no writer of this id. Facts: `writer`."""
+
+    code = "writer-not-found"
+    exit_code = ExitCode.NOT_FOUND
