@@ -26,14 +26,17 @@ class ScratchFull(BackupkitError):
         super().__init__(path=str(path))
 
 
-def copy_descriptor(source: int, target: Path) -> int:
+def copy_descriptor(source: int, target: Path, *, most: int | None = None) -> int:
     """Copy an open file, from its first byte to the end it has now, into a new private file; return the bytes copied.
+
+    `most` bytes are copied at the most.
 
     Raises:
         ScratchFull: the target's file system is full.
         OSError: anything else.
     """
     size = os.fstat(source).st_size
+    size = size if most is None else min(size, most)
     out = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_CLOEXEC", 0), 0o600)
     try:
         done = _copy_in_kernel(source, out, size)

@@ -7,22 +7,24 @@ file system's clock would leave the first one's time (the accident that git call
 """
 
 import contextlib
+import hashlib
 import os
 import sqlite3
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, NamedTuple, NewType, Self
 
-from backupkit.capture.scan import RelativePath, ScannedEntry
+from backupkit.capture.scan import EntryKind, RelativePath, ScannedEntry
 
 Stamp = NewType("Stamp", bytes)
 """What a file, or a database with its companions, looks like from outside: 40 bytes for each file. Empty: never trusted."""
 
 RACY_NS: Final = 2_000_000_000
 _STAMP: Final = struct.Struct(">qqqQQ")
+_FOLDER_ROW: Final = struct.Struct(">cIqqqQQI")
 _VERSION: Final = 1
 _BATCH: Final = 2000
 _U64: Final = 2**64 - 1
@@ -31,6 +33,9 @@ _OTHERS_FAULT: Final = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLI
 
 NEVER: Final = Stamp(b"")
 """The stamp of a file that must be read again the next time."""
+
+_ITSELF: Final = b"/"
+"""Stands for the folder among the names in it: no file can be called that."""
 
 _SCHEMA: Final = (
     """CREATE TABLE file (
@@ -64,6 +69,33 @@ def stamp_of(*entries: ScannedEntry, scan_started_ns: int) -> Stamp:
     return Stamp(b"".join(packed))
 
 
+def folder_stamp(entries: Iterable[ScannedEntry], told: bytes, *, scan_started_ns: int) -> Stamp:
+    """Stamp a folder by all that is in it, as scanned: a hash of names, kinds and status of the files and links.
+
+    Of a folder in it only name, mode and time count; what lies in that is said by `told`, which the caller makes of
+    whatever the value depends on beside. The stamp is empty where some file's times prove nothing, or where there is
+    something else than files, folders and links.
+    """
+    limit = scan_started_ns - RACY_NS
+    packed = [told]
+    for entry in entries:
+        name, kind, mode, size, mtime_ns, ctime_ns, inode, device, target, unreadable = entry
+        if kind is EntryKind.FILE:
+            if mtime_ns > limit or ctime_ns > limit:
+                return NEVER
+            status = _FOLDER_ROW.pack(b"f", mode, size, mtime_ns, ctime_ns, inode & _U64, device & _U64, len(name))
+            packed += (status, name)
+        elif unreadable is not None or kind is EntryKind.OTHER:
+            return NEVER
+        else:
+            rest = target if target is not None else b""
+            status = _FOLDER_ROW.pack(
+                b"l" if kind is EntryKind.LINK else b"d", mode, len(rest), mtime_ns, 0, 0, 0, len(name)
+            )
+            packed += (status, name, rest)
+    return Stamp(hashlib.sha256(b"".join(packed)).digest())
+
+
 class FileCache:
     """The cache of one repository on this machine, open for one run: use it as a context.
 
@@ -77,6 +109,7 @@ class FileCache:
         self._folder: tuple[str, bytes] | None = None
         self._rows: dict[bytes, tuple[bytes, bytes, int]] = {}
         self._unseen: dict[tuple[str, bytes], set[bytes]] = {}
+        self._kept: set[tuple[str, bytes]] = set()
         self._new_files: list[_FileRow] = []
         self._new_pages: list[_PagesRow] = []
 
@@ -134,6 +167,27 @@ class FileCache:
         if len(self._new_files) >= _BATCH:
             self._write()
 
+    def unchanged_folder(self, source: str, relative: RelativePath, stamp: Stamp) -> bytes | None:
+        """The value of a folder that is as it was when it was remembered, or None; no row of its files is read."""
+        folder = b"/".join(relative)
+        rows = self._ask(
+            "SELECT stamp, value, checksum FROM file WHERE source = ? AND folder = ? AND name = ?",
+            (source, folder, _ITSELF),
+        )
+        if not rows or not stamp:
+            return None
+        found, value, checksum = rows[0]
+        is_whole = checksum == _checksum(source, folder, _ITSELF, found, value)
+        return value if is_whole and found == stamp else None
+
+    def keep_folder(self, source: str, relative: RelativePath) -> None:
+        """Say that a folder is used as it was remembered, so that what is known of its files stays."""
+        self._kept.add((source, b"/".join(relative)))
+
+    def remember_folder(self, source: str, relative: RelativePath, stamp: Stamp, value: bytes) -> None:
+        """Keep a value for a whole folder until the next run. What lies in folders below it is not meant."""
+        self.remember(source, (*relative, _ITSELF), stamp, value)
+
     def pages(self, source: str, relative: RelativePath) -> bytes | None:
         """The page hashes that were remembered with a database, or None."""
         key = (source, b"/".join(relative[:-1]), relative[-1])
@@ -145,7 +199,7 @@ class FileCache:
 
     def finish(self, source: str) -> None:
         """Say that a whole source was gone through: what was not asked for is not there any more, and is forgotten."""
-        seen = {folder for name, folder in self._unseen if name == source}
+        seen = {folder for name, folder in (*self._unseen, *self._kept) if name == source}
         for (folder,) in self._ask("SELECT DISTINCT folder FROM file WHERE source = ?", (source,)):
             if folder not in seen:
                 self._change("DELETE FROM file WHERE source = ? AND folder = ?", [(source, folder)])

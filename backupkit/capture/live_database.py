@@ -163,7 +163,7 @@ class _Moment:
     image: Path
     wal: Path | None = None
     index: WalIndex | None = None
-    is_connected: bool = False
+    is_in_use: bool = False
     journal: Path | None = None
     findings: list[Finding] = field(default_factory=list)
     locked_seconds: float = 0.0
@@ -174,9 +174,8 @@ def _settled(path: Path, moment: _Moment, kind: DatabaseKind) -> Captured:
     companions, summary = [], None
     if moment.wal is not None:
         page_size = None if kind.sealed else kind.page_size
-        # An index that a crash left behind may know less than the log: only one in use says where the log ends.
-        live_index = moment.index if moment.is_connected else None
-        merged = merge_wal(moment.image, moment.wal, page_size, index=live_index)
+        salts = moment.index.salts if moment.index is not None and moment.is_in_use else None
+        merged = merge_wal(moment.image, moment.wal, page_size, salts=salts)
         summary = merged.wal
         if not merged.done:
             companions.append(Companion(b"-wal", moment.wal))
@@ -282,13 +281,18 @@ def _copy_locked(path: Path, descriptor: int, image: Path, patience: Patience) -
         if not before.is_of(descriptor, index, log):
             return None
         moment = _Moment(image)
+        length = None
         if index is not None:
-            moment.is_connected = locks.is_connected(index)
             moment.index = _read_index(index)
+            # An index in use says where the log ends at this moment. What lies behind is being written or left over
+            # from before the log was begun anew. An index that a crash left may know less than the log.
+            moment.is_in_use = locks.is_connected(index)
+            if moment.index is not None and moment.is_in_use:
+                length = moment.index.log_size
         copy_descriptor(descriptor, image)
-        if log is not None and os.fstat(log).st_size:
+        if log is not None and os.fstat(log).st_size and length != 0:
             moment.wal = image.with_name(_COPIES["-wal"])
-            copy_descriptor(log, moment.wal)
+            copy_descriptor(log, moment.wal, most=length)
         journal = _open_if_there(_beside(path, "-journal"), open_files)
         if journal is not None and not locks.has_writer(descriptor) and _is_hot(journal):
             moment.journal = image.with_name(_COPIES["-journal"])

@@ -108,9 +108,12 @@ def is_connected(index_descriptor: int) -> bool:
 
 
 def _is_held(descriptor: int, byte: int) -> bool:
-    """Say whether another holds any lock on a byte; where the system cannot tell, that somebody does."""
+    """Say whether another holds any lock on a byte; where the system cannot tell, that nobody does.
+
+    Then more is copied than need be: a whole log, or a journal whose pages are those of the database.
+    """
     if not _PER_OPEN_FILE:
-        return True
+        return False
     asked = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, byte, 1, 0)
     return bool(_FLOCK.unpack(fcntl.fcntl(descriptor, fcntl.F_OFD_GETLK, asked))[0] != fcntl.F_UNLCK)
 

@@ -3,11 +3,11 @@
 import os
 import sqlite3
 import struct
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from backupkit.capture.wal import WalIndex, WalSummary, committed_pages
+from backupkit.capture.wal import WalSummary, committed_pages
 
 _JOURNAL_MAGIC: Final = b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7"
 _SUPER_TAIL: Final = struct.Struct(">II8s")
@@ -22,38 +22,24 @@ class Merged:
     wal: WalSummary | None = None
 
 
-def merge_wal(image: Path, wal: Path, page_size: int | None, *, index: WalIndex | None = None) -> Merged:
+def merge_wal(image: Path, wal: Path, page_size: int | None, *, salts: tuple[int, int] | None = None) -> Merged:
     """Put the newest committed bytes of each page in a log into a copied database, as a checkpoint would.
 
     Nothing is done, and `done` is false, where the log is damaged, garbled or made for other pages: then both files
     are worth more as they are. A sealed database has a `page_size` of None: its log is checked and never merged.
-
-    `index` is what the app knew of the log before it was copied while it grew. Frames behind those that lay fast then
-    were just being written: what is out of order there is no damage, and is cut off.
+    `salts` are those of the log that an app has open: another log in its place is none of the database's.
     """
-    with wal.open("r+b") as log:
+    with wal.open("rb") as log:
         summary, pages = committed_pages(log)
-        if index is not None and _is_begun_anew(summary, index):
-            log.truncate(0)
-            return Merged(done=True, wal=WalSummary(None, 0))
-        if index is not None and summary.frames >= index.frames and not summary.is_garbled:
-            log.truncate(summary.committed_bytes)
-            summary = replace(summary, damaged=False)
         if page_size is None or summary.damaged or summary.is_garbled:
             return Merged(done=summary.size == 0, wal=summary)
-        if summary.header is not None and summary.header.page_size != page_size:
+        if summary.header is not None and (
+            summary.header.page_size != page_size or salts not in {None, summary.header.salts}
+        ):
             return Merged(done=False, wal=summary)
         if not summary.is_empty:
             _write_back(image, log, summary, pages, page_size)
     return Merged(done=True, wal=summary)
-
-
-def _is_begun_anew(summary: WalSummary, index: WalIndex) -> bool:
-    """Say whether the app has begun the log anew and has not committed to it: the copy then holds remains.
-
-    All of them are in the database already. The beginning of them must not be laid over it: it is older.
-    """
-    return index.frames == 0 and (summary.header is None or summary.header.salts != index.salts)
 
 
 def _write_back(image: Path, log: BinaryIO, summary: WalSummary, pages: dict[int, int], page_size: int) -> None:

@@ -152,7 +152,7 @@ def decode_verify_key(data: bytes) -> VerifyKey:
 
 
 def check_sealed_pages(image: Path, key: VerifyKey, *, wal: Path | None = None) -> PageCheck:
-    """Check every page of a copied sealed database, and the committed pages of its log; about 500 MB/s and more.
+    """Check every page of a copied sealed database, and the committed pages of its log: 240 MB/s with SHA-512, 350 with SHA-1.
 
     Raises:
         OSError: a file cannot be read.

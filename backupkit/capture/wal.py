@@ -202,9 +202,15 @@ class WalIndex:
     `frames` were committed, the first `written_back` of them are in the database file too.
     """
 
+    page_size: int
     frames: int
     salts: tuple[int, int]
     written_back: int
+
+    @property
+    def log_size(self) -> int:
+        """The length of the log up to its last commit, in bytes; 0 where nothing was committed since it was begun."""
+        return HEADER_SIZE + self.frames * (FRAME_HEADER_SIZE + self.page_size) if self.frames else 0
 
 
 INDEX_HEAD_SIZE: Final = 136
@@ -217,9 +223,9 @@ def read_index(head: bytes) -> WalIndex | None:
     """
     if len(head) < INDEX_HEAD_SIZE or head[:48] != head[48:96]:
         return None
-    version, _unused, _change, is_filled, _order, _page_size, frames = struct.unpack_from("=IIIBBHI", head)
+    version, _unused, _change, is_filled, _order, field, frames = struct.unpack_from("=IIIBBHI", head)
     if version != WAL_VERSION or not is_filled:
         return None
     salt_1, salt_2 = struct.unpack_from(">II", head, 32)
     (written_back,) = struct.unpack_from("=I", head, 96)
-    return WalIndex(frames, (salt_1, salt_2), written_back)
+    return WalIndex(65536 if field == 1 else field, frames, (salt_1, salt_2), written_back)

@@ -9,7 +9,7 @@ from backupkit.chats.json_stream import JsonStream
 from backupkit.chats.malformed import MalformedExport
 from backupkit.chats.model import Finding, Locator, Severity
 from backupkit.chats.reader import Recognition
-from backupkit.chats.source import SourceFiles
+from backupkit.chats.source import Content, SourceFiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Around:
 
 def claim_json(source: SourceFiles, certainty_of: Callable[[Any], int]) -> Recognition:
     """Claim the JSON files whose sample a reader is certain of."""
-    scores = {name: certainty_of(source.json_sample(name)) for name in source.json_files()}
+    scores = {name: certainty_of(source.json_sample(name)) for name in source.of(Content.JSON)}
     return Recognition({name: score for name, score in scores.items() if score})
 
 

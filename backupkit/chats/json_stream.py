@@ -139,7 +139,10 @@ class JsonStream:
             except ValueError as error:
                 self._wrong("number-not-understood", cause=error)
             else:
-                if self._is_finished or self._is_whole(end):
+                reach = self._reach(end)
+                if self._is_finished and end < reach == len(self._text):
+                    self._wrong("json-broken", cut=True)
+                if self._is_finished or reach < len(self._text):
                     text = self._text[self._at : end]
                     self._at = end
                     return value, text
@@ -147,9 +150,10 @@ class JsonStream:
                 self._wrong("value-too-long")
             self._more()
 
-    def _is_whole(self, end: int) -> bool:
+    def _reach(self, end: int) -> int:
+        """Return how far a value may go on beyond where the decoder stopped: `1` may become `1.5e3`."""
         number = _NUMBER.match(self._text, self._at)
-        return (number.end() if number else end) < len(self._text)
+        return max(end, number.end() if number else end)
 
     def _skip_in_window(self) -> bool:
         # What lies in the window already is passed over faster by the decoder, and costs no more than the window.

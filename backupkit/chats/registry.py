@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from backupkit.chats.malformed import MalformedExport
 from backupkit.chats.model import Finding, Locator, Severity
 from backupkit.chats.reader import ChatReader, Recognition, Told
-from backupkit.chats.readers import meta_json
+from backupkit.chats.readers import meta_json, sealed
+from backupkit.chats.readers.apple_db import AppleDatabase
 from backupkit.chats.readers.discord_exporter import DiscordExporter
 from backupkit.chats.readers.discord_package import DiscordPackage
 from backupkit.chats.readers.google_chat import GoogleChat
@@ -27,6 +28,8 @@ from backupkit.chats.readers.telegram_json import TelegramJson
 from backupkit.chats.readers.wechat_chatlog import WechatChatlog
 from backupkit.chats.readers.wechat_memotrace import WechatMemotrace
 from backupkit.chats.readers.wechat_weflow import WechatWeflow
+from backupkit.chats.readers.whatsapp_android_db import WhatsAppAndroidDatabase
+from backupkit.chats.readers.whatsapp_iphone_db import WhatsAppIphoneDatabase
 from backupkit.chats.readers.whatsapp_text import WhatsAppText
 from backupkit.chats.source import SourceFiles
 
@@ -49,6 +52,10 @@ READERS: tuple[ChatReader, ...] = (
     WechatWeflow(),
     WechatChatlog(),
     WechatMemotrace(),
+    WhatsAppAndroidDatabase(),
+    WhatsAppIphoneDatabase(),
+    AppleDatabase(),
+    *sealed.READERS,
 )
 
 SURE = 60
@@ -61,6 +68,16 @@ class Recognised:
 
     parts: tuple[tuple[ChatReader, Recognition], ...]
     findings: tuple[Finding, ...] = ()
+
+    @property
+    def is_sealed(self) -> bool:
+        """Whether a part is encrypted, so that its messages cannot be counted."""
+        return any(isinstance(reader, sealed.Sealed) for reader, _recognition in self.parts)
+
+    @property
+    def is_all_sealed(self) -> bool:
+        """Whether every part is encrypted."""
+        return all(isinstance(reader, sealed.Sealed) for reader, _recognition in self.parts)
 
 
 def recognise(source: SourceFiles, readers: Sequence[ChatReader] = READERS) -> Recognised:

@@ -9,21 +9,29 @@ import os
 import stat
 import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO, Protocol, cast
+from enum import Enum
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol, TypeVar, cast
 
 from backupkit.chats.archive import GuardedStream, open_archive, tar_members, trouble_with_name
 from backupkit.chats.json_sample import sample_json
 from backupkit.chats.malformed import MalformedExport
 from backupkit.chats.model import Finding, Locator, Severity
+from backupkit.chats.text_head import is_text, text_head
+
+T = TypeVar("T")
 
 MAX_FILES = 200_000
 MAX_ARCHIVE_DEPTH = 3
 MAX_NESTED_BYTES = 4 * 2**30
 HEAD_BYTES = 4096
+_HEADS_REMEMBERED = 2048
+_SAMPLES_REMEMBERED = 2048
+LOG_ENDINGS = ("-wal", "-shm", "-journal")
 
 # What these hold is media or code, never a chat export. Only used inside folders and archives, so that thousands of
 # photos are not opened for nothing; a single file is always looked at.
@@ -73,6 +81,30 @@ _NEVER_AN_EXPORT = frozenset(
 )
 
 
+class Content(Enum):
+    """What a file's first bytes show it to be."""
+
+    JSON = "json"
+    MARKUP = "markup"
+    TEXT = "text"
+    SQLITE = "sqlite"
+    OTHER = "other"
+
+
+def content_of(head: bytes) -> Content:
+    """Judge a file by its first bytes."""
+    if head.startswith(b"SQLite format 3\0"):
+        return Content.SQLITE
+    if not is_text(head):
+        return Content.OTHER
+    first = text_head(head).lstrip("\ufeff \t\r\n")[:1]
+    return {"{": Content.JSON, "[": Content.JSON, "<": Content.MARKUP}.get(first, Content.TEXT)
+
+
+def _may_hold_an_export(name: str) -> bool:
+    return os.path.splitext(name)[1].lower() not in _NEVER_AN_EXPORT  # noqa: PTH122  called for every file of a source
+
+
 class Member(Protocol):
     """One file of a source."""
 
@@ -90,12 +122,12 @@ class Member(Protocol):
 class DiskMember:
     """A file that lies on the disk as it is."""
 
-    path: Path
+    path: str
     size_bytes: int
 
     def open(self) -> BinaryIO:
         """Open it for reading from the start."""
-        return self.path.open("rb")
+        return Path(self.path).open("rb")
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,23 +170,38 @@ class TarMember:
 class SourceFiles:
     """The files of a source by their name inside it, `/` between the parts. Made by `open_source`."""
 
-    def __init__(self, label: str, members: Mapping[str, Member], findings: tuple[Finding, ...]) -> None:
+    def __init__(
+        self, label: str, members: Mapping[str, Member], findings: tuple[Finding, ...], stack: ExitStack
+    ) -> None:
         self.label = label
+        self._stack = stack
+        self._kept: dict[str, Any] = {}
         self.findings = findings
         self._members = members
-        self._heads: dict[str, bytes] = {}
+        self._heads: OrderedDict[str, bytes] = OrderedDict()
+        self._known_contents: Mapping[str, Content] | None = None
         self._samples: dict[str, Any] = {}
-        self._is_single = len(members) == 1
+        self._is_single = len([name for name in members if not name.endswith(LOG_ENDINGS)]) == 1
 
     def names(self) -> tuple[str, ...]:
         """Return every name, sorted."""
         return tuple(sorted(self._members))
 
-    def possible_exports(self) -> Iterator[str]:
-        """Tell the names that may hold an export, sorted."""
-        for name in self.names():
-            if self._is_single or PurePosixPath(name).suffix.lower() not in _NEVER_AN_EXPORT:
+    def of(self, *kinds: Content) -> Iterator[str]:
+        """Tell the names of possible exports whose first bytes are of one of the kinds, sorted."""
+        for name, kind in self._contents().items():
+            if kind in kinds:
                 yield name
+
+    def _contents(self) -> Mapping[str, Content]:
+        # One look at each file serves every reader.
+        if self._known_contents is None:
+            self._known_contents = {
+                name: content_of(self.head(name))
+                for name in self.names()
+                if not name.endswith(LOG_ENDINGS) and (self._is_single or _may_hold_an_export(name))
+            }
+        return self._known_contents
 
     def size(self, name: str) -> int | None:
         """Return a file's length in bytes, None where there is no such file."""
@@ -164,7 +211,7 @@ class SourceFiles:
     def path(self, name: str) -> Path | None:
         """Return where a file lies on the disk, None where it is inside an archive."""
         member = self._members.get(name)
-        return member.path if isinstance(member, DiskMember) else None
+        return Path(member.path) if isinstance(member, DiskMember) else None
 
     def open(self, name: str) -> BinaryIO:
         """Open a file for reading.
@@ -180,6 +227,12 @@ class SourceFiles:
         except OSError as error:
             raise MalformedExport(Locator(name), "unreadable") from error
 
+    def keep(self, key: str, make: Callable[[ExitStack], T]) -> T:
+        """Make something once and keep it until the source is closed; `make` may enter contexts on the stack."""
+        if key not in self._kept:
+            self._kept[key] = make(self._stack)
+        return cast("T", self._kept[key])
+
     def head(self, name: str, size_bytes: int = HEAD_BYTES) -> bytes:
         """Return a file's first bytes; nothing at all where it cannot be read."""
         known = self._heads.get(name, b"")
@@ -193,17 +246,15 @@ class SourceFiles:
         except (MalformedExport, OSError):
             head = b""
         self._heads[name] = head[:HEAD_BYTES]
+        if len(self._heads) > _HEADS_REMEMBERED:
+            self._heads.popitem(last=False)
         return head[:size_bytes]
-
-    def json_files(self) -> Iterator[str]:
-        """Tell the names whose content begins as JSON does."""
-        for name in self.possible_exports():
-            if self.head(name, 256).removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in {b"{", b"["}:
-                yield name
 
     def json_sample(self, name: str) -> Any:
         """Return the sample of a JSON file; see `sample_json`."""
         if name not in self._samples:
+            if len(self._samples) >= _SAMPLES_REMEMBERED:
+                self._samples.clear()
             try:
                 with self.open(name) as stream:
                     self._samples[name] = sample_json(stream, name)
@@ -230,7 +281,7 @@ def open_source(path: Path) -> Iterator[SourceFiles]:
                 raise MalformedExport(Locator(path.name), "no-such-file")
         except OSError as error:
             raise MalformedExport(Locator(path.name), "unreadable") from error
-        yield SourceFiles(path.name, gathering.members, tuple(gathering.findings))
+        yield SourceFiles(path.name, gathering.members, tuple(gathering.findings), stack)
 
 
 class _Gathering:
@@ -243,21 +294,28 @@ class _Gathering:
         self._nested_bytes = 0
 
     def add_folder(self, folder: Path) -> None:
-        for parent, folders, files in os.walk(folder):
-            folders.sort()
-            for name in sorted(files):
-                path = Path(parent, name)
-                status = path.lstat()
-                if not stat.S_ISREG(status.st_mode):
-                    continue
-                inner = path.relative_to(folder).as_posix()
-                if name.lower().endswith((".zip", ".tar")) and self._add_archive(path, inner + "/"):
-                    continue
-                self._add(inner, DiskMember(path, status.st_size))
+        todo = [("", str(folder))]
+        while todo:
+            prefix, path = todo.pop()
+            with os.scandir(path) as entries:
+                found = sorted(entries, key=lambda entry: entry.name)
+            for entry in found:
+                inner = prefix + entry.name
+                if entry.is_dir(follow_symlinks=False):
+                    todo.append((inner + "/", entry.path))
+                elif entry.is_file(follow_symlinks=False):
+                    is_archive = inner.lower().endswith((".zip", ".tar"))
+                    if not (is_archive and self._add_archive(Path(entry.path), inner + "/")):
+                        self._add(inner, DiskMember(entry.path, entry.stat(follow_symlinks=False).st_size))
 
     def add_single(self, path: Path) -> None:
         if not self._add_archive(path, ""):
-            self._add(path.name, DiskMember(path, path.stat().st_size))
+            self._add(path.name, DiskMember(str(path), path.stat().st_size))
+            # A database's log is part of it, wherever a person points: without it the newest messages are missing.
+            for ending in LOG_ENDINGS:
+                log = path.with_name(path.name + ending)
+                if log.is_file() and not log.is_symlink():
+                    self._add(log.name, DiskMember(str(log), log.stat().st_size))
 
     def _add_archive(self, path: Path, prefix: str) -> bool:
         with path.open("rb") as stream:

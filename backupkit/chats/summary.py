@@ -164,19 +164,21 @@ class _Counting:
         readers = [reader for reader, _recognition in recognised.parts]
         apps = {(reader.app, reader.package) for reader in readers}
         app, package = apps.pop() if len(apps) == 1 else (None, None)
+        is_counted = not recognised.is_all_sealed
         newest = max(tallies, key=lambda tally: tally.newest_us or 0, default=None)
         return ChatSummary(
             format=readers[0].format if len(readers) == 1 else "mixed",
             app=app,
             package=package,
-            messages=sum(tally.messages for tally in tallies),
-            conversations=len(self.tallies),
-            media=sum(tally.media for tally in tallies),
-            media_missing=sum(tally.media_missing for tally in tallies),
+            messages=sum(tally.messages for tally in tallies) if is_counted else None,
+            conversations=len(self.tallies) if is_counted else None,
+            media=sum(tally.media for tally in tallies) if is_counted else None,
+            media_missing=sum(tally.media_missing for tally in tallies) if is_counted else None,
             oldest=_moment(min((tally.oldest_us for tally in tallies if tally.oldest_us is not None), default=None)),
             newest=_moment(None if newest is None else newest.newest_us),
-            high_water=self._high_water(newest),
+            high_water=self._high_water(newest) if is_counted else None,
             times_are_local=self.times_are_local,
+            sealed=recognised.is_sealed,
             findings=tuple(self.findings),
             by_conversation=tuple(_summary_of(tally) for tally in tallies),
         )

@@ -13,7 +13,7 @@ from backupkit.chats.summary import summarise
 from backupkit.clock import to_rfc3339
 from backupkit.ids import SnapshotId
 from backupkit.ops.journal import SourceFacts
-from backupkit.ops.places import Places
+from backupkit.ops.places import Places, shown_path
 from backupkit.ops.repository import open_repository
 from backupkit.ops.snapshots import KnownSnapshot, known_snapshots
 
@@ -96,7 +96,7 @@ def _preview(
 
 
 def _newest_verified(places: Places, package: str | None, source: Path) -> tuple[KnownSnapshot, SourceFacts] | None:
-    place = str(source.resolve())
+    place = shown_path(source.resolve())
     for known in reversed(known_snapshots(open_repository(places))):
         if known.state not in {"verified", "drilled"} or known.facts is None:
             continue

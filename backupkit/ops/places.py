@@ -35,6 +35,11 @@ class Places:
         return self.cache / "repositories" / repository_id.hex()
 
 
+def shown_path(path: Path | str) -> str:
+    """Return a path or name as text that can be kept and shown; bytes that are not UTF-8 become hex escapes."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
 def on_same_disk(first: Path, second: Path) -> bool:
     """Tell whether two places are on one file system, so that one broken disk would take both.
 

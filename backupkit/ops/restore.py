@@ -19,7 +19,7 @@ from backupkit.errors import BackupkitError
 from backupkit.ids import ChunkId, SnapshotId
 from backupkit.ops.events import Found, Phase, Progress, Severity, Tell
 from backupkit.ops.failures import TargetNotEmpty
-from backupkit.ops.places import Places
+from backupkit.ops.places import Places, shown_path
 from backupkit.ops.repository import Repository, open_repository, store_finding
 from backupkit.ops.snapshots import salvage_snapshot
 from backupkit.ops.unlock import AskSecret
@@ -78,9 +78,10 @@ def restore(
         raise TargetNotEmpty(path=str(to))
     keyring = repository.unlock(secret)
     to.mkdir(parents=True, exist_ok=True)
-    run = _Run(to, known.statement.size_bytes, tell, stop)
+    run = _Run(to, tell, stop)
     # Told already; but a latest snapshot that is not the latest must not pass for a whole restore.
     run.damaged += lost
+    wanted: list[tuple[DomainReader, Source]] = []
     for domain in known.statement.domains:
         try:
             secrets = repository.open_domain(domain.id, keyring)
@@ -89,9 +90,10 @@ def restore(
         except BackupkitError as error:
             run.lose(Found("domain-lost", Severity.ERROR, {"name": domain.id.hex(), "reason": cause(error)}))
             continue
-        for source in manifest.sources:
-            if not only or source.name in only:
-                run.restore_source(reader, source)
+        wanted += [(reader, source) for source in manifest.sources if not only or source.name in only]
+    run.total = sum(source.bytes for _, source in wanted)
+    for reader, source in wanted:
+        run.restore_source(reader, source)
     if run.damaged:
         _report(to / REPORT, known.id, run.damaged, clock)
     return Restored(known.id, run.files, run.size, tuple(run.damaged), tuple(run.folders), distrust)
@@ -110,13 +112,13 @@ def _reader(repository: Repository, secrets: DomainSecrets, tell: Tell) -> Domai
 class _Run:
     """One restore: where it goes, and what came of it so far."""
 
-    def __init__(self, to: Path, total: int, tell: Tell, stop: Callable[[], bool]) -> None:
+    def __init__(self, to: Path, tell: Tell, stop: Callable[[], bool]) -> None:
         self.to = to
         self.files = 0
         self.size = 0
         self.damaged: list[Found] = []
         self.folders: list[Path] = []
-        self._total = total
+        self.total = 0
         self._tell = tell
         self._stop = stop
 
@@ -165,7 +167,7 @@ class _Run:
         self.lose(Found("not-written", Severity.ERROR, {"path": self._shown(path), "reason": reason}))
 
     def _shown(self, path: Path) -> str:
-        return os.fsencode(path.relative_to(self.to)).decode("utf-8", "backslashreplace")
+        return shown_path(path.relative_to(self.to))
 
     def _new_root(self, source: Source) -> Path:
         name = _safe_name(os.fsdecode(source.path.rstrip(b"/").rpartition(b"/")[2]) or source.name)
@@ -199,7 +201,7 @@ class _Run:
             self._tell(Found("name-taken", Severity.WARNING, names))
         self.files += 1
         self.size += entry.size
-        self._tell(Progress(Phase.RESTORE, self.size, self._total, self.files))
+        self._tell(Progress(Phase.RESTORE, self.size, self.total, self.files))
 
     def _fill(self, reader: DomainReader, temporary: Path, entry: Entry) -> str | None:
         """Write a file's bytes as far as they can be read. Return why it is not the file that was saved, or None."""

@@ -7,14 +7,14 @@ how an interrupted run still leaves a restorable part.
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from backupkit.capture.content import PROBE_SIZE, Cut, choose_cut, is_compressible
 from backupkit.capture.cuts import media_cuts, text_cuts
 from backupkit.capture.databases import DatabaseKind, companions, recognise_database
-from backupkit.capture.file_cache import FileCache, Stamp, stamp_of
+from backupkit.capture.file_cache import NEVER, FileCache, Stamp, folder_stamp, stamp_of
 from backupkit.capture.live_database import Captured, copy_live
 from backupkit.capture.pages import ChangedExtent, PageReading
 from backupkit.capture.scan import EntryKind, RelativePath, ScannedEntry, ScannedFolder, walk_children_first
@@ -22,12 +22,22 @@ from backupkit.capture.stable_read import read_stable
 from backupkit.capture.unreadable import SourceUnreadable, Unreadable as Reason
 from backupkit.ids import ChunkId, PackName
 from backupkit.ops.events import Found, Phase, Progress, Severity, Tell
-from backupkit.ops.remembered_file import RememberedFile, RememberedPages, decode_file, decode_pages
+from backupkit.ops.remembered_file import (
+    RememberedFile,
+    RememberedFolder,
+    RememberedPages,
+    decode_file,
+    decode_folder,
+    decode_pages,
+)
 from backupkit.store import manifest, tree
-from backupkit.store.chunk_id import ChunkType
+from backupkit.store.chunk_id import ID_SIZE, ChunkType
 from backupkit.store.domain_writer import DomainWriter, StoredChunk
 from backupkit.store.index import Index
 from backupkit.store.page_map import PageMap, store_pages, write_page_map
+
+_MOST_NOTED = 16 << 20
+"""Bytes of ids that are kept to say, once their packs have names, which packs hold a folder. Folders beyond are told next time."""
 
 
 class StopAsked(Exception):
@@ -44,7 +54,7 @@ class Counts:
 
 
 class SourceSaver:
-    """Saves one source. `packs` collects the packs that hold what was there already; new ones are known to the index."""
+    """Saves one source. `packs` are the packs that hold what was there already; new ones are known to the index."""
 
     def __init__(
         self,
@@ -62,9 +72,8 @@ class SourceSaver:
     ) -> None:
         self.root = root
         self.counts = Counts()
-        self.packs: set[PackName] = set()
         self._key = key
-        self._chunks = _Noting(writer, self.packs)
+        self._chunks = _Noting(writer)
         self._index = index
         self._cache = cache
         self._scratch = scratch
@@ -76,7 +85,16 @@ class SourceSaver:
         self._finished: dict[RelativePath, ChunkId] = {}
         self._status: dict[RelativePath, ScannedEntry] = {}
         self._open: tuple[RelativePath, list[tree.Entry]] = ((), [])
+        self._present = index.packs()
+        self._is_certain = True
+        self._unnamed: list[_SavedFolder] = []
+        self._noted = 0
         self.tree: ChunkId | None = None
+
+    @property
+    def packs(self) -> set[PackName]:
+        """The packs that hold what was there already."""
+        return self._chunks.packs
 
     def save(self) -> ChunkId:
         """Walk the source and store it; return its tree.
@@ -91,6 +109,19 @@ class SourceSaver:
         self.tree = self._finished.pop(())
         self._cache.finish(self._key)
         return self.tree
+
+    def remember_folders(self) -> None:
+        """Keep what the saved folders came to. Call it when the writer was flushed, so that every pack has a name."""
+        waiting, self._unnamed, self._noted = self._unnamed, [], 0
+        for saved in waiting:
+            found = [
+                self._index.find(ChunkId(bytes(saved.new[at : at + ID_SIZE])))
+                for at in range(0, len(saved.new), ID_SIZE)
+            ]
+            packs = saved.packs.union(location.pack for location in found if location is not None)
+            if None not in found:
+                value = RememberedFolder(saved.tree, saved.files, saved.size, frozenset(packs)).encode()
+                self._cache.remember_folder(self._key, saved.relative, saved.stamp, value)
 
     def partial_tree(self) -> ChunkId:
         """Tie all that is stored so far into a tree, folders that are not done included with what they hold by now."""
@@ -113,6 +144,53 @@ class SourceSaver:
         return tree.Entry(relative[-1], tree.EntryKind.FOLDER, mode, mtime_ns, tree=chunk)
 
     def _save_folder(self, folder: ScannedFolder) -> ChunkId:
+        stamp = self._stamp(folder)
+        unchanged = self._unchanged_folder(folder, stamp)
+        if unchanged is not None:
+            return unchanged
+        self._chunks.begin()
+        self._is_certain = bool(stamp)
+        files, size = self.counts.files, self.counts.size
+        chunk = self._save_entries(folder)
+        new = self._chunks.new
+        if self._is_certain and self._noted + len(new) <= _MOST_NOTED:
+            self._noted += len(new)
+            files, size = self.counts.files - files, self.counts.size - size
+            self._unnamed.append(
+                _SavedFolder(folder.relative, stamp, chunk, files, size, frozenset(self._chunks.begun), bytes(new))
+            )
+        return chunk
+
+    def _stamp(self, folder: ScannedFolder) -> Stamp:
+        """Stamp a folder with all below it: the trees of the folders in it are part of the stamp."""
+        if folder.unreadable is not None:
+            return NEVER
+        kind = EntryKind.FOLDER
+        below = [self._finished.get((*folder.relative, one.name)) for one in folder.entries if one.kind is kind]
+        told = b"".join(chunk for chunk in below if chunk is not None)
+        return NEVER if None in below else folder_stamp(folder.entries, told, scan_started_ns=self._started_ns)
+
+    def _unchanged_folder(self, folder: ScannedFolder, stamp: Stamp) -> ChunkId | None:
+        """Return the tree of a folder that is as it was, if all packs that hold it are still there."""
+        if not stamp:
+            return None
+        known = decode_folder(self._cache.unchanged_folder(self._key, folder.relative, stamp))
+        if known is None or not known.packs <= self._present:
+            return None
+        if self._stop():
+            raise StopAsked
+        self._cache.keep_folder(self._key, folder.relative)
+        for scanned in folder.entries:
+            if scanned.kind is EntryKind.FOLDER:
+                self._finished.pop((*folder.relative, scanned.name))
+        self.packs.update(known.packs)
+        self._open = ((), [])
+        self.counts.files += known.files
+        self.counts.size += known.size
+        self._tell(Progress(Phase.STORE, self.counts.size, None, self.counts.files, None))
+        return known.tree
+
+    def _save_entries(self, folder: ScannedFolder) -> ChunkId:
         entries: list[tree.Entry] = []
         self._open = (folder.relative, entries)
         if folder.unreadable is not None:
@@ -176,9 +254,10 @@ class SourceSaver:
             entries.append(entry)
             self.counts.files += 1
             self.counts.size += entry.size
-        done = sum(entry.size for entry in added)
         self._tell(Progress(Phase.STORE, self.counts.size, None, self.counts.files, None))
-        self._after_file(done)
+        if saved is None:
+            # Only what was read can be lost by a crash, so only that makes a partial snapshot due.
+            self._after_file(sum(entry.size for entry in added))
 
     def _unchanged(self, relative: RelativePath, stamp: Stamp) -> tuple[tree.Content, bytes, int, bool] | None:
         """Return what an unchanged file was stored as, if all of it is still in the repository."""
@@ -199,7 +278,7 @@ class SourceSaver:
         found = [self._index.find(chunk) for chunk in chunks]
         if None in found:
             return False
-        self.packs.update(location.pack for location in found if location is not None)
+        self._chunks.note(location.pack for location in found if location is not None)
         return True
 
     def _save_plain(
@@ -276,6 +355,7 @@ class SourceSaver:
             compress=not captured.kind.sealed,
         )
         result = reading.result
+        self._is_certain = self._is_certain and not captured.companions
         self._cache.remember(
             self._key,
             relative,
@@ -301,16 +381,43 @@ class SourceSaver:
         return tree.Entry(scanned.name, kind, scanned.mode, scanned.mtime_ns, size=size, sha256=sha256, content=content)
 
     def _lost(self, relative: RelativePath, reason: Reason) -> None:
+        self._is_certain = False
         self.counts.unreadable.append(manifest.Unreadable(b"/".join(relative), reason.value))
         self._tell(Found("unreadable", Severity.ERROR, {"path": _shown(relative), "reason": reason.value}))
 
 
-class _Noting:
-    """A writer that notes which packs already hold what is stored through it."""
+@dataclass(frozen=True, slots=True)
+class _SavedFolder:
+    """A folder that was saved: the packs that held some of it already, and the ids of what is new, one after another."""
 
-    def __init__(self, writer: DomainWriter, packs: set[PackName]) -> None:
+    relative: RelativePath
+    stamp: Stamp
+    tree: ChunkId
+    files: int
+    size: int
+    packs: frozenset[PackName]
+    new: bytes
+
+
+class _Noting:
+    """A writer that notes which packs already hold what is stored through it, and what is in none yet."""
+
+    def __init__(self, writer: DomainWriter) -> None:
+        self.packs: set[PackName] = set()
+        self.begun: set[PackName] = set()
+        self.new = bytearray()
         self._writer = writer
-        self._packs = packs
+
+    def begin(self) -> None:
+        """Begin with a folder: `begun` and `new` are about it alone."""
+        self.begun = set()
+        self.new = bytearray()
+
+    def note(self, packs: Iterable[PackName]) -> None:
+        """Note packs that are needed."""
+        found = set(packs)
+        self.begun |= found
+        self.packs |= found
 
     def store(
         self, kind: ChunkType, plaintext: bytes | bytearray | memoryview, *, compress: bool = True
@@ -318,7 +425,10 @@ class _Noting:
         """Store a chunk."""
         stored = self._writer.store(kind, plaintext, compress=compress)
         if stored.pack is not None:
-            self._packs.add(stored.pack)
+            self.begun.add(stored.pack)
+            self.packs.add(stored.pack)
+        elif len(self.new) <= _MOST_NOTED:
+            self.new += stored.id
         return stored
 
 

@@ -1,5 +1,6 @@
 """Taking a snapshot: capture, store, count, sign, commit. Until the log's head is replaced, nothing has changed."""
 
+import os
 import platform
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -22,7 +23,7 @@ from backupkit.ops.domains import ensure_domain
 from backupkit.ops.events import Notice, Phase, Progress, Tell
 from backupkit.ops.failures import SourceNotFound
 from backupkit.ops.journal import SourceFacts, TakenFacts
-from backupkit.ops.places import Places, on_same_disk
+from backupkit.ops.places import Places, on_same_disk, shown_path
 from backupkit.ops.repository import Repository, open_repository, store_finding
 from backupkit.ops.save_source import SourceSaver, StopAsked
 from backupkit.ops.verify import DEFAULT_MAX_AGE, verify_snapshot
@@ -120,6 +121,7 @@ def take_snapshot(
     """
     for spec in sources:
         require_there(spec.path)
+    sources = [replace(spec, name=shown_path(spec.name)) for spec in sources]
     repository = open_repository(places, tell)
     repository.config.require("write")
     run = _Run(repository, clock, tell, stop, tuple(tags))
@@ -171,7 +173,13 @@ class _Run:
         keys = self.repository.require_writer().domains[domain]
         address = Address(self.repository.id, domain)
         backend = self.repository.backend
-        index = Index.load(backend, address, keys.index_key, lambda found: self._tell(store_finding(found)))
+        index = Index.load(
+            backend,
+            address,
+            keys.index_key,
+            lambda found: self._tell(store_finding(found)),
+            damaged=self.repository.damaged_packs.known(),
+        )
         before = index.packs()
         saved: list[Source] = []
         packs: set[PackName] = set()
@@ -180,7 +188,7 @@ class _Run:
             for spec in specs:
                 saver = SourceSaver(
                     spec.path,
-                    key=f"{domain.hex()}:{spec.path.resolve()}",
+                    key=f"{domain.hex()}:{shown_path(spec.path.resolve())}",
                     writer=writer,
                     index=index,
                     cache=cache,
@@ -198,6 +206,7 @@ class _Run:
                     raise
                 saved.append(self._source(spec, saver))
                 packs |= saver.packs
+                part.savers.append(saver)
                 part.saver = None
             self._finish_part(part, complete=True)
 
@@ -233,6 +242,8 @@ class _Run:
             sources.append(self._source(part.spec, part.saver, is_whole=False))
             packs |= part.saver.packs
         committed = self._publish(part, sources, packs, complete=complete)
+        for saver in part.savers:
+            saver.remember_folders()
         self._done.append(committed)
         self._stored_bytes += part.writer.stored_bytes
 
@@ -310,6 +321,7 @@ class _Part:
         self.before = before
         self.saved = saved
         self.packs = packs
+        self.savers: list[SourceSaver] = []
         self.saver: SourceSaver | None = None
         self.spec: SourceSpec | None = None
 
@@ -318,7 +330,7 @@ def _facts(source: Source) -> SourceFacts:
     chat = source.chat or ChatFacts(format="files")
     return SourceFacts(
         name=source.name,
-        path=source.path.decode("utf-8", "backslashreplace"),
+        path=shown_path(os.fsdecode(source.path)),
         app=source.app,
         package=source.package,
         format=chat.format,
@@ -336,8 +348,7 @@ def _facts(source: Source) -> SourceFacts:
 
 
 def _shown(spec: SourceSpec, one: Unreadable) -> Unread:
-    below = one.path.decode("utf-8", "backslashreplace")
-    return Unread(str(spec.path / below) if below else str(spec.path), one.reason)
+    return Unread(str(spec.path / os.fsdecode(one.path)), one.reason)
 
 
 def require_there(path: Path) -> None:

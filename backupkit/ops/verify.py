@@ -7,9 +7,9 @@ from typing import Literal
 
 from backupkit.clock import Clock
 from backupkit.crypto.keyring import Keyring
-from backupkit.ids import SnapshotId
+from backupkit.ids import PackName, SnapshotId
 from backupkit.ops.coverage import CoverageIssued, issue_passes
-from backupkit.ops.events import Found, Phase, Progress, Severity, Tell
+from backupkit.ops.events import Found, Notice, Phase, Progress, Severity, Tell
 from backupkit.ops.places import Places
 from backupkit.ops.repository import Repository, open_repository, store_finding
 from backupkit.ops.snapshots import LATEST, KnownSnapshot, choose_snapshot
@@ -19,7 +19,7 @@ from backupkit.proof.verify_statement import Method, VerifyStatement
 from backupkit.store.check import FileChecked, PackChecked, check_open, check_sealed
 from backupkit.store.domain_reader import DomainReader
 from backupkit.store.finding import Finding
-from backupkit.store.layout import PackRef
+from backupkit.store.layout import PackRef, pack_of
 from backupkit.store.pack_list import ListedPack, read_pack_list
 
 DEFAULT_MAX_AGE = timedelta(hours=24)
@@ -49,7 +49,7 @@ def verify_snapshot(
 ) -> Verified:
     """Read every byte that a snapshot needs; with `open_with`, open everything too.
 
-    The result is signed and logged where this machine may write, and coverage passes are issued for the hook.
+    The result is signed and logged where this machine writes, never in a copy's log, and coverage passes are issued for the hook.
 
     Raises:
         NoRepository, SnapshotNotFound: there is nothing to verify.
@@ -71,7 +71,9 @@ def verify_snapshot(
     passed = not found
     method: Method = "sealed" if keyring is None else "open"
     coverage: tuple[CoverageIssued, ...] = ()
-    if repository.writer is not None:
+    if repository.original is not None:
+        tell(Notice("copy-only-read", {"original": str(repository.original)}))
+    elif repository.writer is not None:
         at = clock.now()
         statement = VerifyStatement(
             store=repository.origin,
@@ -95,15 +97,22 @@ def _read_packs(
 ) -> tuple[int, int]:
     listed = read_pack_list(repository.backend, known.statement.packs.digest)
     total = sum(pack.size for pack in listed)
-    done = packs = 0
+    done = 0
+    whole: list[PackName] = []
+    damaged: list[PackName] = []
     for outcome in check_sealed(repository.backend, _refs(listed)):
         if isinstance(outcome, PackChecked):
             done += outcome.size
-            packs += 1
-            tell(Progress(Phase.CHECK, done, total, packs, len(listed)))
-        else:
-            note(outcome)
-    return done, packs
+            whole.append(outcome.ref.pack)
+            tell(Progress(Phase.CHECK, done, total, len(whole), len(listed)))
+            continue
+        ref = pack_of(outcome.name)
+        if ref is not None:
+            damaged.append(ref.pack)
+        note(outcome)
+    if repository.original is None:
+        repository.damaged_packs.learn(damaged=damaged, whole=whole)
+    return done, len(whole)
 
 
 def _refs(listed: list[ListedPack]) -> Iterator[PackRef]:
@@ -114,6 +123,8 @@ def _open_all(
     repository: Repository, known: KnownSnapshot, keyring: Keyring, note: Callable[[Finding], None], tell: Tell
 ) -> None:
     done = files = 0
+    # The statement rounds its size up; only the machine that took the snapshot knows it to the byte.
+    total = sum(source.bytes for source in known.facts.sources) if known.facts else None
     for domain in known.statement.domains:
         secrets = repository.open_domain(domain.id, keyring)
         reader = DomainReader(
@@ -123,6 +134,6 @@ def _open_all(
             if isinstance(outcome, FileChecked):
                 done += outcome.size
                 files += 1
-                tell(Progress(Phase.CHECK, done, known.statement.size_bytes, files))
+                tell(Progress(Phase.CHECK, done, total, files))
             else:
                 note(outcome)

@@ -13,8 +13,6 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from backupkit.codec.malformed import MalformedObject, NewerFormat
-from backupkit.crypto.failures import OpenFailed
 from backupkit.crypto.recipients import Identity
 from backupkit.ids import ChunkId, DomainId, PackName, RepositoryId
 from backupkit.store import layout
@@ -25,7 +23,7 @@ from backupkit.store.finding import Finding, cause
 from backupkit.store.index import Index, Location
 from backupkit.store.layout import PackRef
 from backupkit.store.pack_format import Address, Row
-from backupkit.store.pack_reader import Opened, PackReader, RecordCache
+from backupkit.store.pack_reader import UNREADABLE, Opened, PackReader, RecordCache
 
 if TYPE_CHECKING:
     from backupkit.errors import BackupkitError
@@ -35,7 +33,6 @@ _GROUP_BYTES = 2 << 20
 _GROUP_CHUNKS = 256
 
 _T = TypeVar("_T")
-_UNREADABLE = (MalformedObject, NewerFormat, OpenFailed, BackendError)
 
 
 class ReadKeys(Protocol):
@@ -159,7 +156,7 @@ class DomainReader:
         ref = PackRef(self.address.domain, pack)
         try:
             reader = PackReader.open(self._backend, ref, self.address, self._keys.identity, self._cache)
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             with self._lock:
                 self._unopenable[pack] = error
             self._tell_once(Finding("pack-unreadable", ref.name, cause(error)))
@@ -170,6 +167,19 @@ class DomainReader:
                 self._packs.popitem(last=False)
         return reader
 
+    def chunks_of(self, kind: ChunkType) -> set[ChunkId]:
+        """Return all chunks of a type, as the packs themselves say. It reads the table of every pack."""
+        found: set[ChunkId] = set()
+        for pack in self.present_packs():
+            with self._lock:
+                found.update(row.chunk for row in self._learn(pack) if row.kind == kind)
+        return found
+
+    @property
+    def id_key(self) -> bytes:
+        """Key of the domain's chunk ids."""
+        return self._keys.id_key
+
     def present_packs(self) -> list[PackName]:
         """List the domain's packs that are there."""
         names = self._backend.names(layout.packs(self.address.domain))
@@ -178,7 +188,7 @@ class DomainReader:
     def _find(self, chunk: ChunkId) -> Opened:
         place = self.index.find(chunk)
         if place is not None:
-            with suppress(*_UNREADABLE):
+            with suppress(*UNREADABLE):
                 return self.pack_reader(place.pack).chunk(place.row, self._keys.id_key)
         return self._search(chunk)
 
@@ -201,7 +211,7 @@ class DomainReader:
         for pack, row in self.index.locations(chunk):
             try:
                 return self.pack_reader(pack).chunk(row, self._keys.id_key)
-            except _UNREADABLE as error:
+            except UNREADABLE as error:
                 failed[pack] = cause(error)
         return None
 
@@ -225,17 +235,19 @@ class DomainReader:
                 self._learn(pack)
             return bool(packs)
 
-    def _learn(self, pack: PackName) -> None:
+    def _learn(self, pack: PackName) -> list[Row]:
+        """Take in what a pack says of itself."""
         try:
             reader = self.pack_reader(pack)
-        except _UNREADABLE:
-            return
+        except UNREADABLE:
+            return []
         try:
             rows = reader.table()
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             self._tell_once(Finding("pack-table-unreadable", reader.name, cause(error)))
             rows = self._rows_by_walking(pack, reader)
         self.index.add(pack, rows, saved=True)
+        return rows
 
     def _walk(self, packs: Iterable[PackName]) -> bool:
         """Walk packs that did not hold what was said of them, each once. Return whether there may be something new."""

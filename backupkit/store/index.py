@@ -9,7 +9,7 @@ import struct
 import threading
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import pairwise
 from typing import NamedTuple, TypeAlias
@@ -59,10 +59,19 @@ class Index:
         self._lock = threading.Lock()
 
     @classmethod
-    def load(cls, backend: Backend, address: Address, index_key: bytes, tell: Tell) -> "Index":
+    def load(
+        cls,
+        backend: Backend,
+        address: Address,
+        index_key: bytes,
+        tell: Tell,
+        *,
+        damaged: Collection[PackName] = (),
+    ) -> "Index":
         """Read every index file of a domain that can be read; `tell` is called with a finding for each that cannot.
 
-        Rows of packs that are not there count as not there, so that a writer stores such chunks again.
+        Rows of packs that are not there, or are known to be damaged, count as not there, so that a writer stores such
+        chunks again.
         """
         index = cls(address)
         prefix = layout.packs(address.domain)
@@ -74,7 +83,7 @@ class Index:
                 index._take(_decode(backend.read(name), address, index_key))
             except (MalformedObject, NewerFormat, OpenFailed, BackendError) as error:
                 tell(Finding("index-unreadable", name, cause(error)))
-        index._absent = index._packs.keys() - present
+        index._absent = index._packs.keys() - (present - set(damaged))
         index._settle()
         return index
 
@@ -114,6 +123,12 @@ class Index:
                 self._unsaved.append((pack, rows))
             if len(self._recent) >= _RECENT:
                 self._settle_recent()
+
+    def disregard(self, pack: PackName) -> None:
+        """Count a pack as not there, so that a writer stores what it holds again."""
+        with self._lock:
+            self._settle_recent()
+            self._absent.add(pack)
 
     def save_new(self, backend: Backend, index_key: bytes) -> None:
         """Write what was added since the last time as one new index file."""

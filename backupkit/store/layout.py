@@ -92,6 +92,16 @@ def statement(digest: str) -> str:
     return STATEMENTS + require_digest(digest)
 
 
+def parities(domain: DomainId) -> str:
+    """Prefix of a domain's parity files."""
+    return f"{PARITY}{domain.hex()}/"
+
+
+def parity(domain: DomainId, digest: str) -> str:
+    """Name a parity file by the SHA-256 of its bytes."""
+    return parities(domain) + require_digest(digest)
+
+
 def log_entry(sequence: int) -> str:
     """Name a log entry, so that the names sort as the entries follow each other."""
     return f"{LOG_ENTRIES}{sequence:010d}"

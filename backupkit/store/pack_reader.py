@@ -16,7 +16,7 @@ from backupkit.crypto.recipients import Identity
 from backupkit.crypto.sealing import TAG_SIZE, RecordCipher
 from backupkit.errors import BackupkitError
 from backupkit.ids import ChunkId
-from backupkit.store.backend import Backend, same_bytes
+from backupkit.store.backend import Backend, BackendError, same_bytes
 from backupkit.store.chunk_id import KINDS, ChunkType, chunk_id, plain_sha256
 from backupkit.store.compression import decompress
 from backupkit.store.finding import Finding, cause
@@ -61,6 +61,9 @@ ReadRange: TypeAlias = Callable[[int, int], "bytes | memoryview"]
 _WALK_AHEAD = 1 << 20
 # A hostile file could be all markers, and each costs an attempt. A damaged one has few more than it has records.
 _MOST_FAILURES = 2048
+UNREADABLE = (MalformedObject, NewerFormat, OpenFailed, BackendError)
+"""What opening anything of a pack may raise for damage."""
+
 MAX_TABLE = MAX_ENTRIES * ROW.size + 2 * PAD
 
 

@@ -342,6 +342,66 @@ def test_a_log_that_went_missing_is_told(source: Path, scratch: Path, kind: Data
         assert [(finding.code, finding.lost) for finding in captured.findings] == [("wal-missing", True)]
 
 
+def test_another_log_in_the_place_of_the_apps_own_is_not_merged(
+    source: Path, scratch: Path, tmp_path: Path, busy_writer: StartWriter
+) -> None:
+    (tmp_path / "other").mkdir()
+    crash_with_log(tmp_path / "other" / "msg.db")
+    app = sqlite3.connect(source / "msg.db", isolation_level=None)
+    app.execute("PRAGMA journal_mode = wal")
+    app.execute("CREATE TABLE t (a)")
+    (source / "msg.db-wal").unlink()
+    shutil.copyfile(tmp_path / "other" / "msg.db-wal", source / "msg.db-wal")
+    before = (source / "msg.db").read_bytes()
+    # Another process copies: closing files in this one would drop the app's locks.
+    program = """
+import sys
+from pathlib import Path
+from backupkit.capture.live_database import copy_live
+with copy_live(Path(sys.argv[1]), Path(sys.argv[2])) as captured:
+    print([finding.code for finding in captured.findings], [one.ending for one in captured.companions])
+    sys.stdout.flush()
+    sys.stdout.buffer.write(captured.image.read_bytes())
+"""
+    answer = subprocess.run(
+        [sys.executable, "-c", program, str(source / "msg.db"), str(scratch)], capture_output=True, check=True
+    )
+
+    told, _, image = answer.stdout.partition(b"\n")
+    assert told == b"['wal-of-another-time'] [b'-wal']"
+    assert image == before
+    app.close()
+
+
+def test_what_lies_behind_the_last_commit_of_a_log_in_use_is_not_copied(source: Path, scratch: Path) -> None:
+    """Remains of an older round lie there, all of them in the database already, and frames that are just being written."""
+    app = sqlite3.connect(source / "msg.db", isolation_level=None)
+    app.execute("PRAGMA journal_mode = wal")
+    app.execute("PRAGMA wal_autocheckpoint = 0")
+    app.execute("CREATE TABLE t (a)")
+    for n in range(50):
+        app.execute("INSERT INTO t VALUES (?)", (n,))
+    app.execute("PRAGMA wal_checkpoint(RESTART)")
+    app.execute("INSERT INTO t VALUES ('after')")
+    program = [sys.executable, "-c", COPY_SEALED, str(source / "msg.db"), str(scratch)]
+    told = subprocess.run(program, capture_output=True, check=True, text=True).stdout
+    size = (source / "msg.db-wal").stat().st_size
+    app.close()
+
+    assert size > 50 * 4120
+    assert told.split() == [f"[{32 + 4120}]", "False"]
+
+
+COPY_SEALED = """
+import sys
+from pathlib import Path
+from backupkit.capture.databases import DatabaseKind
+from backupkit.capture.live_database import copy_live
+with copy_live(Path(sys.argv[1]), Path(sys.argv[2]), kind=DatabaseKind(sealed=True, page_size=4096)) as captured:
+    print([one.path.stat().st_size for one in captured.companions], any(finding.lost for finding in captured.findings))
+"""
+
+
 @pytest.mark.parametrize("journal_mode", ["wal", "delete"])
 def test_a_database_that_was_cut_short_is_saved_and_told(
     source: Path, scratch: Path, busy_writer: StartWriter, journal_mode: str

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from backupkit.capture.merging import merge_wal
-from backupkit.capture.wal import WalIndex, committed_pages, read_header, summarise_wal
+from backupkit.capture.wal import committed_pages, read_header, summarise_wal
 
 PAGE = 512
 FRAME = PAGE + 24
@@ -138,44 +138,6 @@ def test_any_bytes_are_read_as_a_log_without_harm(noise: bytes, kept: int) -> No
     assert summary.committed <= summary.frames <= summary.total_frames
     assert (summary.header is None) == (read_header(noise) is None)
     assert all(0 < offset < len(noise) for offset in pages.values())
-
-
-def test_remains_of_a_log_that_its_app_has_just_begun_anew_are_not_laid_over_the_database(
-    tmp_path: Path, sample: tuple[bytes, bytes]
-) -> None:
-    """Between an app's decision to begin anew and its first frame the old log lies there whole, all of it written back.
-
-    If the copy then catches only its beginning, merging that would put old pages over newer ones.
-    """
-    image, log = sample
-    written_back = as_sqlite_merges(tmp_path, image, log)
-    (tmp_path / "image").write_bytes(written_back)
-    (tmp_path / "log").write_bytes(log[: 32 + 5 * FRAME] + bytes(len(log) - 32 - 5 * FRAME))
-    begun_anew = WalIndex(frames=0, salts=(1, 2), written_back=0)
-
-    merged = merge_wal(tmp_path / "image", tmp_path / "log", PAGE, index=begun_anew)
-
-    assert merged.done
-    assert (tmp_path / "image").read_bytes() == written_back
-
-
-def test_frames_that_were_being_written_are_cut_off_and_are_no_damage(
-    tmp_path: Path, sample: tuple[bytes, bytes]
-) -> None:
-    image, log = sample
-    header = read_header(log)
-    assert header is not None
-    torn = bytearray(log)
-    torn[32 + 20 * FRAME + 100] ^= 1
-    (tmp_path / "image").write_bytes(image)
-    (tmp_path / "log").write_bytes(torn)
-
-    merged = merge_wal(tmp_path / "image", tmp_path / "log", None, index=WalIndex(18, header.salts, 0))
-
-    assert merged.wal is not None
-    assert not merged.wal.damaged
-    assert (tmp_path / "log").read_bytes() == log[: merged.wal.committed_bytes]
-    assert 18 <= merged.wal.committed <= 20
 
 
 def test_a_log_for_other_pages_is_left_alone(tmp_path: Path, sample: tuple[bytes, bytes]) -> None:

@@ -12,7 +12,7 @@ from backupkit.chats import source as source_module
 from backupkit.chats.archive import open_archive
 from backupkit.chats.malformed import MalformedExport
 from backupkit.chats.model import Locator
-from backupkit.chats.source import open_source
+from backupkit.chats.source import Content, content_of, open_source
 
 
 def zip_of(path: Path, members: dict[str, bytes]) -> Path:
@@ -31,7 +31,7 @@ def test_a_folder_shows_its_files_by_their_names_inside_it(tmp_path: Path) -> No
         assert source.names() == ("photos/a.jpg", "result.json")
         assert source.size("photos/a.jpg") == 5
         assert source.size("photos/b.jpg") is None
-        assert list(source.possible_exports()) == ["result.json"]
+        assert list(source.of(*Content)) == ["result.json"]
 
 
 def test_links_are_not_followed(tmp_path: Path) -> None:
@@ -176,3 +176,39 @@ def test_a_damaged_archive_never_gives_anything_but_its_members_or_one_error(
                     stream.read()
     except MalformedExport:
         pass
+
+
+@pytest.mark.parametrize(
+    ("head", "expected"),
+    [
+        (b'\xef\xbb\xbf {"a": 1}', Content.JSON),
+        (b"[1]", Content.JSON),
+        (b"<?xml version='1.0'?>", Content.MARKUP),
+        ("早安".encode(), Content.TEXT),
+        ("早安".encode("utf-16"), Content.TEXT),
+        (b"SQLite format 3\0" + bytes(84), Content.SQLITE),
+        (bytes(range(256)), Content.OTHER),
+        (b"", Content.OTHER),
+    ],
+)
+def test_a_files_first_bytes_show_what_it_is(head: bytes, expected: Content) -> None:
+    assert content_of(head) is expected
+
+
+def test_the_log_of_a_database_is_part_of_it_where_one_file_is_named(tmp_path: Path) -> None:
+    for ending in ("", "-wal", "-shm", "-other"):
+        (tmp_path / f"msgstore.db{ending}").write_bytes(b"x")
+
+    with open_source(tmp_path / "msgstore.db") as source:
+        assert source.names() == ("msgstore.db", "msgstore.db-shm", "msgstore.db-wal")
+        assert list(source.of(*Content)) == ["msgstore.db"]
+
+
+def test_thousands_of_photos_are_not_opened(tmp_path: Path) -> None:
+    for number in range(50):
+        (tmp_path / f"{number}.jpg").write_bytes(b'{"messages": []}')
+    (tmp_path / "0.jpg").chmod(0)
+
+    with open_source(tmp_path) as source:
+        assert len(source.names()) == 50
+        assert list(source.of(*Content)) == []

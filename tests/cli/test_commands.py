@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chat_factory import write_telegram_chat
+from chat_factory import write_plain_database, write_telegram_chat
 from computer import Computer, words_on
 from json_schema import differences
 
@@ -74,6 +74,17 @@ def test_each_snapshot_is_a_line_and_the_last_line_counts_them(home: Computer) -
     assert summary == {"type": "summary", "v": 1, "snapshots": len(lines)}
     assert lines[1]["tags"] == ["second"]
     assert lines[1]["previous"] == lines[0]["snapshot"]
+
+
+def test_a_database_is_looked_at_without_a_key(home: Computer) -> None:
+    write_plain_database(home.home / "plain.db", messages=200)
+    (home.home / "sealed.db").write_bytes(os.urandom(64 * 4096))
+
+    plain, sealed = home.run("doctor", "plain.db", "--json"), home.run("doctor", "sealed.db", "--json")
+
+    assert (plain.last["format"], plain.last["sealed"]) == ("sqlite-database", False)
+    assert (sealed.last["format"], sealed.last["sealed"], sealed.last["messages"]) == ("sealed-database", True, None)
+    assert [difference for one in (plain, sealed) for difference in differences(one.last, schema("doctor-1"))] == []
 
 
 def test_two_snapshots_that_differ_are_exit_6(home: Computer) -> None:
@@ -267,7 +278,7 @@ def test_a_snapshot_that_is_stopped_keeps_what_it_stored(
     computer.initialise()
     folder = computer.home / "media"
     folder.mkdir()
-    for place in range(48):
+    for place in range(20):
         (folder / f"{place:02d}.bin").write_bytes(os.urandom(1 << 20))
     with subprocess.Popen(
         computer.command("snapshot", folder, "--json"),

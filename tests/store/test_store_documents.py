@@ -1,5 +1,6 @@
 """The examples in the format documents are true."""
 
+import hashlib
 import json
 import re
 import subprocess
@@ -10,6 +11,7 @@ import pytest
 
 from backupkit.codec.canonical import encode_canonical
 from backupkit.codec.framing import Mark, frame
+from backupkit.store import gf256
 from backupkit.store.manifest import decode_manifest
 
 ROOT = Path(__file__).parents[2]
@@ -32,6 +34,17 @@ def test_the_program_in_a_format_document_works_without_backupkit(document: str,
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
 
     assert (done.returncode, done.stdout.strip()) == (0, printed), done.stderr
+
+
+def test_the_parity_document_computes_what_the_store_does() -> None:
+    packs = [hashlib.shake_256(b"%d" % n).digest(1000 * n) for n in (3, 1, 2)]
+    p, q = gf256.encode(packs, 3000)
+
+    done = subprocess.run(
+        [sys.executable, "-c", block("parity.md", "python")], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+    assert done.stdout.split() == [p.hex()[:16], q.hex()[:16]], done.stderr
 
 
 def test_the_root_in_the_manifest_document_is_one() -> None:

@@ -27,7 +27,7 @@ from backupkit.chats.model import (
     Severity,
 )
 from backupkit.chats.reader import Recognition, Told, read_each
-from backupkit.chats.source import SourceFiles
+from backupkit.chats.source import Content, SourceFiles
 
 _HEADER = b"ID,Timestamp,Contents,Attachments"
 
@@ -42,7 +42,7 @@ class DiscordPackage:
     def recognise(self, source: SourceFiles) -> Recognition:
         """Look for the four capitalised fields that only this package has."""
         claims = dict(claim_json(source, _certainty).claims)
-        for name in source.possible_exports():
+        for name in source.of(Content.TEXT):
             if source.head(name, 64).removeprefix(b"\xef\xbb\xbf").startswith(_HEADER):
                 claims[name] = 95
         return Recognition(claims)

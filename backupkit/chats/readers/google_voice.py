@@ -26,7 +26,7 @@ from backupkit.chats.model import (
     Precision,
 )
 from backupkit.chats.reader import Recognition, Told, read_each
-from backupkit.chats.source import SourceFiles
+from backupkit.chats.source import Content, SourceFiles
 
 _MARK = re.compile(rb"class=\"(?:hChatLog|haudio)\b")
 _LOOKED_AT = 64 * 1024
@@ -44,9 +44,8 @@ class GoogleVoice:
     def recognise(self, source: SourceFiles) -> Recognition:
         """Look for the microformat's own classes in a page."""
         claims = {}
-        for name in source.possible_exports():
-            head = source.head(name, 512).lstrip(b"\xef\xbb\xbf \r\n\t")[:1]
-            if head == b"<" and _MARK.search(source.head(name, _LOOKED_AT)):
+        for name in source.of(Content.MARKUP):
+            if _MARK.search(source.head(name, _LOOKED_AT)):
                 claims[name] = 95
         return Recognition(claims)
 

@@ -25,8 +25,9 @@ from backupkit.chats.model import (
     Severity,
 )
 from backupkit.chats.reader import Recognition, Told, read_each
-from backupkit.chats.source import SourceFiles
-from backupkit.chats.text_lines import Line, is_text, lines_of, text_head
+from backupkit.chats.source import Content, SourceFiles
+from backupkit.chats.text_head import text_head
+from backupkit.chats.text_lines import Line, lines_of
 from backupkit.chats.wall_time import HALF_DAY, SPACE, DateOrder, OrderEvidence, seconds_of_day
 
 _TITLES = (
@@ -78,11 +79,10 @@ class LineText:
     def recognise(self, source: SourceFiles) -> Recognition:
         """Look for the first line in one of LINE's languages, and for its second line or a message."""
         claims = {}
-        for name in source.possible_exports():
-            if is_text(source.head(name)):
-                certainty = _certainty(text_head(source.head(name, _LOOKED_AT)))
-                if certainty:
-                    claims[name] = certainty
+        for name in source.of(Content.JSON, Content.TEXT):
+            certainty = _certainty(text_head(source.head(name, _LOOKED_AT)))
+            if certainty:
+                claims[name] = certainty
         return Recognition(claims)
 
     def read(self, source: SourceFiles, recognition: Recognition) -> Iterator[Told]:

@@ -24,8 +24,9 @@ from backupkit.chats.model import (
 )
 from backupkit.chats.people import People
 from backupkit.chats.reader import Recognition, Told, read_each
-from backupkit.chats.source import SourceFiles
-from backupkit.chats.text_lines import Line, is_text, lines_of, text_head
+from backupkit.chats.source import Content, SourceFiles
+from backupkit.chats.text_head import text_head
+from backupkit.chats.text_lines import Line, lines_of
 from backupkit.chats.wall_time import DateOrder, seconds_of_day
 
 _TOP = re.compile(r"消息记录[（(]此消息记录为文本格式")
@@ -57,11 +58,10 @@ class QqText:
     def recognise(self, source: SourceFiles) -> Recognition:
         """Look for the heading that says it is text, or for the line that names the other side, with messages below."""
         claims = {}
-        for name in source.possible_exports():
-            if is_text(source.head(name)):
-                certainty = _certainty(text_head(source.head(name, _LOOKED_AT)).splitlines())
-                if certainty:
-                    claims[name] = certainty
+        for name in source.of(Content.TEXT):
+            certainty = _certainty(text_head(source.head(name, _LOOKED_AT)).splitlines())
+            if certainty:
+                claims[name] = certainty
         return Recognition(claims)
 
     def read(self, source: SourceFiles, recognition: Recognition) -> Iterator[Told]:

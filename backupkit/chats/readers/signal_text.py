@@ -23,8 +23,9 @@ from backupkit.chats.model import (
 )
 from backupkit.chats.people import People
 from backupkit.chats.reader import Recognition, Told, read_each
-from backupkit.chats.source import SourceFiles
-from backupkit.chats.text_lines import is_text, lines_of, text_head
+from backupkit.chats.source import Content, SourceFiles
+from backupkit.chats.text_head import text_head
+from backupkit.chats.text_lines import lines_of
 from backupkit.chats.wall_time import DateOrder, seconds_of_day
 
 _HEAD = re.compile(r"\[(\d{4})-(\d{2})-(\d{2})(,?) (\d{2}):(\d{2})(?::(\d{2}))?\] ([^:\n]{1,120}?):(?: |$)")
@@ -44,11 +45,10 @@ class SignalText:
     def recognise(self, source: SourceFiles) -> Recognition:
         """Look for bracketed ISO dates with a comma and minutes, or for the tool's links to its media folder."""
         claims = {}
-        for name in source.possible_exports():
-            if is_text(source.head(name)) and source.head(name, 8).lstrip(b"\xef\xbb\xbf\r\n ").startswith(b"["):
-                certainty = _certainty(text_head(source.head(name, _LOOKED_AT)))
-                if certainty:
-                    claims[name] = certainty
+        for name in source.of(Content.JSON):
+            certainty = _certainty(text_head(source.head(name, _LOOKED_AT)))
+            if certainty:
+                claims[name] = certainty
         return Recognition(claims)
 
     def read(self, source: SourceFiles, recognition: Recognition) -> Iterator[Told]:

@@ -29,8 +29,8 @@ from backupkit.chats.model import (
     Severity,
 )
 from backupkit.chats.reader import Recognition, Told, read_each
-from backupkit.chats.source import SourceFiles
-from backupkit.chats.text_lines import text_head
+from backupkit.chats.source import Content, SourceFiles
+from backupkit.chats.text_head import text_head
 
 _ROOT = re.compile(r"<(smses|calls|allsms)\b")
 _PAIR = re.compile(rb"&#(?:(\d{5})|x([dD][89abAB][0-9a-fA-F]{2}));&#(?:(\d{5})|x([dD][c-fC-F][0-9a-fA-F]{2}));")
@@ -51,10 +51,8 @@ class SmsXml:
     def recognise(self, source: SourceFiles) -> Recognition:
         """Look for the root element, and for a record where there is one."""
         claims = {}
-        for name in source.possible_exports():
+        for name in source.of(Content.MARKUP):
             head = text_head(source.head(name))
-            if not head.lstrip("\ufeff \r\n\t").startswith("<"):
-                continue
             root = _ROOT.search(head)
             if root and "count=" in head:
                 claims[name] = 95

@@ -30,7 +30,7 @@ from backupkit.chats.model import (
 )
 from backupkit.chats.reader import Recognition, Told, read_each
 from backupkit.chats.sequence import SequenceGaps
-from backupkit.chats.source import SourceFiles
+from backupkit.chats.source import Content, SourceFiles
 
 _KINDS = {
     "saved_messages": ConversationKind.SELF,
@@ -66,7 +66,7 @@ class TelegramJson:
 
     def recognise(self, source: SourceFiles) -> Recognition:
         """Look for the list of messages as Telegram writes them, at the root or under `chats.list`."""
-        scores = {name: _certainty(source.json_sample(name)) for name in source.json_files()}
+        scores = {name: _certainty(source.json_sample(name)) for name in source.of(Content.JSON)}
         return Recognition({name: score for name, score in scores.items() if score})
 
     def read(self, source: SourceFiles, recognition: Recognition) -> Iterator[Told]:

@@ -21,8 +21,8 @@ from backupkit.chats.model import (
 )
 from backupkit.chats.reader import Recognition, Told, read_each
 from backupkit.chats.readers.wechat_kinds import HAS_FILE, is_recall, kind_of, kind_of_word
-from backupkit.chats.source import SourceFiles
-from backupkit.chats.text_lines import is_text, text_head
+from backupkit.chats.source import Content, SourceFiles
+from backupkit.chats.text_head import text_head
 
 _WHOLE = {"localId", "TalkerId", "Type", "SubType", "IsSender", "CreateTime", "StrContent"}
 _ONE = {"消息ID", "类型", "发送人", "时间", "内容"}
@@ -38,12 +38,10 @@ class WechatMemotrace:
     def recognise(self, source: SourceFiles) -> Recognition:
         """Look for the columns of either kind of file."""
         claims = {}
-        for name in source.possible_exports():
-            head = source.head(name)
-            if is_text(head):
-                columns = set(csv_columns(text_head(head)))
-                if columns >= _WHOLE or columns >= _ONE:
-                    claims[name] = 95
+        for name in source.of(Content.TEXT):
+            columns = set(csv_columns(text_head(source.head(name))))
+            if columns >= _WHOLE or columns >= _ONE:
+                claims[name] = 95
         return Recognition(claims)
 
     def read(self, source: SourceFiles, recognition: Recognition) -> Iterator[Told]:

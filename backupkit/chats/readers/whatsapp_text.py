@@ -30,8 +30,9 @@ from backupkit.chats.model import (
 )
 from backupkit.chats.reader import Recognition, Told, read_each
 from backupkit.chats.readers import whatsapp_words as words
-from backupkit.chats.source import SourceFiles
-from backupkit.chats.text_lines import Line, is_text, lines_of, text_head
+from backupkit.chats.source import Content, SourceFiles
+from backupkit.chats.text_head import text_head
+from backupkit.chats.text_lines import Line, lines_of
 from backupkit.chats.wall_time import HALF_DAY, SPACE, DateOrder, OrderEvidence, seconds_of_day
 
 _MARK = r"[\u200e\u200f\u202a-\u202e\ufeff]*"
@@ -131,8 +132,8 @@ class WhatsAppText:
     def recognise(self, source: SourceFiles) -> Recognition:
         """Look at the first lines: how messages begin, and what only this app writes."""
         claims = {}
-        for name in source.possible_exports():
-            if is_text(source.head(name)) and _style_of_first_line(source.head(name)):
+        for name in source.of(Content.TEXT, Content.JSON):
+            if _style_of_first_line(source.head(name)):
                 certainty = _certainty(text_head(source.head(name, _LOOKED_AT)))
                 if certainty:
                     claims[name] = certainty

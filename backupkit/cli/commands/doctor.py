@@ -26,12 +26,38 @@ def doctor(context: typer.Context, path: Annotated[Path, typer.Argument(metavar=
         raise SourceNotFound(path=str(path), reason="missing")
     summary = summarise(path)
     if summary is None:
-        unknown = dict.fromkeys(("app", "package", "format", "messages", "conversations", "media", "media_missing"))
-        lines = [session.say("doctor.not-understood", path=str(path))]
-        session.printer.summary({**unknown, "sealed": False, "findings": []}, lines)
-        return ExitCode.NOT_UNDERSTOOD
+        return _database(session, path)
     session.printer.summary(_fields(summary), _lines(session, summary))
     return ExitCode.DAMAGED if summary.is_damaged else ExitCode.DONE
+
+
+def _database(session: Session, path: Path) -> ExitCode:
+    """Look at a file that no reader understands: it may be an app's database, sealed or not."""
+    from backupkit.capture.sqlite_health import examine_database
+
+    health = examine_database(path) if path.is_file() else None
+    fields: dict[str, object] = dict.fromkeys(
+        ("app", "package", "format", "messages", "conversations", "media", "media_missing")
+    )
+    if health is None:
+        lines = [session.say("doctor.not-understood", path=str(path))]
+        session.printer.summary({**fields, "sealed": False, "findings": []}, lines)
+        return ExitCode.NOT_UNDERSTOOD
+    is_damaged = any(one.lost for one in health.findings)
+    form = "sealed-database" if health.kind.sealed else "sqlite-database"
+    fields["format"] = form
+    findings = [
+        {"code": one.code, "severity": "error" if one.lost else "warning", "params": json_value(one.facts)}
+        for one in health.findings
+    ]
+    head = "doctor.damaged" if is_damaged else "doctor.sealed" if health.kind.sealed else "doctor.database"
+    app = session.say("doctor.some-app")
+    lines = [session.terminal.paint("bad" if is_damaged else "good", session.say(head, app=app, format=form))]
+    lines += [
+        f"{'x' if one.lost else '!'} {session.say(f'finding.{one.code}', **one.facts)}" for one in health.findings
+    ]
+    session.printer.summary({**fields, "sealed": health.kind.sealed, "findings": findings}, lines)
+    return ExitCode.DAMAGED if is_damaged else ExitCode.DONE
 
 
 def _fields(summary: "ChatSummary") -> dict[str, object]:

@@ -21,5 +21,7 @@ MESSAGES: dict[str, str] = {
     "finding.own-messages-only": "This export holds only what its owner wrote. The other half of every conversation is not in it.",
     "finding.shard-missing": "{count} {count:plural:part|parts} of {file} {count:plural:is|are} missing, the first is {name}.",
     "finding.undecryptable": "{count} {count:plural:message|messages} of {conversation} could not be decrypted by the app that exported. Their words are not in this file.",
+    "finding.in-no-conversation": "{count} {count:plural:message is|messages are} in no conversation. That is normal for this app; they were kept.",
+    "finding.sealed": "{file} is encrypted by its app. It is saved as it is ({bytes:size}); its messages cannot be counted.",
     "finding.export-cap-suspected": "{file} holds exactly {count} messages. The app stops there and leaves out older ones.",
 }

@@ -268,4 +268,11 @@ MESSAGES: dict[str, str] = {
     "option.key-enrol.label": "A name for this computer; otherwise its host name",
     "option.key-enrol.recovery-words-file": "Open with the recovery words in this file instead of the passphrase",
     "key.enrolled": "This computer may write now (writer {writer}).",
+    "doctor.some-app": "A database",
+    "doctor.database": "{app} ({format}): readable. It is saved page by page; its messages are not counted.",
+    "command.drill.summary": "Prove that a snapshot can be restored: restore it to a scratch place, compare, throw it away",
+    "command.drill.about": "Every byte is restored and compared, every database checked, every message counted again. The result is signed. A policy that asks for drilled backups accepts nothing less.\nThe scratch place is a private folder of the cache; it needs as much room as the chats.",
+    "command.drill.example": "backupkit drill\nbackupkit drill 7c1f09ab",
+    "drill.done": "{files} {files:plural:file|files}, {bytes}, restored and compared; {databases} {databases:plural:database|databases} checked",
+    "drill.messages": "{messages} {messages:plural:message|messages} counted again",
 }

@@ -54,5 +54,10 @@ MESSAGES: dict[str, str] = {
     "finding.folder-lost": "The list of what is in a folder cannot be read ({reason}): {name}",
     "finding.file-lost": "A file cannot be read whole ({reason}): {name}",
     "finding.file-differs": "A file is not what was saved ({reason}): {name}",
+    "error.too-many-lost.what": "{lost} packs of a group are damaged at the same place.",
+    "error.too-many-lost.why": "The group has {parities} parity files that can be read, and each makes up for one pack.",
+    "error.too-many-lost.try": "backupkit repair        It saves what is still readable.",
+    "finding.parity-unreadable": "A parity file cannot be read ({reason}): {name}. Nothing is lost; it is made again by the next repair.",
+    "finding.pack-beyond-repair": "A pack could not be repaired ({reason}): {name}",
     "finding.manifest-lost": "The list of what a snapshot holds cannot be read ({reason}): {name}",
 }

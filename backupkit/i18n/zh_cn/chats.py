@@ -21,5 +21,7 @@ MESSAGES: dict[str, str] = {
     "finding.own-messages-only": "这份导出只有本人发出的消息，每个会话里对方的消息都不在其中。",
     "finding.shard-missing": "{file} 缺少 {count} 个分卷，第一个是 {name}。",
     "finding.undecryptable": "{conversation} 有 {count} 条消息，导出的应用自己也没能解密，文件里没有它们的内容。",
+    "finding.in-no-conversation": "有 {count} 条消息不属于任何会话。这在该应用里是正常的，已一并保留。",
+    "finding.sealed": "{file} 由应用加密。已原样保存（{bytes:size}），其中的消息无法计数。",
     "finding.export-cap-suspected": "{file} 正好有 {count} 条消息。应用导出到这个数就停，更早的消息没有导出。",
 }

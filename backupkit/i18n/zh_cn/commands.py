@@ -268,4 +268,11 @@ MESSAGES: dict[str, str] = {
     "option.key-enrol.label": "给这台电脑起个名字；不写则用主机名",
     "option.key-enrol.recovery-words-file": "不用口令，改用该文件里的恢复词打开",
     "key.enrolled": "这台电脑现在可以写入了（写入者 {writer}）。",
+    "doctor.some-app": "数据库",
+    "doctor.database": "{app}（{format}）：可读。会按页保存，不统计消息数。",
+    "command.drill.summary": "证明快照可以恢复：恢复到临时位置，比对，然后删掉",
+    "command.drill.about": "恢复并比对每一个字节，检查每一个数据库，重新数每一条消息，结果会签名。如果策略要求备份经过演练，只有这样才算数。\n临时位置是缓存里的私有文件夹，需要与聊天记录同样大的空间。",
+    "command.drill.example": "backupkit drill\nbackupkit drill 7c1f09ab",
+    "drill.done": "已恢复并比对 {files} 个文件，{bytes}；检查了 {databases} 个数据库",
+    "drill.messages": "重新数出 {messages} 条消息",
 }

@@ -54,5 +54,10 @@ MESSAGES: dict[str, str] = {
     "finding.folder-lost": "有一个文件夹的内容清单读不出来（{reason}）：{name}",
     "finding.file-lost": "有一个文件无法完整读出（{reason}）：{name}",
     "finding.file-differs": "有一个文件与保存时不一致（{reason}）：{name}",
+    "error.too-many-lost.what": "同一组里有 {lost} 个数据包在同一位置损坏。",
+    "error.too-many-lost.why": "这一组能读出的校验文件有 {parities} 个，每个只能补回一个数据包。",
+    "error.too-many-lost.try": "backupkit repair        它会把还能读出的内容保存下来。",
+    "finding.parity-unreadable": "有一个校验文件读不出来（{reason}）：{name}。没有丢失任何内容，下次修复时会重新生成。",
+    "finding.pack-beyond-repair": "有一个数据包无法修复（{reason}）：{name}",
     "finding.manifest-lost": "快照的内容清单读不出来（{reason}）：{name}",
 }

@@ -139,3 +139,28 @@ def test_a_changed_manifest_is_read_or_malformed(at: int, value: int, count: int
 
     with contextlib.suppress(PackageNotGenuine):
         read_manifest(bytes(data))
+
+
+def in_utf8(text: str) -> bytes:
+    """Write a string as a UTF-8 pool holds it: characters, bytes, the text, a zero."""
+
+    def size(number: int) -> bytes:
+        return bytes((number,)) if number < 0x80 else bytes((0x80 | number >> 8, number & 0xFF))
+
+    encoded = text.encode()
+    return size(len(text)) + size(len(encoded)) + encoded + b"\0"
+
+
+@pytest.mark.parametrize("package", ["a.b", "com." + "long" * 60, "com.例子.聊天"])
+def test_a_manifest_in_utf8_is_read(package: str) -> None:
+    strings = [in_utf8(text) for text in ("manifest", "package", package)]
+    offsets = [sum(map(len, strings[:index])) for index in range(3)]
+    data = b"".join(strings)
+    pool = struct.pack("<HHI5I3I", 1, 28, 40 + len(data), 3, 0, 0x100, 40, 0, *offsets) + data
+    attribute = struct.pack("<IIIHBBI", 0xFFFFFFFF, 1, 2, 8, 0, 3, 2)
+    element = (
+        struct.pack("<HHIIIIIHHHHHH", 0x0102, 16, 36 + 20, 1, 0xFFFFFFFF, 0xFFFFFFFF, 0, 20, 20, 1, 0, 0, 0) + attribute
+    )
+    document = struct.pack("<HHI", 3, 8, 8 + len(pool) + len(element)) + pool + element
+
+    assert read_manifest(document).package == package

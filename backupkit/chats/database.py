@@ -1,0 +1,167 @@
+"""Plain SQLite databases from strangers, opened only as private copies.
+
+The source is never opened by SQLite: that would write to it, and would drop the locks of the app that is using it. The write-ahead log
+belongs to the database and is copied along. Only ordinary tables are read; views and virtual tables of a hostile
+schema are never touched.
+"""
+
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, suppress
+from pathlib import Path
+from typing import Any
+
+from backupkit.chats.malformed import MalformedExport, TruncatedExport
+from backupkit.chats.model import Locator
+from backupkit.chats.reader import Recognition
+from backupkit.chats.source import Content, SourceFiles
+
+MAX_CELL_BYTES = 64 * 2**20
+MAX_DATABASE_BYTES = 64 * 2**30
+
+
+def databases_in(source: SourceFiles) -> Iterator[str]:
+    """Tell the names of files that begin as a plain SQLite database does."""
+    return source.of(Content.SQLITE)
+
+
+class Database:
+    """A private copy of a database. Made by `database_in`."""
+
+    def __init__(self, connection: sqlite3.Connection, name: str) -> None:
+        self.name = name
+        self._connection = connection
+        # Only what was made by a plain CREATE TABLE; a view or a virtual table could run anything when it is read.
+        rows = connection.execute("select name, sql from sqlite_master where type = 'table'").fetchall()
+        self.tables = frozenset(
+            str(table) for table, sql in rows if str(sql or "").lstrip().lower().startswith("create table")
+        )
+
+    def columns(self, table: str) -> frozenset[str]:
+        """Return the columns of a table, empty where there is none."""
+        if table not in self.tables:
+            return frozenset()
+        try:
+            rows = self._connection.execute("select name from pragma_table_info(?)", (table,)).fetchall()
+        except sqlite3.Error as error:
+            raise MalformedExport(Locator(self.name), "database-damaged") from error
+        return frozenset(str(row[0]) for row in rows)
+
+    def has(self, table: str, *columns: str) -> bool:
+        """Say whether a table has all the columns."""
+        return set(columns) <= self.columns(table)
+
+    def rows(self, query: str) -> Iterator[Mapping[str, Any]]:
+        """Stream the rows of a query by column name.
+
+        Raises:
+            MalformedExport: the database is damaged where it is read.
+        """
+        try:
+            yield from self._connection.execute(query)
+        except (sqlite3.Error, OverflowError) as error:
+            raise MalformedExport(Locator(self.name), "database-damaged") from error
+
+
+def database_in(source: SourceFiles, name: str) -> Database:
+    """Open a private copy of a database with its write-ahead log. It is made once and lasts as long as the source.
+
+    Raises:
+        TruncatedExport: the file is shorter than its own header says.
+        MalformedExport: it is damaged, or too large.
+    """
+    return source.keep(f"database {name}", lambda stack: _open_copy(source, name, stack))
+
+
+def claim_databases(
+    source: SourceFiles, alternatives: Sequence[tuple[bytes, ...]], is_it: Callable[[Database], bool]
+) -> Recognition:
+    """Claim the databases whose tables a reader knows. `alternatives` are words that one schema or another must hold.
+
+    A database too damaged to be opened is claimed by its words alone, less surely: its reader then tells the damage.
+    """
+    claims = {}
+    for name in databases_in(source):
+        if any(mentions(source, name, *words) for words in alternatives):
+            try:
+                if is_it(database_in(source, name)):
+                    claims[name] = 96
+            except MalformedExport:
+                claims[name] = 70
+    return Recognition(claims)
+
+
+def mentions(source: SourceFiles, name: str, *words: bytes) -> bool:
+    """Say whether a database or its log holds every word: a cheap look before it is copied."""
+    return set(words) <= source.keep(f"mentions {name}", lambda _stack: _mentioned(source, name))
+
+
+# The names by which the readers know their databases. One pass looks for all of them.
+_WORDS = (b"key_remote_jid", b"chat_row_id", b"ZWAMESSAGE", b"ZWACHATSESSION", b"chat_message_join")
+
+
+def _mentioned(source: SourceFiles, name: str) -> set[bytes]:
+    found: set[bytes] = set()
+    for part in (name, name + "-wal"):
+        if not source.size(part):
+            continue
+        tail = b""
+        with suppress(MalformedExport, OSError), source.open(part) as stream:
+            while len(found) < len(_WORDS) and (block := stream.read(1 << 20)):
+                window = tail + block
+                found.update(word for word in _WORDS if word in window)
+                tail = window[-32:]
+    return found
+
+
+def _open_copy(source: SourceFiles, name: str, stack: ExitStack) -> Database:
+    folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="backupkit-database-"))
+    copy = Path(folder, "copy.db")
+    _copy(source, name, copy)
+    logs = [ending for ending in ("-wal", "-journal") if source.size(name + ending)]
+    for ending in logs:
+        _copy(source, name + ending, Path(folder, "copy.db" + ending))
+    if not logs:
+        _require_whole(copy, name)
+    try:
+        connection = stack.enter_context(closing(sqlite3.connect(copy)))
+        connection.row_factory = sqlite3.Row
+        connection.text_factory = lambda data: data.decode("utf-8", "replace")
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_CELL_BYTES)
+        connection.execute("pragma trusted_schema = off")
+        connection.execute("pragma cell_size_check = on")
+        connection.execute("pragma query_only = on")
+        return Database(connection, name)
+    except sqlite3.Error as error:
+        raise MalformedExport(Locator(name), "database-damaged") from error
+
+
+def _copy(source: SourceFiles, name: str, target: Path) -> None:
+    if (source.size(name) or 0) > MAX_DATABASE_BYTES:
+        raise MalformedExport(Locator(name), "database-too-large")
+    with source.open(name) as stream, target.open("wb") as out:
+        shutil.copyfileobj(stream, out, 1 << 20)
+
+
+def _require_whole(copy: Path, name: str) -> None:
+    with copy.open("rb") as stream:
+        head = stream.read(100)
+    if len(head) < 100:
+        raise TruncatedExport(Locator(name), "database-cut")
+    page_size = int.from_bytes(head[16:18], "big")
+    page_size = 65536 if page_size == 1 else page_size
+    pages = int.from_bytes(head[28:32], "big")
+    # The count is only kept by newer versions; they say so by repeating the change counter.
+    if head[24:28] == head[92:96] and copy.stat().st_size < page_size * pages:
+        raise TruncatedExport(Locator(name), "database-cut")
+
+
+def raw_of(row: Mapping[str, Any]) -> bytes:
+    """Write a row down as it was read, column by column."""
+    return "\x1e".join(f"{key}={_shown(row[key])}" for key in row.keys()).encode("utf-8", "surrogatepass")  # noqa: SIM118  sqlite3.Row iterates over values
+
+
+def _shown(value: Any) -> str:
+    return value.hex() if isinstance(value, bytes) else "" if value is None else str(value)

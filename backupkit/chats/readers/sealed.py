@@ -1,0 +1,218 @@
+"""Encrypted chat data: recognised by its structure, saved as it is, and never opened.
+
+What can be said without a key is said: pages, commits waiting in the log, parts that are missing. Nothing here looks
+for a key or tries one.
+"""
+
+import math
+import posixpath
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from backupkit.chats.model import Finding, Locator, Severity
+from backupkit.chats.reader import Recognition, Told
+from backupkit.chats.source import Content, SourceFiles
+
+_DATABASE_NAME = re.compile(r"\.(?:db|db3|sqlite|sqlite3)$", re.IGNORECASE)
+_WECHAT = re.compile(
+    r"(?:^|/)(?:EnMicroMsg\.db|MicroMsg\.db|MediaMSG\d*\.db|FTSMSG\d*\.db|MSG\d*\.db|db_storage/(?:.+/)?\w+\.db|message/message_\d+\.db"
+    r"|Message/msg_\d+\.db|biz_message_\d+\.db)$"
+)
+_SIGNAL_DESKTOP = re.compile(r"(?:^|/)sql/db\.sqlite$")
+_NTQQ = b"SQLite header 3\0"
+_MIN_BITS = 7.7
+_LOOKED_AT = 4096
+_WAL_MAGIC = {b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83"}
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """One kind of encrypted data. `claims` says which files are of it."""
+
+    format: str
+    app: str | None
+    package: str | None
+
+    def recognise(self, source: SourceFiles) -> Recognition:
+        """Judge every file by its first bytes, its length and how random it is; a name alone proves nothing."""
+        found = source.keep("sealed", lambda _stack: dict(_judge(source)))
+        return Recognition({name: sure for name, (format_name, sure) in found.items() if format_name == self.format})
+
+    def read(self, source: SourceFiles, recognition: Recognition) -> Iterator[Told]:
+        """Tell what is known of each file; there are no messages to tell."""
+        for name in recognition.files:
+            yield Finding("sealed", Severity.INFO, Locator(name), dict(_facts(source, name)))
+        if self.format == "wechat-backup-folder":
+            yield from _missing_parts(source, recognition.files)
+
+
+READERS = (
+    Sealed("wechat-sealed-db", "wechat", "com.tencent.mm"),
+    Sealed("wechat-backup-folder", "wechat", "com.tencent.mm"),
+    Sealed("qq-sealed-db", "qq", "com.tencent.mobileqq"),
+    Sealed("signal-desktop-db", "signal", "org.thoughtcrime.securesms"),
+    Sealed("signal-backup", "signal", "org.thoughtcrime.securesms"),
+    Sealed("whatsapp-crypt12", "whatsapp", "com.whatsapp"),
+    Sealed("whatsapp-crypt14", "whatsapp", "com.whatsapp"),
+    Sealed("whatsapp-crypt15", "whatsapp", "com.whatsapp"),
+    Sealed("sealed-db", None, None),
+)
+
+
+def _judge(source: SourceFiles) -> Iterator[tuple[str, tuple[str, int]]]:
+    for name in source.of(Content.OTHER):
+        head = source.head(name, _LOOKED_AT)
+        size_bytes = source.size(name) or 0
+        found = _by_head(name, head, size_bytes) or _by_randomness(source, name, head, size_bytes)
+        if found is not None:
+            yield name, found
+
+
+def _by_head(name: str, head: bytes, size_bytes: int) -> tuple[str, int] | None:
+    if head.startswith(_NTQQ) and head[32:40] == b"QQ_NT DB":
+        return "qq-sealed-db", 97
+    if head[:3] == b"\x00\x01\x02" and name.lower().endswith(".crypt12") and _bits(head[67:]) > _MIN_BITS:
+        return "whatsapp-crypt12", 90
+    version = _whatsapp_version(head)
+    if version is not None and _bits(head[256:]) > _MIN_BITS:
+        return version, 92
+    if _is_signal_header(head) and size_bytes > 100:
+        return "signal-backup", 95
+    return None
+
+
+def _by_randomness(source: SourceFiles, name: str, head: bytes, size_bytes: int) -> tuple[str, int] | None:
+    """A SQLCipher file has no mark at all: whole pages of randomness, the first of them too."""
+    base = posixpath.basename(name)
+    if (
+        base in {"BAK_0_TEXT", "BAK_0_MEDIA"}
+        and source.size(posixpath.join(posixpath.dirname(name), "Backup.db")) is not None
+    ):
+        return "wechat-backup-folder", 90
+    if size_bytes < 2048 or size_bytes % 1024 or not _DATABASE_NAME.search(name) or _bits(head) < _MIN_BITS:
+        return None
+    folder = posixpath.dirname(name)
+    if base == "Backup.db" and any(
+        source.size(posixpath.join(folder, part)) is not None for part in ("BAK_0_TEXT", "BAK_0_MEDIA")
+    ):
+        return "wechat-backup-folder", 92
+    if _SIGNAL_DESKTOP.search(name) and b"ey" in source.head(
+        posixpath.join(posixpath.dirname(folder), "config.json"), 4096
+    ):
+        return "signal-desktop-db", 92
+    return ("wechat-sealed-db", 85) if _WECHAT.search(name) else ("sealed-db", 70)
+
+
+def _bits(data: bytes) -> float:
+    """Return the entropy in bits per byte, corrected for how few bytes there are."""
+    if len(data) < 512:
+        return 0.0
+    total = len(data)
+    entropy = -sum(count / total * math.log2(count / total) for count in Counter(data).values())
+    # 256 equally likely values leave a sample short of 8 bits by about 255 / (2 n ln 2) (Miller and Madow).
+    return entropy + 255 / (2 * total * math.log(2))
+
+
+def _whatsapp_version(head: bytes) -> str | None:
+    """Recognise the protobuf in front of crypt14 and crypt15: its length, whether it has features, and the kind of its key."""
+    length, at = _varint(head, 0)
+    if length is None or not 16 <= length <= 512:
+        return None
+    if head[at : at + 1] == b"\x01" and head[at + 1 : at + 2] == b"\x08":
+        at += 1
+    body = head[at : at + length]
+    if body[:1] != b"\x08" or body[1:2] not in {b"\x00", b"\x01"} or len(body) < length:
+        return None
+    fields = dict(_fields(body))
+    if body[1:2] == b"\x00" and len(fields.get(2, b"")) >= 64:
+        return "whatsapp-crypt14"
+    return "whatsapp-crypt15" if body[1:2] == b"\x01" and len(fields.get(3, b"") or fields.get(2, b"")) >= 16 else None
+
+
+def _is_signal_header(head: bytes) -> bool:
+    length = int.from_bytes(head[:4], "big")
+    if not 40 <= length <= 256 or len(head) < 4 + length:
+        return False
+    outer = dict(_fields(head[4 : 4 + length]))
+    inner = dict(_fields(outer.get(1, b"")))
+    return len(inner.get(1, b"")) == 16 and len(inner.get(2, b"")) == 32
+
+
+def _varint(data: bytes, at: int) -> tuple[int | None, int]:
+    value = 0
+    for place in range(5):
+        if at >= len(data):
+            return None, at
+        value |= (data[at] & 0x7F) << (7 * place)
+        at += 1
+        if not data[at - 1] & 0x80:
+            return value, at
+    return None, at
+
+
+def _fields(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Tell the fields of a protobuf that hold bytes, up to the first that is none."""
+    at = 0
+    while at < len(data):
+        tag, at = _varint(data, at)
+        if tag is None:
+            return
+        if tag & 7 == 0:
+            value, at = _varint(data, at)
+            if value is None:
+                return
+        elif tag & 7 == 2:
+            length, at = _varint(data, at)
+            if length is None or at + length > len(data):
+                return
+            yield tag >> 3, data[at : at + length]
+            at += length
+        else:
+            return
+
+
+def _facts(source: SourceFiles, name: str) -> Iterator[tuple[str, int]]:
+    size_bytes = source.size(name) or 0
+    yield "bytes", size_bytes
+    if source.head(name, 16) == _NTQQ:
+        # A plain kilobyte lies in front of the encrypted database.
+        yield "pages", (size_bytes - 1024) // 4096
+    elif not size_bytes % 1024 and _DATABASE_NAME.search(name):
+        yield "pages", size_bytes // (4096 if size_bytes % 4096 == 0 else 1024)
+    frames, commits = _log_of(source, name + "-wal")
+    yield "log_frames", frames
+    yield "log_commits", commits
+
+
+def _log_of(source: SourceFiles, name: str) -> tuple[int, int]:
+    """Count the frames and commits of a write-ahead log: its heads are plain even where its pages are not."""
+    if (source.size(name) or 0) < 32:
+        return 0, 0
+    frames = commits = 0
+    with source.open(name) as stream:
+        head = stream.read(32)
+        page_size = int.from_bytes(head[8:12], "big")
+        if head[:4] not in _WAL_MAGIC or not 512 <= page_size <= 65536:
+            return 0, 0
+        while len(frame := stream.read(24)) == 24 and frame[8:16] == head[16:24]:
+            if len(stream.read(page_size)) < page_size:
+                break
+            frames += 1
+            commits += frame[4:8] != b"\0\0\0\0"
+    return frames, commits
+
+
+def _missing_parts(source: SourceFiles, names: tuple[str, ...]) -> Iterator[Finding]:
+    for folder in sorted({posixpath.dirname(name) for name in names}):
+        absent = [
+            part for part in ("Backup.db", "BAK_0_TEXT", "BAK_0_MEDIA") if not source.size(posixpath.join(folder, part))
+        ]
+        if absent:
+            yield Finding(
+                "shard-missing",
+                Severity.ERROR,
+                Locator(folder or source.label),
+                {"name": absent[0], "count": len(absent)},
+            )

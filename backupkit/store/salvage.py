@@ -1,0 +1,102 @@
+"""What can be had from packs alone: without log, head, index, config or signed statements.
+
+The packs and the domain's keys are enough. Snapshots are found by their roots; where roots are lost, folders are found
+that nothing names any more. What was salvaged is authentic, chunk by chunk, but it is not proved to be complete or the
+newest: that is what log and signatures were for.
+"""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+
+from backupkit.ids import ChunkId, PackName
+from backupkit.store import layout
+from backupkit.store.backend import Backend, BackendError
+from backupkit.store.chunk_id import ChunkType
+from backupkit.store.contents import LOST
+from backupkit.store.domain_reader import DomainReader
+from backupkit.store.domain_writer import DomainWriter
+from backupkit.store.finding import Finding, cause
+from backupkit.store.manifest import Manifest, read_manifest
+from backupkit.store.pack_format import HEADER_SIZE, TAIL_SIZE, Address, parse_header
+from backupkit.store.pack_reader import UNREADABLE, StoredEntry, open_entry
+from backupkit.store.tree import read_part, tree_parts
+
+
+@dataclass(frozen=True, slots=True)
+class FoundSnapshot:
+    """A root that was found in a pack, and what it says."""
+
+    root: ChunkId
+    manifest: Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class PackRescued:
+    """A damaged pack whose readable chunks were stored again elsewhere. `lost` are those known to be lost."""
+
+    pack: PackName
+    chunks: int
+    lost: tuple[ChunkId, ...]
+
+
+def find_addresses(backend: Backend) -> set[Address]:
+    """Return the repository and domain ids that packs say they belong to: all that is needed to open them beside the keys."""
+    found: set[Address] = set()
+    for name in backend.names(layout.PACKS):
+        with suppress(BackendError):
+            size = backend.size(name)
+            for offset in (0, size - TAIL_SIZE):
+                with suppress(*UNREADABLE, BackendError):
+                    found.add(parse_header(backend.read(name, max(offset, 0), HEADER_SIZE)).address)
+                    break
+    return found
+
+
+def find_snapshots(reader: DomainReader) -> Iterator[FoundSnapshot | Finding]:
+    """Give every root of a domain that can be read, the newest first by its own time."""
+    found = []
+    for root in sorted(reader.chunks_of(ChunkType.ROOT)):
+        try:
+            found.append(FoundSnapshot(root, read_manifest(reader, root)))
+        except LOST as error:
+            yield Finding("manifest-lost", root.hex(), cause(error), chunks=(root,))
+    yield from sorted(found, key=lambda one: (one.manifest.created, one.root), reverse=True)
+
+
+def find_loose_folders(reader: DomainReader) -> list[ChunkId]:
+    """Return the trees that no readable root and no readable tree names: tops of what lost its root."""
+    trees = reader.chunks_of(ChunkType.TREE)
+    named: set[ChunkId] = set()
+    for snapshot in find_snapshots(reader):
+        if isinstance(snapshot, FoundSnapshot):
+            named.update(source.tree for source in snapshot.manifest.sources)
+    for tree in trees:
+        try:
+            parts = tree_parts(reader, tree)
+            named.update(part for part in parts if part != tree)
+            if parts == [tree]:
+                named.update(entry.tree for entry in read_part(reader, tree) if entry.tree is not None)
+        except LOST:
+            continue
+    return sorted(trees - named)
+
+
+def rescue_pack(reader: DomainReader, writer: DomainWriter, pack: PackName) -> PackRescued:
+    """Store again every chunk of a damaged pack that can still be read, so that the pack may go.
+
+    For what parity could not repair. The writer must have been opened with an index that disregards the pack.
+    """
+    chunks, lost = 0, list[ChunkId]()
+    for item in reader.pack_reader(pack).walk():
+        if isinstance(item, StoredEntry):
+            try:
+                opened = open_entry(item, reader.id_key)
+            except UNREADABLE:
+                lost.append(item.row.chunk)
+                continue
+            writer.store(opened.kind, opened.plaintext)
+            chunks += 1
+        else:
+            lost.extend(item.chunks)
+    return PackRescued(pack, chunks, tuple(dict.fromkeys(lost)))
