@@ -68,7 +68,7 @@ def status(places: Places, *, max_age: timedelta, clock: Clock, tell: Tell = tel
         sources=sources,
         recovery_confirmed=confirmed,
         slots=len(repository.slots()),
-        can_write=repository.writer is not None,
+        can_write=repository.writer is not None and repository.original is None,
         same_disk=on_same_disk(places.repository, places.state),
         stale=is_stale,
         next=tuple(_next_steps(sources, confirmed=confirmed)),
@@ -116,7 +116,8 @@ def _next_steps(sources: tuple[SourceStatus, ...], *, confirmed: bool) -> list[s
     steps = [] if confirmed else ["backupkit key confirm"]
     if not sources:
         return [*steps, "backupkit snapshot PATH"]
-    if any(source.state in {"saved", "damaged"} for source in sources):
+    if any(source.state == "saved" for source in sources):
         steps.append("backupkit verify")
-    stale = [source for source in sources if source.stale and source.state not in {"saved", "damaged"}]
+    # A new snapshot saves anew what a verification found damaged.
+    stale = [source for source in sources if source.stale and source.state != "saved"]
     return [*steps, *(f"backupkit snapshot {source.path}" for source in stale)]
