@@ -24,6 +24,13 @@ class NotAWriter(BackupkitError):
     exit_code = ExitCode.CANNOT_UNLOCK
 
 
+class RepositoryIsCopy(BackupkitError):
+    """This machine writes to this repository at another place; both would fork its log. Facts: `path`, `original`."""
+
+    code = "repository-is-a-copy"
+    exit_code = ExitCode.USAGE
+
+
 class SnapshotNotFound(BackupkitError):
     """No snapshot has this id, or there is none at all. Facts: `snapshot`."""
 

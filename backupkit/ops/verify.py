@@ -14,7 +14,7 @@ from backupkit.crypto.keyring import Keyring
 from backupkit.errors import BackupkitError
 from backupkit.ids import DomainId, PackName, SnapshotId
 from backupkit.ops.coverage import CoverageIssued, issue_passes
-from backupkit.ops.events import Found, Phase, Progress, Severity, Tell
+from backupkit.ops.events import Found, Notice, Phase, Progress, Severity, Tell
 from backupkit.ops.places import Places
 from backupkit.ops.repository import Repository, open_repository, store_finding
 from backupkit.ops.snapshots import LATEST, KnownSnapshot, choose_snapshot
@@ -55,7 +55,7 @@ def verify_snapshot(
 ) -> Verified:
     """Read every byte that a snapshot needs; with `open_with`, open everything too.
 
-    The result is signed and logged where this machine may write, and coverage passes are issued for the hook.
+    The result is signed and logged where this machine writes, never in a copy's log, and coverage passes are issued for the hook.
 
     Raises:
         NoRepository, SnapshotNotFound: there is nothing to verify.
@@ -78,7 +78,9 @@ def verify_snapshot(
     passed = not found
     method: Method = "sealed" if keyring is None else "open"
     coverage: tuple[CoverageIssued, ...] = ()
-    if repository.writer is not None:
+    if repository.original is not None:
+        tell(Notice("copy-only-read", {"original": str(repository.original)}))
+    elif repository.writer is not None:
         at = clock.now()
         statement = VerifyStatement(
             store=repository.origin,
@@ -140,7 +142,8 @@ def _read_packs(
         if ref is not None:
             damaged.append(ref.pack)
         note(outcome)
-    repository.damaged_packs.learn(damaged=damaged, whole=whole)
+    if repository.original is None:
+        repository.damaged_packs.learn(damaged=damaged, whole=whole)
     return done, len(whole)
 
 

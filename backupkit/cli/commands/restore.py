@@ -39,8 +39,9 @@ def restore(
         *(f"  {printable(str(folder))}" for folder in restored.folders),
         *lost_line(session, restored.damaged),
     ]
+    # What makes the log unbelievable is an error of its own, told after the summary.
     fields = json_fields(replace(restored, distrust=None))
-    fields.pop("distrust")
+    fields.pop("distrust", None)
     session.printer.summary(fields, lines)
     if restored.distrust is not None:
         raise restored.distrust
