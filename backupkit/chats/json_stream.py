@@ -21,6 +21,10 @@ MAX_DEPTH = 200
 _SPACE = re.compile(r"[ \t\n\r]*")
 _STRUCTURE = re.compile(r'["\[\]{}]')
 _STRING_PART = re.compile(r'["\\]')
+_STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+_FLAT = rf'[^"\[\]{{}}]*+(?:{_STRING}[^"\[\]{{}}]*+)*+'
+_BALANCED = re.compile(rf"{_FLAT}(?:[\[{{]{_FLAT}[\]}}]{_FLAT})*+", re.DOTALL)
+"""Strings, numbers, and lists and objects that hold no others: all that can be passed over in one step."""
 _NUMBER = re.compile(r"[-+.0-9eE]*")
 
 
@@ -94,6 +98,29 @@ class JsonStream:
             if self._next_or_end("]"):
                 return
             number += 1
+
+    def pass_over_rest(self, budget: int) -> bool:
+        """Leave the array that was entered last without looking at what is left in it; do not go on with `elements` then.
+
+        Return whether its end was found within the first `budget` characters of the text.
+        """
+        depth = 1
+        while depth:
+            if self.position > budget:
+                return False
+            match = _BALANCED.match(self._text, self._at)
+            self._at = match.end() if match else self._at
+            mark = self._text[self._at : self._at + 1]
+            if mark in {"", '"'}:
+                # The window ends here, or inside the string that begins here, which is never held beyond the budget.
+                if self._before + len(self._text) > budget:
+                    return False
+                self._more_or_cut()
+                continue
+            self._at += 1
+            depth += 1 if mark in {"[", "{"} else -1
+        self._depth -= 1
+        return True
 
     def take(self) -> Any:
         """Read the whole next value."""

@@ -146,3 +146,37 @@ def test_a_sample_shows_the_structure_and_stays_small() -> None:
 def test_a_sample_of_broken_json_shows_what_came_before() -> None:
     assert sample_json(io.BytesIO(b'{"a": [1, {"b": 2, "c"'), "x.json") == {"a": [1, {"b": 2}]}
     assert sample_json(io.BytesIO(b"hello"), "x.json") is None
+
+
+@settings(max_examples=80, deadline=None)
+@given(records=st.lists(VALUES, min_size=1, max_size=8), step=st.integers(1, 40), taken=st.integers(0, 3))
+def test_what_follows_the_rest_of_a_list_is_read_as_it_is(records: list[Any], step: int, taken: int) -> None:
+    text = json.dumps({"list": records, "after": "the list"}).encode()
+    stream = JsonStream(Drip(text, step), "export.json")
+    found: list[Any] = []
+
+    for key in stream.members():
+        if key == "after":
+            found.append(stream.take())
+            continue
+        for number in stream.elements():
+            if number < taken:
+                found.append(stream.take())
+            else:
+                assert stream.pass_over_rest(1 << 20)
+                break
+
+    assert found == [*records[:taken], "the list"]
+
+
+def test_the_rest_of_a_list_is_not_read_beyond_the_budget() -> None:
+    endless = io.BytesIO(b'{"list": [1, "' + b"x" * (9 << 20))
+    stream = JsonStream(endless, "export.json")
+
+    for _ in stream.members():
+        for _ in stream.elements():
+            assert not stream.pass_over_rest(1 << 20)
+            break
+        break
+
+    assert endless.tell() < 4 << 20
