@@ -95,7 +95,8 @@ class Repository:
 
     def remember_place(self) -> None:
         """Keep where the repository lies that this machine writes to."""
-        write_private(self.memory / PLACE_FILE, os.fsencode(self.places.repository.resolve()))
+        places = (self.memory.resolve(), self.places.repository.resolve())
+        write_private(self.memory / PLACE_FILE, b"\0".join(map(os.fsencode, places)))
 
     @property
     def original(self) -> Path | None:
@@ -104,10 +105,13 @@ class Repository:
         An entry in a copy's log would fork the history: afterwards the original itself would look rolled back.
         """
         try:
-            place = Path(os.fsdecode((self.memory / PLACE_FILE).read_bytes()))
+            memory, _, place = (self.memory / PLACE_FILE).read_bytes().partition(b"\0")
         except OSError:
             return None
-        return None if place == self.places.repository.resolve() else place
+        # A memory that was itself copied, with a whole home, speaks of the other home's repository.
+        if memory != os.fsencode(self.memory.resolve()) or place == os.fsencode(self.places.repository.resolve()):
+            return None
+        return Path(os.fsdecode(place))
 
     def with_writer(self, state: WriterState) -> "Repository":
         """Keep new writing keys, and return the repository that uses them."""
