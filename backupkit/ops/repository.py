@@ -104,14 +104,18 @@ class Repository:
 
         An entry in a copy's log would fork the history: afterwards the original itself would look rolled back.
         """
+        place = self.place
+        return None if place == self.places.repository.resolve() else place
+
+    @property
+    def place(self) -> Path | None:
+        """Where this machine writes to the repository, as it remembers it."""
         try:
             memory, _, place = (self.memory / PLACE_FILE).read_bytes().partition(b"\0")
         except OSError:
             return None
         # A memory that was itself copied, with a whole home, speaks of the other home's repository.
-        if memory != os.fsencode(self.memory.resolve()) or place == os.fsencode(self.places.repository.resolve()):
-            return None
-        return Path(os.fsdecode(place))
+        return Path(os.fsdecode(place)) if memory == os.fsencode(self.memory.resolve()) else None
 
     def with_writer(self, state: WriterState) -> "Repository":
         """Keep new writing keys, and return the repository that uses them."""
@@ -190,7 +194,7 @@ def open_repository(places: Places, tell: Tell = tell_nobody) -> Repository:
         raise SignatureInvalid(what="config")
     log = SignedLog(LogStore(backend, told), objects, config, memory)
     repository = Repository(places, backend, objects, config, public, writer, log)
-    if writer is not None and not (memory / PLACE_FILE).exists():
+    if writer is not None and repository.place is None:
         repository.remember_place()
     return repository
 

@@ -37,7 +37,7 @@ def test_checking_a_copy_changes_nothing_and_the_original_goes_on(scene: Scene) 
     assert found.coverage == ()
     assert bytes_of(copy.places.repository) == before
     assert "copy-only-read" in copy.codes()
-    assert scene.take().state == "verified"
+    assert scene.take(verify=True).state == "verified"
 
 
 def test_an_old_copy_is_noticed_and_a_snapshot_into_a_copy_is_refused(scene: Scene) -> None:
