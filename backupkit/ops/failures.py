@@ -25,7 +25,7 @@ class NotAWriter(BackupkitError):
 
 
 class RepositoryIsCopy(BackupkitError):
-    """The repository that this machine writes to lies elsewhere; writing to both would fork its log. Facts: `path`, `original`."""
+    """The repository is a copy of one that this machine writes to; writing to both would fork the log. Facts: `path`, `original`."""
 
     code = "repository-is-a-copy"
     exit_code = ExitCode.USAGE
@@ -105,4 +105,11 @@ class SlotNotFound(BackupkitError):
     """No key slot has this id. Facts: `slot`."""
 
     code = "key-slot-not-found"
+    exit_code = ExitCode.NOT_FOUND
+
+
+class WriterNotFound(BackupkitError):
+    """The repository admits no writer of this id. Facts: `writer`."""
+
+    code = "writer-not-found"
     exit_code = ExitCode.NOT_FOUND

@@ -267,6 +267,10 @@ MESSAGES: dict[str, str] = {
     "command.key-enrol.summary": "Let this computer write to a repository that is there already",
     "option.key-enrol.label": "A name for this computer; otherwise its host name",
     "option.key-enrol.recovery-words-file": "Open with the recovery words in this file instead of the passphrase",
+    "command.key-public.summary": "Print the keys that others check this repository with",
+    "option.key-public.form": "For which tool: ssh-keygen's list of signers, OpenSSH, or openssl",
+    "option.key-public.use": "What the key signs: snapshots and passes, or the log's head",
+    "option.key-public.writer": "Only the keys of one writer; otherwise of all, this computer's first",
     "key.enrolled": "This computer may write now (writer {writer}).",
     "doctor.some-app": "A database",
     "doctor.database": "{app} ({format}): readable. It is saved page by page; its messages are not counted.",
@@ -275,4 +279,6 @@ MESSAGES: dict[str, str] = {
     "command.drill.example": "backupkit drill\nbackupkit drill 7c1f09ab",
     "drill.done": "{files} {files:plural:file|files}, {bytes}, restored and compared; {databases} {databases:plural:database|databases} checked",
     "drill.messages": "{messages} {messages:plural:message|messages} counted again",
+    "argument.drill.snapshot": "The first digits of a snapshot's id, or latest",
+    "option.drill.recovery-words-file": "Open with the recovery words in this file instead of the passphrase",
 }

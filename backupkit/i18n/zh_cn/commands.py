@@ -267,6 +267,10 @@ MESSAGES: dict[str, str] = {
     "command.key-enrol.summary": "让这台电脑可以写入已有的备份库",
     "option.key-enrol.label": "给这台电脑起个名字；不写则用主机名",
     "option.key-enrol.recovery-words-file": "不用口令，改用该文件里的恢复词打开",
+    "command.key-public.summary": "打印供他人核对这个备份库的公钥",
+    "option.key-public.form": "给哪个工具用：ssh-keygen 的签名者列表、OpenSSH，或 openssl",
+    "option.key-public.use": "这把密钥签什么：快照和覆盖证明，还是日志头",
+    "option.key-public.writer": "只要某一个写入者的公钥；不写则列出全部，本机在前",
     "key.enrolled": "这台电脑现在可以写入了（写入者 {writer}）。",
     "doctor.some-app": "数据库",
     "doctor.database": "{app}（{format}）：可读。会按页保存，不统计消息数。",
@@ -275,4 +279,6 @@ MESSAGES: dict[str, str] = {
     "command.drill.example": "backupkit drill\nbackupkit drill 7c1f09ab",
     "drill.done": "已恢复并比对 {files} 个文件，{bytes}；检查了 {databases} 个数据库",
     "drill.messages": "重新数出 {messages} 条消息",
+    "argument.drill.snapshot": "快照 ID 的前几位，或 latest（最新）",
+    "option.drill.recovery-words-file": "不用口令，改用该文件里的恢复词打开",
 }
