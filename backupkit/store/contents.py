@@ -31,6 +31,8 @@ LOST: tuple[type[BackupkitError], ...] = (ChunkLost, WrongChunkType, MalformedOb
 """What reading a tree or a file may raise for damage."""
 
 _MAX_DEPTH = 400
+MOST_ENTRIES = 50_000_000
+"""A few folders that name each other many times over can stand for more entries than there are atoms."""
 
 
 class PathEntry(NamedTuple):
@@ -48,7 +50,11 @@ def walk_tree(
     below: bytes = b"",
 ) -> Iterator[PathEntry]:
     """Give everything below a folder, each folder before what is in it. Lost parts of folders are told and passed over."""
-    yield from _walk(reader, tree, tell, below, depth=0)
+    for number, place in enumerate(_walk(reader, tree, tell, below, depth=0)):
+        if number >= MOST_ENTRIES:
+            tell(Finding("folder-lost", _shown(below), "too-many-entries", chunks=(tree,)))
+            return
+        yield place
 
 
 def _walk(
@@ -59,7 +65,7 @@ def _walk(
     *,
     depth: int,
 ) -> Iterator[PathEntry]:
-    shown = below.decode("utf-8", "backslashreplace") or "."
+    shown = _shown(below)
     if depth > _MAX_DEPTH:
         tell(Finding("folder-lost", shown, "nested-too-deeply", chunks=(tree,)))
         return
@@ -85,6 +91,10 @@ def _walk(
             yield PathEntry(path, entry)
             if entry.kind is EntryKind.FOLDER and entry.tree is not None:
                 yield from _walk(reader, entry.tree, tell, path, depth=depth + 1)
+
+
+def _shown(path: bytes) -> str:
+    return path.decode("utf-8", "backslashreplace") or "."
 
 
 def content_chunks(reader: ReadsChunks, content: Content) -> tuple[ChunkId, ...]:

@@ -5,10 +5,10 @@ where in it) in leaves of 16,384 pages, so that a page costs no index entry and 
 """
 
 import struct
-from collections import OrderedDict
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, islice
 from typing import NamedTuple
 
 from backupkit.codec.cursor import Cursor
@@ -28,7 +28,7 @@ _HEAD = struct.Struct(">BIQIII")
 _ROW = struct.Struct(">IIII")
 _COUNT = struct.Struct(">I")
 _WHAT = "page-map"
-_MOST_EXTENTS_OPEN = 32
+_STRETCH = 16 << 20
 
 
 class PageRun(NamedTuple):
@@ -157,21 +157,25 @@ def leaf_chunks(reader: ReadsChunks, chunk: ChunkId) -> list[ChunkId]:
 
 
 def read_pages(reader: ReadsChunks, page_map: PageMap) -> Iterator[bytes]:
-    """Give the file's bytes from beginning to end. The extents used last are kept, so that mixed ones are opened seldom.
+    """Give the file's bytes from beginning to end, at most 16 MiB of them at a time in memory.
+
+    After many small changes the pages of one extent lie far apart. Within each stretch of 16 MiB an extent is opened once.
 
     Raises:
         ChunkLost: an extent cannot be read.
     """
-    kept: OrderedDict[ChunkId, bytes] = OrderedDict()
-    for run in page_map.runs:
-        extent = kept.get(run.extent)
-        if extent is None:
-            extent = kept[run.extent] = reader.read(run.extent, ChunkType.PAGE_EXTENT)
-            if len(kept) > _MOST_EXTENTS_OPEN:
-                kept.popitem(last=False)
-        else:
-            kept.move_to_end(run.extent)
-        yield run_bytes(page_map, run, extent)
+    stretch = max(_STRETCH // page_map.page_size, 1)
+    for start in range(0, page_map.pages, stretch):
+        runs = list(_between(page_map.runs, start, start + stretch))
+        pieces: list[bytes] = [b""] * len(runs)
+        by_extent: dict[ChunkId, list[int]] = {}
+        for at, run in enumerate(runs):
+            by_extent.setdefault(run.extent, []).append(at)
+        for extent, places in by_extent.items():
+            data = reader.read(extent, ChunkType.PAGE_EXTENT)
+            for at in places:
+                pieces[at] = run_bytes(page_map, runs[at], data)
+        yield from pieces
 
 
 def runs_by_extent(page_map: PageMap) -> Iterator[tuple[ChunkId, list[PageRun]]]:
@@ -243,8 +247,11 @@ def _up_to(runs: Sequence[PageRun], pages: int) -> list[PageRun]:
 
 
 def _between(runs: Sequence[PageRun], start: int, end: int) -> Iterator[PageRun]:
-    for run in runs:
-        if run.first < end and run.first + run.pages > start:
+    at = max(bisect_right(runs, start, key=lambda run: run.first) - 1, 0)
+    for run in islice(runs, at, None):
+        if run.first >= end:
+            return
+        if run.first + run.pages > start:
             yield _part(run, max(run.first, start), min(run.first + run.pages, end))
 
 

@@ -24,6 +24,7 @@ from backupkit.store.parity_format import (
     decode_header,
     encode_header,
     header_size,
+    header_size_for,
 )
 
 GROUP_SIZE = 16
@@ -146,8 +147,11 @@ class _Encoder:
         self._backend = backend
         self._domain = domain
         self._sizes = dict(sorted(sizes.items()))
-        self._parities = (bytearray(), bytearray())
         self._crcs: dict[PackName, list[int]] = {pack: [] for pack in self._sizes}
+        self._parity_crcs: tuple[list[int], list[int]] = ([], [])
+        # Both files are built where they will be written from: room for the header first, which comes last.
+        self._header = header_size_for(sizes.values(), BLOCK_SIZE)
+        self._files = (bytearray(self._header), bytearray(self._header))
 
     def run(self) -> dict[PackName, str]:
         """Encode. Return the packs that are not what their names say, with the reason; the parity is of no use then."""
@@ -172,16 +176,15 @@ class _Encoder:
 
     def publish(self) -> GroupProtected:
         """Write both parity files."""
-        p, q = self._parities
         group = ParityGroup(
             self._domain,
             BLOCK_SIZE,
             tuple(Member(pack, size, tuple(self._crcs[pack])) for pack, size in self._sizes.items()),
-            (_crcs_of(p), _crcs_of(q)),
+            (tuple(self._parity_crcs[Parity.P]), tuple(self._parity_crcs[Parity.Q])),
         )
         names, size = [], 0
-        for which, parity in zip(Parity, self._parities, strict=True):
-            data = encode_header(group, which) + parity
+        for which, data in zip(Parity, self._files, strict=True):
+            data[: self._header] = encode_header(group, which)
             names.append(layout.parity(self._domain, hashlib.sha256(data).hexdigest()))
             _publish(self._backend, names[-1], data)
             size += len(data)
@@ -195,18 +198,14 @@ class _Encoder:
                 if len(block):
                     self._crcs[pack].append(zlib.crc32(block))
             p, q = gf256.encode(blocks, min(BLOCK_SIZE, longest - start))
-            self._parities[Parity.P].extend(p)
-            self._parities[Parity.Q].extend(q)
+            for which, data in ((Parity.P, p), (Parity.Q, q)):
+                self._files[which].extend(data)
+                self._parity_crcs[which].append(zlib.crc32(data))
 
 
-def _crcs_of(data: bytearray) -> tuple[int, ...]:
-    with memoryview(data) as view:
-        return tuple(zlib.crc32(view[at : at + BLOCK_SIZE]) for at in range(0, len(data), BLOCK_SIZE))
-
-
-def _publish(backend: Backend, name: str, data: bytes) -> None:
+def _publish(backend: Backend, name: str, data: bytearray) -> None:
     def check(read_back: bytes | memoryview) -> None:
-        if not same_bytes(read_back, data):
+        if not same_bytes(read_back, memoryview(data)):
             raise MalformedObject(what=name, reason="read-back-differs")
 
     try:

@@ -2,7 +2,7 @@
 
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -75,6 +75,14 @@ def encode_header(group: ParityGroup, which: Parity) -> bytes:
         ),
     )
     return frame(Mark.PARITY, _SIZE.pack(len(header)) + header + _SIZE.pack(zlib.crc32(header)))
+
+
+def header_size_for(sizes: Iterable[int], block_size: int) -> int:
+    """Return how many bytes the whole header will have for packs of these sizes."""
+    sizes = list(sizes)
+    crcs = sum(blocks_in(size, block_size) for size in sizes) + 2 * blocks_in(max(sizes), block_size)
+    inner = _HEAD.size + len(sizes) * _MEMBER.size + crcs * _SIZE.size
+    return FRAME_SIZE + _SIZE.size + inner + _SIZE.size
 
 
 def header_size(start: bytes | memoryview) -> int:

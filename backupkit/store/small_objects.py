@@ -100,8 +100,8 @@ class SmallObjects:
         return sorted(found)
 
     def delete(self, name: str) -> None:
-        """Delete an object with its copies, the copies first: what is gone must not come back by healing."""
-        for copy in reversed(COPIES):
+        """Delete an object with its copies. Until the last is gone the object is still there as a whole."""
+        for copy in COPIES:
             self._backend.delete(copy + name)
 
     def versions(self, name: str) -> list[bytes]:

@@ -3,6 +3,7 @@
 import random
 
 import pytest
+from kept_chunks import KeptChunks
 from simulated_backends import BadSectorBackend, damage
 
 from backupkit.crypto.domains import DomainSecrets
@@ -280,6 +281,18 @@ def test_a_folder_that_contains_itself_does_not_run_for_ever() -> None:
 
     assert len(walked) <= 500
     assert [finding.reason for finding in findings] == ["nested-too-deeply"]
+
+
+def test_folders_that_multiply_without_end_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("backupkit.store.contents.MOST_ENTRIES", 1000)
+    findings: list[Finding] = []
+    kept = KeptChunks()
+    tree = write_tree(kept, [])
+    for _ in range(60):
+        tree = write_tree(kept, [Entry(name, EntryKind.FOLDER, tree=tree) for name in (b"a", b"b")])
+
+    assert len(list(walk_tree(kept, tree, findings.append))) == 1000
+    assert [finding.reason for finding in findings] == ["too-many-entries"]
 
 
 def test_packs_are_checked_in_the_order_they_were_asked_for(saved: Saved) -> None:

@@ -213,6 +213,23 @@ def test_a_flipped_byte_costs_the_entries_of_its_record_and_nothing_else(
                 assert reader.chunk(row, secrets.id_key).plaintext == whole[row.chunk], place
 
 
+def test_a_short_last_record_with_a_damaged_head_is_still_opened(secrets: DomainSecrets, address: Address) -> None:
+    plains = noise(9, 9000, 12_000, 100)
+    good = bytes(pack_of(secrets, address, plains, 4 * SMALL).data)
+    *_, (last, head), _ = marks(good)
+    assert int.from_bytes(head[16:20], "big") == 4 + 2 * SMALL + 16
+    for place in (last, last + 8, last + 12, last + 19, last + 20):
+        bad = bytearray(good)
+        bad[place] ^= 0x40
+
+        reader = opened(bytes(bad), secrets, address)
+
+        assert walked(bytes(bad), secrets, address) == (ids(secrets, plains), [])
+        assert [reader.chunk(row, secrets.id_key).plaintext for row in sorted(reader.table())] == [
+            ids(secrets, plains)[row.chunk] for row in sorted(reader.table())
+        ]
+
+
 def test_a_cut_off_end_costs_what_was_cut_off(pack: bytes, secrets: DomainSecrets, address: Address) -> None:
     rows = opened(pack, secrets, address).table()
     stride = parse_header(pack).stride

@@ -206,3 +206,27 @@ def test_any_bytes_give_a_map_or_a_typed_error(data: bytes) -> None:
             read_page_map(kept, chunk)
         with suppress(MalformedObject, NewerFormat):
             decode_page_map(candidate)
+
+
+def test_reading_in_order_opens_each_extent_about_once_however_mixed_the_pages_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    kept = KeptChunks()
+    source = random.Random(7)
+    content = source.randbytes(PAGE * 4000)
+    page_map = save(kept, None, None, content)
+    for _ in range(60):
+        after = bytearray(content)
+        for _ in range(30):
+            after[source.randrange(len(after))] ^= 1
+        page_map = save(kept, page_map, content, bytes(after))
+        content = bytes(after)
+    assert len(page_map.runs) > 1000
+    for stretch in (PAGE * 1000, PAGE * 4000, 1):
+        monkeypatch.setattr("backupkit.store.page_map._STRETCH", stretch)
+        kept.reads.clear()
+
+        assert whole(kept, page_map) == content
+
+        if stretch > 1:
+            assert len(kept.reads) <= len(page_map.extents()) * (PAGE * 4000 // stretch)
