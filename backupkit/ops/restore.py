@@ -384,7 +384,7 @@ def _fill_with_one(reader: DomainReader, descriptor: int, entry: Entry, chunk: C
         return cause(error)
     _write_at(descriptor, 0, opened.plaintext)
     if len(opened.plaintext) != entry.size:
-        os.ftruncate(descriptor, entry.size)
+        return "wrong-size"
     return None if opened.sha256 == entry.sha256 else "wrong-sha256"
 
 
