@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, NoReturn
 from backupkit.chats.malformed import MalformedExport, TruncatedExport
 from backupkit.chats.model import Locator
 
-WINDOW_BYTES = 1 << 20
+WINDOW_BYTES = 1 << 18
 MAX_VALUE_CHARACTERS = 64 * 2**20
 MAX_KEY_CHARACTERS = 1 << 16
 MAX_DEPTH = 200
