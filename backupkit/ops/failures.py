@@ -25,7 +25,7 @@ class NotAWriter(BackupkitError):
 
 
 class RepositoryIsCopy(BackupkitError):
-    """This machine writes to this repository at another place; both would fork its log. Facts: `path`, `original`."""
+    """The repository is a copy of one that this machine writes to; writing to both would fork the log. Facts: `path`, `original`."""
 
     code = "repository-is-a-copy"
     exit_code = ExitCode.USAGE

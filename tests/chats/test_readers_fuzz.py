@@ -80,8 +80,12 @@ def test_a_file_cut_anywhere_is_never_a_traceback(tmp_path: Path, name: str, cut
     must_be_honest(tmp_path / file, name)
 
 
-# What tells the app may be what was damaged.
-MAY_BECOME = {"facebook-json": ("meta-json", "instagram-json"), "instagram-json": ("facebook-json", "meta-json")}
+# What tells the app may be what was damaged: paths, or the commas of a file of four lines.
+MAY_BECOME = {
+    "signal-text": ("whatsapp-text",),
+    "facebook-json": ("meta-json", "instagram-json"),
+    "instagram-json": ("facebook-json", "meta-json"),
+}
 
 ODD: list[Any] = [None, True, 0, -1, 1.5, 2**63, "", "x", "\ud800", "9" * 30, [], [[]], [None], {}, {"a": {"b": []}}]
 

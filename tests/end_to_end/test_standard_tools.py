@@ -71,7 +71,19 @@ def test_standard_tools_refuse_what_was_changed(saved: Computer, system_tool: Ca
 
     def accepted(data: bytes, purpose: str = "snapshot@backupkit.local") -> bool:
         signature = repository / "snapshots" / f"{snapshot}.sshsig"
-        command = [ssh_keygen, "-Y", "verify", "-f", "allowed_signers", "-I", origin, "-n", purpose, "-s", signature]
+        command: list[str | Path] = [
+            ssh_keygen,
+            "-Y",
+            "verify",
+            "-f",
+            "allowed_signers",
+            "-I",
+            origin,
+            "-n",
+            purpose,
+            "-s",
+            signature,
+        ]
         done = subprocess.run(command, cwd=repository, input=data, capture_output=True, check=False)
         return done.returncode == 0
 

@@ -163,7 +163,7 @@ def _certainty(head: str) -> int:
         if len(heads) == 1 and len(lines) > 50:
             return 0
         # Signal's text exports by sigexport look the same but for the comma and the missing seconds.
-        if sum(1 for _found, line in heads if _SIGEXPORT.match(line)) * 2 > len(heads):
+        if any(_SIGEXPORT.match(line) for _found, line in heads):
             return 0
         # Android's exports never hold seconds; logs and other apps do.
         if style is _DASH and any(found.has_seconds for found, _line in heads):
