@@ -7,6 +7,7 @@ gives the same order. What cannot be read is an entry with a reason; only a miss
 
 import os
 import stat
+import sys
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
@@ -162,17 +163,20 @@ def _list_by_path(path: Path) -> list[ScannedEntry]:
 
 
 def _look(found: "os.DirEntry[str]", folder: int | None) -> ScannedEntry:
-    name = os.fsencode(found.name)
+    # Called for every name of every run: os.fsencode would cost more than the call to the system.
+    name = found.name.encode(_ENCODING, _ENCODE_ERRORS)
     try:
         status = found.stat(follow_symlinks=False)
         target = None
-        if stat.S_ISLNK(status.st_mode):
+        if status.st_mode & _FORMAT == stat.S_IFLNK:
             target = os.fsencode(os.readlink(found.name if folder is not None else found.path, dir_fd=folder))
     except OSError as error:
         return ScannedEntry(name, EntryKind.OTHER, 0, 0, 0, 0, 0, 0, None, reason_of(error))
     return _entry(name, status, target)
 
 
+_ENCODING, _ENCODE_ERRORS = sys.getfilesystemencoding(), sys.getfilesystemencodeerrors()
+_FORMAT = 0o170000
 _KINDS = {stat.S_IFREG: EntryKind.FILE, stat.S_IFDIR: EntryKind.FOLDER, stat.S_IFLNK: EntryKind.LINK}
 
 
@@ -180,7 +184,7 @@ def _entry(name: bytes, status: os.stat_result, target: bytes | None) -> Scanned
     mode = status.st_mode
     return ScannedEntry(
         name,
-        _KINDS.get(mode & 0o170000, EntryKind.OTHER),
+        _KINDS.get(mode & _FORMAT, EntryKind.OTHER),
         mode & 0o7777,
         status.st_size,
         status.st_mtime_ns,

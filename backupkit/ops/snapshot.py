@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from backupkit import __version__
 from backupkit.capture.file_cache import FileCache
@@ -19,7 +20,6 @@ from backupkit.ids import DomainId, PackName, SnapshotId
 from backupkit.ops.apps import package_of
 from backupkit.ops.chat_facts import ChatFactsCache, count_chats
 from backupkit.ops.commit import DomainPart, commit_snapshot
-from backupkit.ops.coverage import CoverageIssued
 from backupkit.ops.domains import ensure_domain
 from backupkit.ops.events import Notice, Phase, Progress, Tell
 from backupkit.ops.failures import SourceNotFound
@@ -27,12 +27,14 @@ from backupkit.ops.journal import SourceFacts, TakenFacts
 from backupkit.ops.places import Places, on_same_disk, shown_path
 from backupkit.ops.repository import Repository, open_repository, store_finding
 from backupkit.ops.save_source import SourceSaver, StopAsked
-from backupkit.ops.verify import DEFAULT_MAX_AGE, verify_snapshot
 from backupkit.store.domain_writer import DomainWriter
 from backupkit.store.index import Index
 from backupkit.store.layout import PackRef
 from backupkit.store.manifest import ChatFacts, Manifest, Source, Unreadable, store_manifest
 from backupkit.store.pack_format import Address
+
+if TYPE_CHECKING:
+    from backupkit.ops.coverage import CoverageIssued
 
 PARTIAL_EVERY_SECONDS = 300
 PARTIAL_EVERY_BYTES = 1 << 30
@@ -74,7 +76,7 @@ class SnapshotTaken:
     new_bytes: int
     unreadable: tuple[Unread, ...]
     same_disk: bool
-    coverage: tuple[CoverageIssued, ...] = ()
+    coverage: "tuple[CoverageIssued, ...]" = ()
 
     @property
     def messages(self) -> int | None:
@@ -111,7 +113,7 @@ def take_snapshot(
     stop: Callable[[], bool] = never,
     tags: Sequence[str] = (),
     verify: bool = False,
-    max_age: timedelta = DEFAULT_MAX_AGE,
+    max_age: timedelta | None = None,
 ) -> SnapshotTaken:
     """Save the sources as one snapshot; with `verify`, read every byte of it back afterwards.
 
@@ -132,7 +134,10 @@ def take_snapshot(
     taken = run.take()
     if not verify or taken.state == "partial":
         return taken
-    verified = verify_snapshot(places, taken.snapshot, clock=clock, tell=tell, max_age=max_age)
+    from backupkit.ops.verify import DEFAULT_MAX_AGE, verify_snapshot  # noqa: PLC0415 - a quarter of all there is to load
+
+    age = DEFAULT_MAX_AGE if max_age is None else max_age
+    verified = verify_snapshot(places, taken.snapshot, clock=clock, tell=tell, max_age=age)
     return replace(taken, state=verified.state, coverage=verified.coverage)
 
 
