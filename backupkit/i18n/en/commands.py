@@ -271,4 +271,12 @@ MESSAGES: dict[str, str] = {
     "command.drill.example": "backupkit drill\nbackupkit drill 7c1f09ab",
     "drill.done": "{files} {files:plural:file|files}, {bytes}, restored and compared; {databases} {databases:plural:database|databases} checked",
     "drill.messages": "{messages} {messages:plural:message|messages} counted again",
+    "command.repair.summary": "Repair damage to the repository, without a passphrase",
+    "command.repair.about": "Looks at all three copies of every small file and reads every pack. What is damaged or gone is brought back byte for byte from its copies and from parity; what cannot be is named. Packs that have no parity yet get it.\nExit 20 means: something could not be repaired. Running it again is harmless.",
+    "command.repair.example": "backupkit repair\nbackupkit repair --repo /media/usb/repository",
+    "repair.head": "Repository",
+    "repair.read": "{packs} sound {packs:plural:pack|packs}, {bytes}, read",
+    "repair.repaired": "{packs} {packs:plural:pack|packs} brought back byte for byte, {copies} {copies:plural:copy|copies} of small files written again",
+    "repair.parity": "{groups} {groups:plural:group|groups} of packs got parity",
+    "repair.next": "Next: backupkit verify",
 }

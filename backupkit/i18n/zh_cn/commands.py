@@ -271,4 +271,12 @@ MESSAGES: dict[str, str] = {
     "command.drill.example": "backupkit drill\nbackupkit drill 7c1f09ab",
     "drill.done": "已恢复并比对 {files} 个文件，{bytes}；检查了 {databases} 个数据库",
     "drill.messages": "重新数出 {messages} 条消息",
+    "command.repair.summary": "修复备份库的损坏，不需要口令",
+    "command.repair.about": "检查每个小文件的三份副本，并读出每一个数据包。损坏或缺失的部分用副本和校验文件逐字节恢复原样；无法修复的逐一列出。还没有校验文件的数据包会补上。\n退出码 20 表示：有内容无法修复。重复运行没有坏处。",
+    "command.repair.example": "backupkit repair\nbackupkit repair --repo /media/usb/repository",
+    "repair.head": "备份库",
+    "repair.read": "已读出 {packs} 个完好的数据包，共 {bytes}",
+    "repair.repaired": "逐字节恢复了 {packs} 个数据包，重新写好了 {copies} 份小文件副本",
+    "repair.parity": "为 {groups} 组数据包写入了校验文件",
+    "repair.next": "下一步：backupkit verify",
 }
