@@ -7,6 +7,7 @@ while the repository lives is its newest copy, and its copies are made to follow
 import hashlib
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import TypeVar
 
 from backupkit.codec.malformed import MalformedObject
@@ -65,16 +66,14 @@ class MendCopies:
         taken = self._digests(layout.SNAPSHOTS) | {subject for is_snapshot, subject in spoken if is_snapshot}
         others = self._digests(layout.STATEMENTS) | {subject for is_snapshot, subject in spoken if not is_snapshot}
         for digest in sorted(others):
-            self._mend(layout.statement(digest), lambda data, digest=digest: self._signed(data, digest))
+            self._mend(layout.statement(digest), partial(self._signed, digest))
         found = []
         for digest in sorted(taken):
             snapshot = SnapshotId(digest)
-            payload = self._mend(layout.snapshot(snapshot), lambda data, digest=digest: self._signed(data, digest))
+            payload = self._mend(layout.snapshot(snapshot), partial(self._signed, digest))
             if payload is None:
                 continue
-            self._mend(
-                layout.snapshot_signature(snapshot), lambda data, payload=payload: self._ssh_signed(data, payload)
-            )
+            self._mend(layout.snapshot_signature(snapshot), partial(self._ssh_signed, payload))
             with suppress(BackupkitError):
                 found.append(decode_snapshot_statement(payload))
         return found
@@ -143,14 +142,14 @@ class MendCopies:
                 found.add(layout.require_digest(name.removeprefix(prefix).removesuffix(_SSHSIG)))
         return found
 
-    def _signed(self, data: bytes, digest: str) -> bytes:
+    def _signed(self, digest: str, data: bytes) -> bytes:
         keys = [writer.attest_key for writer in self._repository.config.writers]
         payload = open_envelope(data, keys, PAYLOAD_TYPE)
         if hashlib.sha256(payload).hexdigest() != digest:
             raise MalformedObject(what="statement", reason="wrong-digest")
         return payload
 
-    def _ssh_signed(self, data: bytes, payload: bytes) -> None:
+    def _ssh_signed(self, payload: bytes, data: bytes) -> None:
         failure: BackupkitError = SignatureInvalid(what="sshsig")
         for writer in self._repository.config.writers:
             try:

@@ -10,7 +10,7 @@ from typing import Literal
 
 from backupkit.clock import Clock
 from backupkit.crypto.failures import SignatureInvalid
-from backupkit.errors import BackupkitError
+from backupkit.errors import BackupkitError, Fact
 from backupkit.ids import DomainId, PackName
 from backupkit.ops.events import Event, Found, Notice, Phase, Progress, Severity, Tell
 from backupkit.ops.failures import HistoryForked, HistoryRolledBack
@@ -209,7 +209,7 @@ def _repair_domain(repository: Repository, domain: DomainId, damaged: Collection
             if isinstance(outcome, PackRepaired):
                 work.repaired.append(pack)
                 repository.damaged_packs.learn(damaged=(), whole=(pack,))
-                facts = {"name": outcome.ref.name, "blocks": outcome.blocks, "bytes": outcome.size}
+                facts: dict[str, Fact] = {"name": outcome.ref.name, "blocks": outcome.blocks, "bytes": outcome.size}
                 work.tell(Notice("pack-repaired", facts))
             else:
                 beyond[pack] = outcome
