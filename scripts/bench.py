@@ -278,7 +278,7 @@ class _Round:
             self._prepare(tool)
         self._all(name, FIRST, lambda tool, bench: tool.save(bench, 0))
         for number in range(1, REPEATED + 1):
-            self._all(name, SAME, lambda tool, bench, number=number: tool.save(bench, number))
+            self._all(name, SAME, partial(_save_again, number))
         day = next_day()
         self._all(name, DAY, lambda tool, bench: tool.save(bench, REPEATED + 1))
         self._all(name, CHECK, lambda tool, bench: tool.check(bench))
@@ -309,6 +309,10 @@ class _Round:
             cost = measure(command, bench.environment(), stored=partial(_grown, bench.repository, before))
             print(f"round {name}: {work}: {tool.name}: {cost.wall:.2f} s, CPU {cost.cpu:.2f} s", file=sys.stderr)
             self._costs[work][tool.name].append(cost)
+
+
+def _save_again(number: int, tool: "Tool", bench: "Bench") -> list[str] | None:
+    return tool.save(bench, number)
 
 
 def measure(command: Sequence[str], environment: Mapping[str, str], stored: Callable[[], int] = lambda: 0) -> Cost:

@@ -39,7 +39,8 @@ WORDS = {
         "snap": "A snapshot, while the database is being written to. Every byte is read back.",
         "again": "The store asks again.",
         "consent": "Now the backup is verified. The update may go on, if the person agrees in two different steps:",
-        "gone": "Somebody agrees. The store removes the app, and the phone's chats are gone.",
+        "answered": "Somebody reads that, presses on, and types the name. The store hands both answers to the hook.",
+        "gone": "Only now may it install. The store removes the app, and the phone's chats are gone.",
         "restore": "Everything comes back.",
         "same": "{files} files are the same to the byte, {messages} messages were counted again, the database passes its own check with {rows} rows.",
         "done": "Nothing was lost. It took {seconds:.0f} seconds. Have a look: {folder}",
@@ -55,7 +56,8 @@ WORDS = {
         "snap": "在数据库仍在写入时拍快照，并读回每一个字节。",
         "again": "商店再次询问。",
         "consent": "现在备份已核验。只有本人经过两个不同的步骤同意，才可以继续：",
-        "gone": "有人同意了。商店卸载了应用，手机里的聊天记录没有了。",
+        "answered": "有人看完之后选择继续，并输入了名称。商店把这两个回答交给钩子程序。",
+        "gone": "到这时才可以安装。商店卸载了应用，手机里的聊天记录没有了。",
         "restore": "全部恢复。",
         "same": "{files} 个文件逐字节相同，重新数出 {messages} 条消息，数据库自检通过，共 {rows} 行。",
         "done": "什么都没有丢。用时 {seconds:.0f} 秒。可以看看这里：{folder}",
@@ -107,8 +109,8 @@ class Demo:
             sys.exit(f"backupkit {shown}: exit {done.returncode}\n{output}")
         return done.stdout
 
-    def ask_hook(self, installed: Path, candidate: Path) -> dict[str, object]:
-        request = {
+    def ask_hook(self, installed: Path, candidate: Path, consent: dict[str, object] | None = None) -> dict[str, object]:
+        request: dict[str, object] = {
             "type": "hook-request",
             "v": 1,
             "action": "upgrade",
@@ -116,7 +118,10 @@ class Demo:
             "installed": {"path": str(installed)},
             "candidate": {"path": str(candidate)},
             "device_sdk": 28,
+            "app_name": APP,
         }
+        if consent is not None:
+            request["consent"] = consent
         done = subprocess.run(
             [str(Path(sys.executable).with_name("backupkit-hook"))],
             input=json.dumps(request),
@@ -130,6 +135,9 @@ class Demo:
         print("$ backupkit-hook < request.json", flush=True)
         for name in ("decision", "outcome", "reason", "signer_change", "would_erase", "loss"):
             print(f"    {name}: {json.dumps(verdict.get(name), ensure_ascii=False)}")
+        asked = verdict.get("consent")
+        if isinstance(asked, dict):
+            print(f"    consent: {asked['state']}")
         print(f"    exit {done.returncode}", flush=True)
         return verdict
 
@@ -231,6 +239,15 @@ def main() -> None:
         ),
     )
     print("   ", WORDS[demo.language]["step2"].format(name=APP))
+
+    needed = verdict["consent"]
+    assert isinstance(needed, dict)
+    assert needed["state"] == "needed", needed
+    demo.say("answered")
+    verdict = demo.ask_hook(installed, candidate, {"id": needed["id"], "understood": True, "typed": APP})
+    given = verdict["consent"]
+    assert isinstance(given, dict)
+    assert (verdict["decision"], given["state"]) == ("allow", "given"), verdict
 
     before = digests(demo.phone)
     demo.say("gone")

@@ -1,13 +1,22 @@
 """A person's computer: a home, a passphrase, and the real programs as processes of their own."""
 
+import io
 import json
 import os
+import random
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import pytest
+
+from backupkit.cli.main import answer
+from backupkit.cli.session import Process
+from backupkit.clock import Clock, SystemClock
 
 PASSPHRASE = "correct horse battery staple"
 
@@ -36,6 +45,9 @@ class Computer:
     def __init__(self, home: Path, language: str = "en_US.UTF-8") -> None:
         self.home = home
         self.home.mkdir(parents=True, exist_ok=True)
+        self.clock: Clock = SystemClock()
+        """What `run_here` takes for the time; processes of their own have the system's."""
+        self._as: list[str] = []
         secret = home / "passphrase"
         secret.write_text(PASSPHRASE + "\n")
         secret.chmod(0o600)
@@ -46,12 +58,29 @@ class Computer:
             "BACKUPKIT_PASSPHRASE_FILE": str(secret),
         }
 
+    def become(self, user: int, *reachable: Path) -> None:
+        """Let another user run everything from now on. Needs root. `reachable` are folders the user must get through."""
+        tool = shutil.which("setpriv")
+        assert tool is not None, "setpriv (util-linux) is needed to run as somebody else"
+        self._as = [tool, f"--reuid={user}", f"--regid={user}", "--clear-groups", "--"]
+        for path in (self.home, *self.home.rglob("*")):
+            os.chown(path, user, user)
+        for folder in reachable:
+            for place in (folder, *folder.parents):
+                if not place.stat().st_mode & 0o001:
+                    place.chmod(place.stat().st_mode | 0o011)
+        tried = subprocess.run(
+            self.command("--version"), cwd=self.home, env=self.environment, capture_output=True, check=False
+        )
+        if tried.returncode:
+            pytest.skip("this checkout or its Python cannot be read by another user, so nothing ran as one")
+
     @property
     def repository(self) -> Path:
         return self.home / ".local/share/backupkit/repository"
 
     def command(self, *arguments: object) -> list[str]:
-        return [sys.executable, "-m", "backupkit", *map(str, arguments)]
+        return [*self._as, sys.executable, "-m", "backupkit", *map(str, arguments)]
 
     def run(self, *arguments: object, expect: int | None = 0, stdin: str | None = None, **environment: str) -> Answer:
         done = subprocess.run(
@@ -69,6 +98,16 @@ class Computer:
             assert answer.code == expect, f"exit {answer.code}\n{answer.out}\n{answer.err}"
         assert "Traceback" not in answer.out + answer.err, answer.err
         return answer
+
+    def run_here(self, *arguments: object, expect: int | None = 0) -> Answer:
+        """Run the same command line in this process: for tests that ask hundreds of questions."""
+        out, notes = io.StringIO(), io.StringIO()
+        process = Process(self.environment, out, notes, self.clock)
+        code = int(answer(process, [str(one) for one in arguments]))
+        answered = Answer(code, out.getvalue(), notes.getvalue())
+        if expect is not None:
+            assert code == expect, f"exit {code}\n{answered.out}\n{answered.err}"
+        return answered
 
     def hook(self, request: dict[str, Any]) -> Answer:
         done = subprocess.run(
@@ -98,3 +137,18 @@ def words_on(sheet: Path) -> list[str]:
     words = re.findall(r"<li><span>([^<]+)</span></li>", listed)
     assert len(words) == 24, words
     return words
+
+
+def grow(folder: Path, dice: random.Random, files: int) -> None:
+    """Add files of a few kinds, so that every run has something to pack."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for _ in range(files):
+        name = f"{dice.randrange(10**9):09d}"
+        if dice.random() < 0.5:
+            (folder / f"{name}.txt").write_text("".join(dice.choices("你好 hello 在吗 \n", k=20_000)))
+        else:
+            (folder / f"{name}.jpg").write_bytes(b"\xff\xd8\xff" + dice.randbytes(300_000))
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}

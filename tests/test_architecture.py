@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import backupkit
@@ -66,10 +67,19 @@ def layer_of(module: str) -> str | None:
     return "ops.events" if parts[1:3] == ["ops", "events"] else parts[1]
 
 
+@cache
+def known_modules() -> frozenset[str]:
+    return frozenset(dotted(module) for module in modules())
+
+
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"))
+
+
 def imports_of(path: Path, *, top_level_only: bool = False) -> Iterator[str]:
     """Every backupkit module that a file imports, `from package import module` resolved to the module."""
-    tree = ast.parse(path.read_text("utf-8"))
-    known = {dotted(module) for module in modules()}
+    tree, known = parsed(path), known_modules()
     nodes = _run_at_import(tree) if top_level_only else ast.walk(tree)
     for node in nodes:
         if isinstance(node, ast.Import):
@@ -158,7 +168,7 @@ def test_only_the_edges_read_environment_arguments_and_terminal() -> None:
     for path in modules():
         if layer_of(dotted(path)) in {"cli", "hooks"}:
             continue
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        for node in ast.walk(parsed(path)):
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
                 name = f"{node.value.id}.{node.attr}"
                 if name in {"os.environ", "os.getenv", "sys.argv", "sys.stdin", "locale.getlocale"}:

@@ -75,6 +75,16 @@ def recognise_database(path: Path, *, known_page_size: int | None = None) -> Dat
         raise SourceUnreadable(path, reason_of(error)) from error
 
 
+def may_be_database(head: bytes, size: int) -> bool:
+    """Say from a file's first `PROBE_SIZE` bytes whether `recognise_database` may find a database, without reading on.
+
+    No is certain; it is the answer for text, pictures, sound and film.
+    """
+    if head.startswith((PLAIN_MAGIC, NTQQ_MAGIC)):
+        return True
+    return size >= PROBE_SIZE and not has_known_mark(head) and not is_compressible(head)
+
+
 def companions(name: bytes) -> tuple[bytes, bytes, bytes]:
     """The names that SQLite keeps beside a database: its write-ahead log, that log's index, and the rollback journal."""
     wal, shm, journal = (name + ending for ending in COMPANION_ENDINGS)

@@ -31,6 +31,9 @@ _U64: Final = 2**64 - 1
 _OTHERS_FAULT: Final = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN}
 """Errors in which the cache is not damaged: it is another process's turn, or not ours to open."""
 
+_DAMAGE: Final = (sqlite3.Error, UnicodeDecodeError)
+"""What a damaged cache may answer: Python decodes the names that SQLite puts into its complaint, whatever bytes they are."""
+
 NEVER: Final = Stamp(b"")
 """The stamp of a file that must be read again the next time."""
 
@@ -218,7 +221,7 @@ class FileCache:
         try:
             self._connection.execute("COMMIT")
             self._connection.execute("BEGIN IMMEDIATE")
-        except sqlite3.Error:
+        except _DAMAGE:
             self._start_anew()
 
     def _load(self, source: str, folder: bytes) -> None:
@@ -238,7 +241,7 @@ class FileCache:
     def _ask(self, question: str, values: tuple[str | bytes, ...]) -> list[Any]:
         try:
             return self._connection.execute(question, values).fetchall()
-        except sqlite3.Error:
+        except _DAMAGE:
             self._start_anew()
             return []
 
@@ -247,7 +250,7 @@ class FileCache:
             return
         try:
             self._connection.executemany(statement, rows)
-        except sqlite3.Error:
+        except _DAMAGE:
             self._start_anew()
 
     def _start_anew(self) -> None:
@@ -275,8 +278,8 @@ def _connect(path: Path) -> tuple[sqlite3.Connection, bool]:
     for _ in range(2):
         try:
             return _connect_to(path)
-        except sqlite3.Error as error:
-            if error.sqlite_errorcode & 0xFF in _OTHERS_FAULT:
+        except _DAMAGE as error:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF in _OTHERS_FAULT:
                 break
             discard(path)
         except OSError:

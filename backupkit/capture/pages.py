@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from backupkit.capture.stable_read import PIECE_SIZE
+from backupkit.capture.stable_read import PIECE_SIZE, open_for_reading
 from backupkit.codec.malformed import MalformedObject
 
 HASH_SIZE: Final = 16
@@ -110,7 +110,7 @@ class PageReading:
         """Read the image once and give its changed pages in order, bundled.
 
         Raises:
-            OSError: the image cannot be read.
+            SourceUnreadable, OSError: the image cannot be opened, or not read to its end.
         """
         page_size = self._page_size
         whole = hashlib.sha256()
@@ -118,7 +118,7 @@ class PageReading:
         hashes = io.BytesIO()
         bundle = _Bundle()
         first = size = 0
-        with self._image.open("rb", buffering=0) as file:
+        with io.FileIO(open_for_reading(self._image)) as file:
             block = bytearray(max(PIECE_SIZE // page_size, 1) * page_size)
             while count := _fill(file, block):
                 view = memoryview(block)[:count]
@@ -126,23 +126,34 @@ class PageReading:
                 size += count
                 found = _page_hashes(view, page_size)
                 hashes.write(found)
-                for page in self._changed(first, found):
-                    bundle.add(first + page, view[page * page_size : (page + 1) * page_size])
-                    if bundle.pages == EXTENT_PAGES:
-                        yield bundle.take()
+                for page, pages in self._changed(first, found):
+                    yield from bundle.add(
+                        first + page, pages, view[page * page_size : (page + pages) * page_size], page_size
+                    )
                 first += len(found) // HASH_SIZE
         if bundle.pages:
             yield bundle.take()
         self._result = PagesRead(whole.digest(), size, bundle.total, PageHashes(page_size, size, hashes.getvalue()))
 
-    def _changed(self, first: int, found: bytes) -> Iterator[int]:
+    def _changed(self, first: int, found: bytes) -> Iterator[PageRange]:
+        """Give the pages of a block that changed, in rows, counted from the block's first."""
         known = self._known[first * HASH_SIZE : first * HASH_SIZE + len(found)]
         if known == found:
             return
-        for page in range(len(found) // HASH_SIZE):
+        pages = len(found) // HASH_SIZE
+        if not known:
+            yield 0, pages
+            return
+        start = None
+        for page in range(pages):
             at = page * HASH_SIZE
             if known[at : at + HASH_SIZE] != found[at : at + HASH_SIZE]:
-                yield page
+                start = page if start is None else start
+            elif start is not None:
+                yield start, page - start
+                start = None
+        if start is not None:
+            yield start, pages - start
 
 
 def changed_pages(image: Path, page_size: int, known: PageHashes | None) -> PageChanges:
@@ -173,15 +184,24 @@ class _Bundle:
         self.pages = 0
         self.total = 0
 
-    def add(self, page: int, data: memoryview) -> None:
-        if self._ranges and sum(self._ranges[-1]) == page:
-            first, count = self._ranges[-1]
-            self._ranges[-1] = (first, count + 1)
-        else:
-            self._ranges.append((page, 1))
-        self._data += data
-        self.pages += 1
-        self.total += 1
+    def add(self, page: int, count: int, data: memoryview, page_size: int) -> Iterator[ChangedExtent]:
+        """Add pages in a row, and give each extent that becomes full."""
+        at = 0
+        while count:
+            taken = min(count, EXTENT_PAGES - self.pages)
+            if self._ranges and sum(self._ranges[-1]) == page:
+                first, before = self._ranges[-1]
+                self._ranges[-1] = (first, before + taken)
+            else:
+                self._ranges.append((page, taken))
+            self._data += data[at : at + taken * page_size]
+            at += taken * page_size
+            self.pages += taken
+            self.total += taken
+            page += taken
+            count -= taken
+            if self.pages == EXTENT_PAGES:
+                yield self.take()
 
     def take(self) -> ChangedExtent:
         extent = ChangedExtent(tuple(self._ranges), bytes(self._data))

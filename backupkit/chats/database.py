@@ -18,6 +18,8 @@ from backupkit.chats.model import Locator
 from backupkit.chats.reader import Recognition
 from backupkit.chats.source import Content, SourceFiles
 
+# The module decodes names and messages of a damaged schema itself, strictly.
+_FAILURES = (sqlite3.Error, UnicodeError, OverflowError)
 MAX_CELL_BYTES = 64 * 2**20
 MAX_DATABASE_BYTES = 64 * 2**30
 
@@ -45,7 +47,7 @@ class Database:
             return frozenset()
         try:
             rows = self._connection.execute("select name from pragma_table_info(?)", (table,)).fetchall()
-        except sqlite3.Error as error:
+        except _FAILURES as error:
             raise MalformedExport(Locator(self.name), "database-damaged") from error
         return frozenset(str(row[0]) for row in rows)
 
@@ -61,7 +63,7 @@ class Database:
         """
         try:
             yield from self._connection.execute(query)
-        except (sqlite3.Error, OverflowError) as error:
+        except _FAILURES as error:
             raise MalformedExport(Locator(self.name), "database-damaged") from error
 
 
@@ -134,7 +136,7 @@ def _open_copy(source: SourceFiles, name: str, stack: ExitStack) -> Database:
         connection.execute("pragma cell_size_check = on")
         connection.execute("pragma query_only = on")
         return Database(connection, name)
-    except sqlite3.Error as error:
+    except _FAILURES as error:
         raise MalformedExport(Locator(name), "database-damaged") from error
 
 

@@ -72,5 +72,7 @@ class _Sampler:
         for number in self._stream.elements():
             if number < MAX_ELEMENTS:
                 self.sample(found.append, depth + 1)
-            elif self._stream.position > self._budget:
+            elif self._stream.pass_over_rest(self._budget):
+                return
+            else:
                 raise _Enough

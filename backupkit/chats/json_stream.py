@@ -12,6 +12,7 @@ from typing import Any, BinaryIO, NoReturn
 
 from backupkit.chats.malformed import MalformedExport, TruncatedExport
 from backupkit.chats.model import Locator
+from backupkit.chats.partial import read_some
 
 WINDOW_BYTES = 1 << 20
 MAX_VALUE_CHARACTERS = 64 * 2**20
@@ -21,14 +22,19 @@ MAX_DEPTH = 200
 _SPACE = re.compile(r"[ \t\n\r]*")
 _STRUCTURE = re.compile(r'["\[\]{}]')
 _STRING_PART = re.compile(r'["\\]')
+_STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+_FLAT = rf'[^"\[\]{{}}]*+(?:{_STRING}[^"\[\]{{}}]*+)*+'
+_BALANCED = re.compile(rf"{_FLAT}(?:[\[{{]{_FLAT}[\]}}]{_FLAT})*+", re.DOTALL)
+"""Strings, numbers, and lists and objects that hold no others: all that can be passed over in one step."""
 _NUMBER = re.compile(r"[-+.0-9eE]*")
 
 
 class JsonStream:
     """Reads one JSON text from a stream of bytes in UTF-8."""
 
-    def __init__(self, stream: BinaryIO, file: str) -> None:
+    def __init__(self, stream: BinaryIO, file: str, *, window_bytes: int = WINDOW_BYTES) -> None:
         self._stream = stream
+        self._window_bytes = window_bytes
         self._file = file
         self._decode = codecs.getincrementaldecoder("utf-8")().decode
         self._text = ""
@@ -94,6 +100,29 @@ class JsonStream:
             if self._next_or_end("]"):
                 return
             number += 1
+
+    def pass_over_rest(self, budget: int) -> bool:
+        """Leave the array that was entered last without looking at what is left in it; do not go on with `elements` then.
+
+        Return whether its end was found within the first `budget` characters of the text.
+        """
+        depth = 1
+        while depth:
+            if self.position > budget:
+                return False
+            match = _BALANCED.match(self._text, self._at)
+            self._at = match.end() if match else self._at
+            mark = self._text[self._at : self._at + 1]
+            if mark in {"", '"'}:
+                # The window ends here, or inside the string that begins here, which is never held beyond the budget.
+                if self._before + len(self._text) > budget:
+                    return False
+                self._more_or_cut()
+                continue
+            self._at += 1
+            depth += 1 if mark in {"[", "{"} else -1
+        self._depth -= 1
+        return True
 
     def take(self) -> Any:
         """Read the whole next value."""
@@ -231,20 +260,15 @@ class JsonStream:
         if self._is_finished:
             return False
         unread = len(self._text) - self._at
-        text = ""
-        block = b""
+        # Doubling keeps the cost of a value that is larger than the window linear.
+        block, self._failure = read_some(self._stream, max(self._window_bytes, unread), self._file)
         try:
-            # Doubling keeps the cost of a value that is larger than the window linear.
-            block = self._stream.read(max(WINDOW_BYTES, unread))
             text = self._decode(block, final=not block)
         except UnicodeDecodeError as error:
             # What lies before the damage is still good, so the failure waits until it was read.
             text = error.object[: error.start].decode("utf-8")
-            self._failure = self._trouble("not-utf-8", cut=not block)
-        except MalformedExport as error:
-            self._failure = error
-        except OSError:
-            self._failure = self._trouble("unreadable", cut=False)
+            if self._failure is None:
+                self._failure = self._trouble("not-utf-8", cut=not block)
         self._is_finished = not block or self._failure is not None
         self._before += self._at
         self._text = self._text[self._at :] + text

@@ -13,6 +13,19 @@ from backupkit.chats.malformed import MalformedExport, TruncatedExport
 from backupkit.chats.model import Conversation, Finding, Locator, Message, Severity
 from backupkit.chats.source import SourceFiles
 
+SURPRISES = (
+    LookupError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    OSError,
+    EOFError,
+    RecursionError,
+    struct.error,
+)
+"""What a reader that is too trusting may raise over a stranger's file."""
+
 Told: TypeAlias = Conversation | Message | Finding
 """What a reader streams. A conversation comes before its messages, and may come again with more known."""
 
@@ -84,15 +97,6 @@ def read_each(names: Iterable[str], read_one: Callable[[str], Iterator[Told]]) -
 def _only_malformed(name: str, read_one: Callable[[str], Iterator[Told]]) -> Iterator[Told]:
     try:
         yield from read_one(name)
-    except (
-        LookupError,
-        ValueError,
-        TypeError,
-        AttributeError,
-        OverflowError,
-        OSError,
-        EOFError,
-        struct.error,
-    ) as error:
+    except SURPRISES as error:
         # The last line of defence: whatever a stranger's file does to a reader is the file's fault, not a crash.
         raise MalformedExport(Locator(name), "unexpected-shape") from error

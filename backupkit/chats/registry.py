@@ -4,12 +4,12 @@ Every reader is asked about every file and the lead must be clear: what could be
 plain files instead of being guessed at.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from backupkit.chats.malformed import MalformedExport
 from backupkit.chats.model import Finding, Locator, Severity
-from backupkit.chats.reader import ChatReader, Recognition, Told
+from backupkit.chats.reader import SURPRISES, ChatReader, Recognition, Told
 from backupkit.chats.readers import meta_json, sealed
 from backupkit.chats.readers.apple_db import AppleDatabase
 from backupkit.chats.readers.discord_exporter import DiscordExporter
@@ -84,7 +84,7 @@ def recognise(source: SourceFiles, readers: Sequence[ChatReader] = READERS) -> R
     """Decide file by file. No parts means: no chat export that is known here."""
     offers: dict[str, list[tuple[int, ChatReader]]] = {}
     for reader in readers:
-        for name, certainty in reader.recognise(source).claims.items():
+        for name, certainty in _claims_of(reader, source).items():
             if certainty >= SURE:
                 offers.setdefault(name, []).append((certainty, reader))
     won: dict[str, dict[str, int]] = {}
@@ -99,6 +99,14 @@ def recognise(source: SourceFiles, readers: Sequence[ChatReader] = READERS) -> R
         won.setdefault(reader.format, {})[name] = certainty
     parts = tuple((reader, Recognition(won[reader.format])) for reader in readers if reader.format in won)
     return Recognised(parts, tuple(findings))
+
+
+def _claims_of(reader: ChatReader, source: SourceFiles) -> Mapping[str, int]:
+    try:
+        return reader.recognise(source).claims
+    except (MalformedExport, *SURPRISES):
+        # A stranger's file that a reader cannot even look at is not its format.
+        return {}
 
 
 def read_all(source: SourceFiles, recognised: Recognised) -> Iterator[tuple[ChatReader, Told]]:

@@ -18,9 +18,11 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol, TypeVar, cast
 
 from backupkit.chats.archive import GuardedStream, open_archive, tar_members, trouble_with_name
+from backupkit.chats.cut_zip import members_of_cut_zip
 from backupkit.chats.json_sample import sample_json
 from backupkit.chats.malformed import MalformedExport
 from backupkit.chats.model import Finding, Locator, Severity
+from backupkit.chats.partial import read_some
 from backupkit.chats.text_head import is_text, text_head
 
 T = TypeVar("T")
@@ -242,7 +244,7 @@ class SourceFiles:
             return known
         try:
             with self.open(name) as stream:
-                head = _read_up_to(stream, max(size_bytes, HEAD_BYTES))
+                head, _failure = read_some(stream, max(size_bytes, HEAD_BYTES), name)
         except (MalformedExport, OSError):
             head = b""
         self._heads[name] = head[:HEAD_BYTES]
@@ -325,7 +327,17 @@ class _Gathering:
         if head[:4] not in {b"PK\x03\x04", b"PK\x05\x06"}:
             return False
         opened = self._stack.enter_context(path.open("rb"))
-        return self._add_zip(opened, prefix, prefix.rstrip("/") or path.name, 1)
+        return self._add_zip(opened, prefix, prefix.rstrip("/") or path.name, 1) or self._add_cut_zip(path, prefix)
+
+    def _add_cut_zip(self, path: Path, prefix: str) -> bool:
+        found = [
+            member
+            for member in members_of_cut_zip(path, MAX_FILES)
+            if trouble_with_name(member.name) is None and prefix + member.name not in self.members
+        ]
+        for member in found:
+            self._add(prefix + member.name, member)
+        return bool(found)
 
     def _add_zip(self, stream: BinaryIO, prefix: str, label: str, depth: int) -> bool:
         try:
@@ -398,11 +410,3 @@ def _trouble_with(info: zipfile.ZipInfo) -> str | None:
     if info.flag_bits & 0x1:
         return "encrypted"
     return trouble_with_name(info.filename)
-
-
-def _read_up_to(stream: BinaryIO, size_bytes: int) -> bytes:
-    blocks = []
-    while size_bytes > 0 and (block := stream.read(size_bytes)):
-        blocks.append(block)
-        size_bytes -= len(block)
-    return b"".join(blocks)

@@ -118,13 +118,14 @@ class Session:
     def secret(self, words_file: Path | None = None) -> "AskSecret":
         """Return how to get at what opens the repository: the recovery words of a file, or the passphrase."""
         from backupkit.cli.passphrase import recovery_words
-        from backupkit.ops.unlock import Secret
+        from backupkit.ops.unlock import Secret, typed_secret
 
         def ask() -> Secret:
             if words_file is not None:
                 return Secret(recovery_words=recovery_words(words_file))
             question = self.say("ask.passphrase", path=str(self.places.repository))
-            return Secret(passphrase=self.passphrases.existing(question))
+            given = self.passphrases.existing(question)
+            return Secret(passphrase=given) if self.passphrases.is_named() else typed_secret(given)
 
         return ask
 

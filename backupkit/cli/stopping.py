@@ -4,8 +4,10 @@ The first Ctrl-C lets a use case that asks finish its chunk and keep what is sto
 nobody asks, stops at once. Both leave a usable repository: the store commits in one step.
 """
 
+import _thread
 import os
 import signal
+import sys
 from types import FrameType
 
 from backupkit.errors import BackupkitError, ExitCode
@@ -46,6 +48,7 @@ class Stop:
         """Take over Ctrl-C and SIGTERM from here on."""
         signal.signal(signal.SIGINT, self._heard)
         signal.signal(signal.SIGTERM, self._heard)
+        sys.unraisablehook = self._swallowed
 
     def error(self) -> BackupkitError:
         """Return the error that says how the work came to an end."""
@@ -62,3 +65,10 @@ class Stop:
         if number == signal.SIGTERM:
             raise Terminated
         raise KeyboardInterrupt
+
+    def _swallowed(self, unraisable: "sys.UnraisableHookArgs") -> None:
+        """Say again what Python dropped: a handler that ran inside a finalizer or a callback cannot raise out of it."""
+        if unraisable.exc_type in {KeyboardInterrupt, Terminated} and self.asked is not None:
+            _thread.interrupt_main(signal.Signals(self.asked))
+        else:
+            sys.__unraisablehook__(unraisable)

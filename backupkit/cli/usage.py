@@ -66,11 +66,17 @@ class OptionsClash(WrongUsage):
     code = "options-clash"
 
 
+MOST_NAMED = 20
+
+
 def nearest(name: str, known: list[str]) -> str:
-    """Return the known names most like a mistyped one, or all known ones where none is like it."""
+    """Return the known names most like a mistyped one; where none is like it all known ones, unless they are many."""
     import difflib
 
-    return ", ".join(difflib.get_close_matches(name, known, n=3, cutoff=0.6) or known)
+    close = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
+    if not close and len(known) > MOST_NAMED:
+        close = difflib.get_close_matches(name, known, n=3, cutoff=0.0)
+    return ", ".join(close or known)
 
 
 _QUOTED = re.compile(r"^'(.*)' is not|^Value '(.*)'|'([^']*)'", re.DOTALL)

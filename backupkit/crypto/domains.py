@@ -27,7 +27,6 @@ from backupkit.crypto.recipients import (
 from backupkit.crypto.sealing import BLOB_OVERHEAD, KEY_SIZE, open_blob, seal_blob
 from backupkit.crypto.writer import DomainLabel, DomainWriterKeys, label_fields, read_label
 from backupkit.ids import DomainId
-from backupkit.text import printable
 
 DOMAIN_ID_SIZE = 16
 _WHAT = what_of(Mark.DOMAIN)
@@ -80,7 +79,7 @@ class DomainSecrets:
             secrets.token_bytes(KEY_SIZE),
             secrets.token_bytes(KEY_SIZE),
             XWingIdentity.generate(),
-            DomainLabel(printable(account, limit=100), printable(basis, limit=100)),
+            DomainLabel.of(account, basis),
         )
 
     @property

@@ -18,6 +18,7 @@ from backupkit.crypto.recipients import PUBLIC_SIZE, SEED_SIZE, XWingRecipient
 from backupkit.crypto.sealing import KEY_SIZE
 from backupkit.crypto.signing import SigningKey, VerifyKey
 from backupkit.ids import DomainId, RepositoryId
+from backupkit.text import printable
 
 MAX_BYTES = 16 * 1024 * 1024
 """Room for about 8,000 domains."""
@@ -32,6 +33,11 @@ class DomainLabel:
     account: str
     basis: str
     unknown: Mapping[str, Json] = field(default_factory=dict, hash=False, repr=False)
+
+    @classmethod
+    def of(cls, account: str, basis: str) -> "DomainLabel":
+        """Return the label of an account as it is kept: on one line, at most 100 characters of each."""
+        return cls(printable(account, limit=100), printable(basis, limit=100))
 
 
 @dataclass(frozen=True, slots=True)

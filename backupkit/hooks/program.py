@@ -34,17 +34,17 @@ Exit: 0 allow, 40 hold, 41 deny, 42 undecided. Install only on 0 and "decision":
 only when its "state" is "given". Everything else, a crash and a time-out included, means: do not install.
 """,
     "zh": """\
-用法:backupkit-hook [--request 文件]
+用法：backupkit-hook [--request 文件]
 
-应用商店或包管理器在更新之前询问:能不能安装,会不会清空聊天记录?
-问题是标准输入中的一个 JSON 对象(hook-request),答复是标准输出中的一个 JSON 对象(verdict)。
+应用商店或包管理器在更新之前询问：能不能安装，会不会清空聊天记录？
+问题是标准输入中的一个 JSON 对象（hook-request），答复是标准输出中的一个 JSON 对象（verdict）。
 
   --request 文件   从文件读取问题
   --version        显示版本
   --help           显示本说明
 
-退出码:0 放行,40 暂缓,41 拒绝,42 无法判断。只有退出码为 0 且 "decision" 为 "allow" 时才可安装;
-"consent" 不为空时,还须 "state" 为 "given"。其他任何情况,包括崩溃和超时,都表示:不要安装。
+退出码：0 放行，40 暂缓，41 拒绝，42 无法判断。只有退出码为 0 且 "decision" 为 "allow" 时才可安装；
+"consent" 不为空时，还须 "state" 为 "given"。其他任何情况，包括崩溃和超时，都表示：不要安装。
 """,
 }
 

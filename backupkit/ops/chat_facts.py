@@ -8,13 +8,19 @@ from pathlib import Path
 from backupkit.chats import model
 from backupkit.chats.summary import ChatSummary, summarise
 from backupkit.clock import to_rfc3339
+from backupkit.codec.canonical import decode_json
+from backupkit.codec.malformed import MalformedObject
 from backupkit.ids import ChunkId
 from backupkit.ops.events import Found, Phase, Progress, Severity, Tell
 from backupkit.ops.places import write_private
+from backupkit.proof.fields import Fields
 from backupkit.store.manifest import ChatFacts
 
 _KEPT = 200
 _VERSION = 1
+_WHAT = "chat-facts"
+_MAX_BYTES = 4 << 20
+_MAX_TEXT = 16 << 10
 
 
 class ChatFactsCache:
@@ -31,8 +37,8 @@ class ChatFactsCache:
         if not row:
             return True, None
         try:
-            return True, ChatFacts(**row)
-        except TypeError:
+            return True, _decoded(Fields(row, what=_WHAT))
+        except MalformedObject:
             return False, None
 
     def remember(self, tree: ChunkId, facts: ChatFacts | None) -> None:
@@ -45,10 +51,24 @@ class ChatFactsCache:
 
     def _rows(self) -> dict[str, object]:
         try:
-            kept = json.loads(self._path.read_bytes())
+            kept = decode_json(self._path.read_bytes(), what=_WHAT, max_bytes=_MAX_BYTES)
             return dict(kept["rows"]) if kept["v"] == _VERSION else {}
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, MalformedObject, ValueError, KeyError, TypeError):
             return {}
+
+
+def _decoded(row: Fields) -> ChatFacts:
+    return ChatFacts(
+        format=row.text("format"),
+        app=row.optional_text("app"),
+        messages=row.optional_count("messages"),
+        conversations=row.optional_count("conversations"),
+        media=row.optional_count("media"),
+        media_missing=row.optional_count("media_missing"),
+        oldest=row.optional_text("oldest"),
+        newest=row.optional_text("newest"),
+        high_water=row.optional_text("high_water", most=_MAX_TEXT),
+    )
 
 
 def count_chats(path: Path, tree: ChunkId, cache: ChatFactsCache, tell: Tell) -> ChatFacts | None:

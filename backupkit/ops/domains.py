@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from backupkit.clock import Clock
 from backupkit.crypto.domains import DomainSecrets
-from backupkit.crypto.writer import decode_writer_state
+from backupkit.crypto.writer import DomainLabel, decode_writer_state
 from backupkit.ids import DomainId
 from backupkit.ops.places import held
 from backupkit.ops.repository import WRITER_FILE, Repository
@@ -21,10 +21,11 @@ def ensure_domain(repository: Repository, account: str, clock: Clock) -> tuple[R
 
     The domain's private key is sealed to the keyring and never kept here: this machine will not read what it writes.
     """
+    wanted = DomainLabel.of(account, OWN_EXPORT)
     with _writing_keys(repository) as current:
         state = current.require_writer()
         for domain, keys in state.domains.items():
-            if (keys.label.account, keys.label.basis) == (account, OWN_EXPORT):
+            if (keys.label.account, keys.label.basis) == (wanted.account, wanted.basis):
                 return current, domain
         made = DomainSecrets.generate(account, OWN_EXPORT)
         at = clock.now()

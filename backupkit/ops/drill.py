@@ -140,7 +140,7 @@ def _conclude(
     tell: Tell,
     max_age: timedelta,
 ) -> tuple[CoverageIssued, ...]:
-    if repository.writer is None:
+    if repository.writer is None or repository.original is not None:
         return ()
     at = clock.now()
     statement = VerifyStatement(

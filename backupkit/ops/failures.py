@@ -24,6 +24,13 @@ class NotAWriter(BackupkitError):
     exit_code = ExitCode.CANNOT_UNLOCK
 
 
+class RepositoryIsCopy(BackupkitError):
+    """The repository is a copy of one that this machine writes to; writing to both would fork the log. Facts: `path`, `original`."""
+
+    code = "repository-is-a-copy"
+    exit_code = ExitCode.USAGE
+
+
 class SnapshotNotFound(BackupkitError):
     """No snapshot has this id, or there is none at all. Facts: `snapshot`."""
 
@@ -98,4 +105,11 @@ class SlotNotFound(BackupkitError):
     """No key slot has this id. Facts: `slot`."""
 
     code = "key-slot-not-found"
+    exit_code = ExitCode.NOT_FOUND
+
+
+class WriterNotFound(BackupkitError):
+    """The repository admits no writer of this id. Facts: `writer`."""
+
+    code = "writer-not-found"
     exit_code = ExitCode.NOT_FOUND

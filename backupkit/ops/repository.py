@@ -3,6 +3,7 @@
 Opening needs no passphrase. What must be opened is asked for later, by the use case that needs it.
 """
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from backupkit.errors import BackupkitError
 from backupkit.ids import DomainId, RepositoryId
 from backupkit.ops.damaged_packs import DamagedPacks
 from backupkit.ops.events import Found, Severity, Tell, tell_nobody
-from backupkit.ops.failures import NoRepository, NotAWriter
+from backupkit.ops.failures import NoRepository, NotAWriter, RepositoryIsCopy
 from backupkit.ops.journal import Journal
 from backupkit.ops.places import Places, write_private
 from backupkit.ops.signed_log import SignedLog
@@ -31,6 +32,7 @@ from backupkit.store.posix_backend import PosixBackend
 from backupkit.store.small_objects import SmallObjects
 
 WRITER_FILE = "writer"
+PLACE_FILE = "place"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +82,32 @@ class Repository:
 
         Raises:
             NotAWriter: it has none.
+            RepositoryIsCopy: this machine writes to the repository that this one was copied from.
         """
         if self.writer is None:
             raise NotAWriter(path=str(self.places.repository))
+        if (original := self.original) is not None:
+            if is_initialised(replace(self.places, repository=original)):
+                raise RepositoryIsCopy(path=str(self.places.repository), original=str(original))
+            # The old place is gone: the repository was moved, and this is where it goes on.
+            self.remember_place()
         return self.writer
+
+    def remember_place(self) -> None:
+        """Keep where the repository lies that this machine writes to."""
+        write_private(self.memory / PLACE_FILE, os.fsencode(self.places.repository.resolve()))
+
+    @property
+    def original(self) -> Path | None:
+        """Where this machine writes to the repository, if that is not here; None where this is the place.
+
+        An entry in a copy's log would fork the history: afterwards the original itself would look rolled back.
+        """
+        try:
+            place = Path(os.fsdecode((self.memory / PLACE_FILE).read_bytes()))
+        except OSError:
+            return None
+        return None if place == self.places.repository.resolve() else place
 
     def with_writer(self, state: WriterState) -> "Repository":
         """Keep new writing keys, and return the repository that uses them."""
@@ -161,7 +185,10 @@ def open_repository(places: Places, tell: Tell = tell_nobody) -> Repository:
     if writer is not None and (writer.owner_key, writer.repository_id) != (public.owner_key, config.repository):
         raise SignatureInvalid(what="config")
     log = SignedLog(LogStore(backend, told), objects, config, memory)
-    return Repository(places, backend, objects, config, public, writer, log)
+    repository = Repository(places, backend, objects, config, public, writer, log)
+    if writer is not None and not (memory / PLACE_FILE).exists():
+        repository.remember_place()
+    return repository
 
 
 def _read_writer(path: Path) -> WriterState | None:

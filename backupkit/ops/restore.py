@@ -7,10 +7,13 @@ missing bytes zero, beside a report.
 
 import errno
 import hashlib
+import itertools
 import json
 import os
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from backupkit.clock import Clock, to_rfc3339
@@ -24,15 +27,18 @@ from backupkit.ops.repository import Repository, open_repository, store_finding
 from backupkit.ops.snapshots import salvage_snapshot
 from backupkit.ops.unlock import AskSecret
 from backupkit.store.contents import LOST, content_chunks, walk_tree
-from backupkit.store.domain_reader import DomainReader
+from backupkit.store.domain_reader import DomainReader, in_order
 from backupkit.store.finding import Finding, cause
 from backupkit.store.manifest import Source, read_manifest
 from backupkit.store.page_map import PageMap, read_page_map, run_bytes, runs_by_extent
-from backupkit.store.tree import Entry, EntryKind, Pages
+from backupkit.store.tree import Chunks, Entry, EntryKind, Pages
 
 REPORT = "backupkit-restore-report.json"
 PARTIAL = ".backupkit-partial"
-_RESERVED = frozenset({REPORT, PARTIAL})
+_THREADS = 2
+_GROUP_BYTES = 4 << 20
+_GROUP_FILES = 128
+_PIECE = 1 << 20
 _MAX_NAME = 255
 _GIVES_UP = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
 """What the target answers when nothing more can be written to it at all."""
@@ -109,6 +115,14 @@ def _reader(repository: Repository, secrets: DomainSecrets, tell: Tell) -> Domai
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A file that was gone through: its bytes, and what there is to tell of it. An error means that it is not whole."""
+
+    size: int
+    found: Found | None = None
+
+
 class _Run:
     """One restore: where it goes, and what came of it so far."""
 
@@ -121,6 +135,8 @@ class _Run:
         self.total = 0
         self._tell = tell
         self._stop = stop
+        self._numbers = itertools.count()
+        self._naming = threading.Lock()
 
     def lose(self, found: Found) -> None:
         """Note a loss, tell it, and go on."""
@@ -131,40 +147,66 @@ class _Run:
         """Restore one source into a folder of its own. A source that was a single file lies in it under its name."""
         root = self._new_root(source)
         finished: list[tuple[Path, Entry]] = []
-        for place in walk_tree(reader, source.tree, self._lose_folder):
-            self._require_wanted()
-            path = root / os.fsdecode(place.path)
-            entry = place.entry
-            try:
-                if entry.kind is EntryKind.FOLDER:
-                    path.mkdir(mode=0o700, parents=True, exist_ok=True)
-                    finished.append((path, entry))
-                elif entry.kind is EntryKind.LINK:
-                    assert entry.target is not None
-                    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                    path.symlink_to(os.fsdecode(entry.target))
-                else:
-                    self._restore_file(reader, path, entry)
-            except OSError as error:
-                self._refused(path, error)
+        for written in in_order(self._groups(reader, source, root, finished), _THREADS):
+            for one in written:
+                self._note(one)
         # Folders last: writing into them changes their times, and a read-only one takes no files.
         for path, entry in reversed(finished):
             try:
                 path.chmod(entry.mode)
                 os.utime(path, ns=(entry.mtime_ns, entry.mtime_ns))
             except OSError as error:
-                self._refused(path, error)
+                self.lose(self._refused(path, error))
+
+    def _groups(
+        self, reader: DomainReader, source: Source, root: Path, finished: list[tuple[Path, Entry]]
+    ) -> "Iterator[partial[list[_Written]]]":
+        """Make folders and links, and give the files in groups that are written by a few threads."""
+        group: list[tuple[Path, Entry]] = []
+        size = 0
+        for place in walk_tree(reader, source.tree, self._lose_folder):
+            self._require_wanted()
+            path = root / os.fsdecode(place.path)
+            entry = place.entry
+            if entry.kind is EntryKind.FILE:
+                group.append((path, entry))
+                size += entry.size
+                if size >= _GROUP_BYTES or len(group) >= _GROUP_FILES:
+                    yield partial(self._restore_group, reader, group)
+                    group, size = [], 0
+                continue
+            try:
+                if entry.kind is EntryKind.FOLDER:
+                    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+                    finished.append((path, entry))
+                else:
+                    assert entry.target is not None
+                    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                    path.symlink_to(os.fsdecode(entry.target))
+            except OSError as error:
+                self.lose(self._refused(path, error))
+        yield partial(self._restore_group, reader, group)
+
+    def _note(self, written: "_Written") -> None:
+        if written.found is not None and written.found.severity is Severity.ERROR:
+            self.lose(written.found)
+            return
+        if written.found is not None:
+            self._tell(written.found)
+        self.files += 1
+        self.size += written.size
+        self._tell(Progress(Phase.RESTORE, self.size, self.total, self.files))
 
     def _require_wanted(self) -> None:
         if self._stop():
             raise KeyboardInterrupt
 
-    def _refused(self, path: Path, error: OSError) -> None:
-        """Note what the target's file system does not take, a name for example, and go on unless it takes nothing more."""
+    def _refused(self, path: Path, error: OSError) -> Found:
+        """Say what the target's file system does not take, a name for example; give up if it takes nothing more."""
         if error.errno in _GIVES_UP:
             raise error
         reason = errno.errorcode.get(error.errno or 0, "unknown")
-        self.lose(Found("not-written", Severity.ERROR, {"path": self._shown(path), "reason": reason}))
+        return Found("not-written", Severity.ERROR, {"path": self._shown(path), "reason": reason})
 
     def _shown(self, path: Path) -> str:
         return shown_path(path.relative_to(self.to))
@@ -173,51 +215,80 @@ class _Run:
         name = _safe_name(os.fsdecode(source.path.rstrip(b"/").rpartition(b"/")[2]) or source.name)
         root = self.to / name
         number = 2
-        while root.name in _RESERVED or os.path.lexists(root):
+        while root.name == REPORT or root.name.startswith(PARTIAL) or os.path.lexists(root):
             root = self.to / f"{name}-{number}"
             number += 1
         self.folders.append(root)
         root.mkdir(mode=0o700)
         return root
 
-    def _restore_file(self, reader: DomainReader, path: Path, entry: Entry) -> None:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    def _restore_group(self, reader: DomainReader, group: list[tuple[Path, Entry]]) -> "list[_Written]":
+        written = []
+        for path, entry in group:
+            self._require_wanted()
+            try:
+                written.append(self._restore_file(reader, path, entry))
+            except OSError as error:
+                written.append(_Written(0, self._refused(path, error)))
+        return written
+
+    def _restore_file(self, reader: DomainReader, path: Path, entry: Entry) -> "_Written":
         # Under a name that no source has, at the top: any longer name beside the file might be too long, or taken.
-        temporary = self.to / PARTIAL
+        temporary = self.to / f"{PARTIAL}-{next(self._numbers)}"
+        descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
-            loss = self._fill(reader, temporary, entry)
-            temporary.chmod(entry.mode)
-            os.utime(temporary, ns=(entry.mtime_ns, entry.mtime_ns))
+            try:
+                loss = self._fill(reader, descriptor, entry)
+                os.fchmod(descriptor, entry.mode)
+                os.utime(descriptor, ns=(entry.mtime_ns, entry.mtime_ns))
+            finally:
+                os.close(descriptor)
             wanted = path if loss is None else path.with_name(_shortened(path.name) + ".damaged")
-            given = _free(wanted)
-            temporary.rename(given)
-        finally:
+            given = self._name(temporary, wanted)
+        except BaseException:
             temporary.unlink(missing_ok=True)
+            raise
         if loss is not None:
-            self.lose(Found("file-damaged", Severity.ERROR, {"path": self._shown(path), "reason": loss}))
-            return
+            return _Written(0, Found("file-damaged", Severity.ERROR, {"path": self._shown(path), "reason": loss}))
         if given != wanted:
             names = {"path": self._shown(wanted), "given": self._shown(given)}
-            self._tell(Found("name-taken", Severity.WARNING, names))
-        self.files += 1
-        self.size += entry.size
-        self._tell(Progress(Phase.RESTORE, self.size, self.total, self.files))
+            return _Written(entry.size, Found("name-taken", Severity.WARNING, names))
+        return _Written(entry.size)
 
-    def _fill(self, reader: DomainReader, temporary: Path, entry: Entry) -> str | None:
+    def _name(self, temporary: Path, wanted: Path) -> Path:
+        """Give a finished file its name, or one close to it where that is taken."""
+        # One thread at a time: on a disk that takes two names for one, both would find it free.
+        with self._naming:
+            given = _free(wanted)
+            try:
+                temporary.rename(given)
+            except FileNotFoundError:
+                given.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                temporary.rename(given)
+        return given
+
+    def _fill(self, reader: DomainReader, descriptor: int, entry: Entry) -> str | None:
         """Write a file's bytes as far as they can be read. Return why it is not the file that was saved, or None."""
+        if isinstance(entry.content, Chunks) and len(entry.content.ids) == 1:
+            return _fill_with_one(reader, descriptor, entry, entry.content.ids[0])
         loss: str | None = None
-        with temporary.open("xb") as file:
-            for offset, data in _pieces(reader, entry):
-                self._require_wanted()
-                if isinstance(data, BackupkitError):
-                    loss = loss or cause(data)
-                    continue
-                file.seek(offset)
-                file.write(data)
-            file.truncate(entry.size)
-        if loss is None and _sha256(temporary) != entry.sha256:
-            return "wrong-sha256"
-        return loss
+        whole, hashed, is_in_order = hashlib.sha256(), 0, True
+        for offset, data in _pieces(reader, entry):
+            self._require_wanted()
+            if isinstance(data, BackupkitError):
+                loss = loss or cause(data)
+                continue
+            is_in_order = is_in_order and offset == hashed
+            if is_in_order:
+                whole.update(data)
+                hashed += len(data)
+            _write_at(descriptor, offset, data)
+        os.ftruncate(descriptor, entry.size)
+        if loss is not None:
+            return loss
+        # Pages of a database come in the order in which they were stored, so that the whole is hashed at the end.
+        found = whole.digest() if is_in_order and hashed == entry.size else _sha256(descriptor)
+        return None if found == entry.sha256 else "wrong-sha256"
 
     def _lose_folder(self, finding: Finding) -> None:
         self.lose(Found(finding.code, Severity.ERROR, finding.facts))
@@ -282,9 +353,31 @@ def _pages(reader: DomainReader, content: Pages) -> Iterator[tuple[int, bytes | 
             yield runs[0].first * page_map.page_size, error
 
 
-def _sha256(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").digest()
+def _fill_with_one(reader: DomainReader, descriptor: int, entry: Entry, chunk: ChunkId) -> str | None:
+    """Fill a file that is one chunk: computing the chunk's id gave the file's hash already."""
+    try:
+        opened = reader.open(chunk)
+    except LOST as error:
+        os.ftruncate(descriptor, entry.size)
+        return cause(error)
+    _write_at(descriptor, 0, opened.plaintext)
+    if len(opened.plaintext) != entry.size:
+        os.ftruncate(descriptor, entry.size)
+    return None if opened.sha256 == entry.sha256 else "wrong-sha256"
+
+
+def _write_at(descriptor: int, offset: int, data: bytes) -> None:
+    done = os.pwrite(descriptor, data, offset)
+    while done < len(data):
+        done += os.pwrite(descriptor, memoryview(data)[done:], offset + done)
+
+
+def _sha256(descriptor: int) -> bytes:
+    whole, offset = hashlib.sha256(), 0
+    while piece := os.pread(descriptor, _PIECE, offset):
+        whole.update(piece)
+        offset += len(piece)
+    return whole.digest()
 
 
 def _shortened(name: str) -> str:

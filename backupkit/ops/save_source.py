@@ -10,16 +10,18 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeAlias
 
 from backupkit.capture.content import PROBE_SIZE, Cut, choose_cut, is_compressible
 from backupkit.capture.cuts import media_cuts, text_cuts
-from backupkit.capture.databases import DatabaseKind, companions, recognise_database
+from backupkit.capture.databases import DatabaseKind, companions, may_be_database, recognise_database
 from backupkit.capture.file_cache import NEVER, FileCache, Stamp, folder_stamp, stamp_of
-from backupkit.capture.live_database import Captured, copy_live
+from backupkit.capture.live_database import Captured, read_database
 from backupkit.capture.pages import ChangedExtent, PageReading
 from backupkit.capture.scan import EntryKind, RelativePath, ScannedEntry, ScannedFolder, walk_children_first
 from backupkit.capture.stable_read import read_stable
-from backupkit.capture.unreadable import SourceUnreadable, Unreadable as Reason
+from backupkit.capture.unreadable import SourceUnreadable, Unreadable as Reason, reason_of
+from backupkit.codec.malformed import MalformedObject
 from backupkit.ids import ChunkId, PackName
 from backupkit.ops.events import Found, Phase, Progress, Severity, Tell
 from backupkit.ops.remembered_file import (
@@ -38,6 +40,10 @@ from backupkit.store.page_map import PageMap, store_pages, write_page_map
 
 _MOST_NOTED = 16 << 20
 """Bytes of ids that are kept to say, once their packs have names, which packs hold a folder. Folders beyond are told next time."""
+
+
+_Stored: TypeAlias = tuple[tuple[ChunkId, ...], bytes]
+"""A file's chunks, and the SHA-256 of all its bytes."""
 
 
 class StopAsked(Exception):
@@ -239,12 +245,7 @@ class SourceSaver:
                 content, sha256, size, is_database = saved
                 added = [self._file_entry(scanned, size, sha256, content)]
             else:
-                kind = recognise_database(_path(folder, scanned))
-                is_database = kind is not None
-                if kind is not None:
-                    added = self._save_database(folder, relative, scanned, stamp, kind)
-                else:
-                    added = [self._save_plain(folder, relative, scanned, stamp)]
+                added, is_database = self._save_new(_path(folder, scanned), relative, scanned, stamp)
         except SourceUnreadable as error:
             self._lost(relative, error.reason)
             return
@@ -281,14 +282,31 @@ class SourceSaver:
         self._chunks.note(location.pack for location in found if location is not None)
         return True
 
+    def _save_new(
+        self, path: Path, relative: RelativePath, scanned: ScannedEntry, stamp: Stamp
+    ) -> tuple[list[tree.Entry], bool]:
+        """Read and store a file; return its entries and whether it is a database."""
+        # Most files show by their first bytes that they are none, so they are opened once.
+        plain = self._save_plain(path, relative, scanned, stamp, self._store_unless_database)
+        if plain is not None:
+            return [plain], False
+        kind = recognise_database(path)
+        if kind is not None:
+            return self._save_database(path, relative, scanned, stamp, kind), True
+        plain = self._save_plain(path, relative, scanned, stamp, self._store_pieces)
+        return [] if plain is None else [plain], False
+
     def _save_plain(
-        self, folder: ScannedFolder, relative: RelativePath, scanned: ScannedEntry, stamp: Stamp
-    ) -> tree.Entry:
-        read = read_stable(
-            _path(folder, scanned),
-            lambda pieces: self._store_pieces(scanned, pieces),
-            expected_size=scanned.size,
-        )
+        self,
+        path: Path,
+        relative: RelativePath,
+        scanned: ScannedEntry,
+        stamp: Stamp,
+        store: "Callable[[ScannedEntry, Iterator[bytes]], _Stored | None]",
+    ) -> tree.Entry | None:
+        read = read_stable(path, lambda pieces: store(scanned, pieces), expected_size=scanned.size)
+        if read.answer is None:
+            return None
         chunks, sha256 = read.answer
         if read.changed:
             self._lost(relative, Reason.CHANGED_WHILE_READ)
@@ -296,7 +314,13 @@ class SourceSaver:
             self._cache.remember(self._key, relative, stamp, RememberedFile(sha256, read.size, chunks).encode())
         return self._file_entry(scanned, read.size, sha256, tree.file_content(self._chunks, chunks))
 
-    def _store_pieces(self, scanned: ScannedEntry, pieces: Iterator[bytes]) -> tuple[tuple[ChunkId, ...], bytes]:
+    def _store_unless_database(self, scanned: ScannedEntry, pieces: Iterator[bytes]) -> "_Stored | None":
+        first = next(pieces, b"")
+        if may_be_database(first[:PROBE_SIZE], scanned.size):
+            return None
+        return self._store_pieces(scanned, _chain(first, pieces))
+
+    def _store_pieces(self, scanned: ScannedEntry, pieces: Iterator[bytes]) -> "_Stored":
         first = next(pieces, b"")
         probe = first[:PROBE_SIZE]
         cut = choose_cut(scanned.name, probe, scanned.size)
@@ -325,16 +349,29 @@ class SourceSaver:
         return tuple(ids), alone if whole is None else whole.digest()
 
     def _save_database(
-        self, folder: ScannedFolder, relative: RelativePath, scanned: ScannedEntry, stamp: Stamp, kind: DatabaseKind
+        self, path: Path, relative: RelativePath, scanned: ScannedEntry, stamp: Stamp, kind: DatabaseKind
     ) -> list[tree.Entry]:
-        with copy_live(_path(folder, scanned), self._scratch, kind=kind) as captured:
+        def save(captured: Captured) -> list[tree.Entry] | None:
             for finding in captured.findings:
                 severity = Severity.ERROR if finding.lost else Severity.WARNING
                 self._tell(Found(finding.code, severity, {**finding.facts, "path": _shown(relative)}))
-            return [
-                self._save_image(relative, scanned, stamp, captured),
-                *(self._save_companion(scanned.name + one.ending, one.path, scanned) for one in captured.companions),
-            ]
+            try:
+                image = self._save_image(relative, scanned, stamp, captured)
+            except MalformedObject:
+                # Shortened while it was read where it lies: then a copy is read instead.
+                if captured.image != path:
+                    raise
+                return None
+            except OSError as error:
+                raise SourceUnreadable(path, reason_of(error)) from error
+            beside = (self._save_companion(scanned.name + one.ending, one.path, scanned) for one in captured.companions)
+            return [image, *beside]
+
+        # Read where it lies if no app has it open: to copy every database costs more than to look at its pages.
+        saved = read_database(path, self._scratch, save, kind=kind)
+        if saved is None:
+            raise SourceUnreadable(path, Reason.CHANGED_WHILE_READ)
+        return saved
 
     def _save_image(
         self, relative: RelativePath, scanned: ScannedEntry, stamp: Stamp, captured: Captured

@@ -120,7 +120,7 @@ def take_snapshot(
         NoSpace: the repository's disk is full; what was stored before is whole.
     """
     for spec in sources:
-        _require_there(spec.path)
+        require_there(spec.path)
     sources = [replace(spec, name=shown_path(spec.name)) for spec in sources]
     repository = open_repository(places, tell)
     repository.config.require("write")
@@ -351,7 +351,12 @@ def _shown(spec: SourceSpec, one: Unreadable) -> Unread:
     return Unread(str(spec.path / os.fsdecode(one.path)), one.reason)
 
 
-def _require_there(path: Path) -> None:
+def require_there(path: Path) -> None:
+    """Look whether a source can be read at all.
+
+    Raises:
+        SourceNotFound: it is not there, or may not be entered.
+    """
     try:
         path.stat()
     except OSError as error:

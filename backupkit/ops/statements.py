@@ -6,9 +6,10 @@ from datetime import datetime
 
 from backupkit.clock import to_rfc3339
 from backupkit.codec.canonical import Json
+from backupkit.errors import BackupkitError
 from backupkit.ops.repository import Repository
 from backupkit.proof.dsse import open_envelope, sign_envelope
-from backupkit.proof.statement import PAYLOAD_TYPE, build_statement
+from backupkit.proof.statement import PAYLOAD_TYPE, build_statement, parse_statement
 from backupkit.store import layout
 from backupkit.store.backend import AlreadyExists
 
@@ -47,4 +48,15 @@ def record_keys(repository: Repository, event: str, subject: bytes, at: datetime
     return publish_statement(repository, payload, "rotate", at)
 
 
-__all__ = ["publish_statement", "read_statement", "record_keys"]
+def recorded_keys(repository: Repository, event: str) -> set[str]:
+    """Return the SHA-256 digests, in hex, of the files that the log records for an `event`, as far as they can be read."""
+    digests = set()
+    for entry in repository.log.read().subjects("rotate"):
+        with suppress(BackupkitError):
+            said = parse_statement(read_statement(repository, entry.subject), KEYS_TYPE, what="keys-statement")
+            if said.predicate.text("event") == event:
+                digests.add(said.digest)
+    return digests
+
+
+__all__ = ["publish_statement", "read_statement", "record_keys", "recorded_keys"]

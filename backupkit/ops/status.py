@@ -68,7 +68,7 @@ def status(places: Places, *, max_age: timedelta, clock: Clock, tell: Tell = tel
         sources=sources,
         recovery_confirmed=confirmed,
         slots=len(repository.slots()),
-        can_write=repository.writer is not None,
+        can_write=repository.writer is not None and repository.original is None,
         same_disk=on_same_disk(places.repository, places.state),
         stale=is_stale,
         next=tuple(_next_steps(sources, confirmed=confirmed)),
@@ -91,8 +91,10 @@ def _sources(known: list[KnownSnapshot], max_age: timedelta, now: datetime) -> t
 def _source(
     snapshot: KnownSnapshot, facts: SourceFacts, verified_at: datetime | None, max_age: timedelta, now: datetime
 ) -> SourceStatus:
-    is_stale = verified_at is None or now - verified_at > max_age
-    state = "stale" if is_stale and snapshot.state in {"verified", "drilled"} else snapshot.state
+    is_old = verified_at is None or now - verified_at > max_age
+    # What was whole once and is damaged now cannot be relied on, however lately it was verified.
+    is_stale = is_old or snapshot.state == "damaged"
+    state = "stale" if is_old and snapshot.state in {"verified", "drilled"} else snapshot.state
     return SourceStatus(
         name=facts.name,
         path=facts.path,
@@ -114,7 +116,8 @@ def _next_steps(sources: tuple[SourceStatus, ...], *, confirmed: bool) -> list[s
     steps = [] if confirmed else ["backupkit key confirm"]
     if not sources:
         return [*steps, "backupkit snapshot PATH"]
-    if any(source.state in {"saved", "damaged"} for source in sources):
+    if any(source.state == "saved" for source in sources):
         steps.append("backupkit verify")
-    stale = [source for source in sources if source.stale and source.state not in {"saved", "damaged"}]
+    # A new snapshot saves anew what a verification found damaged.
+    stale = [source for source in sources if source.stale and source.state != "saved"]
     return [*steps, *(f"backupkit snapshot {source.path}" for source in stale)]

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from backupkit.crypto.recovery import RecoveryCode, RecoveryCodeMistyped
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Secret:
@@ -11,6 +13,18 @@ class Secret:
 
     passphrase: str | None = None
     recovery_words: str | None = None
+
+
+def typed_secret(typed: str) -> Secret:
+    """Tell 24 recovery words from a passphrase, so that one question takes either.
+
+    The words carry a checksum: nobody has them as a passphrase by chance.
+    """
+    try:
+        RecoveryCode.from_words(typed)
+    except RecoveryCodeMistyped:
+        return Secret(passphrase=typed)
+    return Secret(recovery_words=typed)
 
 
 AskSecret: TypeAlias = Callable[[], Secret]

@@ -1,24 +1,30 @@
 """Reading every byte of a snapshot back, and saying so under a signature."""
 
+import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Literal
 
 from backupkit.clock import Clock
+from backupkit.codec.malformed import MalformedObject
+from backupkit.crypto.domains import read_domain
 from backupkit.crypto.keyring import Keyring
-from backupkit.ids import PackName, SnapshotId
+from backupkit.errors import BackupkitError
+from backupkit.ids import DomainId, PackName, SnapshotId
 from backupkit.ops.coverage import CoverageIssued, issue_passes
-from backupkit.ops.events import Found, Phase, Progress, Severity, Tell
+from backupkit.ops.events import Found, Notice, Phase, Progress, Severity, Tell
 from backupkit.ops.places import Places
 from backupkit.ops.repository import Repository, open_repository, store_finding
 from backupkit.ops.snapshots import LATEST, KnownSnapshot, choose_snapshot
-from backupkit.ops.statements import publish_statement
+from backupkit.ops.statements import publish_statement, recorded_keys
 from backupkit.ops.unlock import AskSecret
 from backupkit.proof.verify_statement import Method, VerifyStatement
+from backupkit.store import layout
 from backupkit.store.check import FileChecked, PackChecked, check_open, check_sealed
 from backupkit.store.domain_reader import DomainReader
-from backupkit.store.finding import Finding
+from backupkit.store.finding import Finding, cause
 from backupkit.store.layout import PackRef, pack_of
 from backupkit.store.pack_list import ListedPack, read_pack_list
 
@@ -49,7 +55,7 @@ def verify_snapshot(
 ) -> Verified:
     """Read every byte that a snapshot needs; with `open_with`, open everything too.
 
-    The result is signed and logged where this machine may write, and coverage passes are issued for the hook.
+    The result is signed and logged where this machine writes, never in a copy's log, and coverage passes are issued for the hook.
 
     Raises:
         NoRepository, SnapshotNotFound: there is nothing to verify.
@@ -65,13 +71,16 @@ def verify_snapshot(
         found.append(event)
         tell(event)
 
+    _check_keys(repository, known, note)
     bytes_read, packs = _read_packs(repository, known, note, tell)
     if keyring is not None:
         _open_all(repository, known, keyring, note, tell)
     passed = not found
     method: Method = "sealed" if keyring is None else "open"
     coverage: tuple[CoverageIssued, ...] = ()
-    if repository.writer is not None:
+    if repository.original is not None:
+        tell(Notice("copy-only-read", {"original": str(repository.original)}))
+    elif repository.writer is not None:
         at = clock.now()
         statement = VerifyStatement(
             store=repository.origin,
@@ -88,6 +97,31 @@ def verify_snapshot(
             coverage = issue_passes(repository, known, method=method, at=at, max_age=max_age, tell=tell)
     state: Literal["verified", "damaged"] = "verified" if passed else "damaged"
     return Verified(known.id, state, method, bytes_read, packs, tuple(found), coverage)
+
+
+def _check_keys(repository: Repository, known: KnownSnapshot, note: Callable[[Finding], None]) -> None:
+    """See that the keys of each domain are there as they were when they were made: packs without them open for nobody.
+
+    Damaged copies are mended. A file that the log does not know, because its writer died before it could say so, only has
+    to be a domain's.
+    """
+    recorded = recorded_keys(repository, "domain-added")
+    for domain in known.statement.domains:
+        name = layout.domain_file(domain.id)
+        try:
+            try:
+                repository.objects.check_copies(name, partial(_require_domain, domain.id, recorded))
+            except BackupkitError:
+                repository.objects.check_copies(name, partial(_require_domain, domain.id, None))
+        except BackupkitError as error:
+            note(Finding("domain-lost", domain.id.hex(), cause(error)))
+
+
+def _require_domain(domain: DomainId, recorded: set[str] | None, data: bytes) -> None:
+    if recorded is not None and hashlib.sha256(data).hexdigest() not in recorded:
+        raise MalformedObject(what="domain", reason="wrong-digest")
+    if read_domain(data).id != domain:
+        raise MalformedObject(what="domain", reason="another-domain")
 
 
 def _read_packs(
@@ -108,7 +142,8 @@ def _read_packs(
         if ref is not None:
             damaged.append(ref.pack)
         note(outcome)
-    repository.damaged_packs.learn(damaged=damaged, whole=whole)
+    if repository.original is None:
+        repository.damaged_packs.learn(damaged=damaged, whole=whole)
     return done, len(whole)
 
 

@@ -22,6 +22,7 @@ from backupkit.chats.model import (
 from backupkit.chats.readers.apple_db import AppleDatabase, text_of_body
 from backupkit.chats.readers.whatsapp_android_db import WhatsAppAndroidDatabase
 from backupkit.chats.readers.whatsapp_iphone_db import WhatsAppIphoneDatabase, apple_to_us
+from backupkit.chats.source import open_source
 from backupkit.chats.summary import summarise
 
 OLD_MSGSTORE = """
@@ -257,6 +258,9 @@ def test_pages_changed_anywhere_are_never_a_traceback(tmp_path: Path, name: str,
         bytes(damaged[: data.draw(st.integers(0, len(damaged)))]) if data.draw(st.booleans()) else bytes(damaged)
     )
 
+    with open_source(path) as source:
+        for reader in (WhatsAppAndroidDatabase(), WhatsAppIphoneDatabase(), AppleDatabase()):
+            reader.recognise(source)
     summary = summarise(path)
 
     reasons = {finding.facts.get("reason") for finding in summary.findings} if summary else set()

@@ -4,13 +4,16 @@ import io
 import os
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
+from chat_factory import write_whatsapp_iphone
+from chat_reading import summary_of
 from hypothesis import given, settings, strategies as st
 
 from backupkit.chats import source as source_module
 from backupkit.chats.archive import open_archive
-from backupkit.chats.malformed import MalformedExport
+from backupkit.chats.malformed import MalformedExport, TruncatedExport
 from backupkit.chats.model import Locator
 from backupkit.chats.source import Content, content_of, open_source
 
@@ -212,3 +215,70 @@ def test_thousands_of_photos_are_not_opened(tmp_path: Path) -> None:
     with open_source(tmp_path) as source:
         assert len(source.names()) == 50
         assert list(source.of(*Content)) == []
+
+
+def without_end(path: Path, kept: float = 0.6) -> Path:
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * kept)])
+    return path
+
+
+@pytest.mark.parametrize("is_streamed", [False, True])
+def test_an_archive_whose_end_is_missing_is_read_from_the_front(tmp_path: Path, is_streamed: bool) -> None:
+    made = io.BytesIO()
+    noise = os.urandom(30_000)
+    # A stream that cannot seek makes the archive write lengths behind each member, as phones do.
+    target = OneWay(made) if is_streamed else made
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("_chat.txt", b"hello " * 1000)
+        archive.writestr("empty.txt", b"")
+        archive.writestr("photo.bin", noise)
+        archive.writestr("lost.bin", noise)
+    path = tmp_path / "export.zip"
+    path.write_bytes(made.getvalue())
+    without_end(path)
+
+    with open_source(path) as source:
+        assert source.names() == ("_chat.txt", "empty.txt", "lost.bin", "photo.bin")
+        assert source.head("_chat.txt", 6000) == b"hello " * 1000
+        with source.open("photo.bin") as stream:
+            assert stream.read() == noise
+        with source.open("lost.bin") as stream, pytest.raises(TruncatedExport):
+            stream.read()
+        assert [finding.code for finding in source.findings] == ["archive-damaged"]
+
+
+class OneWay(io.RawIOBase):
+    """A stream that can only be written to, front to back."""
+
+    def __init__(self, inner: io.BytesIO) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any, /) -> int:
+        return self.inner.write(data)
+
+
+def test_a_cut_whatsapp_zip_tells_what_it_still_holds(tmp_path: Path) -> None:
+    written = write_whatsapp_iphone(tmp_path / "WhatsApp Chat - Li.zip", messages=3000)
+    without_end(written.path, 0.8)
+
+    summary = summary_of(written.path)
+
+    assert summary.messages == 3000
+    assert summary.is_damaged
+    assert summary.media_missing is not None
+    assert summary.media_missing > written.media_missing
+
+
+def test_a_cut_inside_the_text_delivers_what_lies_before_it(tmp_path: Path) -> None:
+    written = write_whatsapp_iphone(tmp_path / "WhatsApp Chat - Li.zip", messages=3000)
+    written.path.write_bytes(written.path.read_bytes()[:20_000])
+
+    summary = summary_of(written.path)
+
+    assert summary.messages in range(100, 3000)
+    assert [finding.code for finding in summary.findings] == ["archive-damaged", "export-cut"]

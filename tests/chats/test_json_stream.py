@@ -25,23 +25,12 @@ VALUES = st.recursive(
 )
 
 
-class Drip(io.BytesIO):
-    """Gives a few bytes at a time, whatever is asked for."""
-
-    def __init__(self, data: bytes, step: int) -> None:
-        super().__init__(data)
-        self.step = step
-
-    def read(self, size: Any = -1) -> Any:
-        return super().read(self.step)
-
-
 @settings(max_examples=60, deadline=None)
 @given(records=st.lists(VALUES, max_size=6), step=st.integers(1, 40), indent=st.sampled_from([None, 1]))
 def test_every_element_is_what_the_whole_decoder_reads(records: Any, step: Any, indent: Any) -> None:
     data = json.dumps({"first": 1, "list": records, "last": "x"}, ensure_ascii=False, indent=indent).encode()
 
-    stream = JsonStream(Drip(data, step), "x.json")
+    stream = JsonStream(io.BytesIO(data), "x.json", window_bytes=step)
     found = {}
     for key in stream.members():
         found[key] = [stream.take() for _number in stream.elements()] if key == "list" else stream.take()
@@ -55,7 +44,7 @@ def test_every_element_is_what_the_whole_decoder_reads(records: Any, step: Any, 
 def test_skipping_passes_over_exactly_one_value(value: Any, step: Any) -> None:
     data = json.dumps([value, "after"], ensure_ascii=False).encode()
 
-    stream = JsonStream(Drip(data, step), "x.json")
+    stream = JsonStream(io.BytesIO(data), "x.json", window_bytes=step)
     found = [stream.take() if number else None for number in stream.elements()]
 
     assert found == [None, "after"]
@@ -111,7 +100,7 @@ def test_what_lies_before_broken_text_is_delivered_first() -> None:
 
 def test_a_value_longer_than_any_message_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(json_stream, "MAX_VALUE_CHARACTERS", 1000)
-    stream = JsonStream(Drip(b'["' + b"a" * 5000 + b'"]', 100), "x.json")
+    stream = JsonStream(io.BytesIO(b'["' + b"a" * 5000 + b'"]'), "x.json", window_bytes=100)
 
     with pytest.raises(MalformedExport) as caught:
         take_all(stream, [])
@@ -146,3 +135,37 @@ def test_a_sample_shows_the_structure_and_stays_small() -> None:
 def test_a_sample_of_broken_json_shows_what_came_before() -> None:
     assert sample_json(io.BytesIO(b'{"a": [1, {"b": 2, "c"'), "x.json") == {"a": [1, {"b": 2}]}
     assert sample_json(io.BytesIO(b"hello"), "x.json") is None
+
+
+@settings(max_examples=80, deadline=None)
+@given(records=st.lists(VALUES, min_size=1, max_size=8), step=st.integers(1, 40), taken=st.integers(0, 3))
+def test_what_follows_the_rest_of_a_list_is_read_as_it_is(records: list[Any], step: int, taken: int) -> None:
+    text = json.dumps({"list": records, "after": "the list"}).encode()
+    stream = JsonStream(Drip(text, step), "export.json")
+    found: list[Any] = []
+
+    for key in stream.members():
+        if key == "after":
+            found.append(stream.take())
+            continue
+        for number in stream.elements():
+            if number < taken:
+                found.append(stream.take())
+            else:
+                assert stream.pass_over_rest(1 << 20)
+                break
+
+    assert found == [*records[:taken], "the list"]
+
+
+def test_the_rest_of_a_list_is_not_read_beyond_the_budget() -> None:
+    endless = io.BytesIO(b'{"list": [1, "' + b"x" * (9 << 20))
+    stream = JsonStream(endless, "export.json")
+
+    for _ in stream.members():
+        for _ in stream.elements():
+            assert not stream.pass_over_rest(1 << 20)
+            break
+        break
+
+    assert endless.tell() < 4 << 20

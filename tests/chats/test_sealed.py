@@ -33,10 +33,10 @@ def crypt(kind: int, *, has_features: bool) -> bytes:
 
 
 FILES = {
-    "MicroMsg/0f/EnMicroMsg.db": ("wechat-sealed-db", "wechat", noise(64 * 1024)),
-    "db_storage/message/message_0.db": ("wechat-sealed-db", "wechat", noise(64 * 4096)),
+    "MicroMsg/0f/EnMicroMsg.db": ("wechat-sealed-database", "wechat", noise(64 * 1024)),
+    "db_storage/message/message_0.db": ("wechat-sealed-database", "wechat", noise(64 * 4096)),
     "nt_data/nt_msg.db": (
-        "qq-sealed-db",
+        "qq-sealed-database",
         "qq",
         (b"SQLite header 3\0" + bytes(16) + b"QQ_NT DB").ljust(1024, b"\0") + noise(8 * 4096),
     ),
@@ -45,7 +45,7 @@ FILES = {
     "msgstore-old.db.crypt14": ("whatsapp-crypt14", "whatsapp", crypt(0, has_features=False)),
     "msgstore.db.crypt15": ("whatsapp-crypt15", "whatsapp", crypt(1, has_features=True)),
     "msgstore.db.crypt12": ("whatsapp-crypt12", "whatsapp", b"\x00\x01\x02" + noise(5000)),
-    "secret.sqlite": ("sealed-db", None, noise(8 * 4096)),
+    "secret.sqlite": ("sealed-database", None, noise(8 * 4096)),
 }
 
 
@@ -142,10 +142,12 @@ def test_a_plain_database_beside_sealed_ones_is_still_counted(tmp_path: Path) ->
 def test_every_sealed_file_of_the_corpus_is_known_as_sealed(corpus: Path) -> None:
     folder = corpus / "chats"
     expected = {
-        "_synthetic/qq/nt_msg_wrapped.db": "qq-sealed-db",
+        "_synthetic/qq/nt_msg_wrapped.db": "qq-sealed-database",
         "whatsapp/wa-crypt-tools/msgstore.db.crypt12": "whatsapp-crypt12",
         "whatsapp/wa-crypt-tools/msgstore-noexpiry.db.crypt14": "whatsapp-crypt14",
-        **{str(path.relative_to(folder)): "sealed-db" for path in (folder / "_synthetic" / "sqlcipher").iterdir()},
+        **{
+            str(path.relative_to(folder)): "sealed-database" for path in (folder / "_synthetic" / "sqlcipher").iterdir()
+        },
     }
 
     assert {name: summary_of(folder / name).format for name in expected} == expected

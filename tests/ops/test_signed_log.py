@@ -1,5 +1,6 @@
 import shutil
 import threading
+from pathlib import Path
 
 import pytest
 from backup_scene import Scene, some_chats
@@ -29,13 +30,10 @@ def change_entry(scene: Scene, sequence: int, copies: tuple[str, ...]) -> None:
     """Change one digit of an entry, so that it still reads as an entry."""
     for copy in copies:
         path = scene.places.repository / (copy + layout.log_entry(sequence))
-        path.write_bytes(path.read_bytes().replace(b"sha256:", b"sha256:f")[:-3] + b'"}')
         text = path.read_bytes()
-        start = text.index(b"sha256:") + 8
-        changed = b"0" if text[start : start + 1] != b"0" else b"1"
-        path.write_bytes(
-            text[: start - 1] + text[start : start + 64].replace(text[start : start + 1], changed) + text[start + 64 :]
-        )
+        start = text.index(b"sha256:") + len(b"sha256:")
+        other = b"0" if text[start : start + 1] != b"0" else b"1"
+        path.write_bytes(text[:start] + other + text[start + 1 :])
 
 
 def test_a_history_put_back_is_noticed_by_every_command_that_trusts_it(scene: Scene) -> None:
@@ -49,7 +47,8 @@ def test_a_history_put_back_is_noticed_by_every_command_that_trusts_it(scene: Sc
     for trusting in (scene.take, scene.verify, lambda: known_snapshots(scene.repository)):
         with pytest.raises(HistoryRolledBack) as caught:
             trusting()
-        assert caught.value.facts["seen"] > caught.value.facts["found"]
+        facts = {name: int(value or 0) for name, value in caught.value.facts.items()}
+        assert facts["seen"] > facts["found"]
 
 
 def test_what_an_older_copy_holds_is_restored_and_the_rollback_named(scene: Scene) -> None:
@@ -108,7 +107,7 @@ def test_two_computers_that_write_to_two_copies_of_one_repository_have_forked_it
     assert isinstance(scene.restore().distrust, HistoryForked)
 
 
-def test_a_head_that_no_writer_signed_is_not_believed(scene: Scene, tmp_path) -> None:
+def test_a_head_that_no_writer_signed_is_not_believed(scene: Scene, tmp_path: Path) -> None:
     taken_twice(scene)
     stranger = Scene(tmp_path / "stranger")
     stranger.folder.mkdir()

@@ -274,3 +274,16 @@ def test_a_snapshot_tells_nobody_without_a_key_what_it_holds(scene: Scene) -> No
             data = path.read_bytes()
             assert secret not in data
             assert b"telegram" not in data
+
+
+@pytest.mark.parametrize("name", ["line\nbreak", "n" * 150, "caf\udce9", "\u202eabc"])
+def test_a_source_with_an_odd_name_keeps_its_one_domain(scene: Scene, name: str) -> None:
+    """The name was kept in a printable form and compared in its own, so that every run made a domain and stored all anew."""
+    folder = scene.folder / name
+    folder.mkdir()
+    (folder / "file").write_bytes(os.urandom(50_000))
+
+    scene.take(folder)
+
+    assert scene.take(folder).new_bytes < 16_000
+    assert len(scene.repository.domains()) == 1

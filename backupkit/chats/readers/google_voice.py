@@ -25,6 +25,7 @@ from backupkit.chats.model import (
     Participant,
     Precision,
 )
+from backupkit.chats.partial import read_some
 from backupkit.chats.reader import Recognition, Told, read_each
 from backupkit.chats.source import Content, SourceFiles
 
@@ -58,7 +59,8 @@ def _read_page(source: SourceFiles, name: str) -> Iterator[Told]:
     if (source.size(name) or 0) > _MAX_PAGE_BYTES:
         raise MalformedExport(Locator(name), "page-too-long")
     with source.open(name) as stream:
-        text = stream.read(_MAX_PAGE_BYTES).decode("utf-8", "replace")
+        data, failure = read_some(stream, _MAX_PAGE_BYTES, name)
+    text = data.decode("utf-8", "replace")
     page = _Page()
     page.feed(text)
     page.close()
@@ -72,6 +74,8 @@ def _read_page(source: SourceFiles, name: str) -> Iterator[Told]:
     )
     for number, found in enumerate(page.messages):
         yield _message(source, name, (key, number), found, text)
+    if failure is not None:
+        raise failure
     if not page.is_closed:
         raise TruncatedExport(Locator(name), "page-unclosed")
 

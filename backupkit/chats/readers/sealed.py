@@ -49,15 +49,15 @@ class Sealed:
 
 
 READERS = (
-    Sealed("wechat-sealed-db", "wechat", "com.tencent.mm"),
+    Sealed("wechat-sealed-database", "wechat", "com.tencent.mm"),
     Sealed("wechat-backup-folder", "wechat", "com.tencent.mm"),
-    Sealed("qq-sealed-db", "qq", "com.tencent.mobileqq"),
+    Sealed("qq-sealed-database", "qq", "com.tencent.mobileqq"),
     Sealed("signal-desktop-db", "signal", "org.thoughtcrime.securesms"),
     Sealed("signal-backup", "signal", "org.thoughtcrime.securesms"),
     Sealed("whatsapp-crypt12", "whatsapp", "com.whatsapp"),
     Sealed("whatsapp-crypt14", "whatsapp", "com.whatsapp"),
     Sealed("whatsapp-crypt15", "whatsapp", "com.whatsapp"),
-    Sealed("sealed-db", None, None),
+    Sealed("sealed-database", None, None),
 )
 
 
@@ -72,7 +72,7 @@ def _judge(source: SourceFiles) -> Iterator[tuple[str, tuple[str, int]]]:
 
 def _by_head(name: str, head: bytes, size_bytes: int) -> tuple[str, int] | None:
     if head.startswith(_NTQQ) and head[32:40] == b"QQ_NT DB":
-        return "qq-sealed-db", 97
+        return "qq-sealed-database", 97
     if head[:3] == b"\x00\x01\x02" and name.lower().endswith(".crypt12") and _bits(head[67:]) > _MIN_BITS:
         return "whatsapp-crypt12", 90
     version = _whatsapp_version(head)
@@ -102,7 +102,7 @@ def _by_randomness(source: SourceFiles, name: str, head: bytes, size_bytes: int)
         posixpath.join(posixpath.dirname(folder), "config.json"), 4096
     ):
         return "signal-desktop-db", 92
-    return ("wechat-sealed-db", 85) if _WECHAT.search(name) else ("sealed-db", 70)
+    return ("wechat-sealed-database", 85) if _WECHAT.search(name) else ("sealed-database", 70)
 
 
 def _bits(data: bytes) -> float:

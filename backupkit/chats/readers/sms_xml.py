@@ -28,6 +28,7 @@ from backupkit.chats.model import (
     Precision,
     Severity,
 )
+from backupkit.chats.partial import read_some
 from backupkit.chats.reader import Recognition, Told, read_each
 from backupkit.chats.source import Content, SourceFiles
 from backupkit.chats.text_head import text_head
@@ -71,8 +72,10 @@ def _read_file(source: SourceFiles, name: str) -> Iterator[Told]:
     known: set[str] = set()
     with source.open(name) as stream:
         while True:
+            block, failure = read_some(stream, _BLOCK_BYTES, name)
             try:
-                block = stream.read(_BLOCK_BYTES)
+                if failure is not None and not block:
+                    raise failure
                 parsing.feed(block)
             except MalformedExport as error:
                 parsing.failure = error
@@ -86,8 +89,8 @@ def _read_file(source: SourceFiles, name: str) -> Iterator[Told]:
                         known.add(message.conversation)
                         yield _conversation(name, message)
                 yield message
-            if parsing.failure is not None:
-                raise parsing.failure
+            if parsing.failure is not None or failure is not None:
+                raise parsing.failure or failure  # type: ignore[misc]  # one of both is an error here
             if not block:
                 break
     declared = int_of(parsing.declared)

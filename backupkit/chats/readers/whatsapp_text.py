@@ -163,7 +163,7 @@ def _certainty(head: str) -> int:
         if len(heads) == 1 and len(lines) > 50:
             return 0
         # Signal's text exports by sigexport look the same but for the comma and the missing seconds.
-        if sum(1 for _found, line in heads if _SIGEXPORT.match(line)) * 2 > len(heads):
+        if any(_SIGEXPORT.match(line) for _found, line in heads):
             return 0
         # Android's exports never hold seconds; logs and other apps do.
         if style is _DASH and any(found.has_seconds for found, _line in heads):
@@ -370,10 +370,11 @@ class _Reading:
         return ()
 
     def _attached(self, text: str) -> str | None:
-        match = _ATTACHED_IPHONE.search(text)
+        # Most messages hold neither bracket: two searches for a character spare two for a pattern.
+        match = _ATTACHED_IPHONE.search(text) if "<" in text else None
         if match and (_APPS_OWN_NAME.match(match.group(1)) or "\u200e<" in text or self._has(match.group(1))):
             return match.group(1).strip("\u200e ")
-        match = _ATTACHED_ANDROID.match(text)
+        match = _ATTACHED_ANDROID.match(text) if "(" in text else None
         if match:
             name = match.group(1).strip("\u200e ")
             if _APPS_OWN_NAME.match(name) or _FILE_ATTACHED.search(match.group(2)) or self._has(name):

@@ -7,6 +7,8 @@ import typer
 from backupkit.cli.guard_desk import guard_places
 from backupkit.cli.session import Session, session_of
 from backupkit.errors import BackupkitError, ExitCode
+from backupkit.i18n import placeholders
+from backupkit.i18n.catalogue import find
 from backupkit.text import printable
 from backupkit.ui.columns import aligned, wrapped
 
@@ -46,15 +48,49 @@ def guard_explain(context: typer.Context) -> None:
     if not entries:
         raise NothingDecided
     entry = entries[-1]
-    facts = {"app": entry.get("package") or session.say("word.unknown")}
+    facts = _facts(session, entry)
     columns = min(session.terminal.columns, 100)
     decision, at = session.say(f"verdict.{entry['decision']}"), session.catalogue.time(str(entry["time"]))
     lines = [session.terminal.paint("strong", decision) + f"  {at}"]
     fields = {name: entry.get(name) for name in ("time", "decision", "outcome", "reason", "package", "exit_code")}
-    for part, label in (("what", "explain.what"), ("why", "error.label.why"), ("try", "error.label.try")):
-        sentence = session.say(f"reason.{entry['reason']}.{part}", **facts)
-        lines += wrapped(sentence, columns, indent=8, first=f"  {session.say(label)}")
+    headline = _headline(entry)
+    # The list keeps no times, counts or details; a sentence that needs one is left out, and the headline stands for it.
+    parts = [(headline, "explain.what")] if session.catalogue.has(headline) else []
+    parts += [(f"reason.{entry['reason']}.{part}", "error.label.why") for part in ("what", "why")]
+    parts.append((f"reason.{entry['reason']}.try", "error.label.try"))
+    language, before = session.catalogue.language, ""
+    for key, label in parts:
+        if not placeholders(find(language, key) or "{}") <= set(facts):
+            continue
+        word = session.say(label) if label != before else ""
+        lines += wrapped(session.say(key, **facts), columns, indent=8, first=f"  {word}")
+        before = label
     session.printer.summary(fields, lines)
+
+
+def _facts(session: Session, entry: dict[str, Any]) -> dict[str, str]:
+    from backupkit.guard.package_record import Records
+    from backupkit.ids import AppPackage
+
+    package = entry.get("package")
+    if not package:
+        return {"app": session.say("word.unknown")}
+    try:
+        record = Records(guard_places(session).records).read(AppPackage(str(package)))
+    except BackupkitError:
+        # A damaged record costs the app's name, not the explanation.
+        record = None
+    return {"app": (record.label if record else None) or str(package), "package": str(package)}
+
+
+def _headline(entry: dict[str, Any]) -> str:
+    if entry["outcome"] != "would-wipe":
+        return f"headline.{entry['outcome']}"
+    return (
+        "headline.would-wipe.deny"
+        if entry["decision"] == "deny"
+        else f"headline.would-wipe.{entry['decision']}.uncounted"
+    )
 
 
 def _checked(session: Session) -> tuple[list[dict[str, Any]], dict[str, Any]]:

@@ -62,7 +62,8 @@ def _list(session: Session) -> None:
             continue
         session.printer.record("trusted-app", _fields(record))
         name = f"{printable(record.label)}  " if record.label else ""
-        lines.append(f"{name}{package}  {session.catalogue.time(record.enrolled_at)}  {record.enrolled_by.value}")
+        known_by = session.say(f"guard.known-by.{record.enrolled_by.value}")
+        lines.append(f"{name}{package}  {session.catalogue.time(record.enrolled_at)}  {known_by}")
         lines += [f"  {signer}" for signer in _signers(record)]
     count = len(records.packages())
     session.printer.summary({"apps": count}, lines or [session.say("guard.nobody-trusted")])

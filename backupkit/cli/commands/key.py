@@ -65,9 +65,10 @@ def key_add(
     from backupkit.ops.keys import add_passphrase
 
     session = session_of(context)
-    secret = session.secret(recovery_words_file)
+    # What opens it is asked for before what will: the other order is taken for a change of both.
+    given = session.secret(recovery_words_file)()
     new = _new_passphrase(session, new_passphrase_file)
-    slot = add_passphrase(session.places, secret, new, label=label, clock=session.clock)
+    slot = add_passphrase(session.places, lambda: given, new, label=label, clock=session.clock)
     session.printer.summary(json_fields(slot), [session.say("key.added", slot=slot.id)])
 
 

@@ -1,5 +1,6 @@
 """`backupkit restore`: put a snapshot into a new folder. Nothing is ever written over."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -38,7 +39,8 @@ def restore(
         *(f"  {printable(str(folder))}" for folder in restored.folders),
         *lost_line(session, restored.damaged),
     ]
-    fields = json_fields(restored)
+    # What makes the log unbelievable is an error of its own, told after the summary.
+    fields = json_fields(replace(restored, distrust=None))
     fields.pop("distrust", None)
     session.printer.summary(fields, lines)
     if restored.distrust is not None:

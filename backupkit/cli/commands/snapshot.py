@@ -46,7 +46,7 @@ def snapshot(
     """Take a snapshot of paths, of named sources, or of all sources in the settings."""
     session = session_of(context)
     specs = source_specs(session, sources or [], app=app, name=name, package=package)
-    _ensure_repository(session, recovery_sheet, wanted=init)
+    _ensure_repository(session, specs, recovery_sheet, wanted=init)
     publish_policy(session)
     taken = save(session, specs, session.tell, tags=tags or (), verify=not no_verify)
     session.printer.summary(taken_fields(taken), _lines(session, taken))
@@ -112,11 +112,15 @@ def source_specs(
     return specs
 
 
-def _ensure_repository(session: Session, sheet: Path | None, *, wanted: bool) -> None:
+def _ensure_repository(session: Session, specs: "Sequence[SourceSpec]", sheet: Path | None, *, wanted: bool) -> None:
     from backupkit.ops.repository import is_initialised
+    from backupkit.ops.snapshot import require_there
 
     if is_initialised(session.places):
         return
+    # A mistyped path must be told before a passphrase is thought up and a sheet is printed.
+    for spec in specs:
+        require_there(spec.path)
     # Without somebody to ask, a mistyped --repo must not silently become a second repository.
     if not wanted and session.person is None:
         raise NoRepository(path=str(session.places.repository))

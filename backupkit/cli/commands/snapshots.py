@@ -6,6 +6,7 @@ import typer
 
 from backupkit.cli.results import state_word
 from backupkit.cli.session import session_of
+from backupkit.text import printable
 from backupkit.ui.columns import aligned
 from backupkit.ui.json_fields import json_fields
 
@@ -32,7 +33,7 @@ def snapshots(
         row = [
             line.snapshot[:8], session.catalogue.time(line.created_at), state_word(session, line.state),
             session.say("snapshots.messages", messages=line.messages) if line.messages is not None else "-",
-            session.catalogue.size(line.bytes), ", ".join(line.sources) if line.sources else "-",
+            session.catalogue.size(line.bytes), printable(", ".join(line.sources)) if line.sources else "-",
         ]  # fmt: skip
         rows.append(row)
         session.printer.record("snapshot", json_fields(line))

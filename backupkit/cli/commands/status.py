@@ -38,7 +38,8 @@ def status(context: typer.Context) -> ExitCode:
     if found.same_disk:
         lines.append(f"{terminal.paint('warning', '!')} {say('snapshot.same-disk')}")
     if found.next:
-        lines.append(say("status.next", commands="     ".join(found.next)))
+        commands = "     ".join(found.next).replace(" PATH", f" {say('status.path')}")
+        lines.append(say("status.next", commands=commands))
     session.printer.summary(json_fields(found), lines)
     return ExitCode.STALE if found.stale else ExitCode.DONE
 

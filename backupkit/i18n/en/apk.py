@@ -74,7 +74,7 @@ MESSAGES: dict[str, str] = {
     "error.package-not-genuine.try": "Delete it, and get it from its maker. Do not uninstall anything for it.",
     "error.package-undecided.what": "Whether this package is genuine could not be told: {reason}.",
     "error.package-undecided.why": "It uses something newer than this backupkit, or the file changed or could not be read.",
-    "error.package-undecided.try": "Leave the installed app alone, update backupkit, then ask again.",
+    "error.package-undecided.try": "Leave the installed app alone. See that the file can be read, update backupkit, then ask again.",
     "finding.apk-signature-repeated": "A second signature block of one kind ({detail}) is there; Android looks at the first only.",
     "finding.apk-signing-block-cut-short": "The signing block ends in a part that does not fit; nobody reads what is behind it.",
     "finding.apk-unsigned-for-levels": "Android levels {detail} know none of its signatures and will not install it.",

@@ -9,7 +9,7 @@ MESSAGES: dict[str, str] = {
     "error.signature-invalid.try": "Do not trust it. Compare with another copy of the repository.",
     "error.cannot-unlock.what": "The repository does not open with what was given.",
     "error.cannot-unlock.why": "No key slot fits it. Nothing was changed, and nothing is lost.",
-    "error.cannot-unlock.try": "Try again, or use the 24 words of the recovery sheet: backupkit key test",
+    "error.cannot-unlock.try": "Try again, or type the 24 words of the recovery sheet instead. From a file: --recovery-words-file FILE",
     "error.kdf-refused.what": "Key slot {slot} asks for unsafe work, so it was not tried.",
     "error.kdf-refused.why": "Its settings for turning the passphrase into a key are outside the allowed range ({reason}). It may have been planted or damaged.",
     "error.kdf-refused.try": "Open the repository another way, for example with the recovery sheet: backupkit key test",

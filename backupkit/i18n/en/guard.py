@@ -24,14 +24,14 @@ _REASONS: dict[str, tuple[str, str, str]] = {
     ),
     # The update would wipe the chats if it were forced.
     "no-verified-backup": (
-        "0 verified backups of {app} are known here.",
-        "The chats on this phone are the only ones known here.",
-        "backupkit snapshot        then ask again",
+        "No backup of {app} counts here yet.",
+        "A backup counts once every byte was read back and the recovery words were typed back.",
+        "backupkit snapshot        and backupkit key confirm, then ask again",
     ),
     "no-pinned-store": (
-        "A backup is offered as proof, but 0 backup stores are trusted on this device.",
-        "A proof counts only when its store was paired with this device before.",
-        "backupkit guard install",
+        "A backup is offered as proof, but no backup store is trusted on this device.",
+        "A proof counts only when its store was made on this device or paired with it before.",
+        "backupkit init        or ask on the computer that takes the snapshots",
     ),
     "challenge-missing": (
         "The shop asked without a fresh challenge, and your policy wants one.",
@@ -102,7 +102,7 @@ _REASONS: dict[str, tuple[str, str, str]] = {
     "log-unknown": (
         "The proof comes from a backup store that is not the one paired with this device.",
         "Paired: {expected}. Found: {found}.",
-        "backupkit guard install        pairs a store",
+        "Ask on the computer that takes the snapshots.",
     ),
     "log-rolled-back": (
         "The backup store had {seen} entries when it was last seen, and shows {found} now.",
@@ -162,7 +162,7 @@ _REASONS: dict[str, tuple[str, str, str]] = {
     ),
     # Why it would wipe: facts of a hold, shown as its cause.
     "different-signer": (
-        "It was not made by the same signer as your {app}.",
+        "It does not come from the same maker as your {app}.",
         "Android refuses it as an update ({install_result}); only removing the old app lets it in.",
         "Get the update from where the installed app came from.",
     ),
@@ -251,7 +251,7 @@ _REASONS: dict[str, tuple[str, str, str]] = {
     "app-not-enrolled": (
         "{package} was never seen here.",
         "Without knowing who made the installed app, no update can be compared with it.",
-        "backupkit guard trust add {package}",
+        "backupkit guard trust add FILE        with the package file of the installed app",
     ),
     "record-conflict": (
         "The installed {package} was made by someone else than the one known here.",
@@ -261,7 +261,7 @@ _REASONS: dict[str, tuple[str, str, str]] = {
     "record-unreadable": (
         "What is remembered of {package} is damaged.",
         "Without it, no update can be compared with the installed app.",
-        "backupkit guard trust add {package}",
+        "backupkit guard trust add FILE        with the package file of the installed app",
     ),
     "policy-unusable": (
         "The guard's policy cannot be read ({kind}).",
@@ -271,7 +271,7 @@ _REASONS: dict[str, tuple[str, str, str]] = {
     "pins-unusable": (
         "The paired backup store cannot be read ({kind}).",
         "No proof can be checked without it.",
-        "backupkit guard install",
+        "See that the guard's folder can be read and is whole, then ask again.",
     ),
     "pass-unreadable": (
         "The proof of a backup cannot be read.",
@@ -281,7 +281,7 @@ _REASONS: dict[str, tuple[str, str, str]] = {
     "hook-key-unusable": (
         "The key that signs the decisions cannot be used ({kind}).",
         "A decision that cannot be recorded is not given.",
-        "backupkit doctor",
+        "See that the guard's folder can be read and written, then ask again.",
     ),
     "ledger-unwritable": (
         "The decision could not be written down ({kind}).",
@@ -306,12 +306,12 @@ _REASONS: dict[str, tuple[str, str, str]] = {
     "guard-failed": (
         "The check failed inside backupkit ({kind}).",
         "This is a fault of ours, and until it is mended the update waits.",
-        "backupkit doctor --selftest",
+        "Keep the installed app, and report it with the code.",
     ),
     "malformed-object": (
         "Something the guard keeps is damaged ({what}: {reason}).",
         "It says nothing that can be relied on.",
-        "backupkit doctor",
+        "backupkit guard log        then ask again; backupkit verify writes a new proof",
     ),
     "newer-format": (
         "Something the guard keeps was written by a newer backupkit ({what}).",
@@ -346,14 +346,15 @@ _HEADLINES: dict[str, str] = {
         "Stopped: installing this would delete {size:size} of {app} chats on this phone. They cannot be brought back."
     ),
     "headline.would-wipe.hold.uncounted": (
-        "Stopped: installing this would delete all {app} chats on this phone, and 0 of them are in a backup that counts."
+        "Stopped: installing this would delete all {app} chats on this phone, and none of them is covered by a verified "
+        "backup."
     ),
     "headline.would-wipe.allow.chats": (
         "Your decision: {conversations} chats with {messages} messages ({size:size}) on this phone would be deleted."
     ),
     "headline.would-wipe.allow.messages": "Your decision: {messages} messages of {app} on this phone would be deleted.",
     "headline.would-wipe.allow.bytes": "Your decision: {size:size} of {app} chats on this phone would be deleted.",
-    "headline.would-wipe.allow.uncounted": "Your decision: all {app} chats on this phone would be deleted (0 counted).",
+    "headline.would-wipe.allow.uncounted": "Your decision: all {app} chats on this phone would be deleted.",
     "consent.first.chats": (
         "{conversations} chats with {messages} messages ({size:size}) on this phone will be deleted. The backup of "
         "{verified_at:time} was read back: {covered_messages} messages in it can be restored. Keep {app}, or continue?"

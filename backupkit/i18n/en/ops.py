@@ -1,8 +1,9 @@
 """What use cases tell on the way."""
 
 MESSAGES: dict[str, str] = {
+    "notice.copy-only-read": "This is a copy of {original}. It was only read: the result is shown here and enters no log.",
     "notice.same-disk": "The repository is on the same disk as this computer's own data: {path}. One broken disk would take both.",
-    "notice.recovery-not-confirmed": "The recovery words were never typed back, so this backup does not count for the guard yet. When you have the sheet: backupkit key confirm",
+    "notice.recovery-not-confirmed": "The recovery words have not been typed back, so this backup does not count for the guard yet. When you have the sheet: backupkit key confirm",
     "notice.partial-saved": "Kept so far: {bytes:size}. If this run is interrupted, the next one goes on from here.",
     "finding.unreadable": "Could not be read: {path} ({reason})",
     "finding.special-file": "Left out, because it is no file, folder or link: {path}",

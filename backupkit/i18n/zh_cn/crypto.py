@@ -9,7 +9,7 @@ MESSAGES: dict[str, str] = {
     "error.signature-invalid.try": "请不要信任它。与备份库的另一份拷贝比对。",
     "error.cannot-unlock.what": "所给的口令、恢复词或设备密钥打不开备份库。",
     "error.cannot-unlock.why": "没有一个密钥槽与它相符。什么都没有改动，什么都没有丢。",
-    "error.cannot-unlock.try": "请再试一次，或使用恢复单上的 24 个词：backupkit key test",
+    "error.cannot-unlock.try": "请再试一次，或改为输入恢复单上的 24 个词。从文件读取：--recovery-words-file FILE",
     "error.kdf-refused.what": "密钥槽 {slot} 要求的计算量不安全，没有尝试。",
     "error.kdf-refused.why": "它把口令变成密钥的参数超出了允许范围（{reason}），可能是别人放进来的，也可能已损坏。",
     "error.kdf-refused.try": "请用其他方式打开备份库，例如恢复单：backupkit key test",

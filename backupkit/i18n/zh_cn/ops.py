@@ -1,8 +1,9 @@
 """What use cases tell on the way, in Chinese."""
 
 MESSAGES: dict[str, str] = {
+    "notice.copy-only-read": "这是 {original} 的副本，只读取，不写入：结果只在这里显示，不记入任何日志。",
     "notice.same-disk": "备份库与这台电脑自己的数据在同一块磁盘上：{path}。一块磁盘损坏会同时失去两者。",
-    "notice.recovery-not-confirmed": "恢复词从未回填，因此这份备份对升级守卫还不算数。拿到恢复单后请运行：backupkit key confirm",
+    "notice.recovery-not-confirmed": "恢复词还没有回填，因此这份备份对升级守卫还不算数。拿到恢复单后请运行：backupkit key confirm",
     "notice.partial-saved": "目前已保留 {bytes:size}。如果这次被中断，下次会从这里继续。",
     "finding.unreadable": "读不出来：{path}（{reason}）",
     "finding.special-file": "已略过，因为它不是文件、文件夹或链接：{path}",

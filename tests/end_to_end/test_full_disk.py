@@ -1,0 +1,120 @@
+"""A disk that is full: exit 14, nothing that was stored is harmed, and with room again the next run completes."""
+
+import os
+import random
+import resource
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from computer import Computer, files_of, grow
+
+SIZE = 12 << 20
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A real file system of 12 MiB. Needs root; where it cannot be mounted the test says so."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", disk], capture_output=True, text=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip(f"no file system could be mounted here, so no full disk was met: {mounted.stderr.strip()}")
+    yield disk
+    subprocess.run(["umount", "--lazy", disk], check=True)
+
+
+def test_a_disk_that_fills_up_while_a_snapshot_is_taken_harms_nothing(
+    ready_computer: Computer, tmp_path: Path, small_disk: Path
+) -> None:
+    computer, dice = ready_computer, random.Random(9)
+    computer.environment["BACKUPKIT_REPO"] = str(small_disk / "repository")
+    computer.run("init", "--no-input", "--recovery-sheet", tmp_path / "sheet.html")
+    chats = tmp_path / "chats"
+    grow(chats, dice, 10)
+    first = computer.run("snapshot", chats, "--json").last["snapshot"]
+    whole = files_of(chats)
+    grow(chats, dice, 80)
+
+    for _ in range(2):
+        answer = computer.run("snapshot", chats, "--json", expect=14)
+        assert answer.last["type"] == "error"
+        assert answer.last["code"] in {"no-space", "space-gone"}
+
+    assert computer.run("verify", first, "--json", expect=None).code in {0, 14}
+    computer.run("restore", first, "--to", tmp_path / "back")
+    assert files_of(tmp_path / "back" / "chats") == whole
+    subprocess.run(["mount", "-o", "remount,size=64m", small_disk], check=True)
+    assert computer.run("snapshot", chats, "--json").last["state"] == "verified"
+    computer.run("restore", "latest", "--to", tmp_path / "again")
+    assert files_of(tmp_path / "again" / "chats") == files_of(chats)
+
+
+@pytest.mark.parametrize("free", [0, 4096, 65_536, 300_000, 1 << 20])
+def test_a_disk_with_hardly_any_room_left_gives_exit_14_at_whatever_step_it_ends(
+    ready_computer: Computer, tmp_path: Path, small_disk: Path, free: int
+) -> None:
+    computer, dice = ready_computer, random.Random(free)
+    computer.environment["BACKUPKIT_REPO"] = str(small_disk / "repository")
+    computer.run("init", "--no-input", "--recovery-sheet", tmp_path / "sheet.html")
+    chats = tmp_path / "chats"
+    grow(chats, dice, 4)
+    computer.run("snapshot", chats)
+    grow(chats, dice, 10)
+    status = os.statvfs(small_disk)
+    filler = small_disk / "filler"
+    filler.write_bytes(bytes(max(status.f_bavail * status.f_frsize - free, 0)))
+
+    code = computer.run("snapshot", chats, expect=None).code
+    read = computer.run("verify", "--json", expect=None)
+    computer.run("restore", "latest", "--to", tmp_path / "back")
+    filler.unlink()
+
+    assert code == 14 or free == 1 << 20
+    assert read.code in {0, 14}
+    assert computer.run("snapshot", chats, "--json").last["state"] == "verified"
+    computer.run("restore", "latest", "--to", tmp_path / "again")
+    assert files_of(tmp_path / "again" / "chats") == files_of(chats)
+
+
+def test_a_target_that_fills_up_gives_exit_14_and_no_half_file(
+    ready_computer: Computer, tmp_path: Path, small_disk: Path
+) -> None:
+    computer, dice = ready_computer, random.Random(5)
+    chats = tmp_path / "chats"
+    grow(chats, dice, 120)
+    computer.run("snapshot", chats, "--no-verify")
+
+    answer = computer.run("restore", "--to", small_disk / "back", "--json", expect=14)
+
+    assert answer.last["code"] == "space-gone"
+    whole = files_of(chats)
+    restored = files_of(small_disk / "back" / "chats")
+    assert 0 < len(restored) < len(whole)
+    assert all(whole[path] == data for path, data in restored.items())
+
+
+def test_without_root_a_limit_on_file_sizes_stands_for_a_full_disk(ready_computer: Computer, tmp_path: Path) -> None:
+    computer, dice = ready_computer, random.Random(8)
+    chats = tmp_path / "chats"
+    grow(chats, dice, 4)
+    first = computer.run("snapshot", chats, "--json").last["snapshot"]
+    whole = files_of(chats)
+    grow(chats, dice, 30)
+    limited = subprocess.run(
+        computer.command("snapshot", chats, "--json"),
+        env=computer.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20)),
+    )
+
+    assert limited.returncode == 14, limited.stderr
+    assert "Traceback" not in limited.stderr
+    computer.run("restore", first, "--to", tmp_path / "back")
+    assert files_of(tmp_path / "back" / "chats") == whole
+    assert computer.run("snapshot", chats, "--json").last["state"] == "verified"

@@ -1,0 +1,84 @@
+"""Ctrl-C once and twice, SIGTERM, at any moment: a documented exit code, no traceback, a usable repository."""
+
+import random
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from computer import Answer, Computer, files_of, grow
+
+
+def interrupted(computer: Computer, *arguments: object, after: float, number: int, times: int = 1) -> Answer:
+    """Run a command and send it a signal `after` seconds; a second one at once where two are asked for."""
+    running = subprocess.Popen(
+        computer.command(*arguments),
+        env=computer.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        running.wait(after)
+    except subprocess.TimeoutExpired:
+        for _ in range(times):
+            running.send_signal(number)
+            time.sleep(0.02)
+    out, err = running.communicate(timeout=120)
+    if "<frozen site>" in err:
+        # Python itself was still coming up; nothing of backupkit ran yet.
+        return Answer(-number, out, "")
+    assert "Traceback" not in out + err, err
+    return Answer(running.returncode, out, err)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_snapshot_that_is_asked_to_stop_at_any_moment_leaves_a_usable_repository(
+    ready_computer: Computer, tmp_path: Path, number: int, code: int
+) -> None:
+    computer, dice = ready_computer, random.Random(number)
+    chats = tmp_path / "chats"
+    grow(chats, dice, 60)
+    started = time.monotonic()
+    computer.run("snapshot", chats)
+    longest = time.monotonic() - started
+
+    codes = []
+    for attempt in range(14):
+        grow(chats, dice, 20)
+        answer = interrupted(
+            computer, "snapshot", chats, after=dice.uniform(0, longest), number=number, times=1 + attempt % 2
+        )
+        codes.append(answer.code)
+
+    # Before Python is up, nobody listens yet: then the system itself ends the process by the signal.
+    assert set(codes) <= {0, code, -number}, codes
+    assert code in codes
+    assert computer.run("snapshot", chats, "--json").last["state"] == "verified"
+    computer.run("verify", "--open")
+    computer.run("restore", "latest", "--to", tmp_path / "back")
+    assert files_of(tmp_path / "back" / "chats") == files_of(chats)
+
+
+def test_a_restore_that_is_stopped_leaves_no_half_file_under_a_final_name(
+    ready_computer: Computer, tmp_path: Path
+) -> None:
+    computer, dice = ready_computer, random.Random(3)
+    chats = tmp_path / "chats"
+    grow(chats, dice, 150)
+    computer.run("snapshot", chats, "--no-verify")
+    whole = files_of(chats)
+
+    codes = set()
+    for attempt in range(8):
+        back = tmp_path / f"back-{attempt}"
+        answer = interrupted(
+            computer, "restore", "--to", back, after=dice.uniform(0.3, 1.5), number=signal.SIGINT, times=1 + attempt % 2
+        )
+        codes.add(answer.code)
+        restored = files_of(back / "chats") if (back / "chats").exists() else {}
+        assert all(whole[path] == data for path, data in restored.items())
+
+    assert codes <= {0, 130, -signal.SIGINT}, codes
