@@ -1,7 +1,8 @@
 """Looking at every copy of every small object, and putting right those that are damaged or gone.
 
-What is signed is believed by its signature. What can only be checked with a key is what most of its copies say. What changes
-while the repository lives is its newest copy, and its copies are made to follow it, also while somebody writes.
+What is signed is believed by its signature. A key file is not, and a checksum does not say where it belongs, so it is what
+most of its sound copies say. What changes while the repository lives is its newest copy, and its copies are made to follow it,
+also while somebody writes.
 """
 
 import hashlib

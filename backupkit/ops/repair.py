@@ -86,11 +86,13 @@ def write_parity(places: Places, *, tell: Tell, stop: Callable[[], bool] = lambd
     """
     repository = open_repository(places, tell)
     repository.config.require("write")
-    groups = 0
+    groups = size = 0
     for domain in _domains(repository):
         for outcome in protect(repository.backend, domain):
             if isinstance(outcome, GroupProtected):
                 groups += 1
+                size += outcome.size
+                tell(Progress(Phase.STORE, size, None, groups))
             else:
                 tell(store_finding(outcome))
             if stop():
