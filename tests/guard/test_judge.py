@@ -14,7 +14,7 @@ from backupkit.guard import desk, device_rules, judge as judge_module
 from backupkit.guard.consent import ConsentAnswers, ConsentBinding, sign_token
 from backupkit.guard.desk import Desk, load_hook_key, load_pins
 from backupkit.guard.device_rules import Action
-from backupkit.guard.judge import judge
+from backupkit.guard.judge import examine, judge
 from backupkit.guard.ledger import read_ledger, verify_ledger
 from backupkit.guard.package_record import EnrolledBy, Records, enrol
 from backupkit.guard.package_source import read_facts
@@ -541,7 +541,8 @@ def test_of_two_questions_at_once_the_later_knows_what_the_earlier_allowed(
     places, later = scene.places, NOON + timedelta(seconds=1)
     first, second = (scene.package(f"{number}.apk", version_code=number) for number in (20, 30))
     Desk(places).answer(UpdateRequest(installed=on_disk(scene.installed()), candidate=on_disk(scene.installed())), NOON)
-    real, interrupted = desk.examine, []
+    real = examine
+    interrupted: list[bool] = []
 
     def slow(request: UpdateRequest, records: Records, now: datetime) -> Any:
         examined = real(request, records, now)

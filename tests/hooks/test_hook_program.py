@@ -378,8 +378,8 @@ def test_nothing_slow_is_loaded_on_any_way_through_the_hook(scene: Scene, phone:
 def test_a_shop_that_closed_its_streams_gets_the_right_exit_code(
     scene: Scene, phone: Phone, closed: str, code: int
 ) -> None:
-    question = {"package": WECHAT, "installed": str(scene.installed()), "candidate": str(scene.rotated())}
-    question |= {"device_sdk": 33, "deadline_ms": 30_000}
+    question: dict[str, object] = {"package": WECHAT, "installed": str(scene.installed())}
+    question |= {"candidate": str(scene.rotated()), "device_sdk": 33, "deadline_ms": 30_000}
     asked = ["/bin/sh", "-c", f'exec "$0" {closed}', str(HOOK)]
     data = json.dumps(question).encode()
     done = subprocess.run(asked, input=data, capture_output=True, env=phone.environment(), timeout=60, check=False)

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from backup_scene import Scene, bytes_of
 
-from backupkit.ops import save_source
 from backupkit.store import tree
 from backupkit.store.chunk_id import ChunkType
 from backupkit.store.tree import Chunks, Entry, EntryKind, StoresChunks
@@ -24,7 +23,7 @@ def lie_with(monkeypatch: pytest.MonkeyPatch, lie: Lie) -> None:
     def write(writer: StoresChunks, entries: Iterable[Entry]) -> Any:
         return raw_tree(writer, lie(writer, list(entries)))
 
-    monkeypatch.setattr(save_source.tree, "write_tree", write)
+    monkeypatch.setattr(tree, "write_tree", write)
 
 
 def raw_tree(writer: StoresChunks, entries: list[Entry]) -> Any:
