@@ -12,7 +12,7 @@ from backupkit.ops.confirm_recovery import confirm_recovery
 from backupkit.ops.events import Event, Found, Notice
 from backupkit.ops.initialise import initialise
 from backupkit.ops.places import Places
-from backupkit.ops.repository import PLACE_FILE, Repository, open_repository
+from backupkit.ops.repository import Repository, open_repository
 from backupkit.ops.restore import Restored, restore
 from backupkit.ops.snapshot import SnapshotTaken, SourceSpec, take_snapshot
 from backupkit.ops.unlock import Secret
@@ -108,9 +108,6 @@ class Scene:
     def copy_to(self, folder: Path) -> "Scene":
         """The same person's disk, copied."""
         shutil.copytree(self.folder, folder, symlinks=True)
-        # A whole disk moved: the place that its own machine remembers is where it is mounted now.
-        for place in folder.glob(f"state/repositories/*/{PLACE_FILE}"):
-            place.write_bytes(bytes((folder / "repository").resolve()))
         return Scene(folder, self.words, SteppingClock(self.clock.at))
 
 

@@ -95,7 +95,8 @@ class Repository:
 
     def remember_place(self) -> None:
         """Keep where the repository lies that this machine writes to."""
-        write_private(self.memory / PLACE_FILE, os.fsencode(self.places.repository.resolve()))
+        places = (self.memory.resolve(), self.places.repository.resolve())
+        write_private(self.memory / PLACE_FILE, b"\0".join(map(os.fsencode, places)))
 
     @property
     def original(self) -> Path | None:
@@ -103,11 +104,18 @@ class Repository:
 
         An entry in a copy's log would fork the history: afterwards the original itself would look rolled back.
         """
+        place = self.place
+        return None if place == self.places.repository.resolve() else place
+
+    @property
+    def place(self) -> Path | None:
+        """Where this machine writes to the repository, as it remembers it."""
         try:
-            place = Path(os.fsdecode((self.memory / PLACE_FILE).read_bytes()))
+            memory, _, place = (self.memory / PLACE_FILE).read_bytes().partition(b"\0")
         except OSError:
             return None
-        return None if place == self.places.repository.resolve() else place
+        # A memory that was itself copied, with a whole home, speaks of the other home's repository.
+        return Path(os.fsdecode(place)) if memory == os.fsencode(self.memory.resolve()) else None
 
     def with_writer(self, state: WriterState) -> "Repository":
         """Keep new writing keys, and return the repository that uses them."""
@@ -186,7 +194,7 @@ def open_repository(places: Places, tell: Tell = tell_nobody) -> Repository:
         raise SignatureInvalid(what="config")
     log = SignedLog(LogStore(backend, told), objects, config, memory)
     repository = Repository(places, backend, objects, config, public, writer, log)
-    if writer is not None and not (memory / PLACE_FILE).exists():
+    if writer is not None and repository.place is None:
         repository.remember_place()
     return repository
 

@@ -40,6 +40,8 @@ _GROUP_BYTES = 4 << 20
 _GROUP_FILES = 128
 _PIECE = 1 << 20
 _MAX_NAME = 255
+_PERMISSIONS = 0o777
+"""What is given back of a mode: no chat needs to run as somebody else."""
 _GIVES_UP = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
 """What the target answers when nothing more can be written to it at all."""
 
@@ -83,7 +85,8 @@ def restore(
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise TargetNotEmpty(path=str(to))
     keyring = repository.unlock(secret)
-    to.mkdir(parents=True, exist_ok=True)
+    # Chats are nobody else's to read, also while they come back.
+    to.mkdir(mode=0o700, parents=True, exist_ok=True)
     run = _Run(to, tell, stop)
     # Told already; but a latest snapshot that is not the latest must not pass for a whole restore.
     run.damaged += lost
@@ -147,21 +150,36 @@ class _Run:
         """Restore one source into a folder of its own. A source that was a single file lies in it under its name."""
         root = self._new_root(source)
         finished: list[tuple[Path, Entry]] = []
-        for written in in_order(self._groups(reader, source, root, finished), _THREADS):
+        links: list[tuple[Path, Entry]] = []
+        for written in in_order(self._groups(reader, source, root, finished, links), _THREADS):
             for one in written:
                 self._note(one)
+        # Links after everything else: no name on the way to a file may lead out of the target, whatever names a snapshot
+        # holds and whichever of them the target's file system takes for the same.
+        for path, entry in links:
+            assert entry.target is not None
+            try:
+                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                path.symlink_to(os.fsdecode(entry.target))
+            except OSError as error:
+                self.lose(self._refused(path, error))
         # Folders last: writing into them changes their times, and a read-only one takes no files.
         for path, entry in reversed(finished):
             try:
-                path.chmod(entry.mode)
+                path.chmod(entry.mode & _PERMISSIONS)
                 os.utime(path, ns=(entry.mtime_ns, entry.mtime_ns))
             except OSError as error:
                 self.lose(self._refused(path, error))
 
     def _groups(
-        self, reader: DomainReader, source: Source, root: Path, finished: list[tuple[Path, Entry]]
+        self,
+        reader: DomainReader,
+        source: Source,
+        root: Path,
+        finished: list[tuple[Path, Entry]],
+        links: list[tuple[Path, Entry]],
     ) -> "Iterator[partial[list[_Written]]]":
-        """Make folders and links, and give the files in groups that are written by a few threads."""
+        """Make folders, note links, and give the files in groups that are written by a few threads."""
         group: list[tuple[Path, Entry]] = []
         size = 0
         for place in walk_tree(reader, source.tree, self._lose_folder):
@@ -180,9 +198,7 @@ class _Run:
                     path.mkdir(mode=0o700, parents=True, exist_ok=True)
                     finished.append((path, entry))
                 else:
-                    assert entry.target is not None
-                    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                    path.symlink_to(os.fsdecode(entry.target))
+                    links.append((path, entry))
             except OSError as error:
                 self.lose(self._refused(path, error))
         yield partial(self._restore_group, reader, group)
@@ -239,7 +255,7 @@ class _Run:
         try:
             try:
                 loss = self._fill(reader, descriptor, entry)
-                os.fchmod(descriptor, entry.mode)
+                os.fchmod(descriptor, entry.mode & _PERMISSIONS)
                 os.utime(descriptor, ns=(entry.mtime_ns, entry.mtime_ns))
             finally:
                 os.close(descriptor)
@@ -272,12 +288,16 @@ class _Run:
         if isinstance(entry.content, Chunks) and len(entry.content.ids) == 1:
             return _fill_with_one(reader, descriptor, entry, entry.content.ids[0])
         loss: str | None = None
-        whole, hashed, is_in_order = hashlib.sha256(), 0, True
+        whole, hashed, end, is_in_order = hashlib.sha256(), 0, 0, True
         for offset, data in _pieces(reader, entry):
             self._require_wanted()
             if isinstance(data, BackupkitError):
                 loss = loss or cause(data)
                 continue
+            end = max(end, offset + len(data))
+            if end > entry.size:
+                # More than was saved: there may be no end to it.
+                return "wrong-size"
             is_in_order = is_in_order and offset == hashed
             if is_in_order:
                 whole.update(data)
@@ -286,6 +306,8 @@ class _Run:
         os.ftruncate(descriptor, entry.size)
         if loss is not None:
             return loss
+        if end != entry.size:
+            return "wrong-size"
         # Pages of a database come in the order in which they were stored, so that the whole is hashed at the end.
         found = whole.digest() if is_in_order and hashed == entry.size else _sha256(descriptor)
         return None if found == entry.sha256 else "wrong-sha256"
@@ -411,4 +433,6 @@ def _report(path: Path, snapshot: SnapshotId, damaged: list[Found], clock: Clock
         "at": to_rfc3339(clock.now()),
         "damaged": [{"code": found.code, **found.facts} for found in damaged],
     }
-    path.write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n", "utf-8")
+    # It names files and people's folders.
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
+        file.write((json.dumps(report, ensure_ascii=False, indent=1) + "\n").encode("utf-8"))

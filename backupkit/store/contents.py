@@ -4,6 +4,7 @@ What cannot be read is reported and passed over; everything beside it still come
 """
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 from backupkit.codec.malformed import MalformedObject, NewerFormat
@@ -73,9 +74,15 @@ def _walk(
     except LOST as error:
         tell(Finding("folder-lost", shown, cause(error), chunks=(tree,)))
         return
+    last = b""
     for part in parts:
         try:
             entries = read_part(reader, part)
+            # A name twice, a link and a folder say, would lead what lies in the folder to wherever the link points.
+            names = [last, *(entry.name for entry in entries)]
+            if any(name >= following for name, following in pairwise(names)):
+                raise MalformedObject(what="tree", reason="not-sorted")
+            last = names[-1]
         except LOST as error:
             tell(Finding("folder-lost", shown, cause(error), chunks=(part,)))
             continue

@@ -8,6 +8,7 @@ import errno
 import fcntl
 import os
 import secrets
+import stat
 import threading
 import time
 from collections.abc import Iterator
@@ -62,7 +63,7 @@ class PosixBackend:
     def read(self, name: str, offset: int = 0, length: int | None = None) -> bytes:
         """Return a range of an object."""
         with _system_errors(name):
-            descriptor = os.open(self._path(name), os.O_RDONLY | os.O_CLOEXEC)
+            descriptor = self._open(name)
             try:
                 # The size is looked at before anything is allocated: an index may ask for a range that is not there.
                 size = os.fstat(descriptor).st_size
@@ -101,11 +102,7 @@ class PosixBackend:
         with _system_errors(name):
             self._make_folder(path.parent)
             with self._unfinished(new, None) as temporary, self._locked():
-                try:
-                    current = path.read_bytes()
-                except FileNotFoundError:
-                    current = None
-                if current != expected:
+                if not self._holds(name, expected):
                     raise SwapLost(name=name)
                 temporary.replace(path)
                 _sync_folder(path.parent)
@@ -126,6 +123,29 @@ class PosixBackend:
 
     def _path(self, name: str) -> Path:
         return self.root / require_name(name)
+
+    def _open(self, name: str) -> int:
+        # O_NONBLOCK: a pipe that somebody left in place of an object must not be waited for.
+        descriptor = os.open(self._path(name), os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        kind = os.fstat(descriptor).st_mode
+        if stat.S_ISREG(kind):
+            return descriptor
+        os.close(descriptor)
+        if stat.S_ISDIR(kind):
+            raise IsADirectoryError(name)
+        raise ObjectUnreadable(name=name, reason="not-a-file")
+
+    def _holds(self, name: str, expected: bytes | None) -> bool:
+        """Tell whether an object is these bytes, reading no more than that takes."""
+        try:
+            descriptor = self._open(name)
+        except FileNotFoundError:
+            return expected is None
+        try:
+            size = os.fstat(descriptor).st_size
+            return expected is not None and size == len(expected) and _read_exactly(descriptor, 0, size) == expected
+        finally:
+            os.close(descriptor)
 
     def _walk(self, folder: str) -> Iterator[str]:
         pending = [folder]

@@ -10,7 +10,15 @@ from typing import TypeVar
 
 from backupkit.codec.malformed import MalformedObject
 from backupkit.errors import BackupkitError
-from backupkit.store.backend import AlreadyExists, Backend, BackendError, ObjectMissing, SwapLost, same_bytes
+from backupkit.store.backend import (
+    AlreadyExists,
+    Backend,
+    BackendError,
+    ObjectMissing,
+    ObjectUnreadable,
+    SwapLost,
+    same_bytes,
+)
 from backupkit.store.finding import Finding
 
 COPIES = ("", "copies/1/", "copies/2/")
@@ -78,7 +86,8 @@ class SmallObjects:
         while True:
             current = self._backend.read(name)
             for copy in COPIES[1:]:
-                with suppress(SwapLost):
+                # What is no object at all stays where it is, and is told when it is read.
+                with suppress(SwapLost, ObjectUnreadable, MalformedObject):
                     self._backend.swap(copy + name, self._present(copy + name), current)
             if self._present(name) == current:
                 return
@@ -109,7 +118,7 @@ class SmallObjects:
         Raises as `read` does.
         """
         data, _, _ = self._first(name, check)
-        self._heal(name, data, [copy for copy in COPIES if self._present(copy + name) != data])
+        self._heal(name, data, [copy for copy in COPIES if not self._is(copy + name, data)])
 
     def _first(self, name: str, check: Callable[[bytes], _T], *, heal: bool = True) -> tuple[bytes, _T, int]:
         failure: BackupkitError | None = None
@@ -129,7 +138,12 @@ class SmallObjects:
 
     def _heal(self, name: str, data: bytes, copies: "tuple[str, ...] | list[str]") -> None:
         for copy in copies:
-            present = self._present(copy + name)
+            try:
+                present = self._present(copy + name)
+            except (BackendError, MalformedObject):
+                # No object at all, a pipe or a file without end: nothing that can be exchanged for the good copy.
+                self._tell(Finding("copy-damaged", copy + name))
+                continue
             self._tell(Finding("copy-missing" if present is None else "copy-damaged", copy + name))
             # A medium that cannot be written to can still be read: healing is not what was asked for.
             with suppress(BackendError):
@@ -149,11 +163,15 @@ class SmallObjects:
 
     def _present(self, name: str) -> bytes | None:
         try:
-            return self._backend.read(name)
-        except BackendError as error:
-            if isinstance(error, ObjectMissing):
-                return None
-            raise
+            return self._bounded(name)
+        except ObjectMissing:
+            return None
+
+    def _is(self, name: str, data: bytes) -> bool:
+        try:
+            return self._present(name) == data
+        except (BackendError, MalformedObject):
+            return False
 
 
 def _require_same(read_back: bytes | memoryview, data: bytes, name: str) -> None:
