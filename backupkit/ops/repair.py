@@ -52,7 +52,7 @@ class Repaired:
 def repair_repository(places: Places, *, clock: Clock, tell: Tell) -> Repaired:
     """Mend every copy of every small object, repair every pack that is damaged or gone, and write parity that is missing.
 
-    What was put right is signed and logged where this machine may write.
+    What was put right is signed and logged where this machine may write, and not in a second copy.
 
     Raises:
         NoRepository: there is none.
@@ -73,7 +73,9 @@ def repair_repository(places: Places, *, clock: Clock, tell: Tell) -> Repaired:
         _protect(repository.backend, domain, work)
     if distrust is not None:
         raise distrust
-    if work.has_repaired and history is not None and repository.writer is not None:
+    # An entry in the log of a second copy would fork the history of both.
+    writes = repository.writer is not None and repository.original is None
+    if work.has_repaired and history is not None and writes:
         _record(repository, work, clock)
     return work.result()
 

@@ -1,5 +1,6 @@
 """A damaged repository comes back to what it was, by itself, and says what does not."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from backupkit.ops import repair as repair_module
 from backupkit.ops.events import Notice
 from backupkit.ops.failures import HistoryRolledBack
 from backupkit.ops.list_snapshots import list_snapshots
+from backupkit.ops.places import Places
 from backupkit.ops.repair import Repaired, repair_repository, write_parity
 from backupkit.ops.snapshots import known_snapshots
 from backupkit.ops.statements import read_statement
@@ -280,3 +282,16 @@ def test_a_lost_pack_list_is_named_and_its_packs_are_still_looked_at(saved: Scen
 
     assert [(found.code, found.facts["name"]) for found in done.findings] == [("object-lost", name)]
     assert len(done.repaired) == 1
+
+
+def test_a_second_copy_is_repaired_and_its_log_is_left_alone(saved: Scene, tmp_path: Path) -> None:
+    """An entry in the copy's log would make the original look rolled back."""
+    second = Places(tmp_path / "usb", saved.places.state, saved.places.cache)
+    shutil.copytree(saved.places.repository, second.repository)
+    before = bytes_of(second.repository)
+    (second.repository / packs(saved)[0]).unlink()
+
+    assert repair_repository(second, clock=saved.clock, tell=saved.tell).state == "repaired"
+
+    assert bytes_of(second.repository) == before
+    assert saved.verify().state == "verified"
