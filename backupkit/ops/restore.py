@@ -229,9 +229,12 @@ class _Run:
 
     def _new_root(self, source: Source) -> Path:
         name = _safe_name(os.fsdecode(source.path.rstrip(b"/").rpartition(b"/")[2]) or source.name)
+        if name.startswith(PARTIAL):
+            # No number behind it would make such a name another one.
+            name = f"_{name}"
         root = self.to / name
         number = 2
-        while root.name == REPORT or root.name.startswith(PARTIAL) or os.path.lexists(root):
+        while root.name == REPORT or os.path.lexists(root):
             root = self.to / f"{name}-{number}"
             number += 1
         self.folders.append(root)
