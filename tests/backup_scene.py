@@ -12,7 +12,7 @@ from backupkit.ops.confirm_recovery import confirm_recovery
 from backupkit.ops.events import Event, Found, Notice
 from backupkit.ops.initialise import initialise
 from backupkit.ops.places import Places
-from backupkit.ops.repository import Repository, open_repository
+from backupkit.ops.repository import PLACE_FILE, Repository, open_repository
 from backupkit.ops.restore import Restored, restore
 from backupkit.ops.snapshot import SnapshotTaken, SourceSpec, take_snapshot
 from backupkit.ops.unlock import Secret
@@ -106,8 +106,10 @@ class Scene:
         )  # fmt: skip
 
     def copy_to(self, folder: Path) -> "Scene":
-        """The same person's disk, copied."""
+        """Another person's disk that is just like this one: not a copy that knows where it came from."""
         shutil.copytree(self.folder, folder, symlinks=True)
+        for place in (folder / "state" / "repositories").glob(f"*/{PLACE_FILE}"):
+            place.unlink()
         return Scene(folder, self.words, SteppingClock(self.clock.at))
 
 

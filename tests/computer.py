@@ -17,6 +17,7 @@ import pytest
 from backupkit.cli.main import answer
 from backupkit.cli.session import Process
 from backupkit.clock import Clock, SystemClock
+from backupkit.ops.repository import PLACE_FILE
 
 PASSPHRASE = "correct horse battery staple"
 
@@ -121,6 +122,13 @@ class Computer:
             timeout=60,
         )
         return Answer(done.returncode, done.stdout, done.stderr)
+
+    def double(self, home: Path) -> "Computer":
+        """Another computer that is just like this one, down to its keys."""
+        shutil.copytree(self.home, home)
+        for place in home.rglob(PLACE_FILE):
+            place.unlink()
+        return Computer(home, self.environment["LANG"])
 
     def initialise(self) -> None:
         """Make the repository and type the recovery words back."""
