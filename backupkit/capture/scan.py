@@ -7,6 +7,7 @@ gives the same order. What cannot be read is an entry with a reason; only a miss
 
 import os
 import stat
+import sys
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
@@ -73,13 +74,15 @@ def walk(root: Path) -> Iterator[ScannedFolder]:
             yield folder
 
 
-def walk_children_first(root: Path) -> Iterator[ScannedFolder]:
+def walk_children_first(root: Path, *, leave_out: frozenset[tuple[int, int]] = frozenset()) -> Iterator[ScannedFolder]:
     """List a source folder by folder, each after the folders in it: the order in which trees are written.
+
+    Folders below the root whose device and inode are in `leave_out` are not entered, and not given.
 
     Raises:
         SourceMissing: there is nothing at `root`.
     """
-    for folder, is_done in _steps(root):
+    for folder, is_done in _steps(root, leave_out):
         if is_done:
             yield folder
 
@@ -95,7 +98,7 @@ def scan_entry(path: Path) -> ScannedEntry:
     return _entry(name, status, target)
 
 
-def _steps(root: Path) -> Iterator[tuple[ScannedFolder, bool]]:
+def _steps(root: Path, leave_out: frozenset[tuple[int, int]] = frozenset()) -> Iterator[tuple[ScannedFolder, bool]]:
     """Go through the tree, each folder twice: when it is listed, and when all below it is done."""
     # The owner named the root, so a link there is followed; below it none is.
     try:
@@ -123,6 +126,8 @@ def _steps(root: Path) -> Iterator[tuple[ScannedFolder, bool]]:
             continue
         path, relative = folder.path / os.fsdecode(child.name), (*folder.relative, child.name)
         identity = (child.device, child.inode)
+        if identity in leave_out:
+            continue
         # Only a bind mount can put a folder into itself. Windows may give no inode: it has no such mounts either.
         if identity in identities and child.inode:
             below = ScannedFolder(path, relative, (), Unreadable.FOLDER_LOOP)
@@ -158,17 +163,20 @@ def _list_by_path(path: Path) -> list[ScannedEntry]:
 
 
 def _look(found: "os.DirEntry[str]", folder: int | None) -> ScannedEntry:
-    name = os.fsencode(found.name)
+    # Called for every name of every run: os.fsencode would cost more than the call to the system.
+    name = found.name.encode(_ENCODING, _ENCODE_ERRORS)
     try:
         status = found.stat(follow_symlinks=False)
         target = None
-        if stat.S_ISLNK(status.st_mode):
+        if status.st_mode & _FORMAT == stat.S_IFLNK:
             target = os.fsencode(os.readlink(found.name if folder is not None else found.path, dir_fd=folder))
     except OSError as error:
         return ScannedEntry(name, EntryKind.OTHER, 0, 0, 0, 0, 0, 0, None, reason_of(error))
     return _entry(name, status, target)
 
 
+_ENCODING, _ENCODE_ERRORS = sys.getfilesystemencoding(), sys.getfilesystemencodeerrors()
+_FORMAT = 0o170000
 _KINDS = {stat.S_IFREG: EntryKind.FILE, stat.S_IFDIR: EntryKind.FOLDER, stat.S_IFLNK: EntryKind.LINK}
 
 
@@ -176,7 +184,7 @@ def _entry(name: bytes, status: os.stat_result, target: bytes | None) -> Scanned
     mode = status.st_mode
     return ScannedEntry(
         name,
-        _KINDS.get(mode & 0o170000, EntryKind.OTHER),
+        _KINDS.get(mode & _FORMAT, EntryKind.OTHER),
         mode & 0o7777,
         status.st_size,
         status.st_mtime_ns,

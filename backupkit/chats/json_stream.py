@@ -14,7 +14,7 @@ from backupkit.chats.malformed import MalformedExport, TruncatedExport
 from backupkit.chats.model import Locator
 from backupkit.chats.partial import read_some
 
-WINDOW_BYTES = 1 << 20
+WINDOW_BYTES = 1 << 18
 MAX_VALUE_CHARACTERS = 64 * 2**20
 MAX_KEY_CHARACTERS = 1 << 16
 MAX_DEPTH = 200

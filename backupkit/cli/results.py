@@ -15,6 +15,8 @@ MOST_LISTED = 20
 _ROLES: dict[str, Role] = {
     "verified": "good",
     "drilled": "good",
+    "whole": "good",
+    "repaired": "good",
     "saved": "strong",
     "partial": "warning",
 }

@@ -73,6 +73,11 @@ def _bounded_int(text: str) -> int:
 def _require_canonical(value: Any, depth: int) -> None:
     if depth > MAX_DEPTH:
         raise ValueError("nested too deeply")
+    if type(value) is str:
+        # Most of what is written are strings, and a tree has hundred thousands of them.
+        if not value.isascii():
+            value.encode("utf-8")
+        return
     match value:
         case None | bool():
             return

@@ -63,6 +63,9 @@ class Desk(NamedTuple):
         records = Records(self.places.records)
         examined = examine(request, records, now)
         with held_witness(self.places.witness) as witness:
+            if records.read(examined.installed.package) != examined.on_file:
+                # Another question about this app was answered meanwhile. What it allowed may be what is installed now.
+                examined = examine(request, records, now)
             known = Known(
                 pins=load_pins(self.places),
                 policy=policy,
@@ -75,8 +78,8 @@ class Desk(NamedTuple):
             if judgement.witness is not None:
                 # Kept before it is acted on: a crash in between costs a question, never a rollback unnoticed.
                 witness.keep(judgement.witness)
-        if judgement.record is not None and judgement.record != records.read(judgement.record.package):
-            records.write(judgement.record)
+            if judgement.record is not None and judgement.record != examined.on_file:
+                records.write(judgement.record)
         return judgement.verdict
 
     def _recorded(self, verdict: Verdict, now: datetime) -> Verdict:

@@ -85,7 +85,10 @@ class FileMark(NamedTuple):
 
 
 class Examined(NamedTuple):
-    """What the packages and the device rules said. `refusal` is set where the offered package is not genuine."""
+    """What the packages and the device rules said. `refusal` is set where the offered package is not genuine.
+
+    `on_file` is the app's record as it was found, `record` with what was learned since.
+    """
 
     request: UpdateRequest
     installed: PackageFacts
@@ -93,6 +96,7 @@ class Examined(NamedTuple):
     outcome: DeviceOutcome
     judged: Judged
     record: PackageRecord
+    on_file: PackageRecord | None
     marks: tuple[tuple[Path, FileMark], ...]
     refusal: PackageNotGenuine | None = None
 
@@ -164,7 +168,7 @@ def examine(request: UpdateRequest, records: Records, now: datetime) -> Examined
         Unanswerable, PackageUndecided, RecordConflict, MalformedObject, NewerFormat: nothing can be said.
     """
     marks: list[tuple[Path, FileMark]] = []
-    installed, record = _installed(request, records, now, marks)
+    installed, on_file, record = _installed(request, records, now, marks)
     if request.package is not None and request.package != installed.package:
         raise Unanswerable("package-mismatch", package=request.package, found=installed.package)
     judged = judged_of(request)._replace(
@@ -190,6 +194,7 @@ def examine(request: UpdateRequest, records: Records, now: datetime) -> Examined
         outcome=outcome,
         judged=judged,
         record=record,
+        on_file=on_file,
         marks=tuple(marks),
         refusal=refusal,
     )
@@ -209,18 +214,19 @@ WORST_LAST = list(Outcome)
 
 def _installed(
     request: UpdateRequest, records: Records, now: datetime, marks: list[tuple[Path, FileMark]]
-) -> tuple[PackageFacts, PackageRecord]:
+) -> tuple[PackageFacts, PackageRecord | None, PackageRecord]:
     if isinstance(request.installed, OnRecord):
         record = _record(records, request.installed)
         if record is None:
             raise Unanswerable("app-not-enrolled", package=request.installed.package)
-        return record.facts, record
+        return record.facts, record, record
     try:
         facts = _read(request.installed, request.device_sdk, marks)
     except PackageNotGenuine as error:
         # What cannot be the installed app says nothing about it.
         raise Unanswerable("installed-not-genuine", detail=error.reason.value) from error
-    return facts, observe(_record(records, OnRecord(facts.package)), facts, now)
+    on_file = _record(records, OnRecord(facts.package))
+    return facts, on_file, observe(on_file, facts, now)
 
 
 def _record(records: Records, wanted: OnRecord) -> PackageRecord | None:

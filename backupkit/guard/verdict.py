@@ -143,6 +143,8 @@ class Verdict:
             "consent": None if self.consent is None else self.consent.to_json(),
             "loss": None if self.loss is None else self.loss.to_json(),
             "coverage": None if self.coverage is None else self.coverage.to_json(),
+            # Install these bytes and no others: a file that was swapped after the answer has another digest.
+            "candidate_sha256": self.judged.new_sha256,
             "try": list(self.suggestions),
             "exit_code": int(self.exit_code),
         }

@@ -28,7 +28,11 @@ class OneAnswer:
         self._deadline = float("inf")
 
     def give(self, line: bytes) -> None:
-        """Write the answer. Does not return if another was given already: the process is about to end."""
+        """Write the answer. Does not return if another was given already: the process is about to end.
+
+        Raises:
+            OSError: nobody listens.
+        """
         if not self._spoken.acquire(blocking=False):
             while True:
                 time.sleep(1)
@@ -52,9 +56,11 @@ class OneAnswer:
         if not self._spoken.acquire(blocking=False):
             while True:
                 time.sleep(1)
-        self._write(undecided_line("timed-out"))
-        # Without clean-up: whatever hangs would hang the clean-up as well.
-        os._exit(UNDECIDED_EXIT)
+        try:
+            self._write(undecided_line("timed-out"))
+        finally:
+            # Without clean-up: whatever hangs would hang the clean-up as well. And also where nobody listens.
+            os._exit(UNDECIDED_EXIT)
 
     def _write(self, line: bytes) -> None:
         while line:

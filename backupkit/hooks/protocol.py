@@ -23,6 +23,7 @@ def undecided_line(reason: str) -> bytes:
         "consent": None,
         "loss": None,
         "coverage": None,
+        "candidate_sha256": None,
         "try": [f"backupkit explain {reason}"],
         "exit_code": UNDECIDED_EXIT,
     }

@@ -229,12 +229,12 @@ class _Run:
 
     def _new_root(self, source: Source) -> Path:
         name = _safe_name(os.fsdecode(source.path.rstrip(b"/").rpartition(b"/")[2]) or source.name)
-        if name.startswith(PARTIAL):
-            # No number behind it would make such a name another one.
+        if name == REPORT or name.startswith(PARTIAL):
+            # Names that the restore itself uses. A number behind them would not do: partial files have one as well.
             name = f"_{name}"
         root = self.to / name
         number = 2
-        while root.name == REPORT or os.path.lexists(root):
+        while os.path.lexists(root):
             root = self.to / f"{name}-{number}"
             number += 1
         self.folders.append(root)
@@ -387,7 +387,7 @@ def _fill_with_one(reader: DomainReader, descriptor: int, entry: Entry, chunk: C
         return cause(error)
     _write_at(descriptor, 0, opened.plaintext)
     if len(opened.plaintext) != entry.size:
-        os.ftruncate(descriptor, entry.size)
+        return "wrong-size"
     return None if opened.sha256 == entry.sha256 else "wrong-sha256"
 
 

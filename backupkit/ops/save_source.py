@@ -75,8 +75,10 @@ class SourceSaver:
         tell: Tell,
         stop: Callable[[], bool],
         after_file: Callable[[int], None],
+        leave_out: frozenset[tuple[int, int]] = frozenset(),
     ) -> None:
         self.root = root
+        self._leave_out = leave_out
         self.counts = Counts()
         self._key = key
         self._chunks = _Noting(writer)
@@ -110,7 +112,7 @@ class SourceSaver:
             StopAsked: the person asked to stop.
             NoSpace, BackendError: the repository cannot take more.
         """
-        for folder in walk_children_first(self.root):
+        for folder in walk_children_first(self.root, leave_out=self._leave_out):
             self._finished[folder.relative] = self._save_folder(folder)
         self.tree = self._finished.pop(())
         self._cache.finish(self._key)
@@ -214,6 +216,8 @@ class SourceSaver:
                 chunk = self._finished.pop(relative, None)
                 if chunk is not None:
                     entries.append(self._folder_entry(relative, chunk))
+                else:
+                    self._tell(Found("own-folder", Severity.INFO, {"path": _shown(relative)}))
             elif scanned.kind is EntryKind.LINK:
                 assert scanned.link_target is not None
                 kind = tree.EntryKind.LINK

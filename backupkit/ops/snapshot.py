@@ -4,10 +4,12 @@ import os
 import platform
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from backupkit import __version__
 from backupkit.capture.file_cache import FileCache
@@ -18,7 +20,6 @@ from backupkit.ids import DomainId, PackName, SnapshotId
 from backupkit.ops.apps import package_of
 from backupkit.ops.chat_facts import ChatFactsCache, count_chats
 from backupkit.ops.commit import DomainPart, commit_snapshot
-from backupkit.ops.coverage import CoverageIssued
 from backupkit.ops.domains import ensure_domain
 from backupkit.ops.events import Notice, Phase, Progress, Tell
 from backupkit.ops.failures import SourceNotFound
@@ -26,12 +27,14 @@ from backupkit.ops.journal import SourceFacts, TakenFacts
 from backupkit.ops.places import Places, on_same_disk, shown_path
 from backupkit.ops.repository import Repository, open_repository, store_finding
 from backupkit.ops.save_source import SourceSaver, StopAsked
-from backupkit.ops.verify import DEFAULT_MAX_AGE, verify_snapshot
 from backupkit.store.domain_writer import DomainWriter
 from backupkit.store.index import Index
 from backupkit.store.layout import PackRef
 from backupkit.store.manifest import ChatFacts, Manifest, Source, Unreadable, store_manifest
 from backupkit.store.pack_format import Address
+
+if TYPE_CHECKING:
+    from backupkit.ops.coverage import CoverageIssued
 
 PARTIAL_EVERY_SECONDS = 300
 PARTIAL_EVERY_BYTES = 1 << 30
@@ -73,7 +76,7 @@ class SnapshotTaken:
     new_bytes: int
     unreadable: tuple[Unread, ...]
     same_disk: bool
-    coverage: tuple[CoverageIssued, ...] = ()
+    coverage: "tuple[CoverageIssued, ...]" = ()
 
     @property
     def messages(self) -> int | None:
@@ -110,7 +113,7 @@ def take_snapshot(
     stop: Callable[[], bool] = never,
     tags: Sequence[str] = (),
     verify: bool = False,
-    max_age: timedelta = DEFAULT_MAX_AGE,
+    max_age: timedelta | None = None,
 ) -> SnapshotTaken:
     """Save the sources as one snapshot; with `verify`, read every byte of it back afterwards.
 
@@ -131,7 +134,10 @@ def take_snapshot(
     taken = run.take()
     if not verify or taken.state == "partial":
         return taken
-    verified = verify_snapshot(places, taken.snapshot, clock=clock, tell=tell, max_age=max_age)
+    from backupkit.ops.verify import DEFAULT_MAX_AGE, verify_snapshot  # noqa: PLC0415 - a quarter of all there is to load
+
+    age = DEFAULT_MAX_AGE if max_age is None else max_age
+    verified = verify_snapshot(places, taken.snapshot, clock=clock, tell=tell, max_age=age)
     return replace(taken, state=verified.state, coverage=verified.coverage)
 
 
@@ -197,6 +203,7 @@ class _Run:
                     tell=self._tell,
                     stop=self._stop,
                     after_file=partial(self._after_file, part),
+                    leave_out=_own_folders(self.repository.places),
                 )
                 part.saver, part.spec = saver, spec
                 try:
@@ -362,6 +369,18 @@ def require_there(path: Path) -> None:
     except OSError as error:
         reason = "not-there" if isinstance(error, FileNotFoundError) else "denied"
         raise SourceNotFound(path=str(path), reason=reason) from error
+
+
+def _own_folders(places: Places) -> frozenset[tuple[int, int]]:
+    """Identify our own folders: a repository that is saved into itself grows with every snapshot, without end."""
+    found = set()
+    for folder in (places.repository, places.state, places.cache):
+        with suppress(OSError):
+            status = folder.stat()
+            # Windows may give no inode.
+            if status.st_ino:
+                found.add((status.st_dev, status.st_ino))
+    return frozenset(found)
 
 
 def _made(folder: Path) -> Path:

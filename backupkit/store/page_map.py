@@ -202,21 +202,26 @@ def run_bytes(page_map: PageMap, run: PageRun, extent: bytes) -> bytes:
 
 def _store_extent(writer: StoresChunks, batch: list[tuple[int, bytes]], *, compress: bool) -> Iterator[PageRun]:
     extent = writer.store(ChunkType.PAGE_EXTENT, b"".join(data for _, data in batch), compress=compress).id
+    first = start = 0
     for at, (page, _) in enumerate(batch):
-        yield PageRun(page, 1, extent, at)
+        if at == 0 or page != first + at - start:
+            if at:
+                yield PageRun(first, at - start, extent, start)
+            first, start = page, at
+    yield PageRun(first, len(batch) - start, extent, start)
 
 
 def _overlay(kept: Sequence[PageRun], fresh: Sequence[PageRun]) -> Iterator[PageRun]:
-    """Lay fresh pages over the runs that were there. Both are sorted; fresh runs are one page each."""
-    at = 0
+    """Lay fresh pages over the runs that were there. Both are sorted."""
+    at = covered = 0
     for run in kept:
-        start, end = run.first, run.first + run.pages
+        start, end = max(run.first, covered), run.first + run.pages
         while at < len(fresh) and fresh[at].first < end:
-            page = fresh[at].first
-            if page > start:
-                yield _part(run, start, page)
-            yield fresh[at]
-            start = page + 1
+            over = fresh[at]
+            if over.first > start:
+                yield _part(run, start, over.first)
+            yield over
+            start = covered = over.first + over.pages
             at += 1
         if start < end:
             yield _part(run, start, end)

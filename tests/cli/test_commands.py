@@ -40,6 +40,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Computer:
         (["snapshot", "chat"], "snapshot-1", 0),
         (["verify"], "verify-1", 0),
         (["verify", "--open"], "verify-1", 0),
+        (["repair"], "repair-1", 0),
         (["show"], "show-1", 0),
         (["status"], "status-1", 0),
         (["restore", "latest", "--to", "Restored"], "restore-1", 0),
@@ -265,6 +266,7 @@ def test_watching_once_saves_the_sources_of_the_settings(tmp_path: Path) -> None
 
     assert answer.last["saves"] == 1
     assert [line["state"] for line in answer.objects if line["type"] == "snapshot"] == ["verified"]
+    assert len([path for path in (computer.repository / "parity").rglob("*") if path.is_file()]) == 2
     assert computer.run("status", "--json").last["sources"][0]["name"] == "telegram"
 
 
@@ -299,3 +301,18 @@ def test_a_snapshot_that_is_stopped_keeps_what_it_stored(
     assert [one["state"] for one in rest if one["type"] == "summary"] == ["partial"]
     assert computer.run("verify", "--json").last["findings"] == []
     assert computer.run("snapshot", folder, "--json").last["complete"] is True
+
+
+def test_parity_that_cannot_be_written_is_told_and_the_watcher_goes_on(tmp_path: Path) -> None:
+    computer = Computer(tmp_path / "new")
+    computer.initialise()
+    write_telegram_chat(computer.home / "chat", messages=5)
+    settings = computer.home / ".config/backupkit/config.toml"
+    settings.parent.mkdir(parents=True)
+    settings.write_text(f"[[source]]\nname = 'telegram'\npath = '{computer.home}/chat'\n[watch]\nsettle = '1s'\n")
+    (computer.repository / "parity").write_text("in the way")
+
+    answer = computer.run("watch", "--once", "--json")
+
+    assert answer.last["saves"] == 1
+    assert "parity-not-written" in [line.get("code") for line in answer.objects]

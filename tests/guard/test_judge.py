@@ -2,19 +2,19 @@
 
 import hashlib
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from apk_factory import build_apk, make_key, sign
-from guard_scene import MAKER, OWNER, STRANGER, WECHAT, Scene, on_disk
+from guard_scene import MAKER, NOON, OWNER, STRANGER, WECHAT, Scene, on_disk
 
-from backupkit.guard import device_rules, judge as judge_module
+from backupkit.guard import desk, device_rules, judge as judge_module
 from backupkit.guard.consent import ConsentAnswers, ConsentBinding, sign_token
 from backupkit.guard.desk import Desk, load_hook_key, load_pins
 from backupkit.guard.device_rules import Action
-from backupkit.guard.judge import judge
+from backupkit.guard.judge import examine, judge
 from backupkit.guard.ledger import read_ledger, verify_ledger
 from backupkit.guard.package_record import EnrolledBy, Records, enrol
 from backupkit.guard.package_source import read_facts
@@ -532,3 +532,28 @@ def test_the_owner_can_enrol_a_new_signer(scene: Scene) -> None:
     verdict = answer(scene, question(scene, newer, installed=OnRecord(WECHAT)))
 
     assert said(verdict) == ("allow", "keeps-data", "signer-same")
+
+
+def test_of_two_questions_at_once_the_later_knows_what_the_earlier_allowed(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Version 30 was allowed and may be installed by now: version 20 is then no update any more."""
+    places, later = scene.places, NOON + timedelta(seconds=1)
+    first, second = (scene.package(f"{number}.apk", version_code=number) for number in (20, 30))
+    Desk(places).answer(UpdateRequest(installed=on_disk(scene.installed()), candidate=on_disk(scene.installed())), NOON)
+    real = examine
+    interrupted: list[bool] = []
+
+    def slow(request: UpdateRequest, records: Records, now: datetime) -> Any:
+        examined = real(request, records, now)
+        if not interrupted:
+            interrupted.append(True)
+            Desk(places).answer(UpdateRequest(installed=OnRecord(WECHAT), candidate=on_disk(second)), later)
+        return examined
+
+    monkeypatch.setattr(desk, "examine", slow)
+    verdict = Desk(places).answer(UpdateRequest(installed=OnRecord(WECHAT), candidate=on_disk(first)), later)
+    record = Records(places.records).read(WECHAT)
+    assert record is not None
+    assert {offered.version_code for offered in record.offered} == {30}
+    assert verdict.decision is not Decision.ALLOW

@@ -370,3 +370,17 @@ def test_nothing_slow_is_loaded_on_any_way_through_the_hook(scene: Scene, phone:
     assert not {name.split(".")[0] for name in loaded} & slow
     rooms = {name.split(".")[1] for name in loaded if name.startswith("backupkit.")}
     assert rooms <= {"errors", "ids", "clock", "text", "codec", "crypto", "proof", "guard", "hooks", "config"}
+
+
+@pytest.mark.parametrize(
+    ("closed", "code"), [(">&-", 42), ("2>&-", 0), ("<&-", 42), (">/dev/full", 42), ("<&- >&- 2>&-", 42)]
+)
+def test_a_shop_that_closed_its_streams_gets_the_right_exit_code(
+    scene: Scene, phone: Phone, closed: str, code: int
+) -> None:
+    question: dict[str, object] = {"package": WECHAT, "installed": str(scene.installed())}
+    question |= {"candidate": str(scene.rotated()), "device_sdk": 33, "deadline_ms": 30_000}
+    asked = ["/bin/sh", "-c", f'exec "$0" {closed}', str(HOOK)]
+    data = json.dumps(question).encode()
+    done = subprocess.run(asked, input=data, capture_output=True, env=phone.environment(), timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (code, b"")

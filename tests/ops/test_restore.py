@@ -135,6 +135,7 @@ def test_a_stop_leaves_only_whole_files(scene: Scene) -> None:
     scene.take()
     asked = iter(range(1000))
 
+    # Asked once for each name on the way, then once for each file: this stops in the middle of the files.
     with pytest.raises(KeyboardInterrupt):
         scene.restore(stop=lambda: next(asked) > 30)
 

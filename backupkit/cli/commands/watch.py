@@ -11,8 +11,8 @@ from backupkit.cli.commands.snapshot import NothingToSave, save, source_specs, t
 from backupkit.cli.guard_desk import publish_policy
 from backupkit.cli.session import Session, session_of
 from backupkit.cli.stopping import Stop
-from backupkit.errors import ExitCode
-from backupkit.ops.events import Event
+from backupkit.errors import BackupkitError, ExitCode
+from backupkit.ops.events import Event, Notice, Tell
 from backupkit.ops.failures import NoRepository
 from backupkit.ui.json_fields import json_fields
 
@@ -84,3 +84,15 @@ def _save(session: Session, names: Sequence[str], manager: "ServiceManager") -> 
     line = session.say("snapshot.head", snapshot=taken.snapshot) + "  " + session.say(f"state.{taken.state}")
     manager.status(line)
     session.printer.record("snapshot", taken_fields(taken), [line])
+    _protect(session, tell)
+
+
+def _protect(session: Session, tell: Tell) -> None:
+    """Write parity for what was just saved. The snapshot is there already, so a failure is told and nothing more."""
+    from backupkit.ops.repair import write_parity
+
+    try:
+        write_parity(session.places, tell=tell, stop=session.stop)
+    except (BackupkitError, OSError) as error:
+        reason = error.code if isinstance(error, BackupkitError) else (error.strerror or type(error).__name__)
+        tell(Notice("parity-not-written", {"reason": reason}))

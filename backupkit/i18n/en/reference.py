@@ -1,6 +1,10 @@
 """What fields of JSON and variables of the environment mean."""
 
 MESSAGES: dict[str, str] = {
+    "field.copies": "How many copies of small files were written again",
+    "field.groups": "How many groups of packs got parity",
+    "field.lost": "The packs that could not be brought back",
+    "field.repaired": "The packs that are whole again",
     "field.type": "What kind of object this is",
     "field.v": "The version of its form; 1",
     "field.added": "Paths only in the second snapshot",
@@ -78,7 +82,7 @@ MESSAGES: dict[str, str] = {
     "field.snapshots": "How many snapshots there are",
     "field.sources": "The sources, or their names; null where this computer did not take the snapshot",
     "field.stale": "Whether no verified backup is young enough",
-    "field.state": "saved, verified, drilled, partial, damaged, stale",
+    "field.state": "saved, verified, drilled, partial, damaged, stale; of a repair: whole, repaired, damaged",
     "field.stored_bytes": "Bytes in the repository",
     "field.tags": "The words it was given with --tag",
     "field.target_sdk": "The Android level it was made for",
@@ -120,6 +124,7 @@ MESSAGES: dict[str, str] = {
     "schema.notice-1": "Something done on the way that the owner should know",
     "schema.package-1": "The object of `backupkit guard inspect --json`",
     "schema.progress-1": "Told while a command works, at most twice a second",
+    "schema.repair-1": "The last object of `backupkit repair --json`",
     "schema.restore-1": "The last object of `backupkit restore --json`",
     "schema.show-1": "The last object of `backupkit show --json`",
     "schema.snapshot-1": "The last object of `backupkit snapshot --json`",

@@ -29,5 +29,7 @@ MESSAGES: dict[str, str] = {
     "state.drilled": "drilled",
     "state.stale": "stale",
     "state.partial": "partial",
+    "state.whole": "whole",
+    "state.repaired": "repaired",
     "state.damaged": "damaged",
 }

@@ -1,6 +1,10 @@
 """What fields of JSON and variables of the environment mean, in Chinese."""
 
 MESSAGES: dict[str, str] = {
+    "field.copies": "重新写好了多少份小文件副本",
+    "field.groups": "为多少组数据包写入了校验文件",
+    "field.lost": "无法恢复的数据包",
+    "field.repaired": "恢复完好的数据包",
     "field.type": "对象的种类",
     "field.v": "对象的格式版本；1",
     "field.added": "只在第二个快照里的路径",
@@ -78,7 +82,7 @@ MESSAGES: dict[str, str] = {
     "field.snapshots": "快照数量",
     "field.sources": "来源或其名称；不是这台电脑拍的则为 null",
     "field.stale": "是否没有足够新的已核验备份",
-    "field.state": "saved（已保存）、verified（已核验）、drilled（已演练）、partial（不完整）、damaged（已损坏）、stale（已过期）",
+    "field.state": "saved（已保存）、verified（已核验）、drilled（已演练）、partial（不完整）、damaged（已损坏）、stale（已过期）；修复的结果为 whole（完好）、repaired（已修复）、damaged（已损坏）",
     "field.stored_bytes": "在备份库里占用的字节数",
     "field.tags": "用 --tag 加上的词",
     "field.target_sdk": "面向的 Android API 级别",
@@ -120,6 +124,7 @@ MESSAGES: dict[str, str] = {
     "schema.notice-1": "运行中做了而您应当知道的事",
     "schema.package-1": "`backupkit guard inspect --json` 的对象",
     "schema.progress-1": "命令运行中的进度，每秒最多两次",
+    "schema.repair-1": "`backupkit repair --json` 的最后一个对象",
     "schema.restore-1": "`backupkit restore --json` 的最后一个对象",
     "schema.show-1": "`backupkit show --json` 的最后一个对象",
     "schema.snapshot-1": "`backupkit snapshot --json` 的最后一个对象",

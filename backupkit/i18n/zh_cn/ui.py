@@ -29,5 +29,7 @@ MESSAGES: dict[str, str] = {
     "state.drilled": "已演练",
     "state.stale": "已过期",
     "state.partial": "不完整",
+    "state.whole": "完好",
+    "state.repaired": "已修复",
     "state.damaged": "已损坏",
 }

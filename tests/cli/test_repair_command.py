@@ -1,0 +1,42 @@
+"""`backupkit repair` as a person runs it: exit 0 when all is whole again, 20 when something remains, and no passphrase."""
+
+import json
+from importlib import resources
+from pathlib import Path
+
+from chat_factory import write_telegram_chat
+from computer import Computer
+from json_schema import differences
+
+
+def packs(computer: Computer) -> list[Path]:
+    return sorted(path for path in (computer.repository / "packs").rglob("*") if path.is_file())
+
+
+def test_a_repair_says_what_came_back_and_what_did_not(tmp_path: Path) -> None:
+    computer = Computer(tmp_path / "home")
+    computer.initialise()
+    for messages in (5, 10, 15):
+        write_telegram_chat(computer.home / "chat", messages=messages)
+        computer.run("snapshot", "chat")
+    schema = json.loads((resources.files("backupkit") / "ui/schemas/repair-1.json").read_text("utf-8"))
+
+    first = computer.run("repair", "--json", BACKUPKIT_PASSPHRASE_FILE="").last
+    hurt = packs(computer)
+    assert len(hurt) >= 3
+    kept = [path.read_bytes() for path in hurt[:2]]
+    for path in hurt[:2]:
+        path.unlink()
+    second = computer.run("repair", "--json", BACKUPKIT_PASSPHRASE_FILE="")
+    assert [path.read_bytes() for path in hurt[:2]] == kept
+    for path in hurt[:3]:
+        path.unlink()
+    third = computer.run("repair", "--json", expect=20, BACKUPKIT_PASSPHRASE_FILE="")
+    said = computer.run("repair", expect=20, BACKUPKIT_PASSPHRASE_FILE="")
+
+    assert [differences(last, schema) for last in (first, second.last, third.last)] == [[], [], []]
+    assert (first["state"], first["groups"]) == ("whole", 1)
+    assert (second.last["state"], len(second.last["repaired"])) == ("repaired", 2)
+    assert (third.last["state"], len(third.last["lost"])) == ("damaged", 3)
+    assert hurt[0].name in said.err
+    assert "damaged" in said.out
