@@ -87,11 +87,21 @@ class Repository:
         if self.writer is None:
             raise NotAWriter(path=str(self.places.repository))
         if (original := self.original) is not None:
-            if is_initialised(replace(self.places, repository=original)):
+            if self._lies_at(original):
                 raise RepositoryIsCopy(path=str(self.places.repository), original=str(original))
             # The old place is gone: the repository was moved, and this is where it goes on.
             self.remember_place()
         return self.writer
+
+    def _lies_at(self, place: Path) -> bool:
+        """Tell whether this repository lies at another place too. What cannot be read there counts as this one."""
+        places = replace(self.places, repository=place)
+        if not is_initialised(places):
+            return False
+        try:
+            return open_repository(places).id == self.id
+        except BackupkitError:
+            return True
 
     def remember_place(self) -> None:
         """Keep where the repository lies that this machine writes to."""

@@ -1,9 +1,10 @@
 """The snapshots in the log: which there are, what was signed, and how far each was verified."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from heapq import heapify, heappop, heappush
 
 from backupkit.codec.malformed import MalformedObject, NewerFormat
 from backupkit.crypto.failures import SignatureInvalid
@@ -102,16 +103,31 @@ def salvage_snapshot(
         with suppress(BackupkitError):
             snapshot = SnapshotId(layout.require_digest(name.removeprefix(layout.SNAPSHOTS)))
             found.append((snapshot, read_snapshot(repository, snapshot)))
-    found.sort(key=lambda one: (one[1].created_at, one[0]))
     known = [
         KnownSnapshot(snapshot, number, statement, "saved" if statement.complete else "partial", None, None)
-        for number, (snapshot, statement) in enumerate(found)
+        for number, (snapshot, statement) in enumerate(_in_chain(found))
     ]
     try:
         return find_snapshot(known, wanted), [], distrust
     except SnapshotNotFound as error:
         # Nothing was saved here, or all of it is gone: the log's own story is the better answer.
         raise (error if distrust.__cause__ is error or not known else distrust) from error
+
+
+def _in_chain(found: Iterable[tuple[SnapshotId, SnapshotStatement]]) -> Iterator[tuple[SnapshotId, SnapshotStatement]]:
+    """Give each snapshot after the one that it names as its previous, and otherwise by its time: clocks tell seconds, and lie."""
+    following: dict[SnapshotId | None, list[tuple[datetime, SnapshotId]]] = {}
+    statements = dict(found)
+    for snapshot, statement in statements.items():
+        before = statement.previous if statement.previous in statements else None
+        following.setdefault(before, []).append((statement.created_at, snapshot))
+    ready = following.pop(None, [])
+    heapify(ready)
+    while ready:
+        _, snapshot = heappop(ready)
+        yield snapshot, statements[snapshot]
+        for one in following.pop(snapshot, ()):
+            heappush(ready, one)
 
 
 @dataclass(frozen=True, slots=True)

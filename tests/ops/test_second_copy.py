@@ -3,9 +3,10 @@
 import shutil
 
 import pytest
-from backup_scene import Scene, bytes_of, some_chats
+from backup_scene import PASSPHRASE, Scene, bytes_of, some_chats
 
 from backupkit.ops.failures import HistoryRolledBack, RepositoryIsCopy
+from backupkit.ops.initialise import initialise
 from backupkit.ops.places import Places
 
 
@@ -61,3 +62,14 @@ def test_a_copy_takes_the_place_of_an_original_that_is_gone(scene: Scene) -> Non
     assert copy.take(verify=False).state == "saved"
     assert copy.verify().state == "verified"
     assert "copy-only-read" not in copy.codes()
+
+
+def test_a_repository_that_was_moved_goes_on_also_when_a_new_one_lies_in_its_old_place(scene: Scene) -> None:
+    some_chats(scene)
+    scene.take()
+    moved = copied(scene)
+    shutil.rmtree(scene.places.repository)
+    initialise(scene.places, passphrase=PASSPHRASE, clock=scene.clock, tell=scene.tell)
+
+    assert moved.take(verify=False).state == "saved"
+    assert scene.take().state == "saved"

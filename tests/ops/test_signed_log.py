@@ -1,5 +1,6 @@
 import shutil
 import threading
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -252,3 +253,18 @@ def test_two_threads_that_append_at_once_both_get_in(scene: Scene) -> None:
     entries = scene.repository.log.read().entries
     assert len(entries) == 16
     assert len({entry.subject for entry in entries}) == 16
+
+
+def test_without_the_log_the_latest_is_the_one_that_no_other_follows_whatever_the_clock_said(scene: Scene) -> None:
+    """Three snapshots of one second came in the order of their ids."""
+    at = scene.clock.at
+    for number in range(6):
+        scene.clock.at = at - timedelta(hours=number % 3)
+        scene.write("number", str(number))
+        scene.take()
+    for copy in COPIES:
+        (scene.places.repository / (copy + layout.LOG_HEAD)).unlink()
+
+    scene.restore()
+
+    assert (scene.folder / "back" / "chats" / "number").read_text() == "5"
