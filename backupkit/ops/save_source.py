@@ -209,6 +209,9 @@ class SourceSaver:
             if self._stop():
                 raise StopAsked
             relative = (*folder.relative, scanned.name)
+            if scanned.unreadable is Reason.VANISHED and _belongs_to(scanned.name) in by_name:
+                # A journal lives as long as its transaction: the app ended one while we listed the folder.
+                continue
             if scanned.unreadable is not None:
                 self._lost(relative, scanned.unreadable)
             elif scanned.kind is EntryKind.FOLDER:
@@ -511,3 +514,11 @@ def _path(folder: ScannedFolder, scanned: ScannedEntry) -> Path:
 
 def _shown(relative: RelativePath) -> str:
     return b"/".join(relative).decode("utf-8", "backslashreplace") or "."
+
+
+def _belongs_to(name: bytes) -> bytes:
+    """Return the name of the database that a journal or log of this name would lie beside."""
+    for ending in companions(b""):
+        if name.endswith(ending):
+            return name[: -len(ending)]
+    return b""
