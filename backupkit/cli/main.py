@@ -45,13 +45,18 @@ class Bug(BackupkitError):
 def run() -> None:
     """Run the command line of this process, and end the process."""
     process = Process(os.environ, _stream(sys.stdout), _stream(sys.stderr))
-    process.stop.listen()
     try:
+        process.stop.listen()
         code = answer(process, sys.argv[1:])
+        process.stop.rest()
         with suppress(ValueError):
             process.out.flush()
     except BrokenPipeError:
         _leave_quietly(process)
+    except (KeyboardInterrupt, Terminated):
+        # Pressed once more while the first one was being answered.
+        process.stop.rest()
+        code = process.stop.error().exit_code
     # Python flushes once more when it ends; a reader who left by then must not turn into a message.
     sys.exit(int(code))
 
@@ -68,9 +73,11 @@ def answer(process: Process, arguments: Sequence[str]) -> ExitCode:
     except BackupkitError as error:
         return _fail(process, first, error)
     except KeyboardInterrupt:
+        process.stop.rest()
         process.stop.asked = process.stop.asked or signal.SIGINT
         return _fail(process, first, process.stop.error())
     except Terminated:
+        process.stop.rest()
         process.stop.asked = signal.SIGTERM
         return _fail(process, first, process.stop.error())
     except BrokenPipeError:

@@ -37,6 +37,7 @@ class Stop:
     def __init__(self) -> None:
         self.asked: int | None = None
         self.polled = False
+        self.listening = False
         self.farewell = b""
 
     def __call__(self) -> bool:
@@ -46,9 +47,16 @@ class Stop:
 
     def listen(self) -> None:
         """Take over Ctrl-C and SIGTERM from here on."""
+        self.listening = True
         signal.signal(signal.SIGINT, self._heard)
         signal.signal(signal.SIGTERM, self._heard)
         sys.unraisablehook = self._swallowed
+
+    def rest(self) -> None:
+        """Leave Ctrl-C and SIGTERM to the system again: all that is left to do is to say how it ended, and to end."""
+        if self.listening:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
     def error(self) -> BackupkitError:
         """Return the error that says how the work came to an end."""
