@@ -103,7 +103,8 @@ def content_of(head: bytes) -> Content:
     return {"{": Content.JSON, "[": Content.JSON, "<": Content.MARKUP}.get(first, Content.TEXT)
 
 
-def _may_hold_an_export(name: str) -> bool:
+def may_hold_an_export(name: str) -> bool:
+    """Say whether a file with this name is looked at inside a folder or an archive: not where it is media or code by its ending."""
     return os.path.splitext(name)[1].lower() not in _NEVER_AN_EXPORT  # noqa: PTH122  called for every file of a source
 
 
@@ -201,7 +202,7 @@ class SourceFiles:
             self._known_contents = {
                 name: content_of(self.head(name))
                 for name in self.names()
-                if not name.endswith(LOG_ENDINGS) and (self._is_single or _may_hold_an_export(name))
+                if not name.endswith(LOG_ENDINGS) and (self._is_single or may_hold_an_export(name))
             }
         return self._known_contents
 
