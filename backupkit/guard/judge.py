@@ -237,8 +237,7 @@ def _record(records: Records, wanted: OnRecord) -> PackageRecord | None:
 
 
 def _read(source: OnDisk, sdk: int | None, marks: list[tuple[Path, FileMark]]) -> PackageFacts:
-    for path in files_behind(source.path):
-        marks.append((path, FileMark.of(path)))
+    marks.extend((path, FileMark.of(path)) for path in files_behind(source.path))
     facts = read_facts(source.path, device_sdk=sdk)
     if source.sha256 is not None and source.sha256 != facts.sha256:
         raise Unanswerable("package-swapped", name=source.path.name)

@@ -228,8 +228,12 @@ def encode_record(record: PackageRecord) -> bytes:
 def _facts_to_json(facts: PackageFacts) -> dict[str, Any]:
     return {
         "signings": [_span_to_json(span) for span in facts.signings],
-        "facts": {name: getattr(facts, name) for name in _PLAIN_FACTS}
-        | {"upgrade_key_sets": facts.upgrade_key_sets and [list(keys) for keys in facts.upgrade_key_sets]},
+        "facts": {
+            **{name: getattr(facts, name) for name in _PLAIN_FACTS},
+            "upgrade_key_sets": None
+            if facts.upgrade_key_sets is None
+            else [list(keys) for keys in facts.upgrade_key_sets],
+        },
     }
 
 

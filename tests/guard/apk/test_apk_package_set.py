@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from apk_factory import ZipEntry, build_apk, make_key, make_zip, sign, sign_v1, sign_v2
+from apk_factory import ZipEntry, build_apk, make_key, make_zip, read_zip, sign, sign_v1, sign_v2
 
 from backupkit.guard.apk import package_set
 from backupkit.guard.apk.package_file import PackageFile
@@ -39,9 +39,13 @@ def read(tmp_path: Path) -> Callable[..., PackageSet]:
 @pytest.fixture
 def refusal(read: Callable[..., PackageSet]) -> Callable[..., tuple[Reason | Doubt, str | None]]:
     def refusal(data: bytes, sdk: int | None = None) -> tuple[Reason | Doubt, str | None]:
-        with pytest.raises((PackageNotGenuine, PackageUndecided)) as caught:
+        try:
             read(data, sdk)
-        return caught.value.reason, getattr(caught.value, "entry", None)
+        except PackageNotGenuine as error:
+            return error.reason, error.entry
+        except PackageUndecided as error:
+            return error.reason, None
+        pytest.fail("taken for genuine")
 
     return refusal
 
@@ -114,10 +118,11 @@ def test_what_is_not_one_whole_app_is_refused_by_the_name_of_its_part(
 
 
 def test_a_split_signed_alike_on_some_levels_only_is_refused(refusal: Refusal, read: Read) -> None:
-    split = sign_v2(build_apk(NAME, 5, split="config.zh", target_sdk=29, min_sdk=21), B)
-    both = container(base=sign_v1(build_apk(NAME, 5, target_sdk=29, min_sdk=21), A), zh=sign_v1(split, A))
+    by_two_signers = sign_v2(sign_v1(build_apk(NAME, 5, min_sdk=21, target_sdk=29, split="config.zh"), A), B)
+    both = container(base=sign_v1(build_apk(NAME, 5, min_sdk=21, target_sdk=29), A), zh=by_two_signers)
 
-    assert refusal(both, 28)[0] in {Reason.SPLIT_SIGNERS_DIFFER, Reason.UNSIGNED, Reason.CONTENT_CHANGED}
+    assert refusal(both, 28) == (Reason.SPLIT_SIGNERS_DIFFER, "zh.apk")
+    assert read(both, 23).base.signing.digests == (A.digest,)
 
 
 def test_a_changed_byte_of_a_member_is_seen(refusal: Refusal) -> None:
@@ -194,15 +199,20 @@ def test_files_that_nobody_signed_are_told(read: Read) -> None:
 
 
 def test_members_that_share_bytes_are_refused(refusal: Refusal) -> None:
-    data = bytearray(container(a=BASE, b=BASE))
+    """The second member is an entry of the first one: the directory of the container points into it."""
+    inner = make_zip([*read_zip(build_apk(NAME, 5)), ZipEntry(b"zh.apk", ZH)])
+    data = container(base=sign(inner, A), other=ZH)
     end = data.rindex(b"PK\x05\x06")
     (directory,) = struct.unpack_from("<I", data, end + 16)
-    second = data.index(b"PK\x01\x02", directory + 4)
-    # The second entry's header lies inside the first one's data; its own name is there too.
-    data[second + 46 : second + 51] = b"a.apk"
-    struct.pack_into("<I", data, second + 42, 0)
+    record = bytearray(data[data.rindex(b"PK\x01\x02") : end])
+    renamed = bytes(record[:46]) + b"zh.apk"
+    header = data.index(ZH) - 30 - len(b"zh.apk")
+    renamed = renamed[:28] + struct.pack("<H", 6) + renamed[30:42] + struct.pack("<I", header) + renamed[46:]
+    shared = data[: data.rindex(b"PK\x01\x02")] + renamed
+    fields = list(struct.unpack("<IHHHHIIH", data[end:]))
+    fields[5] = len(shared) - directory
 
-    assert refusal(bytes(data))[0] is Reason.DUPLICATE_ENTRY
+    assert refusal(shared + struct.pack("<IHHHHIIH", *fields)) == (Reason.ZIP_MALFORMED, None)
 
 
 def test_a_bomb_is_stopped_before_it_expands(refusal: Refusal, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -214,7 +224,7 @@ def test_a_bomb_is_stopped_before_it_expands(refusal: Refusal, monkeypatch: pyte
 def test_a_member_that_declares_more_than_it_can_hold_is_refused(refusal: Refusal) -> None:
     data = make_zip([ZipEntry(b"base.apk", BASE, 8, declared_size=1 << 31)])
 
-    assert refusal(data) == (Reason.ENTRY_MALFORMED, "base.apk: base.apk") or refusal(data)[0] is Reason.ENTRY_MALFORMED
+    assert refusal(data)[0] is Reason.ENTRY_MALFORMED
 
 
 def test_more_members_than_any_app_has_are_not_judged(refusal: Refusal, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -224,7 +234,7 @@ def test_more_members_than_any_app_has_are_not_judged(refusal: Refusal, monkeypa
 
 
 def test_directories_together_are_bounded(refusal: Refusal, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(package_set, "MOST_ENTRIES", 8)
+    monkeypatch.setattr(package_set, "MOST_ENTRIES", len(read_zip(BASE)) + 1)
 
     assert refusal(container(base=BASE, zh=ZH))[0] is Doubt.TOO_LARGE
 
