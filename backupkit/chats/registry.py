@@ -24,6 +24,7 @@ from backupkit.chats.readers.signal_text import SignalText
 from backupkit.chats.readers.skype_json import SkypeJson
 from backupkit.chats.readers.slack_export import SlackExport
 from backupkit.chats.readers.sms_xml import SmsXml
+from backupkit.chats.readers.telegram_html import TelegramHtml
 from backupkit.chats.readers.telegram_json import TelegramJson
 from backupkit.chats.readers.wechat_chatlog import WechatChatlog
 from backupkit.chats.readers.wechat_memotrace import WechatMemotrace
@@ -35,6 +36,7 @@ from backupkit.chats.source import SourceFiles
 
 READERS: tuple[ChatReader, ...] = (
     TelegramJson(),
+    TelegramHtml(),
     WhatsAppText(),
     DiscordExporter(),
     DiscordPackage(),
