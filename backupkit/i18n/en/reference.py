@@ -162,4 +162,5 @@ MESSAGES: dict[str, str] = {
     "field.title": "The title that people see",
     "schema.conversation-diff-1": "Each line but the last of `backupkit diff --messages --json`",
     "schema.message-diff-1": "The last object of `backupkit diff --messages --json`",
+    "field.source": "The source's name",
 }

@@ -162,4 +162,5 @@ MESSAGES: dict[str, str] = {
     "field.title": "人看到的标题",
     "schema.conversation-diff-1": "`backupkit diff --messages --json` 除最后一行外的每一行",
     "schema.message-diff-1": "`backupkit diff --messages --json` 的最后一个对象",
+    "field.source": "来源的名称",
 }
