@@ -2,6 +2,8 @@
 
 MESSAGES: dict[str, str] = {
     "field.copies": "How many copies of small files were written again",
+    "field.packs_total": "How many packs the snapshot needs",
+    "field.oldest_read": "When the pack that was read longest ago was read; null while one of them never was",
     "field.groups": "How many groups of packs got parity",
     "field.counted_at": "When it counts as taken: what its writer's clock said, as far as this computer can vouch for it",
     "field.rules": "The rules that keep it; none means that it goes",
@@ -20,6 +22,11 @@ MESSAGES: dict[str, str] = {
     "field.type": "What kind of object this is",
     "field.v": "The version of its form; 1",
     "field.added": "Paths only in the second snapshot",
+    "field.first_messages": "With `--mapping`: the first messages as they were understood, shortened",
+    "field.direction": "`in`, `out`, `system` or `unknown`, seen from the owner of the export",
+    "field.sender": "Who wrote it: the name, else the id, else `-`",
+    "field.text": "Its words",
+    "field.time": "The time as it stands in the export, and where its zone comes from",
     "field.app": "The app, such as wechat or telegram; null where unknown",
     "field.apps": "The apps in the snapshot; null where this computer did not take it",
     "field.by_conversation": "The same counts for each conversation",

@@ -2,6 +2,8 @@
 
 MESSAGES: dict[str, str] = {
     "field.copies": "重新写好了多少份小文件副本",
+    "field.packs_total": "快照共需要多少个数据包",
+    "field.oldest_read": "最久没读的数据包上次读于何时；还有没读过的则为 null",
     "field.groups": "为多少组数据包写入了校验文件",
     "field.counted_at": "按什么时间计算：以写入方的时钟为准，但不超出本机能够证实的范围",
     "field.rules": "让它留下的规则；为空表示放弃",
@@ -20,6 +22,11 @@ MESSAGES: dict[str, str] = {
     "field.type": "对象的种类",
     "field.v": "对象的格式版本；1",
     "field.added": "只在第二个快照里的路径",
+    "field.first_messages": "用了 `--mapping` 时：最前面几条消息读成了什么样，已截短",
+    "field.direction": "`in`、`out`、`system` 或 `unknown`，从导出的主人来看",
+    "field.sender": "谁写的：名字，没有则是编号，再没有则是 `-`",
+    "field.text": "文字内容",
+    "field.time": "导出里写的时间，以及时区从何而来",
     "field.app": "应用，例如 wechat、telegram；不知道时为 null",
     "field.apps": "快照里的应用；不是这台电脑拍的则为 null",
     "field.by_conversation": "每个会话各自的统计",
