@@ -33,6 +33,8 @@ VERBS: Final[tuple[Verb, ...]] = (
     *_verbs("everyday", "status", "status"),
     *_verbs("care", "init", "init"),
     *_verbs("care", "drill", "drill"),
+    *_verbs("care", "forget", "forget"),
+    *_verbs("care", "undelete", "undelete"),
     *_verbs("care", "repair", "repair"),
     *_verbs("care", "doctor", "doctor"),
     *_verbs("care", "explain", "explain"),

@@ -12,11 +12,10 @@ import typer
 
 from backupkit.cli.guard_desk import publish_policy
 from backupkit.cli.session import Session, session_of
-from backupkit.cli.settings_files import read_settings, settings_file
 from backupkit.cli.usage import ValueWrong
 from backupkit.config.schema import config_schema as schema_of_settings, template
+from backupkit.config.writing import settings_as_toml
 from backupkit.errors import BackupkitError, ExitCode
-from backupkit.ui.columns import aligned
 
 
 class EditorFailed(BackupkitError):
@@ -29,29 +28,29 @@ class EditorFailed(BackupkitError):
 def config_show(context: typer.Context) -> None:
     """Show what counts after all files, variables and options were put together."""
     session = session_of(context)
-    fields = _in_force(session)
-    rows = [[name, "-" if value is None else str(value)] for name, value in fields.items() if name != "sources"]
-    lines = aligned(rows)
-    for source in session.settings.sources:
-        facts = {"app": source.app or "auto", "package": source.package or "-"}
-        lines.append(session.say("config.source-line", name=source.name, path=str(source.path), **facts))
-    session.printer.summary(fields, lines)
+    settings, places = session.settings, session.places
+    facts = {"repository": str(places.repository), "state": str(places.state), "cache": str(places.cache)}
+    lines = [f"# {session.say(f'config.place-{name}', path=place)}" for name, place in facts.items()]
+    named = [session.say("config.from-file", path=origin) for origin in settings.origins]
+    nothing = session.say("config.none", file=str(session.settings_file))
+    lines += [f"# {line}" for line in named or [nothing]]
+    session.printer.summary(_in_force(session), [*lines, "", *settings_as_toml(settings)][:-1])
 
 
 def config_check(context: typer.Context) -> None:
     """Read the settings and say whether they are right."""
     session = session_of(context)
-    settings = read_settings(session)
+    settings = session.read_settings()
     publish_policy(session)
     key = "config.checked" if settings.origins else "config.none"
-    lines = [session.say(key, file=", ".join(settings.origins) or str(settings_file(session)))]
+    lines = [session.say(key, file=", ".join(settings.origins) or str(session.settings_file))]
     session.printer.summary({"files": list(settings.origins), "sources": len(settings.sources)}, lines)
 
 
 def config_edit(context: typer.Context) -> None:
     """Open the settings in the editor and check them afterwards."""
     session = session_of(context)
-    path = settings_file(session)
+    path = session.settings_file
     if not path.exists():
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.write_text(template(), "utf-8")
@@ -94,7 +93,7 @@ def _in_force(session: Session) -> dict[str, object]:
     settings, places = session.settings, session.places
     return {
         "repository": str(places.repository), "state": str(places.state), "cache": str(places.cache),
-        "config_file": str(settings_file(session)), "files": list(settings.origins),
+        "config_file": str(session.settings_file), "files": list(settings.origins),
         "passphrase_from": "named" if session.passphrases.is_named() else "asked",
         "keep_daily": settings.keep.daily, "keep_monthly": settings.keep.monthly,
         "verify_after_snapshot": settings.verify.after_snapshot, "verify_drill": settings.verify.drill,
