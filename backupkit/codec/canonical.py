@@ -96,7 +96,8 @@ def _require_canonical(value: Any, depth: int) -> None:
 
 def _require_subtype(value: Any, depth: int) -> None:
     """Look at a value whose type was derived from one that JSON knows: the standard library writes it as that."""
-    for kind in (str, int, dict, list):
+    kinds: tuple[Any, ...] = (str, int, dict, list)
+    for kind in kinds:
         if isinstance(value, kind):
             _require_canonical(kind(value), depth)
             return

@@ -113,9 +113,7 @@ def store_pages(
         MalformedObject: `changed` leaves out a page that `previous` does not know.
     """
     extents = _bundled(changed, read)
-    return store_extents(
-        writer, previous, page_size=page_size, file_size=file_size, extents=extents, compress=compress
-    )
+    return store_extents(writer, previous, page_size=page_size, file_size=file_size, extents=extents, compress=compress)
 
 
 def store_extents(
