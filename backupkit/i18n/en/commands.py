@@ -236,7 +236,10 @@ MESSAGES: dict[str, str] = {
     "watch.ended": "{saves} {saves:plural:snapshot|snapshots} taken, {failures} failed.",
     "config.checked": "The settings are right: {file}",
     "config.none": "There is no file of settings, so the defaults count. It would be {file}",
-    "config.source-line": "source {name}  {path}  app {app}  package {package}",
+    "config.place-repository": "Repository: {path}",
+    "config.place-state": "What this computer remembers: {path}",
+    "config.place-cache": "Caches, which may be deleted: {path}",
+    "config.from-file": "Read from {path}",
     # Codes and exit codes.
     "explain.what": "What",
     "explain.exit": "Exit",

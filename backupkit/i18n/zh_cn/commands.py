@@ -236,7 +236,10 @@ MESSAGES: dict[str, str] = {
     "watch.ended": "共拍 {saves} 个快照，失败 {failures} 次。",
     "config.checked": "设置无误：{file}",
     "config.none": "没有设置文件，因此使用默认值。设置文件的位置应为 {file}",
-    "config.source-line": "来源 {name}  {path}  应用 {app}  包名 {package}",
+    "config.place-repository": "备份库：{path}",
+    "config.place-state": "这台电脑记住的内容：{path}",
+    "config.place-cache": "缓存（可以删除）：{path}",
+    "config.from-file": "读取自 {path}",
     # Codes and exit codes.
     "explain.what": "情况",
     "explain.exit": "退出码",
