@@ -112,6 +112,7 @@ MESSAGES: dict[str, str] = {
     "command.guard-inspect.example": "backupkit guard inspect wechat-8.apk --device-sdk 34 --json",
     "argument.guard-inspect.file": "A package file (APK), a container (.apks, .xapk, .apkm), a folder of splits, or several files of one app",
     "option.guard-inspect.device-sdk": "The device's Android level; otherwise all levels that the package installs on",
+    "option.guard-inspect.idsig": "The .idsig file that must belong to the package; one beside it is compared anyway",
     "command.guard-hook.summary": "For app stores: a question in JSON, an answer in JSON",
     "command.guard-hook.about": "The same as the program backupkit-hook, which starts faster.",
     "option.guard-hook.request": "Read the question from a file instead of the standard input",
