@@ -2,6 +2,8 @@
 
 MESSAGES: dict[str, str] = {
     "field.copies": "How many copies of small files were written again",
+    "field.packs_total": "How many packs the snapshot needs",
+    "field.oldest_read": "When the pack that was read longest ago was read; null while one of them never was",
     "field.groups": "How many groups of packs got parity",
     "field.counted_at": "When it counts as taken: what its writer's clock said, as far as this computer can vouch for it",
     "field.rules": "The rules that keep it; none means that it goes",

@@ -2,6 +2,8 @@
 
 MESSAGES: dict[str, str] = {
     "field.copies": "重新写好了多少份小文件副本",
+    "field.packs_total": "快照共需要多少个数据包",
+    "field.oldest_read": "最久没读的数据包上次读于何时；还有没读过的则为 null",
     "field.groups": "为多少组数据包写入了校验文件",
     "field.counted_at": "按什么时间计算：以写入方的时钟为准，但不超出本机能够证实的范围",
     "field.rules": "让它留下的规则；为空表示放弃",
