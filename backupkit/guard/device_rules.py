@@ -300,9 +300,7 @@ def _group_is_foreign(case: Case) -> bool | None:
 
 def _provider_taken(case: Case) -> bool | None:
     owners = case.device.providers or {}
-    return any(
-        name in owners and owners[name].package != case.candidate.package for name in case.demands.providers
-    )
+    return any(name in owners and owners[name].package != case.candidate.package for name in case.demands.providers)
 
 
 def _misses_splits(case: Case) -> bool | None:
@@ -456,12 +454,8 @@ _FACTS_NEEDED: dict[str, Callable[[Demands], object]] = {
 
 def _not_judged(candidate: PackageFacts, device: Device) -> tuple[str, ...]:
     """Name the facts of the device that a rule would have asked for. They can only add a refusal that leaves the chats alone."""
-    demands = candidate.demands
-    return tuple(
-        name
-        for name, needs in _FACTS_NEEDED.items()
-        if getattr(device, name) is None and (demands is None or needs(demands))
-    )
+    demands = candidate.demands or _NO_DEMANDS
+    return tuple(name for name, needs in _FACTS_NEEDED.items() if getattr(device, name) is None and needs(demands))
 
 
 def _after_removal(update: DeviceOutcome) -> DeviceOutcome:
