@@ -37,8 +37,7 @@ from backupkit.ops.export_order import OrderedMessages, ordered_messages
 from backupkit.ops.failures import TargetNotEmpty
 from backupkit.ops.places import Places
 from backupkit.ops.repository import open_repository
-from backupkit.ops.show import opened_sources
-from backupkit.ops.snapshot_chats import OpenedChats, open_chats
+from backupkit.ops.snapshot_chats import OpenedChats, open_chats, sources_of
 from backupkit.ops.snapshots import salvage_snapshot
 from backupkit.ops.unlock import AskSecret
 from backupkit.store.domain_reader import DomainReader
@@ -53,6 +52,13 @@ class NothingToExport(BackupkitError):
 
     code = "nothing-to-export"
     exit_code = ExitCode.NOT_UNDERSTOOD
+
+
+class ChatsLost(BackupkitError):
+    """The chats of the snapshot are damaged so that no message of them can be read. Facts: `snapshot`."""
+
+    code = "chats-lost"
+    exit_code = ExitCode.DAMAGED
 
 
 class ConversationNotFound(BackupkitError):
@@ -114,7 +120,7 @@ def export_snapshot(
         NoRepository, SnapshotNotFound: there is nothing to export from.
         CannotUnlock: the secret opens nothing.
         TargetNotEmpty: something lies at the target already.
-        NothingToExport, ConversationNotFound: there are no messages to write.
+        NothingToExport, ChatsLost, ConversationNotFound: there are no messages to write.
     """
     repository = open_repository(places, tell)
     repository.config.require("read")
@@ -128,7 +134,7 @@ def export_snapshot(
         messages = sources.enter_context(ordered_messages(folder))
         run = _Run(partial, messages, tell, stop, with_media=with_media, with_raw=form == "jsonl")
         run.damaged += lost
-        for reader, source in opened_sources(repository, known, keyring, run.tell):
+        for reader, source in sources_of(repository, known, keyring, run.tell):
             run.take(sources, reader, source, folder / "archives")
         run.settle(only, known.id)
         with open_form(form, partial, voice) as out:
@@ -272,7 +278,7 @@ class _Run:
     def settle(self, only: tuple[str, ...], snapshot: SnapshotId) -> None:
         """Put what was read in order, and keep the conversations that are wanted."""
         if not self.wanted:
-            raise NothingToExport(snapshot=snapshot)
+            raise ChatsLost(snapshot=snapshot) if self.damaged else NothingToExport(snapshot=snapshot)
         for name in only:
             if not any(_is_called(one.record, name) for one in self.wanted.values()):
                 raise ConversationNotFound(conversation=name)

@@ -16,12 +16,16 @@ from backupkit.chats.malformed import MalformedExport
 from backupkit.chats.model import Locator
 from backupkit.chats.registry import Recognised, recognise
 from backupkit.chats.source import Member, SourceFiles, open_members
+from backupkit.crypto.keyring import Keyring
+from backupkit.errors import BackupkitError
 from backupkit.ops.events import Event, Found, Severity, Tell
 from backupkit.ops.places import make_private
+from backupkit.ops.repository import Repository, store_finding
+from backupkit.ops.snapshots import KnownSnapshot
 from backupkit.store.contents import LOST, content_bytes, walk_tree
 from backupkit.store.domain_reader import DomainReader
 from backupkit.store.finding import Finding, cause
-from backupkit.store.manifest import Source
+from backupkit.store.manifest import Source, read_manifest
 from backupkit.store.tree import Content, EntryKind
 
 if TYPE_CHECKING:
@@ -81,6 +85,28 @@ class OpenedChats:
     source: Source
     files: SourceFiles
     recognised: Recognised
+
+
+def sources_of(
+    repository: Repository, known: KnownSnapshot, keyring: Keyring, tell: Tell
+) -> Iterator[tuple[DomainReader, Source]]:
+    """Give each source of a snapshot with the reader that opens it. A domain that is lost is told and passed over."""
+    for domain in known.statement.domains:
+        try:
+            secrets = repository.open_domain(domain.id, keyring)
+            reader = DomainReader(
+                repository.backend,
+                repository.id,
+                domain.id,
+                secrets,
+                tell=lambda finding: tell(store_finding(finding)),
+            )
+            sources = read_manifest(reader, domain.root).sources
+        except BackupkitError as error:
+            tell(Found("domain-lost", Severity.ERROR, {"name": domain.id.hex(), "reason": cause(error)}))
+            continue
+        for source in sources:
+            yield reader, source
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
-from functools import cache
+from functools import cache, lru_cache
 from hashlib import sha256
 from importlib import resources
 from itertools import groupby
@@ -69,7 +69,7 @@ class Pages:
     def day_of(self, message: MessageRecord) -> str:
         """Return the day of a message as `2024-03-04`, empty where it has none."""
         moment = local_time(message, self.zone)
-        return "" if moment is None else f"{moment:%Y-%m-%d}" if moment.year > 999 else ""
+        return "" if moment is None else moment.date().isoformat()
 
     def message_page(
         self,
@@ -92,7 +92,8 @@ class Pages:
             f'<a href="../../index.html">{self._word("export.all-chats")}</a>',
             f'<a href="dates.html">{self._word("export.dates")}</a>',
             f'<a href="search.html" id="search">{self._word("export.search")}</a>',
-            f'<label id="tools" class="tools" hidden>{self._word("export.go-to")} <input type="date" id="date"></label>',
+            f'<label id="tools" class="tools" hidden><span class="word">{self._word("export.go-to")}</span>',
+            f'<input type="date" id="date" aria-label="{self._word("export.go-to")}"></label>',
             "</div></header>",
             '<div class="wide">',
             f'<p class="about">{self._about(conversation)}</p>',
@@ -271,8 +272,12 @@ class Pages:
         if not text:
             if message["media"]:
                 return ""
-            kind = self.say(f"export.kind.{message['kind']}")
-            return f'<p class="t"><i>{html.escape(kind)}</i></p>'
+            pieces = [
+                sender_of(message) if message["direction"] == "system" else "",
+                self.say(f"export.kind.{message['kind']}"),
+                message["native_kind"],
+            ]
+            return f'<p class="t"><i>{html.escape(" · ".join(shown_line(one, 80) for one in pieces if one))}</i></p>'
         language = language_of(text)
         tag = f' lang="{language}"' if language and not self.language.startswith(language) else ""
         return f'<p class="t" dir="auto"{tag}>{as_html_with_links(text)}</p>'
@@ -303,7 +308,7 @@ class Pages:
         stamp = ""
         if clock and moment is not None:
             whole = html.escape(message["time"] or "")
-            stamp = f'<a href="#m{message["number"]}"><time datetime="{whole}" title="{moment:%Y-%m-%d %H:%M:%S}">{clock}</time></a>'
+            stamp = f'<a href="#m{message["number"]}"><time datetime="{whole}" title="{moment.isoformat(" ", "seconds")[:19]}">{clock}</time></a>'
         inside = " · ".join([stamp, *marks] if stamp else marks)
         return f'<p class="at">{inside}</p>' if inside else ""
 
@@ -370,7 +375,7 @@ class Pages:
         return f'<nav class="pages" aria-label="{self._word("export.pages")}">{"".join(links)}</nav>'
 
     def _word(self, key: str) -> str:
-        return html.escape(self.say(key))
+        return _escaped(self.say, key)
 
     def _document(self, title: str, body: Iterable[str], script: str | None = None) -> str:
         return "\n".join([self._head(title, script), *body, "</body></html>\n"])
@@ -388,6 +393,11 @@ class Pages:
 def page_name(number: int) -> str:
     """Return the file name of a conversation's page."""
     return f"{number:04d}.html"
+
+
+@lru_cache(maxsize=512)
+def _escaped(say: Say, key: str) -> str:
+    return html.escape(say(key))
 
 
 @cache

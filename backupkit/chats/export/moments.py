@@ -28,7 +28,7 @@ def clock_time(message: MessageRecord, moment: datetime | None) -> str:
     """Write the time of day, empty where the export holds only days or no time at all."""
     if moment is None or message["time_precision"] == Precision.DAY.value:
         return ""
-    return moment.strftime("%H:%M")
+    return moment.isoformat(timespec="minutes")[11:16]
 
 
 def day_in_words(day: str, say: Say) -> str:

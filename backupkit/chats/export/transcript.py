@@ -18,7 +18,7 @@ def transcript(
     last = ""
     for message in messages:
         moment = local_time(message, zone)
-        if moment is not None and moment.year > 999 and (day := f"{moment:%Y-%m-%d}") != last:
+        if moment is not None and (day := moment.date().isoformat()) != last:
             last = day
             yield f"\n== {day_in_words(day, say)} ==\n\n"
         clock = clock_time(message, moment) or "     "
