@@ -26,6 +26,87 @@ def telegram(_folder: Path) -> tuple[str, bytes]:
     return "result.json", json.dumps(account, ensure_ascii=False, indent=1).encode()
 
 
+def telegram_page(*messages: str, before: str = "", after: str = "", title: str = "Li &amp; Co") -> bytes:
+    """Return a page as Telegram Desktop writes it."""
+    return f"""<!DOCTYPE html>
+<html>
+ <head>
+  <meta charset="utf-8"/>
+<title>Exported Data</title>
+  <link href="css/style.css" rel="stylesheet"/>
+ </head>
+ <body onload="CheckLocation();">
+  <div class="page_wrap">
+   <div class="page_header">
+    <div class="content">
+     <div class="text bold">
+{title}
+     </div>
+    </div>
+   </div>
+   <div class="page_body chat_page">
+    <div class="history">
+{before}
+{"".join(messages)}
+{after}
+    </div>
+   </div>
+  </div>
+ </body>
+</html>
+""".encode()
+
+
+def telegram_entry(number: int, said: str, *, sender: str | None = "Li", inside: str = "", when: str = "") -> str:
+    """Return one message of such a page; without a sender it is joined to the one before."""
+    when = when or f"15.12.2018 20:11:{number % 60:02} UTC+03:00"
+    name = f'<div class="from_name">\n{sender} \n       </div>' if sender else ""
+    picture = '<div class="pull_left userpic_wrap"><div class="userpic userpic4"><div class="initials">\nL\n</div></div></div>'
+    text = f'<div class="text">\n{said}\n       </div>' if said else ""
+    return f"""
+     <div class="message default clearfix{"" if sender else " joined"}" id="message{number}">
+      {picture if sender else ""}
+      <div class="body">
+       <div class="pull_right date details" title="{when}">
+20:11
+       </div>
+       {name}
+       {inside}
+       {text}
+      </div>
+     </div>
+"""
+
+
+def telegram_line(number: int, said: str) -> str:
+    """Return a service line; the export's own, such as dates, have negative numbers."""
+    return f"""
+     <div class="message service" id="message{number}">
+      <div class="body details">
+{said}
+      </div>
+     </div>
+"""
+
+
+@sample("telegram-html")
+def telegram_pages(_folder: Path) -> tuple[str, bytes]:
+    reply = '<div class="reply_to details">\nIn reply to <a href="#go_to_message3" onclick="return GoToMessage(3)">this message</a>\n</div>'
+    omitted = (
+        '<div class="media_wrap clearfix"><div class="media clearfix pull_left media_video"><div class="fill pull_left"></div><div class="body">'
+        '<div class="title bold">\nVideo file\n</div><div class="description">\nNot included, change data exporting settings to download.\n</div>'
+        '<div class="status details">\n00:33, 5.0 MB\n</div></div></div></div>'
+    )
+    return "messages.html", telegram_page(
+        telegram_line(-1, "15 December 2018"),
+        telegram_line(2, "Li created group &laquo;Tea&raquo;"),
+        telegram_entry(3, "早安 <strong>you</strong><br>&lt;div class=&quot;message &gt;"),
+        telegram_entry(4, "and", sender=None, inside=reply),
+        telegram_entry(5, "", sender="外婆", inside=omitted),
+        telegram_entry(6, "bye", sender=None),
+    )
+
+
 @sample("whatsapp-text")
 def whatsapp_android(_folder: Path) -> tuple[str, bytes]:
     return "WhatsApp Chat with Li.txt", whatsapp_text(1, 150, language="zh")[0].encode()

@@ -56,6 +56,7 @@ class Computer:
             "PATH": os.environ["PATH"],
             "HOME": str(home),
             "LANG": language,
+            "COLUMNS": "400",
             "BACKUPKIT_PASSPHRASE_FILE": str(secret),
         }
 

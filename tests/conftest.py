@@ -2,10 +2,18 @@
 
 import os
 import shutil
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# The suite tries the same examples on every machine, however busy it is. To look for new ones:
+# ./scripts/test --hypothesis-profile=explore
+settings.register_profile("repeatable", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("explore", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=1000)
+settings.load_profile("repeatable")
 
 
 @pytest.fixture(scope="session")
@@ -35,6 +43,23 @@ def system_tool() -> Callable[[str], str]:
         return path
 
     return find
+
+
+@pytest.fixture
+def ordinary_folder() -> Iterator[Path]:
+    """A folder in which this process is an ordinary user, who may be denied things, even where root runs the tests."""
+    nobody, root = 65534, os.geteuid() == 0
+    # Not below pytest's own folders: nobody else may enter those.
+    folder = Path(tempfile.mkdtemp(prefix="backupkit-test-"))
+    if root:
+        os.chown(folder, nobody, nobody)
+        os.seteuid(nobody)
+    try:
+        yield folder
+    finally:
+        if root:
+            os.seteuid(0)
+        shutil.rmtree(folder)
 
 
 @pytest.fixture(autouse=True)

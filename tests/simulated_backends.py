@@ -35,6 +35,9 @@ class Passing:
     def swap(self, name: str, expected: bytes | None, new: bytes) -> None:
         self.inner.swap(name, expected, new)
 
+    def set_aside(self, name: str, most: int) -> None:
+        self.inner.set_aside(name, most)
+
     def sweep_unfinished(self, older_than: timedelta) -> int:
         return self.inner.sweep_unfinished(older_than)
 

@@ -18,12 +18,14 @@ from backupkit.chats.readers.google_chat import GoogleChat
 from backupkit.chats.readers.google_voice import GoogleVoice
 from backupkit.chats.readers.kakao_text import KakaoText
 from backupkit.chats.readers.line_text import LineText
+from backupkit.chats.readers.mapped import mapped_readers
 from backupkit.chats.readers.matrix_json import MatrixJson
 from backupkit.chats.readers.qq_text import QqText
 from backupkit.chats.readers.signal_text import SignalText
 from backupkit.chats.readers.skype_json import SkypeJson
 from backupkit.chats.readers.slack_export import SlackExport
 from backupkit.chats.readers.sms_xml import SmsXml
+from backupkit.chats.readers.telegram_html import TelegramHtml
 from backupkit.chats.readers.telegram_json import TelegramJson
 from backupkit.chats.readers.wechat_chatlog import WechatChatlog
 from backupkit.chats.readers.wechat_memotrace import WechatMemotrace
@@ -35,6 +37,7 @@ from backupkit.chats.source import SourceFiles
 
 READERS: tuple[ChatReader, ...] = (
     TelegramJson(),
+    TelegramHtml(),
     WhatsAppText(),
     DiscordExporter(),
     DiscordPackage(),
@@ -81,7 +84,11 @@ class Recognised:
 
 
 def recognise(source: SourceFiles, readers: Sequence[ChatReader] = READERS) -> Recognised:
-    """Decide file by file. No parts means: no chat export that is known here."""
+    """Decide file by file. No parts means: no chat export that is known here.
+
+    What the owner described in a mapping is asked first, and its word holds.
+    """
+    readers = (*mapped_readers(source), *readers)
     offers: dict[str, list[tuple[int, ChatReader]]] = {}
     for reader in readers:
         for name, certainty in _claims_of(reader, source).items():

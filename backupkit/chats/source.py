@@ -27,6 +27,9 @@ from backupkit.chats.text_head import is_text, text_head
 
 T = TypeVar("T")
 
+MAPPING_NAME = "backupkit-mapping.toml"
+"""What its owner says about an export; see `chats/mapping.py`."""
+
 MAX_FILES = 200_000
 MAX_ARCHIVE_DEPTH = 3
 MAX_NESTED_BYTES = 4 * 2**30
@@ -103,7 +106,8 @@ def content_of(head: bytes) -> Content:
     return {"{": Content.JSON, "[": Content.JSON, "<": Content.MARKUP}.get(first, Content.TEXT)
 
 
-def _may_hold_an_export(name: str) -> bool:
+def may_hold_an_export(name: str) -> bool:
+    """Say whether a file with this name is looked at inside a folder or an archive: not where it is media or code by its ending."""
     return os.path.splitext(name)[1].lower() not in _NEVER_AN_EXPORT  # noqa: PTH122  called for every file of a source
 
 
@@ -183,7 +187,7 @@ class SourceFiles:
         self._heads: OrderedDict[str, bytes] = OrderedDict()
         self._known_contents: Mapping[str, Content] | None = None
         self._samples: dict[str, Any] = {}
-        self._is_single = len([name for name in members if not name.endswith(LOG_ENDINGS)]) == 1
+        self._is_single = len([name for name in members if not name.endswith((*LOG_ENDINGS, MAPPING_NAME))]) == 1
 
     def names(self) -> tuple[str, ...]:
         """Return every name, sorted."""
@@ -201,7 +205,7 @@ class SourceFiles:
             self._known_contents = {
                 name: content_of(self.head(name))
                 for name in self.names()
-                if not name.endswith(LOG_ENDINGS) and (self._is_single or _may_hold_an_export(name))
+                if not name.endswith(LOG_ENDINGS) and (self._is_single or may_hold_an_export(name))
             }
         return self._known_contents
 
@@ -266,8 +270,8 @@ class SourceFiles:
 
 
 @contextmanager
-def open_source(path: Path) -> Iterator[SourceFiles]:
-    """Look into a folder, a file or an archive.
+def open_source(path: Path, *, mapping: Path | None = None) -> Iterator[SourceFiles]:
+    """Look into a folder, a file or an archive. `mapping` is read as if it lay at its root.
 
     Raises:
         MalformedExport: there is nothing there, or more of it than the bounds allow.
@@ -281,6 +285,8 @@ def open_source(path: Path) -> Iterator[SourceFiles]:
                 gathering.add_single(path)
             else:
                 raise MalformedExport(Locator(path.name), "no-such-file")
+            if mapping is not None:
+                gathering.members[MAPPING_NAME] = DiskMember(str(mapping), mapping.stat().st_size)
         except OSError as error:
             raise MalformedExport(Locator(path.name), "unreadable") from error
         yield SourceFiles(path.name, gathering.members, tuple(gathering.findings), stack)
@@ -327,7 +333,9 @@ class _Gathering:
                         self.add(inner, DiskMember(entry.path, entry.stat(follow_symlinks=False).st_size))
 
     def add_single(self, path: Path) -> None:
-        if not self._add_archive(path, ""):
+        # A workbook is a zip archive too, but a single document to whoever points at it.
+        is_workbook = path.name.lower().endswith(".xlsx")
+        if is_workbook or not self._add_archive(path, ""):
             self.add(path.name, DiskMember(str(path), path.stat().st_size))
             # A database's log is part of it, wherever a person points: without it the newest messages are missing.
             for ending in LOG_ENDINGS:

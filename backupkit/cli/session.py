@@ -81,12 +81,31 @@ class Session:
 
         return standard_folders(self.environment, self.process.home, sys.platform)
 
+    @property
+    def settings_file(self) -> Path:
+        """The owner's file of settings: flag, environment, default."""
+        return Path(self._named_settings).absolute() if self._named_settings else self.folders.config_file
+
     @cached_property
     def settings(self) -> "Settings":
-        """The settings: the file that was named, or the owner's, over the machine's."""
+        """The settings as they were when this command began to need them."""
+        return self.read_settings()
+
+    def read_settings(self) -> "Settings":
+        """Read the settings as they are now: the file that was named, or the owner's, over the machine's.
+
+        Raises:
+            ConfigProblem: one of them cannot be used, or a file that was named is not there.
+        """
         from backupkit.cli.settings_files import read_settings
 
-        return read_settings(self)
+        return read_settings(
+            self.settings_file,
+            self.folders.system_config / "config.toml",
+            own_must_exist=bool(self._named_settings),
+            home=self.process.home,
+            profile=self.asked.profile or self.environment.get("BACKUPKIT_PROFILE") or None,
+        )
 
     @cached_property
     def places(self) -> "Places":
@@ -135,6 +154,10 @@ class Session:
         is_tty = self.process.out.isatty()
         color = wants_color(self._color, self.environment, is_tty=is_tty)
         return Terminal(is_tty, color, self._columns())
+
+    @property
+    def _named_settings(self) -> str | None:
+        return self.asked.config or self.environment.get("BACKUPKIT_CONFIG")
 
     @property
     def _color(self) -> ColorChoice:

@@ -1,38 +1,23 @@
-"""Which files of settings count, and reading them."""
+"""Reading the files of settings: the owner's over the machine's."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from backupkit.config import ConfigUnreadable, Layer, Settings, read_layer, settle
-
-if TYPE_CHECKING:
-    from backupkit.cli.session import Session
 
 MOST_BYTES = 1 << 20
 
 
-def settings_file(session: "Session") -> Path:
-    """Return the owner's file of settings: flag, environment, default."""
-    named = session.asked.config or session.environment.get("BACKUPKIT_CONFIG")
-    return Path(named).absolute() if named else session.folders.config_file
-
-
-def read_settings(session: "Session") -> Settings:
+def read_settings(own: Path, machine: Path, *, own_must_exist: bool, home: Path, profile: str | None) -> Settings:
     """Read the owner's file over the machine's, with the profile that was asked for on top.
 
     Raises:
         ConfigProblem: one of them cannot be used, or a file that was named is not there.
     """
-    was_named = bool(session.asked.config or session.environment.get("BACKUPKIT_CONFIG"))
     layers = [
         layer
-        for path, must_exist in (
-            (settings_file(session), was_named),
-            (session.folders.system_config / "config.toml", False),
-        )
-        if (layer := _layer(path, session.process.home, must_exist=must_exist)) is not None
+        for path, must_exist in ((own, own_must_exist), (machine, False))
+        if (layer := _layer(path, home, must_exist=must_exist)) is not None
     ]
-    profile = session.asked.profile or session.environment.get("BACKUPKIT_PROFILE") or None
     return settle(layers, profile=profile)
 
 

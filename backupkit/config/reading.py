@@ -71,7 +71,13 @@ def settle(layers: Sequence[Layer], *, profile: str | None = None) -> Settings:
             values["repository.path"], values["repository.passphrase-command"], values["repository.passphrase-file"]
         ),
         next((layer.sources for layer in layers if layer.sources), ()),
-        KeepSettings(values["keep.daily"], values["keep.monthly"]),
+        KeepSettings(
+            values["keep.last"],
+            values["keep.daily"],
+            values["keep.weekly"],
+            values["keep.monthly"],
+            values["keep.yearly"],
+        ),
         VerifySettings(values["verify.after-snapshot"], values["verify.drill"]),
         GuardSettings(
             values["guard.max-backup-age"],

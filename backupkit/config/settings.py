@@ -26,10 +26,13 @@ class SourceSettings:
 
 @dataclass(frozen=True, slots=True)
 class KeepSettings:
-    """How many snapshots stay: the last one of so many days and months."""
+    """How many snapshots stay: the newest of all, and the last one of so many days, weeks, months and years."""
 
+    last: int
     daily: int
+    weekly: int
     monthly: int
+    yearly: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,7 @@ def diff_snapshots(
         ChunkLost: a manifest is lost.
     """
     repository = open_repository(places, tell)
-    known = known_snapshots(repository, tell)
+    known = known_snapshots(repository, tell, with_forgotten=True)
     one, other = find_snapshot(known, first), find_snapshot(known, second)
     keyring = repository.unlock(secret)
     before = _content(repository, one, keyring, tell)

@@ -63,7 +63,7 @@ def drill_snapshot(
         OSError: there is no room for the restored files.
     """
     repository = open_repository(places, tell)
-    known = find_snapshot(known_snapshots(repository, tell), snapshot)
+    known = find_snapshot(known_snapshots(repository, tell, with_forgotten=True), snapshot)
     ask = _asked_once(secret)
     expected = show(places, known.id, secret=ask, tell=tell).sources
     scratch = repository.cache / "drill"

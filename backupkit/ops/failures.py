@@ -45,6 +45,65 @@ class SnapshotAmbiguous(BackupkitError):
     exit_code = ExitCode.USAGE
 
 
+class SnapshotForgotten(BackupkitError):
+    """The snapshot was forgotten. It can be taken back, and restored as it is. Facts: `snapshot`."""
+
+    code = "snapshot-forgotten"
+    exit_code = ExitCode.NOT_FOUND
+
+
+class SnapshotSwept(BackupkitError):
+    """The snapshot was forgotten, and its bytes were deleted since. Facts: `snapshot`."""
+
+    code = "snapshot-swept"
+    exit_code = ExitCode.NOT_FOUND
+
+
+class SnapshotNeeded(BackupkitError):
+    """The snapshot is the newest verified one of its sources, which is never forgotten. Facts: `snapshot`."""
+
+    code = "snapshot-needed"
+    exit_code = ExitCode.USAGE
+
+
+class SnapshotsShrunk(BackupkitError):
+    """The newest snapshot that would stay holds sharply less than one that would go. Nothing was forgotten.
+
+    Facts: `snapshot`, `messages`, `bytes` of the newest; `going`, `going_messages`, `going_bytes`. Messages may be None.
+    """
+
+    code = "snapshots-shrunk"
+    exit_code = ExitCode.HOLD
+
+
+class GuardHoldOpen(BackupkitError):
+    """The guard holds an update that would wipe an app, so nothing is forgotten or deleted. Facts: `package`, `since`."""
+
+    code = "guard-hold-open"
+    exit_code = ExitCode.HOLD
+
+
+class NothingKept(BackupkitError):
+    """Every rule keeps nothing, which is not what anybody means."""
+
+    code = "nothing-kept"
+    exit_code = ExitCode.USAGE
+
+
+class PacksSwept(BackupkitError):
+    """A sweep deleted packs that this snapshot was built on while it ran. Facts: `count`."""
+
+    code = "packs-swept"
+    exit_code = ExitCode.LOCKED
+
+
+class NeedUnknown(BackupkitError):
+    """Which packs a snapshot needs cannot be read, so nothing can be deleted. Facts: `snapshot`, `reason`."""
+
+    code = "need-unknown"
+    exit_code = ExitCode.DAMAGED
+
+
 class SourceNotFound(BackupkitError):
     """A source to take does not exist or cannot be entered. Facts: `path`, `reason`."""
 

@@ -30,7 +30,8 @@ from backupkit.store import layout
 from backupkit.store.backend import BackendError, BadName, ObjectMissing
 from backupkit.store.config import decode_config
 from backupkit.store.finding import Finding, cause
-from backupkit.store.small_objects import COPIES
+from backupkit.store.pack_list import MAX_PACK_LIST, ListedPack, decode_listed
+from backupkit.store.small_objects import COPIES, MAX_SMALL
 
 _SSHSIG = ".sshsig"
 _T = TypeVar("_T")
@@ -79,9 +80,14 @@ class MendCopies:
                 found.append(decode_snapshot_statement(payload))
         return found
 
-    def _mend(self, name: str, check: Callable[[bytes], _T]) -> _T | None:
+    def pack_list(self, digest: str) -> list[ListedPack]:
+        """Mend the list of the packs that a snapshot needs, and return it; nothing where it is lost."""
+        return self._mend(layout.pack_list(digest), partial(decode_listed, digest), most=MAX_PACK_LIST) or []
+
+    def _mend(self, name: str, check: Callable[[bytes], _T], *, most: int = MAX_SMALL) -> _T | None:
         """Make all copies of an object what most of its sound copies are, and return what `check` makes of it."""
-        sound = [data for data in self._objects.versions(name) if _passes(data, check)]
+        objects = self._objects.up_to(most)
+        sound = [data for data in objects.versions(name) if _passes(data, check)]
         if not sound:
             self._say_lost(name, check)
             return None
@@ -92,7 +98,7 @@ class MendCopies:
                 raise MalformedObject(what=name, reason="copies-differ")
 
         with suppress(BackendError):
-            self._objects.check_copies(name, require_agreed)
+            objects.check_copies(name, require_agreed)
         self._require_written(name, agreed)
         return check(agreed)
 

@@ -4,7 +4,7 @@ Nothing here needs a passphrase, and nothing is guessed: a pack is written back 
 pack that comes back is durable by itself, so a repair may be interrupted at any moment and taken up again.
 """
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -26,7 +26,6 @@ from backupkit.store.backend import Backend
 from backupkit.store.check import PackChecked, check_sealed
 from backupkit.store.finding import Finding, cause
 from backupkit.store.layout import PackRef
-from backupkit.store.pack_list import read_pack_list
 from backupkit.store.parity import GroupProtected, protect
 from backupkit.store.repair import PackRepaired, protected_packs, repair_packs
 
@@ -68,7 +67,7 @@ def repair_repository(places: Places, *, clock: Clock, tell: Tell) -> Repaired:
     history, distrust = _history(repository, work)
     if history is not None:
         mend.log(history)
-    _repair_packs(repository, mend.statements(history), work)
+    _repair_packs(repository, _expected(repository, mend, mend.statements(history)), work)
     for domain in _domains(repository):
         _protect(repository.backend, domain, work)
     if distrust is not None:
@@ -168,10 +167,10 @@ def _domains(repository: Repository) -> list[DomainId]:
     return sorted(found)
 
 
-def _repair_packs(repository: Repository, snapshots: list[SnapshotStatement], work: _Work) -> None:
+def _repair_packs(repository: Repository, expected: Collection[PackRef], work: _Work) -> None:
     damaged: list[PackRef] = []
     whole: list[PackName] = []
-    refs = sorted(_expected(repository, snapshots, work))
+    refs = sorted(expected)
     for number, outcome in enumerate(check_sealed(repository.backend, refs)):
         if isinstance(outcome, PackChecked):
             work.packs += 1
@@ -186,22 +185,18 @@ def _repair_packs(repository: Repository, snapshots: list[SnapshotStatement], wo
         _repair_domain(repository, domain, [ref.pack for ref in damaged if ref.domain == domain], work)
 
 
-def _expected(repository: Repository, snapshots: list[SnapshotStatement], work: _Work) -> Iterator[PackRef]:
-    """Give the packs that are there, and those that a snapshot or a parity file says were there."""
+def _expected(repository: Repository, mend: MendCopies, snapshots: list[SnapshotStatement]) -> set[PackRef]:
+    """Return the packs that are there, and those that a snapshot or a parity file says were there."""
     found: set[PackRef] = set()
     for name in repository.backend.names(layout.PACKS):
         ref = layout.pack_of(name)
         if ref is not None:
             found.add(ref)
     for digest in sorted({statement.packs.digest for statement in snapshots}):
-        try:
-            found.update(listed.ref for listed in read_pack_list(repository.backend, digest))
-        except BackupkitError as error:
-            facts = {"name": layout.pack_list(digest), "reason": cause(error)}
-            work.hear(Found("object-lost", Severity.ERROR, facts))
+        found.update(listed.ref for listed in mend.pack_list(digest))
     for domain in _domains(repository):
         found.update(PackRef(domain, pack) for pack in protected_packs(repository.backend, domain))
-    yield from found
+    return found
 
 
 def _repair_domain(repository: Repository, domain: DomainId, damaged: Collection[PackName], work: _Work) -> None:

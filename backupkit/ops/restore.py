@@ -20,7 +20,7 @@ from backupkit.clock import Clock, to_rfc3339
 from backupkit.crypto.domains import DomainSecrets
 from backupkit.errors import BackupkitError
 from backupkit.ids import ChunkId, SnapshotId
-from backupkit.ops.events import Found, Phase, Progress, Severity, Tell
+from backupkit.ops.events import Found, Notice, Phase, Progress, Severity, Tell
 from backupkit.ops.failures import TargetNotEmpty
 from backupkit.ops.places import Places, shown_path
 from backupkit.ops.repository import Repository, open_repository, store_finding
@@ -82,6 +82,8 @@ def restore(
     repository = open_repository(places, tell)
     repository.config.require("read")
     known, lost, distrust = salvage_snapshot(repository, snapshot, tell)
+    if known.life == "forgotten":
+        tell(Notice("snapshot-forgotten", {"snapshot": known.id}))
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise TargetNotEmpty(path=str(to))
     keyring = repository.unlock(secret)

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from backupkit.crypto.keyring import Keyring
 from backupkit.ids import SnapshotId
-from backupkit.ops.events import Tell, tell_nobody
+from backupkit.ops.events import Notice, Tell, tell_nobody
 from backupkit.ops.places import Places
 from backupkit.ops.repository import Repository, open_repository, store_finding
 from backupkit.ops.snapshots import KnownSnapshot, find_snapshot, known_snapshots
@@ -57,7 +57,9 @@ def show(places: Places, snapshot: str, *, secret: AskSecret, tell: Tell = tell_
         ChunkLost: a manifest is lost; `restore` still brings back what it can.
     """
     repository = open_repository(places, tell)
-    known = find_snapshot(known_snapshots(repository, tell), snapshot)
+    known = find_snapshot(known_snapshots(repository, tell, with_forgotten=True), snapshot, forgotten_too=True)
+    if known.life == "forgotten":
+        tell(Notice("snapshot-forgotten", {"snapshot": known.id}))
     keyring = repository.unlock(secret)
     sources = tuple(_shown(source) for _, source in opened_sources(repository, known, keyring, tell))
     statement = known.statement

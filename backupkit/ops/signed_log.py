@@ -4,6 +4,7 @@ The store keeps the bytes and their order, `proof` knows what they mean; here th
 the log too: it remembers the last head it saw and refuses a log that does not continue it.
 """
 
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +16,7 @@ from backupkit.crypto.writer import WriterKeys
 from backupkit.errors import BackupkitError
 from backupkit.ids import SnapshotId
 from backupkit.ops.failures import HistoryForked, HistoryRolledBack, LogDamaged
+from backupkit.ops.first_seen import FirstSeen
 from backupkit.ops.places import held, write_private
 from backupkit.proof.checkpoint import Checkpoint, claimed_checkpoint, sign_checkpoint, verify_checkpoint
 from backupkit.proof.log_entry import LogEntry, decode_log_entry, entry_about
@@ -51,6 +53,7 @@ class SignedLog:
         self._seen = memory / "seen-checkpoint"
         self._leaves_cache = memory / "log-leaves"
         self._lock = memory / "seen-checkpoint.lock"
+        self.first_seen = FirstSeen(memory / "log-first-seen")
 
     def read(self) -> History:
         """Return the log.
@@ -71,14 +74,27 @@ class SignedLog:
             self._remember(head, leaves)
         return History(head, entries, leaves)
 
-    def append(self, kind: str, payload: bytes, writer: WriterKeys, at: datetime) -> int:
+    def append(
+        self,
+        kind: str,
+        payload: bytes,
+        writer: WriterKeys,
+        at: datetime,
+        *,
+        admit: Callable[[Sequence[LogEntry]], None] | None = None,
+    ) -> int:
         """Commit an entry about a statement or object that is stored already, and return its place.
+
+        `admit` is shown all entries before that place, before the entry is put there, and raises to give it up. An entry is
+        created once under its number, so whatever `admit` saw is all that will ever be before it.
 
         Raises:
             SignatureInvalid, LogDamaged, HistoryRolledBack, HistoryForked: as `read` does.
         """
 
         def build(sequence: int) -> bytes:
+            if admit is not None:
+                admit(self.read().entries[:sequence])
             return entry_about(payload, kind, seq=sequence, time=at).encode()
 
         seen = self._last_seen()
@@ -92,6 +108,7 @@ class SignedLog:
 
         appended = self._store.append(build, sign, size_of=self._size_of, accept=self._accept)
         self._remember(appended.head, self._leaves_under(appended.head))
+        self.first_seen.note(appended.sequence + 1, at)
         return appended.sequence
 
     def _accept(self, sequence: int, entry: bytes) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from backupkit import __version__
 from backupkit.capture.file_cache import FileCache
 from backupkit.capture.scratch import discard_leftovers
+from backupkit.chats.shrink import Held, judge_history
 from backupkit.clock import Clock, to_rfc3339
 from backupkit.crypto.derive import derive
 from backupkit.ids import DomainId, PackName, SnapshotId
@@ -21,7 +22,7 @@ from backupkit.ops.apps import package_of
 from backupkit.ops.chat_facts import ChatFactsCache, count_chats
 from backupkit.ops.commit import DomainPart, commit_snapshot
 from backupkit.ops.domains import ensure_domain
-from backupkit.ops.events import Notice, Phase, Progress, Tell
+from backupkit.ops.events import Found, Notice, Phase, Progress, Severity, Tell
 from backupkit.ops.failures import SourceNotFound
 from backupkit.ops.journal import SourceFacts, TakenFacts
 from backupkit.ops.places import Places, on_same_disk, shown_path
@@ -290,6 +291,7 @@ class _Run:
         snapshot = committed.snapshot
         facts = tuple(self._facts)
         if state == "saved":
+            self._tell_shrinks(facts)
             self.repository.journal.remember(TakenFacts(snapshot, to_rfc3339(at), complete, facts, self._tags))
         self._tell(Progress(Phase.STORE, sum(one.bytes for one in facts), sum(one.bytes for one in facts)))
         return SnapshotTaken(
@@ -308,6 +310,24 @@ class _Run:
                 for spec in specs
             ),
         )
+
+    def _tell_shrinks(self, facts: tuple[SourceFacts, ...]) -> None:
+        """Tell each source that holds sharply less than this machine remembers of it."""
+        taken = self.repository.journal.taken().values()
+        for now in facts:
+            before = [one for snapshot in taken for one in snapshot.sources if one.path == now.path]
+            shrink = judge_history([held(one) for one in (*before, now)]).open
+            if shrink is not None:
+                counts = {
+                    "name": now.name,
+                    "before": shrink.before.messages,
+                    "after": shrink.after.messages,
+                    "bytes_before": shrink.before.bytes,
+                    "bytes_after": shrink.after.bytes,
+                }
+                is_counted = None not in (shrink.before.messages, shrink.after.messages)
+                code = f"chats-{shrink.kind.value}" + ("" if is_counted else "-bytes")
+                self._tell(Found(code, Severity.WARNING, counts))
 
 
 class _Part:
@@ -352,6 +372,11 @@ def _facts(source: Source) -> SourceFacts:
         high_water=chat.high_water,
         unreadable=len(source.unreadable),
     )
+
+
+def held(source: SourceFacts) -> Held:
+    """Return what a source held, as the judgement of shrinks needs it."""
+    return Held(source.bytes, source.messages, source.conversations)
 
 
 def _shown(spec: SourceSpec, one: Unreadable) -> Unread:

@@ -5,14 +5,24 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from heapq import heapify, heappop, heappush
+from typing import Literal
 
 from backupkit.codec.malformed import MalformedObject, NewerFormat
 from backupkit.crypto.failures import SignatureInvalid
 from backupkit.errors import BackupkitError
 from backupkit.ids import SnapshotId
 from backupkit.ops.events import Found, Severity, Tell, tell_nobody
-from backupkit.ops.failures import HistoryForked, HistoryRolledBack, LogDamaged, SnapshotAmbiguous, SnapshotNotFound
+from backupkit.ops.failures import (
+    HistoryForked,
+    HistoryRolledBack,
+    LogDamaged,
+    SnapshotAmbiguous,
+    SnapshotForgotten,
+    SnapshotNotFound,
+    SnapshotSwept,
+)
 from backupkit.ops.journal import TakenFacts
+from backupkit.ops.lifecycle import Lifecycle, lifecycle_of
 from backupkit.ops.repository import Repository
 from backupkit.ops.signed_log import History
 from backupkit.ops.statements import read_statement
@@ -23,12 +33,16 @@ from backupkit.proof.verify_statement import VerifyStatement, decode_verify_stat
 from backupkit.store import layout
 
 LATEST = "latest"
+Life = Literal["kept", "forgotten", "swept"]
 _NO_HISTORY = (LogDamaged, HistoryRolledBack, HistoryForked, MalformedObject, NewerFormat, SignatureInvalid)
 
 
 @dataclass(frozen=True, slots=True)
 class KnownSnapshot:
-    """A snapshot in the log. `state` is saved, verified, drilled, partial or damaged; `facts` is what this machine remembers."""
+    """A snapshot in the log. `state` is saved, verified, drilled, partial or damaged; `facts` is what this machine remembers.
+
+    `life` is forgotten while that can be taken back, and swept when the bytes are gone.
+    """
 
     id: SnapshotId
     seq: int
@@ -36,6 +50,7 @@ class KnownSnapshot:
     state: str
     verified_at: datetime | None
     facts: TakenFacts | None
+    life: Life = "kept"
 
 
 def read_snapshot(repository: Repository, snapshot: SnapshotId) -> SnapshotStatement:
@@ -56,12 +71,16 @@ def read_snapshot(repository: Repository, snapshot: SnapshotId) -> SnapshotState
     return repository.objects.read(layout.snapshot(snapshot), check)
 
 
-def known_snapshots(repository: Repository, tell: Tell = tell_nobody) -> list[KnownSnapshot]:
-    """Return every snapshot that the log names and whose statement can be read, oldest first."""
-    return _readable(repository, tell)[0]
+def known_snapshots(
+    repository: Repository, tell: Tell = tell_nobody, *, with_forgotten: bool = False
+) -> list[KnownSnapshot]:
+    """Return every snapshot that the log names and whose statement can be read, oldest first; forgotten ones if asked."""
+    return [one for one in _readable(repository, tell)[0] if with_forgotten or one.life == "kept"]
 
 
-def choose_snapshot(repository: Repository, wanted: str, tell: Tell) -> tuple[KnownSnapshot, list[Found]]:
+def choose_snapshot(
+    repository: Repository, wanted: str, tell: Tell, *, forgotten_too: bool = False
+) -> tuple[KnownSnapshot, list[Found]]:
     """Return the snapshot that is wanted, as `find_snapshot` does, and what is lost of newer ones where the latest is wanted.
 
     Raises:
@@ -69,7 +88,7 @@ def choose_snapshot(repository: Repository, wanted: str, tell: Tell) -> tuple[Kn
     """
     known, unreadable = _readable(repository, tell)
     try:
-        chosen = find_snapshot(known, wanted)
+        chosen = find_snapshot(known, wanted, forgotten_too=forgotten_too)
     except SnapshotNotFound:
         lost = next(
             (one for one in reversed(unreadable) if wanted == LATEST or one.id.startswith(wanted.lower())), None
@@ -90,7 +109,7 @@ def salvage_snapshot(
     still signed, and all that it leads to is sealed.
     """
     try:
-        return *choose_snapshot(repository, wanted, tell), None
+        return *choose_snapshot(repository, wanted, tell, forgotten_too=True), None
     except _NO_HISTORY as error:
         distrust: BackupkitError = error
     except SnapshotNotFound as error:
@@ -146,6 +165,7 @@ class _Lost:
 def _readable(repository: Repository, tell: Tell) -> tuple[list[KnownSnapshot], list[_Lost]]:
     history = repository.log.read()
     verified = _verifications(repository, history)
+    life = lifecycle_of(repository, history.entries)
     journal = repository.journal.taken()
     found: list[KnownSnapshot] = []
     unreadable: list[_Lost] = []
@@ -154,25 +174,37 @@ def _readable(repository: Repository, tell: Tell) -> tuple[list[KnownSnapshot], 
         try:
             statement = read_snapshot(repository, snapshot)
         except BackupkitError as error:
-            lost = _Lost(snapshot, entry.seq, error)
-            unreadable.append(lost)
-            tell(lost.finding)
+            if snapshot not in life.forgotten:
+                lost = _Lost(snapshot, entry.seq, error)
+                unreadable.append(lost)
+                tell(lost.finding)
             continue
         state, at = _state(verified.get(snapshot, ()), statement)
-        found.append(KnownSnapshot(snapshot, entry.seq, statement, state, at, journal.get(snapshot)))
+        known = KnownSnapshot(snapshot, entry.seq, statement, state, at, journal.get(snapshot), _life(life, snapshot))
+        found.append(known)
     return found, unreadable
 
 
-def find_snapshot(snapshots: Iterable[KnownSnapshot], wanted: str) -> KnownSnapshot:
+def _life(life: Lifecycle, snapshot: SnapshotId) -> Life:
+    if snapshot in life.swept:
+        return "swept"
+    return "forgotten" if snapshot in life.forgotten else "kept"
+
+
+def find_snapshot(snapshots: Iterable[KnownSnapshot], wanted: str, *, forgotten_too: bool = False) -> KnownSnapshot:
     """Return the snapshot that `latest`, a whole id or its first digits (at least 4) name. The latest is the newest whole one.
+
+    A forgotten one is never the latest, and is found only where `forgotten_too` says so.
 
     Raises:
         SnapshotNotFound: there is none.
         SnapshotAmbiguous: several begin like that.
+        SnapshotForgotten, SnapshotSwept: there is one, and it is not wanted any more, or is gone.
     """
     all_of_them = list(snapshots)
     if wanted == LATEST:
-        whole = [one for one in all_of_them if one.state != "partial"] or all_of_them
+        kept = [one for one in all_of_them if one.life == "kept"]
+        whole = [one for one in kept if one.state != "partial"] or kept
         if not whole:
             raise SnapshotNotFound(snapshot=wanted)
         return whole[-1]
@@ -181,7 +213,12 @@ def find_snapshot(snapshots: Iterable[KnownSnapshot], wanted: str) -> KnownSnaps
         raise SnapshotNotFound(snapshot=wanted[:64])
     if len({one.id for one in fitting}) > 1:
         raise SnapshotAmbiguous(snapshot=wanted, count=len(fitting))
-    return fitting[-1]
+    chosen = fitting[-1]
+    if chosen.life == "swept":
+        raise SnapshotSwept(snapshot=chosen.id)
+    if chosen.life == "forgotten" and not forgotten_too:
+        raise SnapshotForgotten(snapshot=chosen.id)
+    return chosen
 
 
 def _verifications(repository: Repository, history: History) -> dict[SnapshotId, list[VerifyStatement]]:

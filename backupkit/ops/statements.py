@@ -1,6 +1,7 @@
 """Signing a statement, storing it, and entering it in the log: in that order, so that the log never speaks of what is not there."""
 
 import hashlib
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
 
@@ -9,6 +10,7 @@ from backupkit.codec.canonical import Json
 from backupkit.errors import BackupkitError
 from backupkit.ops.repository import Repository
 from backupkit.proof.dsse import open_envelope, sign_envelope
+from backupkit.proof.log_entry import LogEntry
 from backupkit.proof.statement import PAYLOAD_TYPE, build_statement, parse_statement
 from backupkit.store import layout
 from backupkit.store.backend import AlreadyExists
@@ -16,14 +18,24 @@ from backupkit.store.backend import AlreadyExists
 KEYS_TYPE = "https://backupkit.local/keys/v1"
 
 
-def publish_statement(repository: Repository, payload: bytes, kind: str, at: datetime) -> int:
-    """Sign a statement with this machine's attestation key, store it, and commit it as a log entry. Return its place."""
+def publish_statement(
+    repository: Repository,
+    payload: bytes,
+    kind: str,
+    at: datetime,
+    *,
+    admit: Callable[[Sequence[LogEntry]], None] | None = None,
+) -> int:
+    """Sign a statement with this machine's attestation key, store it, and commit it as a log entry. Return its place.
+
+    `admit` may give it up when it sees what comes before it: see `SignedLog.append`.
+    """
     writer = repository.require_writer().writer
     name = layout.statement(hashlib.sha256(payload).hexdigest())
     # The same statement, said again in the same second, lies there already.
     with suppress(AlreadyExists):
         repository.objects.create(name, sign_envelope(payload, PAYLOAD_TYPE, [writer.attest]))
-    return repository.log.append(kind, payload, writer, at)
+    return repository.log.append(kind, payload, writer, at, admit=admit)
 
 
 def read_statement(repository: Repository, digest: str) -> bytes:

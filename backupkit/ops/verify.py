@@ -127,7 +127,7 @@ def _require_domain(domain: DomainId, recorded: set[str] | None, data: bytes) ->
 def _read_packs(
     repository: Repository, known: KnownSnapshot, note: Callable[[Finding], None], tell: Tell
 ) -> tuple[int, int]:
-    listed = read_pack_list(repository.backend, known.statement.packs.digest)
+    listed = read_pack_list(repository.backend, known.statement.packs.digest, lambda found: tell(store_finding(found)))
     total = sum(pack.size for pack in listed)
     done = 0
     whole: list[PackName] = []

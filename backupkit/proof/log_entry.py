@@ -16,7 +16,12 @@ from backupkit.proof.merkle import leaf_hash
 
 VERSION = 1
 MAX_ENTRY_BYTES = 1024
-KNOWN_TYPES = frozenset({"snapshot", "verify", "erase", "hold", "release", "rotate", "import"})
+KNOWN_TYPES = frozenset(
+    {
+        "snapshot", "verify", "erase", "hold", "release", "rotate", "import",
+        "forget", "undelete", "mark", "sweep",
+    }
+)  # fmt: skip
 _DIGEST_MARK = "sha256:"
 _WHAT = "log-entry"
 

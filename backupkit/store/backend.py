@@ -64,6 +64,13 @@ class Backend(Protocol):
         """
         ...
 
+    def set_aside(self, name: str, most: int) -> None:
+        """Take out of the way what lies under a name and can be no object of `most` bytes: longer, unreadable, not a file.
+
+        An object that can be read is not touched. What was taken away need not be kept, and has no name any more.
+        """
+        ...
+
     def sweep_unfinished(self, older_than: timedelta) -> int:
         """Remove what interrupted writers left behind under no name, if it is old enough; return how many."""
         ...

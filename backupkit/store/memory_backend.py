@@ -58,6 +58,12 @@ class MemoryBackend:
                 raise SwapLost(name=name)
             self._objects[name] = bytes(new)
 
+    def set_aside(self, name: str, most: int) -> None:
+        """Drop an object that is longer than `most`."""
+        with self._lock:
+            if len(self._objects.get(require_name(name), b"")) > most:
+                del self._objects[name]
+
     def sweep_unfinished(self, older_than: timedelta) -> int:  # noqa: ARG002 - the protocol's name
         """Remove nothing: what was interrupted here is gone already."""
         return 0

@@ -5,15 +5,18 @@ It tells how large the snapshot is and which packs it shares with others, which 
 
 import hashlib
 import struct
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import NamedTuple
 
 from backupkit.codec.framing import Mark, frame, unframe
 from backupkit.codec.malformed import MalformedObject
 from backupkit.ids import DomainId, PackName
 from backupkit.store import layout
-from backupkit.store.backend import AlreadyExists, Backend
+from backupkit.store.backend import Backend
+from backupkit.store.finding import Finding
 from backupkit.store.layout import PackRef
+from backupkit.store.small_objects import SmallObjects
 
 MAX_PACK_LIST = 64 << 20
 _COUNT = struct.Struct(">I")
@@ -59,33 +62,31 @@ def decode_pack_list(data: bytes) -> list[ListedPack]:
 
 
 def publish_pack_list(backend: Backend, packs: Iterable[PackRef]) -> tuple[str, int, int]:
-    """Write the list of these packs with their sizes. Return its digest, the number of packs and their bytes."""
+    """Write the list of these packs with their sizes, three times. Return its digest, the number of packs and their bytes."""
     listed = [ListedPack(ref, backend.size(ref.name)) for ref in sorted(set(packs))]
     data = encode_pack_list(listed)
     digest = hashlib.sha256(data).hexdigest()
-    try:
-        backend.create(layout.pack_list(digest), data, check=lambda back: _require_digest(back, digest))
-    except AlreadyExists:
-        # The same packs give the same list. A list of this name that is another's is damaged, and not ours to replace here.
-        read_pack_list(backend, digest)
+    SmallObjects(backend, most=MAX_PACK_LIST).create_named(layout.pack_list(digest), data)
     return digest, len(listed), sum(size for _, size in listed)
 
 
-def read_pack_list(backend: Backend, digest: str) -> list[ListedPack]:
-    """Read the list of this digest.
+def read_pack_list(backend: Backend, digest: str, tell: Callable[[Finding], None] = lambda _: None) -> list[ListedPack]:
+    """Read the list of this digest. `tell` is called for a copy that is damaged or gone where another had to be read.
+
+    Raises:
+        MalformedObject: the bytes of no copy are those the digest was made of.
+        ObjectMissing: there is none.
+    """
+    objects = SmallObjects(backend, tell, most=MAX_PACK_LIST)
+    return objects.read(layout.pack_list(digest), partial(decode_listed, digest))
+
+
+def decode_listed(digest: str, data: bytes) -> list[ListedPack]:
+    """Read a pack list that a snapshot names by its digest.
 
     Raises:
         MalformedObject: its bytes are not those the digest was made of.
-        ObjectMissing: there is none.
     """
-    name = layout.pack_list(digest)
-    if backend.size(name) > MAX_PACK_LIST:
-        raise MalformedObject(what=name, reason="too-large")
-    data = backend.read(name)
-    _require_digest(data, digest)
-    return decode_pack_list(data)
-
-
-def _require_digest(data: bytes | memoryview, digest: str) -> None:
     if hashlib.sha256(data).hexdigest() != digest:
         raise MalformedObject(what=_WHAT, reason="wrong-digest")
+    return decode_pack_list(data)

@@ -29,6 +29,7 @@ from backupkit.store.backend import (
 )
 
 UNFINISHED = ".tmp-"
+ASIDE = ".aside-"
 _LOCK = ".lock"
 _PIECE = 1 << 20
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -107,6 +108,15 @@ class PosixBackend:
                 temporary.replace(path)
                 _sync_folder(path.parent)
 
+    def set_aside(self, name: str, most: int) -> None:
+        """Rename what can be no object. It is kept: a person may know what it was, or read it on a better day."""
+        path = self._path(name)
+        with _system_errors(name), self._locked():
+            if not os.path.lexists(path) or self._can_be_read(name, most):
+                return
+            path.rename(self.root / f"{ASIDE}{secrets.token_hex(8)}")
+            _sync_folder(path.parent)
+
     def sweep_unfinished(self, older_than: timedelta) -> int:
         """Remove `.tmp-` files that nobody has written to for so long."""
         limit = time.time() - older_than.total_seconds()
@@ -134,6 +144,19 @@ class PosixBackend:
         if stat.S_ISDIR(kind):
             raise IsADirectoryError(name)
         raise ObjectUnreadable(name=name, reason="not-a-file")
+
+    def _can_be_read(self, name: str, most: int) -> bool:
+        try:
+            descriptor = self._open(name)
+        except (OSError, ObjectUnreadable):
+            return False
+        try:
+            size = os.fstat(descriptor).st_size
+            return size <= most and len(_read_exactly(descriptor, 0, size)) == size
+        except OSError:
+            return False
+        finally:
+            os.close(descriptor)
 
     def _holds(self, name: str, expected: bytes | None) -> bool:
         """Tell whether an object is these bytes, reading no more than that takes."""
@@ -225,7 +248,8 @@ class PosixBackend:
     @contextmanager
     def _locked(self) -> Iterator[None]:
         """Hold the folder's lock. The system lets go of it when this process ends, however it ends."""
-        descriptor = os.open(self.root / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        # O_NOFOLLOW: a link that somebody left there would have us make or open a file elsewhere.
+        descriptor = os.open(self.root / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield

@@ -23,7 +23,7 @@ from backupkit.store.finding import Finding
 
 COPIES = ("", "copies/1/", "copies/2/")
 MAX_SMALL = 4 << 20
-"""Most bytes of a small object that is read."""
+"""Most bytes of a small object that is read; pack lists may be larger."""
 
 _T = TypeVar("_T")
 
@@ -31,9 +31,16 @@ _T = TypeVar("_T")
 class SmallObjects:
     """The small objects of a repository. `tell` is called for every copy that was damaged or gone."""
 
-    def __init__(self, backend: Backend, tell: Callable[[Finding], None] = lambda _: None) -> None:
+    def __init__(
+        self, backend: Backend, tell: Callable[[Finding], None] = lambda _: None, *, most: int = MAX_SMALL
+    ) -> None:
         self._backend = backend
         self._tell = tell
+        self._most = most
+
+    def up_to(self, most: int) -> "SmallObjects":
+        """Return the same objects, read up to another size in bytes."""
+        return SmallObjects(self._backend, self._tell, most=most)
 
     def create(self, name: str, data: bytes) -> None:
         """Write a new object and its copies.
@@ -44,6 +51,13 @@ class SmallObjects:
         self._backend.create(name, data, check=lambda back: _require_same(back, data, name))
         for copy in COPIES[1:]:
             self._put(copy + name, data)
+
+    def create_named(self, name: str, data: bytes) -> None:
+        """Write an object whose name is made of its bytes: what lies there and is something else is damaged, and put right."""
+        try:
+            self.create(name, data)
+        except AlreadyExists:
+            self._heal(name, data, [copy for copy in COPIES if not self._is(copy + name, data)])
 
     def read(self, name: str, check: Callable[[bytes], _T]) -> _T:
         """Return what `check` makes of the first copy that it accepts. It refuses a copy by raising a `BackupkitError`.
@@ -86,9 +100,8 @@ class SmallObjects:
         while True:
             current = self._backend.read(name)
             for copy in COPIES[1:]:
-                # What is no object at all stays where it is, and is told when it is read.
-                with suppress(SwapLost, ObjectUnreadable, MalformedObject):
-                    self._backend.swap(copy + name, self._present(copy + name), current)
+                with suppress(SwapLost, ObjectUnreadable):
+                    self._put_over(copy + name, current)
             if self._present(name) == current:
                 return
 
@@ -102,7 +115,11 @@ class SmallObjects:
     def delete(self, name: str) -> None:
         """Delete an object with its copies. Until the last is gone the object is still there as a whole."""
         for copy in COPIES:
-            self._backend.delete(copy + name)
+            try:
+                self._backend.delete(copy + name)
+            except ObjectMissing:
+                # A folder of this name: no object, but in the way of one.
+                self._backend.set_aside(copy + name, self._most)
 
     def versions(self, name: str) -> list[bytes]:
         """Return what each copy that can be read holds, unchecked: for a caller who can tell them apart."""
@@ -139,25 +156,32 @@ class SmallObjects:
     def _heal(self, name: str, data: bytes, copies: "tuple[str, ...] | list[str]") -> None:
         for copy in copies:
             try:
-                present = self._present(copy + name)
+                is_missing = self._present(copy + name) is None
             except (BackendError, MalformedObject):
-                # No object at all, a pipe or a file without end: nothing that can be exchanged for the good copy.
-                self._tell(Finding("copy-damaged", copy + name))
-                continue
-            self._tell(Finding("copy-missing" if present is None else "copy-damaged", copy + name))
+                is_missing = False
+            self._tell(Finding("copy-missing" if is_missing else "copy-damaged", copy + name))
             # A medium that cannot be written to can still be read: healing is not what was asked for.
             with suppress(BackendError):
-                self._backend.swap(copy + name, present, data)
+                self._put_over(copy + name, data)
 
     def _put(self, name: str, data: bytes) -> None:
         try:
             self._backend.create(name, data)
         except AlreadyExists:
             with suppress(SwapLost):
-                self._backend.swap(name, self._present(name), data)
+                self._put_over(name, data)
+
+    def _put_over(self, name: str, data: bytes) -> None:
+        """Put an object in the place of whatever lies there."""
+        try:
+            self._backend.swap(name, self._present(name), data)
+        except (ObjectMissing, ObjectUnreadable, MalformedObject):
+            # A pipe, a folder, a file without end, a bad sector: nothing that could be compared and exchanged.
+            self._backend.set_aside(name, self._most)
+            self._backend.swap(name, None, data)
 
     def _bounded(self, name: str) -> bytes:
-        if self._backend.size(name) > MAX_SMALL:
+        if self._backend.size(name) > self._most:
             raise MalformedObject(what=name, reason="too-large")
         return self._backend.read(name)
 

@@ -275,7 +275,8 @@ def test_a_log_that_does_not_add_up_does_not_keep_packs_from_being_repaired(save
 
 def test_a_lost_pack_list_is_named_and_its_packs_are_still_looked_at(saved: Scene) -> None:
     [name, *_] = saved.repository.backend.names(layout.PACK_LISTS)
-    remove(saved, name)
+    for copy in COPIES:
+        remove(saved, copy + name)
     flip(saved, packs(saved)[0])
 
     done = repair(saved)

@@ -9,9 +9,11 @@ from backupkit.codec.malformed import MalformedObject, NewerFormat
 from backupkit.ids import DomainId, PackName
 from backupkit.store import layout
 from backupkit.store.backend import ObjectMissing
+from backupkit.store.finding import Finding
 from backupkit.store.layout import PackRef
 from backupkit.store.memory_backend import MemoryBackend
 from backupkit.store.pack_list import ListedPack, decode_pack_list, encode_pack_list, publish_pack_list, read_pack_list
+from backupkit.store.small_objects import COPIES
 
 REFS = st.builds(
     PackRef,
@@ -45,15 +47,44 @@ def test_a_pack_that_is_gone_cannot_be_listed(backend: MemoryBackend) -> None:
         publish_pack_list(backend, [PackRef(DomainId(bytes(16)), PackName("00" * 32))])
 
 
-def test_a_list_that_was_changed_is_refused(backend: MemoryBackend) -> None:
+def damaged(backend: MemoryBackend, copies: tuple[str, ...]) -> tuple[PackRef, str]:
     ref = PackRef(DomainId(bytes(16)), PackName("00" * 32))
     backend.create(ref.name, b"x")
     digest, _, _ = publish_pack_list(backend, [ref])
-    damage(backend, layout.pack_list(digest), encode_pack_list([]))
+    for copy in copies:
+        damage(backend, copy + layout.pack_list(digest), encode_pack_list([]))
+    return ref, digest
 
-    for read in (lambda: read_pack_list(backend, digest), lambda: publish_pack_list(backend, [ref])):
-        with pytest.raises(MalformedObject):
-            read()
+
+def test_a_list_that_was_changed_in_every_copy_is_refused_until_it_is_written_again(backend: MemoryBackend) -> None:
+    ref, digest = damaged(backend, COPIES)
+    with pytest.raises(MalformedObject):
+        read_pack_list(backend, digest)
+
+    publish_pack_list(backend, [ref])
+
+    assert read_pack_list(backend, digest) == [ListedPack(ref, 1)]
+    assert len({backend.read(copy + layout.pack_list(digest)) for copy in COPIES}) == 1
+
+
+def test_one_copy_of_a_list_is_enough(backend: MemoryBackend) -> None:
+    ref, digest = damaged(backend, COPIES[:2])
+    findings: list[Finding] = []
+
+    assert read_pack_list(backend, digest, findings.append) == [ListedPack(ref, 1)]
+    assert [(one.code, one.name) for one in findings] == [
+        ("copy-damaged", copy + layout.pack_list(digest)) for copy in COPIES[:2]
+    ]
+
+
+def test_a_list_of_which_there_is_one_copy_only_is_read_as_it_always_was(backend: MemoryBackend) -> None:
+    ref, digest = damaged(backend, ())
+    for copy in COPIES[1:]:
+        backend.delete(copy + layout.pack_list(digest))
+    findings: list[Finding] = []
+
+    assert read_pack_list(backend, digest, findings.append) == [ListedPack(ref, 1)]
+    assert findings == []
 
 
 @given(st.binary(max_size=150))

@@ -1,5 +1,9 @@
 """Three copies of what must never be lost."""
 
+import errno
+import os
+from pathlib import Path
+
 import pytest
 from simulated_backends import Passing, PowerCut, PowerCutBackend, damage
 
@@ -7,6 +11,7 @@ from backupkit.codec.malformed import MalformedObject
 from backupkit.store.backend import AlreadyExists, Backend, BackendDenied, ObjectMissing, SwapLost
 from backupkit.store.finding import Finding
 from backupkit.store.memory_backend import MemoryBackend
+from backupkit.store.posix_backend import ASIDE, PosixBackend
 from backupkit.store.small_objects import COPIES, MAX_SMALL, SmallObjects
 
 PLACES = [copy + "slots/aa" for copy in COPIES]
@@ -141,3 +146,64 @@ def test_a_giant_in_a_small_objects_place_is_not_read(backend: MemoryBackend) ->
     damage(backend, "slots/aa", b"good" + bytes(MAX_SMALL))
 
     assert small.read("slots/aa", good) == b"good"
+
+
+@pytest.mark.parametrize("what", ["giant", "pipe", "folder", "full folder", "link to a device"])
+@pytest.mark.parametrize("place", COPIES)
+def test_what_can_be_no_object_is_set_aside_when_a_copy_is_put_right(tmp_path: Path, what: str, place: str) -> None:
+    backend = PosixBackend(tmp_path)
+    small, findings = objects(backend)
+    small.create("log/checkpoint", b"good 1")
+    path = tmp_path / place / "log" / "checkpoint"
+    path.unlink()
+    match what:
+        case "giant":
+            path.touch()
+            os.truncate(path, 1 << 40)
+        case "pipe":
+            os.mkfifo(path)
+        case "folder" | "full folder":
+            path.mkdir()
+            if what == "full folder":
+                (path / "something").write_bytes(b"of somebody")
+        case _:
+            path.symlink_to("/dev/zero")
+
+    assert small.read_newest("log/checkpoint", good, lambda data: data[-1])[0] == b"good 1"
+    small.replace("log/checkpoint", b"good 1", b"good 2")
+
+    assert [backend.read(copy + "log/checkpoint") for copy in COPIES] == [b"good 2"] * 3
+    assert len(list(tmp_path.glob(f"{ASIDE}*"))) == 1, "it was kept, under no name"
+    code = "copy-missing" if "folder" in what else "copy-damaged"
+    assert [(one.code, one.name) for one in findings] == ([(code, "log/checkpoint")] if not place else [])
+
+
+def test_a_copy_on_a_bad_sector_is_set_aside_and_written_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    backend = PosixBackend(tmp_path)
+    small, findings = objects(backend)
+    small.create("log/checkpoint", b"good 1")
+    bad, read = (tmp_path / "log" / "checkpoint").stat().st_ino, os.pread
+
+    def pread(descriptor: int, length: int, offset: int) -> bytes:
+        if os.fstat(descriptor).st_ino == bad:
+            raise OSError(errno.EIO, "Input/output error")
+        return read(descriptor, length, offset)
+
+    monkeypatch.setattr(os, "pread", pread)
+    small.read_newest("log/checkpoint", good, lambda data: data[-1])
+    small.replace("log/checkpoint", b"good 1", b"good 2")
+
+    assert [backend.read(copy + "log/checkpoint") for copy in COPIES] == [b"good 2"] * 3
+    assert [(one.code, one.name) for one in findings] == [("copy-damaged", "log/checkpoint")]
+
+
+def test_an_object_that_can_be_read_is_never_set_aside(tmp_path: Path) -> None:
+    backend = PosixBackend(tmp_path)
+    backend.create("config", b"good")
+
+    backend.set_aside("config", 4)
+    backend.set_aside("not-there", 4)
+
+    assert backend.read("config") == b"good"
+    backend.set_aside("config", 3)
+    assert list(backend.names("")) == []

@@ -62,8 +62,12 @@ def _read_page(source: SourceFiles, name: str) -> Iterator[Told]:
         data, failure = read_some(stream, _MAX_PAGE_BYTES, name)
     text = data.decode("utf-8", "replace")
     page = _Page()
-    page.feed(text)
-    page.close()
+    try:
+        page.feed(text)
+        page.close()
+    except AssertionError as error:
+        # What the parser raises for a declaration that it does not know.
+        raise MalformedExport(Locator(name), "page-damaged") from error
     people = {tel: shown for tel, shown in page.people if tel or shown}
     others = sorted(tel for tel, shown in people.items() if shown != "Me")
     key = "~".join(others) or posixpath.basename(name).partition(" - ")[0] or name

@@ -12,7 +12,6 @@ import typer
 
 from backupkit.cli.guard_desk import publish_policy
 from backupkit.cli.session import Session, session_of
-from backupkit.cli.settings_files import read_settings, settings_file
 from backupkit.cli.usage import ValueWrong
 from backupkit.config.schema import config_schema as schema_of_settings, template
 from backupkit.errors import BackupkitError, ExitCode
@@ -41,17 +40,17 @@ def config_show(context: typer.Context) -> None:
 def config_check(context: typer.Context) -> None:
     """Read the settings and say whether they are right."""
     session = session_of(context)
-    settings = read_settings(session)
+    settings = session.read_settings()
     publish_policy(session)
     key = "config.checked" if settings.origins else "config.none"
-    lines = [session.say(key, file=", ".join(settings.origins) or str(settings_file(session)))]
+    lines = [session.say(key, file=", ".join(settings.origins) or str(session.settings_file))]
     session.printer.summary({"files": list(settings.origins), "sources": len(settings.sources)}, lines)
 
 
 def config_edit(context: typer.Context) -> None:
     """Open the settings in the editor and check them afterwards."""
     session = session_of(context)
-    path = settings_file(session)
+    path = session.settings_file
     if not path.exists():
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.write_text(template(), "utf-8")
@@ -94,7 +93,7 @@ def _in_force(session: Session) -> dict[str, object]:
     settings, places = session.settings, session.places
     return {
         "repository": str(places.repository), "state": str(places.state), "cache": str(places.cache),
-        "config_file": str(settings_file(session)), "files": list(settings.origins),
+        "config_file": str(session.settings_file), "files": list(settings.origins),
         "passphrase_from": "named" if session.passphrases.is_named() else "asked",
         "keep_daily": settings.keep.daily, "keep_monthly": settings.keep.monthly,
         "verify_after_snapshot": settings.verify.after_snapshot, "verify_drill": settings.verify.drill,

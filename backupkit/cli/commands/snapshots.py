@@ -16,12 +16,17 @@ def snapshots(
     last: Annotated[int | None, typer.Option("--last", min=1, metavar="N")] = None,
     source: Annotated[str | None, typer.Option("--source", metavar="NAME")] = None,
     state: Annotated[str | None, typer.Option("--state", metavar="STATE")] = None,
+    *,
+    forgotten: Annotated[bool, typer.Option("--forgotten")] = False,
 ) -> None:
     """List snapshots. No passphrase is needed."""
-    from backupkit.ops.list_snapshots import list_snapshots
+    from backupkit.ops.list_snapshots import list_forgotten, list_snapshots
 
     session = session_of(context)
-    found = list_snapshots(session.places, tell=session.tell)
+    if forgotten:
+        found = list_forgotten(session.places, clock=session.clock, tell=session.tell)
+    else:
+        found = list_snapshots(session.places, tell=session.tell)
     if source is not None:
         found = [line for line in found if line.sources and source in line.sources]
     if state is not None:
@@ -35,6 +40,9 @@ def snapshots(
             session.say("snapshots.messages", messages=line.messages) if line.messages is not None else "-",
             session.catalogue.size(line.bytes), printable(", ".join(line.sources)) if line.sources else "-",
         ]  # fmt: skip
+        if forgotten:
+            until = session.catalogue.time(line.undo_until) if line.undo_until else None
+            row.append(session.say("snapshots.undo-until", until=until) if until else session.say("state.swept"))
         rows.append(row)
         session.printer.record("snapshot", json_fields(line))
     lines = aligned(rows) if rows else [session.say("snapshots.none")]

@@ -20,4 +20,8 @@ MESSAGES: dict[str, str] = {
     "finding.object-lost": "No copy of {name} can be read ({reason}).",
     "finding.copy-not-written": "A damaged or missing copy could not be written again: {name}",
     "finding.log-unreadable": "The log cannot be read ({reason}), so this repair was not entered in it.",
+    "finding.chats-shrunk": "{name} held {before} messages and now holds {after}. What is gone is still in the snapshots before this one: the last good one stays, and nothing of this source is forgotten automatically.",
+    "finding.chats-wiped": "{name} held {before} messages and now holds {after}, as if the app had been wiped. The snapshots before this one still have them: the last good one stays, and nothing of this source is forgotten automatically.",
+    "finding.chats-shrunk-bytes": "{name} held {bytes_before:size} and now holds {bytes_after:size}; its messages cannot be counted now. The last good snapshot stays, and nothing of this source is forgotten automatically.",
+    "finding.chats-wiped-bytes": "{name} held {bytes_before:size} and now holds {bytes_after:size}, as if the app had been wiped. The last good snapshot stays, and nothing of this source is forgotten automatically.",
 }

@@ -20,4 +20,8 @@ MESSAGES: dict[str, str] = {
     "finding.object-lost": "{name} 的所有副本都读不出来（{reason}）。",
     "finding.copy-not-written": "有一份损坏或缺失的副本没能重新写好：{name}",
     "finding.log-unreadable": "日志读不出来（{reason}），因此这次修复没有记入日志。",
+    "finding.chats-shrunk": "{name} 原有 {before} 条消息，现在只有 {after} 条。少掉的消息仍在此前的快照里：最后一份完好的快照会一直保留，这个来源的快照也不会被自动清理。",
+    "finding.chats-wiped": "{name} 原有 {before} 条消息，现在只有 {after} 条，看起来应用被清空过。此前的快照里仍有这些消息：最后一份完好的快照会一直保留，这个来源的快照也不会被自动清理。",
+    "finding.chats-shrunk-bytes": "{name} 原有 {bytes_before:size}，现在只有 {bytes_after:size}，消息数现在数不出来。最后一份完好的快照会一直保留，这个来源的快照也不会被自动清理。",
+    "finding.chats-wiped-bytes": "{name} 原有 {bytes_before:size}，现在只有 {bytes_after:size}，看起来应用被清空过。最后一份完好的快照会一直保留，这个来源的快照也不会被自动清理。",
 }

@@ -1,0 +1,135 @@
+"""Web pages of any length, cut into the pieces that hold one message each, without a tree of the page.
+
+A page is cut where a mark begins, so a damaged message costs itself and not its neighbours, and memory is that of one
+piece.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from html.parser import HTMLParser
+from typing import BinaryIO
+
+from backupkit.chats.malformed import MalformedExport
+from backupkit.chats.model import Locator
+from backupkit.chats.partial import read_some
+
+MAX_PIECE_BYTES = 8 * 2**20
+MAX_DEPTH = 200
+_BLOCK = 1 << 18
+# A mark may be cut by the end of a block: this much is looked at again.
+_OVERLAP = 512
+_VOID = frozenset(
+    ["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of a page. The first one lies before the first mark; `is_last` is the one that the page ends with."""
+
+    offset: int
+    data: bytes
+    is_last: bool = False
+
+
+def pieces_of(stream: BinaryIO, file: str, mark: re.Pattern[bytes]) -> Iterator[Piece]:
+    """Cut a page where `mark` begins.
+
+    Raises:
+        MalformedExport: the page cannot be read on, or a piece is longer than any message.
+    """
+    offset, pending, failure = 0, b"", None
+    while True:
+        block, failure = read_some(stream, _BLOCK, file)
+        looked_at = max(len(pending) - _OVERLAP, 1)
+        pending += block
+        starts = [found.start() for found in mark.finditer(pending, looked_at)]
+        at = 0
+        # A mark that ends with the block may go on in the next one.
+        for start in starts:
+            yield Piece(offset + at, pending[at:start])
+            at = start
+        offset, pending = offset + at, pending[at:]
+        if not block or failure is not None:
+            break
+        if len(pending) > MAX_PIECE_BYTES:
+            raise MalformedExport(Locator(file, f"byte {offset}"), "element-too-long")
+    if failure is not None:
+        raise failure
+    yield Piece(offset, pending, is_last=True)
+
+
+class Elements(HTMLParser):
+    """Follows the open elements of one piece, and gathers text into the fields that a subclass gives them.
+
+    `field_of` names the field for an element, None for one that only passes its text on, and "" for one to leave out.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.fields: dict[str, str] = {}
+        self._open: list[tuple[str, str | None]] = []
+
+    def take(self, data: bytes, file: str, offset: int) -> None:
+        """Read one piece.
+
+        Raises:
+            MalformedExport: it is no web page, or nested deeper than any.
+        """
+        self.reset()
+        self.fields = {}
+        self._open = []
+        try:
+            self.feed(data.decode("utf-8", "replace"))
+        except AssertionError as error:
+            # What the parser raises for a declaration that it does not know.
+            raise MalformedExport(Locator(file, f"byte {offset}"), "element-damaged") from error
+        except RecursionError as error:
+            raise MalformedExport(Locator(file, f"byte {offset}"), "nested-too-deep") from error
+
+    @property
+    def depth(self) -> int:
+        """How many elements are open."""
+        return len(self._open)
+
+    def field_of(self, tag: str, classes: frozenset[str], attributes: dict[str, str]) -> str | None:
+        """Name the field that the text of an element belongs to."""
+        raise NotImplementedError
+
+    def put(self, field: str, text: str) -> None:
+        """Add text to a field."""
+        self.fields[field] = self.fields.get(field, "") + text
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note an element that begins."""
+        attributes = {name: value or "" for name, value in attrs}
+        field = self.field_of(tag, frozenset(attributes.get("class", "").split()), attributes)
+        if tag == "br":
+            self.handle_data("\n")
+        if tag in _VOID:
+            return
+        if len(self._open) >= MAX_DEPTH:
+            raise RecursionError
+        self._open.append((tag, field))
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note an element that is empty."""
+        self.handle_starttag(tag, attrs)
+        if tag not in _VOID:
+            self.handle_endtag(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        """Note an element that ends, and whatever was left open inside it."""
+        for place in range(len(self._open) - 1, -1, -1):
+            if self._open[place][0] == tag:
+                del self._open[place:]
+                return
+
+    def handle_data(self, data: str) -> None:
+        """Give text to the nearest element that has a field."""
+        for _tag, field in reversed(self._open):
+            if field is not None:
+                if field:
+                    self.put(field, data)
+                return

@@ -1,0 +1,114 @@
+"""What became of snapshots and packs after they were saved, as the log tells it: forgotten, wanted again, marked, swept.
+
+What cannot be read is taken for what loses least: a forgetting that cannot be read did not happen, and a taking back that cannot
+be read took everything back.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from backupkit.errors import BackupkitError
+from backupkit.ids import SnapshotId
+from backupkit.ops.repository import Repository
+from backupkit.ops.statements import read_statement
+from backupkit.proof.forget_statement import decode_forget_statement, decode_undelete_statement
+from backupkit.proof.log_entry import LogEntry
+from backupkit.proof.sweep_statement import NamedPack, decode_mark_statement, decode_sweep_statement
+from backupkit.store.layout import PackRef
+
+UNDO = timedelta(days=30)
+"""How long what was forgotten can be taken back, counted from when this machine first saw that it was forgotten."""
+
+GRACE = timedelta(hours=24)
+"""How long a pack stays marked, by the same count, before it may be deleted."""
+
+
+@dataclass(slots=True)
+class Lifecycle:
+    """What the log says until some place.
+
+    `forgotten` and `marked` give the entry's place in the log. `swept` are snapshots that cannot be restored any more, `gone`
+    packs that no new snapshot may need. `is_certain` is false where an entry about swept packs cannot be read.
+    """
+
+    forgotten: dict[SnapshotId, int] = field(default_factory=dict)
+    marked: dict[PackRef, int] = field(default_factory=dict)
+    swept: set[SnapshotId] = field(default_factory=set)
+    gone: set[PackRef] = field(default_factory=set)
+    is_certain: bool = True
+
+    @property
+    def unwanted(self) -> set[PackRef]:
+        """The packs that a new snapshot should not build on: some are deleted, the others may be."""
+        return self.gone | self.marked.keys()
+
+
+def lifecycle_of(repository: Repository, entries: Iterable[LogEntry]) -> Lifecycle:
+    """Read all that the log says about it."""
+    found = Lifecycle()
+    for entry in entries:
+        if entry.type == "forget":
+            _forget(repository, entry, found)
+        elif entry.type == "undelete":
+            _undelete(repository, entry, found)
+        elif entry.type == "mark":
+            _mark(repository, entry, found)
+        elif entry.type == "sweep":
+            _sweep(repository, entry, found)
+    return found
+
+
+def undo_until(repository: Repository, found: Lifecycle, snapshot: SnapshotId, now: datetime) -> datetime:
+    """Return until when a forgotten snapshot can surely be taken back."""
+    seq = found.forgotten[snapshot]
+    since = repository.log.first_seen.since(seq + 1)[seq]
+    return (now if since is None else since) + UNDO
+
+
+def _forget(repository: Repository, entry: LogEntry, found: Lifecycle) -> None:
+    try:
+        said = decode_forget_statement(read_statement(repository, entry.subject))
+    except BackupkitError:
+        return
+    if said.store == repository.origin:
+        for snapshot in said.snapshots:
+            found.forgotten.setdefault(snapshot, entry.seq)
+
+
+def _undelete(repository: Repository, entry: LogEntry, found: Lifecycle) -> None:
+    try:
+        said = decode_undelete_statement(read_statement(repository, entry.subject))
+    except BackupkitError:
+        found.forgotten = {one: seq for one, seq in found.forgotten.items() if one in found.swept}
+        return
+    for snapshot in said.snapshots:
+        if said.store == repository.origin and snapshot not in found.swept:
+            found.forgotten.pop(snapshot, None)
+
+
+def _mark(repository: Repository, entry: LogEntry, found: Lifecycle) -> None:
+    try:
+        said = decode_mark_statement(read_statement(repository, entry.subject))
+    except BackupkitError:
+        return
+    if said.store == repository.origin:
+        for one in said.packs:
+            found.marked.setdefault(_ref(one), entry.seq)
+
+
+def _sweep(repository: Repository, entry: LogEntry, found: Lifecycle) -> None:
+    try:
+        said = decode_sweep_statement(read_statement(repository, entry.subject))
+    except BackupkitError:
+        found.is_certain = False
+        return
+    if said.store == repository.origin:
+        found.swept.update(said.snapshots)
+        for snapshot in said.snapshots:
+            found.forgotten.setdefault(snapshot, entry.seq)
+        found.gone.update(map(_ref, said.packs))
+
+
+def _ref(one: NamedPack) -> PackRef:
+    return PackRef(*one)

@@ -1,0 +1,79 @@
+"""`backupkit forget`, `undelete` and `snapshots --forgotten` as a person runs them."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import pytest
+from backup_scene import SteppingClock
+from computer import Computer
+from json_schema import differences
+
+
+def schema(name: str) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads((resources.files("backupkit") / f"ui/schemas/{name}.json").read_text("utf-8"))
+    return loaded
+
+
+@pytest.fixture
+def computer(tmp_path: Path) -> Computer:
+    """A computer with three snapshots, a day apart."""
+    made = Computer(tmp_path / "home")
+    made.initialise()
+    clock = SteppingClock(datetime.now(UTC))
+    made.clock = clock
+    chats = made.home / "chats"
+    chats.mkdir()
+    for day in range(3):
+        (chats / f"{day}.txt").write_text(f"day {day}\n" * 1000)
+        made.run_here("snapshot", chats, "--no-verify")
+        clock.at += timedelta(days=1)
+    return made
+
+
+def test_a_person_forgets_by_rules_looks_and_takes_it_back(computer: Computer) -> None:
+    snapshots = [one["snapshot"] for one in computer.run_here("snapshots", "--json").objects[:-1]]
+
+    tried = computer.run_here("forget", "--keep-last", "1", "--dry-run", "--json")
+    said = computer.run_here("forget", "--keep-last", "1", "--dry-run").out
+    done = computer.run_here("forget", "--keep-last", "1", "--json")
+    forgotten = computer.run_here("snapshots", "--forgotten", "--json")
+    told = computer.run_here("snapshots", "--forgotten").out
+    undone = computer.run_here("undelete", snapshots[0][:8], "--json")
+
+    assert differences(tried.last, schema("forget-1")) == differences(done.last, schema("forget-1")) == []
+    assert [difference for one in done.objects[:-1] for difference in differences(one, schema("retention-1"))] == []
+    assert [
+        difference for one in forgotten.objects[:-1] for difference in differences(one, schema("snapshots-1"))
+    ] == []
+    assert differences(undone.last, schema("undelete-1")) == []
+    assert tried.last["forgotten"] == done.last["forgotten"] == snapshots[:2]
+    assert (tried.last["undo_until"], tried.last["dry_run"]) == (None, True)
+    assert "the newest, one of the last" in said
+    assert [one["life"] for one in forgotten.objects[:-1]] == ["forgotten", "forgotten"]
+    assert "can be taken back until" in told
+    assert undone.last["undeleted"] == snapshots[:1]
+    left = [one["snapshot"] for one in computer.run_here("snapshots", "--json").objects[:-1]]
+    assert left == [snapshots[0], snapshots[2]]
+
+
+def test_the_settings_say_what_is_kept_where_the_command_does_not(computer: Computer) -> None:
+    settings = computer.home / ".config/backupkit/config.toml"
+    settings.parent.mkdir(parents=True)
+    settings.write_text("version = 1\n[keep]\nlast = 2\ndaily = 0\nmonthly = 0\n")
+
+    done = computer.run_here("forget", "--json")
+
+    assert (len(done.last["forgotten"]), done.last["kept"]) == (1, 2)
+
+
+def test_what_cannot_be_meant_is_refused(computer: Computer) -> None:
+    clash = computer.run_here("forget", "7c1f09ab", "--keep-last", "1", "--json", expect=2)
+    nothing = computer.run_here("forget", "--keep-last", "0", "--json", expect=2)
+    unknown = computer.run_here("undelete", "ffffffff", "--json", expect=22)
+
+    assert [one.last["code"] for one in (clash, nothing, unknown)] == [
+        "options-clash", "nothing-kept", "snapshot-not-found",
+    ]  # fmt: skip
