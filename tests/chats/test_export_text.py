@@ -5,14 +5,14 @@ import pytest
 from hypothesis import given, strategies as st
 
 from backupkit.chats.export import table
-from backupkit.chats.export.record import conversation_record, message_record, time_text
+from backupkit.chats.export.record import MessageRecord, conversation_record, message_record, time_text
 from backupkit.chats.export.shown import as_html_with_links, file_name, language_of, shown, shown_line
 from backupkit.chats.model import UTC_ZONE, Conversation, Locator, Message
 
 ACTS = set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\x00\x07\x1b\x9b\ud83d")
 
 
-def record(text: str, **more: object):
+def record(text: str, **more: object) -> MessageRecord:
     message = Message("k", Locator("f"), b"{}", text=text, **more)  # type: ignore[arg-type]
     return message_record(message, "c0001", with_raw=False)
 
