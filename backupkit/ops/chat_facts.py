@@ -111,8 +111,7 @@ def facts_of(summary: "ChatSummary | None") -> ChatFacts | None:
 
 def chat_finding(finding: "model.Finding") -> Found:
     """Return a reader's finding as the event that a person is shown."""
-    place = {} if finding.locator is None else {"place": str(finding.locator)}
-    return Found(finding.code, Severity(finding.severity.value), {**finding.facts, **place})
+    return Found(finding.code, Severity(finding.severity.value), finding.sentence_facts)
 
 
 def _time(moment: datetime | None) -> str | None:

@@ -17,13 +17,21 @@ def diff(
     context: typer.Context,
     first: Annotated[str, typer.Argument(metavar="SNAPSHOT")],
     second: Annotated[str, typer.Argument(metavar="SNAPSHOT")] = "latest",
+    messages: Annotated[bool, typer.Option("--messages")] = False,
     recovery_words_file: Annotated[Path | None, typer.Option("--recovery-words-file", metavar="FILE")] = None,
 ) -> ExitCode:
-    """Compare two snapshots file by file. Exit 6 says that they differ."""
+    """Compare two snapshots file by file, or message by message. Exit 6 says that they differ."""
+    session = session_of(context)
+    secret = session.secret(recovery_words_file)
+    if messages:
+        from backupkit.cli.message_diff_page import show_message_differences
+        from backupkit.ops.message_diff import diff_messages
+
+        differences = diff_messages(session.places, first, second, secret=secret, tell=session.tell)
+        return show_message_differences(session, differences)
     from backupkit.ops.diff import diff_snapshots
 
-    session = session_of(context)
-    found = diff_snapshots(session.places, first, second, secret=session.secret(recovery_words_file), tell=session.tell)
+    found = diff_snapshots(session.places, first, second, secret=secret, tell=session.tell)
     kinds: tuple[tuple[str, tuple[str, ...], Role], ...] = (
         ("+", found.added, "good"), ("-", found.removed, "bad"), ("~", found.changed, "warning"),
     )  # fmt: skip

@@ -1,0 +1,144 @@
+"""What happened to messages between two snapshots, conversation by conversation."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from backupkit.chats.diff import ChangeKind, ConversationChange, HistoryChange, Seen, compare, seen_of
+from backupkit.chats.identity import Identifier
+from backupkit.chats.malformed import MalformedExport
+from backupkit.chats.model import Conversation, Finding, Message, Severity
+from backupkit.chats.registry import read_all, recognise
+from backupkit.chats.source import open_source
+from backupkit.crypto.keyring import Keyring
+from backupkit.ids import SnapshotId
+from backupkit.ops.chat_facts import chat_finding
+from backupkit.ops.events import Phase, Progress, Tell, tell_nobody
+from backupkit.ops.places import Places
+from backupkit.ops.repository import Repository, open_repository
+from backupkit.ops.show import opened_sources
+from backupkit.ops.snapshots import KnownSnapshot, find_snapshot, known_snapshots
+from backupkit.ops.stored_chats import laid_out
+from backupkit.ops.unlock import AskSecret
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationDifference:
+    """One conversation of one source. `change` has the numbers and every single change."""
+
+    source: str
+    app: str
+    title: str
+    change: ConversationChange
+
+
+@dataclass(frozen=True, slots=True)
+class MessageDifferences:
+    """All conversations that are on either side, the ones without a change too.
+
+    `is_damaged`: a part of a side could not be read, so that what seems deleted may only be unread.
+    """
+
+    first: SnapshotId
+    second: SnapshotId
+    conversations: tuple[ConversationDifference, ...]
+    wiped: tuple[str, ...]
+    is_damaged: bool
+
+    def count(self, kind: ChangeKind) -> int:
+        """Count the changes of a kind."""
+        return sum(one.change.count(kind) for one in self.conversations)
+
+    @property
+    def same(self) -> int:
+        """Count the messages that say the same on both sides."""
+        return sum(one.change.same for one in self.conversations)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing happened to any message."""
+        return not any(one.change.changes for one in self.conversations)
+
+    @property
+    def suspends_retention(self) -> bool:
+        """Whether the first must be kept because the second holds sharply less."""
+        return bool(self.wiped) or any(one.change.is_shrunk for one in self.conversations)
+
+
+def diff_messages(
+    places: Places, first: str, second: str, *, secret: AskSecret, tell: Tell = tell_nobody
+) -> MessageDifferences:
+    """Compare the messages of two snapshots.
+
+    Raises:
+        NoRepository, SnapshotNotFound: one of them is not there.
+        CannotUnlock: the secret opens nothing.
+        ChunkLost: a manifest is lost.
+    """
+    repository = open_repository(places, tell)
+    known = known_snapshots(repository, tell)
+    one, other = find_snapshot(known, first), find_snapshot(known, second)
+    keyring = repository.unlock(secret)
+    before, after = _Side(tell), _Side(tell)
+    before.read(repository, one, keyring)
+    after.read(repository, other, keyring)
+    found: list[ConversationDifference] = []
+    wiped = []
+    for place in sorted(before.seen.keys() | after.seen.keys()):
+        change = compare(before.seen.get(place, {}), after.seen.get(place, {}))
+        source, app = place
+        titles: Mapping[str, str] = before.titles.get(place, {}) | after.titles.get(place, {})
+        found += _of_source(source, app, titles, change)
+        if change.is_wiped:
+            wiped.append(source)
+    return MessageDifferences(
+        one.id, other.id, tuple(found), tuple(dict.fromkeys(wiped)), before.is_damaged or after.is_damaged
+    )
+
+
+def _of_source(source: str, app: str, titles: Mapping[str, str], change: HistoryChange) -> list[ConversationDifference]:
+    return [
+        ConversationDifference(source, app, titles.get(one.conversation, one.conversation), one)
+        for one in change.conversations
+    ]
+
+
+@dataclass(slots=True)
+class _Side:
+    """The messages of one snapshot, by source and app."""
+
+    tell: Tell
+    seen: dict[tuple[str, str], dict[str, list[Seen]]] = field(default_factory=dict)
+    titles: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
+    is_damaged: bool = False
+
+    def read(self, repository: Repository, known: KnownSnapshot, keyring: Keyring) -> None:
+        for reader, source in opened_sources(repository, known, keyring, self.tell):
+            if source.chat is not None and source.chat.messages is not None:
+                with laid_out(reader, source, repository.cache / "scratch", self.tell) as path:
+                    self._read_source(source.name, path)
+
+    def _read_source(self, name: str, path: Path) -> None:
+        identifiers: dict[str, Identifier] = {}
+        self.tell(Progress(Phase.READ))
+        try:
+            with open_source(path) as source:
+                for reader, told in read_all(source, recognise(source)):
+                    app = reader.app or reader.format
+                    place = (name, app)
+                    match told:
+                        case Message():
+                            seen = seen_of(identifiers.setdefault(app, Identifier(app)), told)
+                            self.seen.setdefault(place, {}).setdefault(told.conversation, []).append(seen)
+                        case Conversation():
+                            self.seen.setdefault(place, {}).setdefault(told.key, [])
+                            if told.title:
+                                self.titles.setdefault(place, {})[told.key] = told.title
+                        case Finding(severity=Severity.ERROR):
+                            self._found(told)
+        except MalformedExport as error:
+            self._found(Finding("export-damaged", Severity.ERROR, error.locator, {"reason": error.reason}))
+
+    def _found(self, finding: Finding) -> None:
+        self.is_damaged = True
+        self.tell(chat_finding(finding))

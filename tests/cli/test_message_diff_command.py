@@ -1,0 +1,59 @@
+"""`backupkit diff --messages` on real snapshots."""
+
+import json
+import shutil
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import pytest
+from chat_factory import write_telegram_chat, write_whatsapp_android, write_whatsapp_iphone
+from computer import Computer
+from json_schema import differences
+
+
+def schema(name: str) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads(
+        (resources.files("backupkit") / "ui/schemas" / f"{name}.json").read_text("utf-8")
+    )
+    return loaded
+
+
+@pytest.fixture
+def computer(tmp_path: Path) -> Computer:
+    computer = Computer(tmp_path / "home")
+    computer.initialise()
+    return computer
+
+
+def test_what_happened_to_messages_between_two_days_is_told_by_conversation(computer: Computer) -> None:
+    chat, phone = computer.home / "chat", computer.home / "whatsapp"
+    write_telegram_chat(chat, messages=60)
+    write_whatsapp_android(phone, messages=50)
+    write_whatsapp_iphone(computer.home / "zipped" / "WhatsApp Chat - Family.zip", messages=40)
+    computer.run("snapshot", chat, phone, computer.home / "zipped")
+    shutil.rmtree(chat)
+    write_telegram_chat(chat, messages=75)
+    exported = json.loads((chat / "result.json").read_text("utf-8"))
+    exported["messages"][10]["text"] = "other words"
+    del exported["messages"][20]
+    (chat / "result.json").write_text(json.dumps(exported), "utf-8")
+    write_whatsapp_iphone(computer.home / "zipped" / "WhatsApp Chat - Family.zip", messages=45)
+    computer.run("snapshot", chat, phone, computer.home / "zipped")
+    first, second = (line["snapshot"] for line in computer.run("snapshots", "--json").objects[:2])
+
+    answer = computer.run("diff", first, second, "--messages", "--json", expect=6)
+
+    *lines, summary = [one for one in answer.objects if one["type"] not in {"progress", "notice"}]
+    assert [difference for line in lines for difference in differences(line, schema("conversation-diff-1"))] == []
+    assert differences(summary, schema("message-diff-1")) == []
+    assert {line["app"]: (line["new"], line["edited"], line["deleted"], line["same"]) for line in lines} == {
+        "telegram": (15, 1, 1, 58),
+        "whatsapp": (5, 0, 0, 40),
+    }
+    assert (summary["conversations"], summary["new"], summary["suspends_retention"]) == (3, 20, False)
+    assert sum(day["new"] for line in lines for day in line["days"]) == 20
+    said = computer.run("diff", first, second, "--messages", expect=6).out
+    assert "15 new" in said
+    assert computer.run("diff", second, second, "--messages", "--json").last["same"] == 74 + 50 + 45
+    assert not list((computer.home / ".cache").rglob("live-*"))
