@@ -40,6 +40,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Computer:
         (["snapshot", "chat"], "snapshot-1", 0),
         (["verify"], "verify-1", 0),
         (["verify", "--open"], "verify-1", 0),
+        (["verify", "--sample", "10%"], "verify-1", 0),
+        (["verify", "--quick"], "verify-1", 0),
         (["repair"], "repair-1", 0),
         (["show"], "show-1", 0),
         (["status"], "status-1", 0),
