@@ -39,11 +39,11 @@ _MOST_ATTEMPTS = 10
 class Swept:
     """What was done, or would be. Sizes in bytes, parity not counted.
 
-    `deleted` packs are gone, `snapshots` with them for good; `marked` were found needless now, `waiting` earlier. Those can be
+    `deleted_packs` are gone, `snapshots` with them for good; `marked` were found needless now, `waiting` earlier. Those can be
     deleted from `next_at` on, which is None where there are none.
     """
 
-    deleted: int
+    deleted_packs: int
     freed_bytes: int
     snapshots: tuple[SnapshotId, ...]
     marked: int

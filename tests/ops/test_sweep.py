@@ -68,16 +68,16 @@ def test_packs_are_marked_after_thirty_days_and_deleted_a_day_later(scene: Scene
     done = swept(scene)
 
     assert (tried.marked, tried.dry_run) == (2, True)
-    assert (marked.marked, marked.deleted, marked.waiting) == (2, 0, 0)
-    assert (too_early.marked, too_early.waiting, too_early.deleted) == (0, 2, 0)
+    assert (marked.marked, marked.deleted_packs, marked.waiting) == (2, 0, 0)
+    assert (too_early.marked, too_early.waiting, too_early.deleted_packs) == (0, 2, 0)
     assert too_early.next_at is not None
-    assert (would.deleted, would.snapshots) == (done.deleted, done.snapshots) == (2, (first,))
+    assert (would.deleted_packs, would.snapshots) == (done.deleted_packs, done.snapshots) == (2, (first,))
     assert done.freed_bytes > 0
     assert len(packs(scene)) == len(before) - 2
     assert scene.verify(second).state == "verified"
     scene.restore(second)
     assert bytes_of(scene.folder / "back/chats") == bytes_of(scene.chats)
-    assert swept(scene).deleted == 0
+    assert swept(scene).deleted_packs == 0
 
 
 def test_what_was_swept_stays_in_the_log_and_is_said_to_be_gone(scene: Scene) -> None:
@@ -101,7 +101,7 @@ def test_a_repair_neither_misses_nor_brings_back_what_was_swept(scene: Scene) ->
     later(scene, days=31)
     swept(scene)
     later(scene, hours=25)
-    assert swept(scene).deleted == 2
+    assert swept(scene).deleted_packs == 2
     left = packs(scene)
 
     repaired = repair_repository(scene.places, clock=scene.clock, tell=scene.tell)
@@ -124,9 +124,9 @@ def test_what_an_old_parity_group_needs_to_bring_back_a_damaged_pack_stays_until
     victim = min(packs_of(scene.repository, SnapshotId(second)))
     scene.repository.backend.delete(victim.name)
 
-    assert swept(scene).deleted == 0
+    assert swept(scene).deleted_packs == 0
     assert repair_repository(scene.places, clock=scene.clock, tell=scene.tell).state == "repaired"
-    assert swept(scene).deleted == 2
+    assert swept(scene).deleted_packs == 2
 
     assert packs(scene) < third_packs
     assert scene.verify(second).state == "verified"
@@ -139,7 +139,7 @@ def test_a_snapshot_taken_back_in_time_is_spared(scene: Scene) -> None:
     undelete_snapshots(scene.places, [first], clock=scene.clock, tell=scene.tell)
     later(scene, hours=25)
 
-    assert swept(scene).deleted == 0
+    assert swept(scene).deleted_packs == 0
     assert scene.verify(first).state == "verified"
 
 
@@ -151,7 +151,7 @@ def test_a_new_snapshot_does_not_build_on_what_is_marked(scene: Scene) -> None:
     scene.write("one.bin", b"\x01first" * 9000)
     third = scene.take().snapshot
     later(scene, hours=25)
-    assert swept(scene).deleted == 2
+    assert swept(scene).deleted_packs == 2
 
     assert scene.verify(third).state == "verified"
     scene.restore(third)
@@ -171,7 +171,7 @@ def test_a_snapshot_that_was_begun_before_the_mark_saves_what_it_builds_on(
     later(scene, hours=25)
 
     # Of the two packs of the first snapshot one holds its data, which the third needs, and one its manifest.
-    assert swept(scene).deleted == 1
+    assert swept(scene).deleted_packs == 1
     assert scene.verify(third).state == "verified"
 
 
@@ -186,7 +186,7 @@ def test_a_snapshot_that_a_sweep_overtook_saves_again_what_is_gone(
         swept(scene)
         later(scene, hours=25)
         # The packs of the first snapshot, and the one that the run itself has stored and nothing names yet.
-        assert swept(scene).deleted == 3
+        assert swept(scene).deleted_packs == 3
 
     _between(monkeypatch, a_day_passes)
     third = scene.take().snapshot
@@ -220,7 +220,7 @@ def test_a_commit_that_a_sweep_came_before_at_the_last_moment_is_refused(
     monkeypatch.undo()
     third = scene.take().snapshot
 
-    assert done[0].deleted == 2
+    assert done[0].deleted_packs == 2
     assert listed(scene)[1:] == [third]
     assert scene.verify(third).state == "verified"
 
@@ -259,7 +259,7 @@ def test_what_an_interrupted_run_left_is_swept_too(scene: Scene) -> None:
     later(scene, hours=25)
     done = swept(scene)
 
-    assert (done.deleted, done.snapshots) == (1, ())
+    assert (done.deleted_packs, done.snapshots) == (1, ())
     assert scene.verify().state == "verified"
 
 
@@ -269,10 +269,10 @@ def test_a_clock_that_was_put_back_makes_nothing_ripe(scene: Scene) -> None:
     swept(scene)
 
     later(scene, days=-400)
-    assert swept(scene).deleted == 0
+    assert swept(scene).deleted_packs == 0
     later(scene, days=400, hours=25)
 
-    assert swept(scene).deleted == 2
+    assert swept(scene).deleted_packs == 2
 
 
 def take_once(scene: Scene) -> None:

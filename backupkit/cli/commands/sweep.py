@@ -20,9 +20,9 @@ def sweep(
     done = swept_by(session.places, clock=session.clock, tell=session.tell, dry_run=dry_run)
     say, catalogue = session.say, session.catalogue
     lines = []
-    if done.deleted:
-        key = "sweep.would-delete" if dry_run else "sweep.deleted"
-        lines.append(say(key, packs=done.deleted, bytes=catalogue.size(done.freed_bytes)))
+    if done.deleted_packs:
+        key = "sweep.would-delete" if dry_run else "sweep.deleted_packs"
+        lines.append(say(key, packs=done.deleted_packs, bytes=catalogue.size(done.freed_bytes)))
     if done.snapshots:
         lines.append("  " + say("sweep.snapshots", count=len(done.snapshots)))
     if done.marked:

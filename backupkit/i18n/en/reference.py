@@ -14,7 +14,7 @@ MESSAGES: dict[str, str] = {
     "field.undo_until": "Until when it can surely be taken back; null where there is nothing to take back",
     "field.undeleted": "The snapshots that are there again",
     "field.life": "kept, forgotten, or swept where its bytes are gone",
-    "field.deleted": "How many packs were deleted",
+    "field.deleted_packs": "How many packs were deleted",
     "field.freed_bytes": "How many bytes that freed, parity not counted",
     "field.marked": "How many packs were marked as needless now",
     "field.marked_bytes": "How many bytes those have",

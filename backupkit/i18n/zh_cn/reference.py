@@ -14,7 +14,7 @@ MESSAGES: dict[str, str] = {
     "field.undo_until": "在什么时间之前一定可以撤回；没有可撤回的则为 null",
     "field.undeleted": "重新找回的快照",
     "field.life": "kept（保留）、forgotten（已放弃），数据已删除的为 swept",
-    "field.deleted": "删除了多少个数据包",
+    "field.deleted_packs": "删除了多少个数据包",
     "field.freed_bytes": "由此腾出多少字节，不计校验文件",
     "field.marked": "这次标记了多少个不再需要的数据包",
     "field.marked_bytes": "它们共有多少字节",
