@@ -1,7 +1,6 @@
 """The judgement as a whole: packages in, a verdict out, nothing raised."""
 
 import hashlib
-from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -371,7 +370,7 @@ def test_a_drilled_and_copied_backup_meets_the_strictest_policy(scene: Scene) ->
 def test_the_pass_of_another_signers_app_covers_nothing(scene: Scene) -> None:
     scene.enrol_store()
     coverage = scene.coverage()
-    scene.issue(coverage, app=replace(coverage.app, signers=(CertificateDigest(make_key("ec", "other").digest),)))
+    scene.issue(coverage, app=coverage.app._replace(signers=(CertificateDigest(make_key("ec", "other").digest),)))
 
     assert answer(scene, question(scene)).reason == "pass-wrong-signer"
 
