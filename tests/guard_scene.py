@@ -96,6 +96,7 @@ class Scene:
                 media=6_502,
                 size_bytes=11_000_000_000,
                 files=6_700,
+                oldest_message_at=self.now - timedelta(days=1000),
                 newest_message_at=self.now - timedelta(hours=3),
             ),
             checks=(Check(EVERY_BYTE_READ, "passed", "sealed"), Check(KEYS_RECOVERABLE, "passed")),

@@ -389,6 +389,7 @@ def _covered(base: Verdict, proved: CoveragePass, policy: GuardPolicy) -> Verdic
         conversations=counted.conversations,
         media=counted.media,
         bytes=counted.size_bytes,
+        oldest=counted.oldest_message_at,
         newest=counted.newest_message_at,
     )
     said = base.loss or Loss()
@@ -397,6 +398,7 @@ def _covered(base: Verdict, proved: CoveragePass, policy: GuardPolicy) -> Verdic
         conversations=_known(said.conversations, coverage.conversations),
         media=_known(said.media, coverage.media),
         bytes=_known(said.bytes, coverage.bytes),
+        oldest=said.oldest or coverage.oldest,
         newest=said.newest or coverage.newest,
         not_in_backup=said.not_in_backup,
     )

@@ -37,13 +37,14 @@ EXIT_CODES = {
 class Loss(NamedTuple):
     """What would be gone, in numbers; None where nobody counted.
 
-    `newest` is the time of the newest message, `not_in_backup` how many messages no verified backup holds.
+    `oldest` and `newest` are the times of the first and the last message, `not_in_backup` how many messages no verified backup holds.
     """
 
     messages: int | None = None
     conversations: int | None = None
     media: int | None = None
     bytes: int | None = None
+    oldest: datetime | None = None
     newest: datetime | None = None
     not_in_backup: int | None = None
 
@@ -54,6 +55,7 @@ class Loss(NamedTuple):
             "conversations": self.conversations,
             "media": self.media,
             "bytes": self.bytes,
+            "oldest": None if self.oldest is None else to_rfc3339(self.oldest),
             "newest": None if self.newest is None else to_rfc3339(self.newest),
             "not_in_backup": self.not_in_backup,
         }
@@ -70,6 +72,7 @@ class Coverage(NamedTuple):
     conversations: int | None
     media: int | None
     bytes: int
+    oldest: datetime | None
     newest: datetime | None
 
     def to_json(self) -> dict[str, Any]:
@@ -83,6 +86,7 @@ class Coverage(NamedTuple):
             "conversations": self.conversations,
             "media": self.media,
             "bytes": self.bytes,
+            "oldest": None if self.oldest is None else to_rfc3339(self.oldest),
             "newest": None if self.newest is None else to_rfc3339(self.newest),
         }
 

@@ -29,11 +29,18 @@ COVERAGE = Coverage(
     conversations=96,
     media=6_502,
     bytes=11_000_000_000,
+    oldest=NOON.replace(year=2014),
     newest=NOON,
 )
 LOSSES = {
     "chats": Loss(
-        messages=50_000, conversations=96, media=6_502, bytes=11_000_000_000, newest=NOON, not_in_backup=1_789
+        messages=50_000,
+        conversations=96,
+        media=6_502,
+        bytes=11_000_000_000,
+        oldest=NOON.replace(year=2014),
+        newest=NOON,
+        not_in_backup=1_789,
     ),
     "messages": Loss(messages=50_000),
     "bytes": Loss(bytes=11_000_000_000),
@@ -156,7 +163,7 @@ def test_a_hold_says_first_what_the_update_is_and_then_what_is_missing() -> None
 
     assert (chosen.what.key, chosen.why.key) == ("reason.different-signer.what", "reason.different-signer.why")
     assert [sentence.key for sentence in chosen.more] == [
-        "reason.no-verified-backup.what", "reason.no-verified-backup.why", "loss.not-in-backup", "loss.newest",
+        "reason.no-verified-backup.what", "reason.no-verified-backup.why", "loss.not-in-backup", "loss.span",
     ]  # fmt: skip
     assert chosen.advice.key == "reason.no-verified-backup.try"
 

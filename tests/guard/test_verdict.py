@@ -23,6 +23,7 @@ COVERAGE = Coverage(
     conversations=1,
     media=0,
     bytes=10,
+    oldest=None,
     newest=None,
 )
 CONSENT = Consent(ConsentBinding(AppPackage("a.b"), None, None, COVERAGE.snapshot, NOON), "A")

@@ -371,7 +371,9 @@ def test_nothing_slow_is_loaded_on_any_way_through_the_hook(scene: Scene, phone:
     # What a question about an app on record needs of these was a fifth of its time.
     on_record = subprocess.run(
         [sys.executable, "-c", program],
-        input=json.dumps({"package": WECHAT, "installed": {"record": WECHAT}, "action": "uninstall"}).encode(),
+        input=json.dumps(
+            {"package": WECHAT, "installed": {"record": WECHAT}, "action": "uninstall", "device_sdk": 33}
+        ).encode(),
         capture_output=True,
         env=phone.environment(),
         check=False,
