@@ -119,6 +119,7 @@ class _Fields(NamedTuple):
     suggestions: tuple[str, ...]
     judged: Judged
     facts: Mapping[str, Fact]
+    not_judged: tuple[str, ...]
 
 
 class Verdict(_Fields):
@@ -141,11 +142,12 @@ class Verdict(_Fields):
         suggestions: tuple[str, ...] = (),
         judged: Judged = _NOTHING_JUDGED,
         facts: Mapping[str, Fact] = _NO_FACTS,
+        not_judged: tuple[str, ...] = (),
     ) -> Self:
         """Refuse an "allow" that nothing justifies. This is the last line: a bug above ends here, not in a wipe."""
         verdict = super().__new__(
             cls, decision, outcome, reason, install_result, signer_change, would_erase, consent, loss, coverage,
-            suggestions, judged, facts,
+            suggestions, judged, facts, not_judged,
         )  # fmt: skip
         if verdict.decision is not Decision.ALLOW:
             return verdict
@@ -184,6 +186,8 @@ class Verdict(_Fields):
             "coverage": None if self.coverage is None else self.coverage.to_json(),
             # Install these bytes and no others: a file that was swapped after the answer has another digest.
             "candidate_sha256": self.judged.new_sha256,
+            # Facts of the device that nobody gave: they could only have added a refusal that leaves the chats alone.
+            "not_judged": list(self.not_judged),
             "try": list(self.suggestions),
             "exit_code": int(self.exit_code),
         }
