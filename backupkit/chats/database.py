@@ -9,7 +9,7 @@ import shutil
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,8 @@ from backupkit.chats.malformed import MalformedExport, TruncatedExport
 from backupkit.chats.model import Locator
 from backupkit.chats.reader import Recognition
 from backupkit.chats.source import Content, SourceFiles
+from backupkit.chats.sqlite_copy import FAILURES, open_copy
 
-# The module decodes names and messages of a damaged schema itself, strictly.
-_FAILURES = (sqlite3.Error, UnicodeError, OverflowError)
-MAX_CELL_BYTES = 64 * 2**20
 MAX_DATABASE_BYTES = 64 * 2**30
 
 
@@ -47,7 +45,7 @@ class Database:
             return frozenset()
         try:
             rows = self._connection.execute("select name from pragma_table_info(?)", (table,)).fetchall()
-        except _FAILURES as error:
+        except FAILURES as error:
             raise MalformedExport(Locator(self.name), "database-damaged") from error
         return frozenset(str(row[0]) for row in rows)
 
@@ -63,7 +61,7 @@ class Database:
         """
         try:
             yield from self._connection.execute(query)
-        except _FAILURES as error:
+        except FAILURES as error:
             raise MalformedExport(Locator(self.name), "database-damaged") from error
 
 
@@ -101,7 +99,9 @@ def mentions(source: SourceFiles, name: str, *words: bytes) -> bool:
 
 
 # The names by which the readers know their databases. One pass looks for all of them.
-_WORDS = (b"key_remote_jid", b"chat_row_id", b"ZWAMESSAGE", b"ZWACHATSESSION", b"chat_message_join")
+_WORDS = (
+    b"key_remote_jid", b"chat_row_id", b"ZWAMESSAGE", b"ZWACHATSESSION", b"chat_message_join", b"MesLocalID", b"CreateTime", b"dbContactRemark",
+)  # fmt: skip
 
 
 def _mentioned(source: SourceFiles, name: str) -> set[bytes]:
@@ -128,15 +128,8 @@ def _open_copy(source: SourceFiles, name: str, stack: ExitStack) -> Database:
     if not logs:
         _require_whole(copy, name)
     try:
-        connection = stack.enter_context(closing(sqlite3.connect(copy)))
-        connection.row_factory = sqlite3.Row
-        connection.text_factory = lambda data: data.decode("utf-8", "replace")
-        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_CELL_BYTES)
-        connection.execute("pragma trusted_schema = off")
-        connection.execute("pragma cell_size_check = on")
-        connection.execute("pragma query_only = on")
-        return Database(connection, name)
-    except _FAILURES as error:
+        return Database(open_copy(copy, stack), name)
+    except FAILURES as error:
         raise MalformedExport(Locator(name), "database-damaged") from error
 
 

@@ -28,6 +28,7 @@ from backupkit.chats.readers.sms_xml import SmsXml
 from backupkit.chats.readers.telegram_html import TelegramHtml
 from backupkit.chats.readers.telegram_json import TelegramJson
 from backupkit.chats.readers.wechat_chatlog import WechatChatlog
+from backupkit.chats.readers.wechat_iphone_db import WechatIphoneDatabase
 from backupkit.chats.readers.wechat_memotrace import WechatMemotrace
 from backupkit.chats.readers.wechat_weflow import WechatWeflow
 from backupkit.chats.readers.whatsapp_android_db import WhatsAppAndroidDatabase
@@ -58,6 +59,7 @@ READERS: tuple[ChatReader, ...] = (
     WhatsAppAndroidDatabase(),
     WhatsAppIphoneDatabase(),
     AppleDatabase(),
+    WechatIphoneDatabase(),
     *sealed.READERS,
 )
 

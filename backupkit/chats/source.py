@@ -19,6 +19,7 @@ from typing import Any, BinaryIO, Protocol, TypeVar, cast
 
 from backupkit.chats.archive import GuardedStream, open_archive, tar_members, trouble_with_name
 from backupkit.chats.cut_zip import members_of_cut_zip
+from backupkit.chats.ios_backup import MANIFEST, PROPERTIES, look_at_backup
 from backupkit.chats.json_sample import sample_json
 from backupkit.chats.malformed import MalformedExport
 from backupkit.chats.model import Finding, Locator, Severity
@@ -185,6 +186,7 @@ class SourceFiles:
         self.findings = findings
         self._members = members
         self._heads: OrderedDict[str, bytes] = OrderedDict()
+        self.sealed_backups: frozenset[str] = frozenset()
         self._known_contents: Mapping[str, Content] | None = None
         self._samples: dict[str, Any] = {}
         self._is_single = len([name for name in members if not name.endswith((*LOG_ENDINGS, MAPPING_NAME))]) == 1
@@ -289,7 +291,14 @@ def open_source(path: Path, *, mapping: Path | None = None) -> Iterator[SourceFi
                 gathering.members[MAPPING_NAME] = DiskMember(str(mapping), mapping.stat().st_size)
         except OSError as error:
             raise MalformedExport(Locator(path.name), "unreadable") from error
-        yield SourceFiles(path.name, gathering.members, tuple(gathering.findings), stack)
+        source = SourceFiles(path.name, gathering.members, tuple(gathering.findings), stack)
+        source.sealed_backups = frozenset(gathering.sealed_backups)
+        yield source
+
+
+def is_sealed_backup(source: SourceFiles, folder: str) -> bool:
+    """Say whether a folder of the source is an encrypted iOS backup."""
+    return folder in source.sealed_backups
 
 
 class _Gathering:
@@ -298,6 +307,7 @@ class _Gathering:
     def __init__(self, stack: ExitStack) -> None:
         self.members: dict[str, Member] = {}
         self.findings: list[Finding] = []
+        self.sealed_backups: set[str] = set()
         self._stack = stack
         self._nested_bytes = 0
 
@@ -307,14 +317,29 @@ class _Gathering:
             prefix, path = todo.pop()
             with os.scandir(path) as entries:
                 found = sorted(entries, key=lambda entry: entry.name)
+            is_backup = {MANIFEST, PROPERTIES} <= {entry.name for entry in found} and self._add_ios_backup(path, prefix)
             for entry in found:
                 inner = prefix + entry.name
                 if entry.is_dir(follow_symlinks=False):
-                    todo.append((inner + "/", entry.path))
+                    if not is_backup or len(entry.name) != 2:
+                        todo.append((inner + "/", entry.path))
                 elif entry.is_file(follow_symlinks=False):
                     is_archive = inner.lower().endswith((".zip", ".tar"))
                     if not (is_archive and self._add_archive(Path(entry.path), inner + "/")):
                         self._add(inner, DiskMember(entry.path, entry.stat(follow_symlinks=False).st_size))
+
+    def _add_ios_backup(self, path: str, prefix: str) -> bool:
+        backup = look_at_backup(Path(path), prefix)
+        if backup is None:
+            return False
+        self.findings += backup.findings
+        if backup.is_encrypted:
+            self.sealed_backups.add(prefix.rstrip("/"))
+            facts = {"bytes": backup.total_bytes, "log_frames": 0, "log_commits": 0}
+            self.findings.append(Finding("sealed", Severity.INFO, Locator(prefix + MANIFEST), dict(facts)))
+        for name, stored, size_bytes in backup.files:
+            self._add(prefix + name, DiskMember(stored, size_bytes))
+        return True
 
     def add_single(self, path: Path) -> None:
         # A workbook is a zip archive too, but a single document to whoever points at it.
