@@ -25,6 +25,7 @@ from backupkit.chats.malformed import MalformedExport
 from backupkit.chats.model import Finding, Locator, Severity
 from backupkit.chats.partial import read_some
 from backupkit.chats.text_head import is_text, text_head
+from backupkit.chats.utf_16 import in_utf_8
 
 T = TypeVar("T")
 
@@ -222,7 +223,7 @@ class SourceFiles:
         return Path(member.path) if isinstance(member, DiskMember) else None
 
     def open(self, name: str) -> BinaryIO:
-        """Open a file for reading.
+        """Open a file for reading. Text in UTF-16 comes as UTF-8, which is what every reader knows.
 
         Raises:
             MalformedExport: it cannot be opened.
@@ -231,7 +232,7 @@ class SourceFiles:
         if member is None:
             raise MalformedExport(Locator(name), "no-such-file")
         try:
-            return member.open()
+            return in_utf_8(member.open())
         except OSError as error:
             raise MalformedExport(Locator(name), "unreadable") from error
 
