@@ -25,7 +25,7 @@ from backupkit.chats.malformed import MalformedExport
 from backupkit.chats.model import Finding, Locator, Severity
 from backupkit.chats.partial import read_some
 from backupkit.chats.text_head import is_text, text_head
-from backupkit.chats.utf_16 import in_utf_8
+from backupkit.chats.utf_16 import in_utf_8, is_utf_16
 
 T = TypeVar("T")
 
@@ -190,6 +190,7 @@ class SourceFiles:
         self.sealed_backups: frozenset[str] = frozenset()
         self._known_contents: Mapping[str, Content] | None = None
         self._samples: dict[str, Any] = {}
+        self._is_utf_16: dict[str, bool] = {}
         self._is_single = len([name for name in members if not name.endswith((*LOG_ENDINGS, MAPPING_NAME))]) == 1
 
     def names(self) -> tuple[str, ...]:
@@ -228,11 +229,17 @@ class SourceFiles:
         Raises:
             MalformedExport: it cannot be opened.
         """
+        if name not in self._is_utf_16:
+            self.head(name)
+        stream = self._open_as_it_is(name)
+        return in_utf_8(stream) if self._is_utf_16.get(name) else stream
+
+    def _open_as_it_is(self, name: str) -> BinaryIO:
         member = self._members.get(name)
         if member is None:
             raise MalformedExport(Locator(name), "no-such-file")
         try:
-            return in_utf_8(member.open())
+            return member.open()
         except OSError as error:
             raise MalformedExport(Locator(name), "unreadable") from error
 
@@ -250,10 +257,13 @@ class SourceFiles:
         if name in self._heads and len(known) < HEAD_BYTES:
             return known
         try:
-            with self.open(name) as stream:
+            with self._open_as_it_is(name) as stream:
                 head, _failure = read_some(stream, max(size_bytes, HEAD_BYTES), name)
         except (MalformedExport, OSError):
             head = b""
+        self._is_utf_16[name] = is_utf_16(head)
+        if self._is_utf_16[name]:
+            head = head.decode("utf-16", "ignore").encode("utf-8")
         self._heads[name] = head[:HEAD_BYTES]
         if len(self._heads) > _HEADS_REMEMBERED:
             self._heads.popitem(last=False)

@@ -4,27 +4,21 @@ import codecs
 import io
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from backupkit.chats.malformed import MalformedExport
 from backupkit.chats.text_head import is_text
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 _BLOCK = 1 << 16
-_LOOKED_AT = 4096
+
+
+def is_utf_16(head: bytes) -> bool:
+    """Say whether a file that begins so is text in UTF-16."""
+    return head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and is_text(head)
 
 
 def in_utf_8(stream: BinaryIO) -> BinaryIO:
-    """Return the stream itself, or one that gives its text in UTF-8 where it begins as text in UTF-16 does."""
-    if not isinstance(stream, io.BufferedReader):
-        return stream
-    # A stream that cannot even be looked at says so when it is read.
-    try:
-        head = stream.peek(_LOOKED_AT)[:_LOOKED_AT]
-    except (MalformedExport, OSError, ValueError):
-        return stream
-    if not head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or not is_text(head):
-        return stream
+    """Return a stream that gives the text of one in UTF-16 in UTF-8."""
     return cast("BinaryIO", io.BufferedReader(_Decoded(stream), _BLOCK))
 
 
