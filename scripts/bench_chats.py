@@ -64,7 +64,7 @@ def telegram_json(path: Path, messages: int) -> None:
         out.write('{"name": "Tea", "type": "private_supergroup", "id": 7, "messages": [\n')
         for said in story(messages):
             seconds = int(said.at.timestamp())
-            record = {
+            record: dict[str, object] = {
                 "id": said.number, "type": "message", "date": f"{said.at:%Y-%m-%dT%H:%M:%S}", "date_unixtime": str(seconds), "from": f"Person {said.person}",
                 "from_id": f"user{said.person}", "text": said.text, "text_entities": [{"type": "plain", "text": said.text}],
             }  # fmt: skip
@@ -86,7 +86,7 @@ def discord_json(path: Path, messages: int) -> None:
             '{"guild": {"id": "7", "name": "G"}, "channel": {"id": "77", "type": "GuildTextChat", "name": "tea"}, "messages": [\n'
         )
         for said in story(messages):
-            record = {
+            record: dict[str, object] = {
                 "id": str(1060953753550860429 + said.number), "type": "Default", "timestamp": f"{said.at:%Y-%m-%dT%H:%M:%S}.414+00:00", "timestampEdited": None,
                 "isPinned": False, "content": said.text, "author": {"id": str(said.person), "name": "a", "nickname": "A", "isBot": False},
                 "attachments": [], "embeds": [], "stickers": [], "reactions": [], "mentions": [],

@@ -6,16 +6,15 @@ apps' files are shown: the photos of ten years hold no chat.
 """
 
 import hashlib
-import os
 import plistlib
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, Generic, Protocol, TypeVar
 from xml.parsers import expat
 
 from backupkit.chats.archive import trouble_with_name
@@ -40,83 +39,93 @@ _APPLES_OWN = ("HomeDomain", "MediaDomain")
 _SMS = "Library/SMS/"
 
 
+class Stored(Protocol):
+    """A file of a backup, wherever it lies."""
+
+    @property
+    def size_bytes(self) -> int:
+        """Its length."""
+        ...
+
+    def open(self) -> BinaryIO:
+        """Open it for reading from the start."""
+        ...
+
+
+S = TypeVar("S", bound=Stored)
+
+
 @dataclass(slots=True)
-class IosBackup:
-    """What a backup's folder turned out to be. `files` are names on the phone, paths on the disk, and lengths."""
+class IosBackup(Generic[S]):
+    """What a backup turned out to be. `files` are names on the phone with what is stored."""
 
     is_encrypted: bool = False
     total_bytes: int = 0
-    files: list[tuple[str, str, int]] = field(default_factory=list)
+    files: list[tuple[str, S]] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
 
 
-def look_at_backup(folder: Path, prefix: str) -> IosBackup | None:
-    """Look at a folder that holds a manifest; None where it is no backup whose manifest can be read.
+def look_at_backup(members: Mapping[str, S], prefix: str) -> IosBackup[S] | None:
+    """Look at the files of a folder that holds a manifest; None where it is no backup whose manifest can be read.
 
     `prefix` is the folder's place in the source, for what is told about it.
     """
-    properties = _plist(folder / PROPERTIES)
+    properties = _plist(members.get(PROPERTIES))
     if not isinstance(properties, dict) or not ("IsEncrypted" in properties or "BackupKeyBag" in properties):
         return None
-    found = IosBackup(is_encrypted=properties.get("IsEncrypted") is True)
-    there = dict(_stored_files(folder))
-    found.total_bytes = sum(there.values())
-    status = _plist(folder / STATUS)
+    there = {name[3:]: member for name, member in members.items() if is_stored_file(name)}
+    found: IosBackup[S] = IosBackup(
+        is_encrypted=properties.get("IsEncrypted") is True,
+        total_bytes=sum(member.size_bytes for member in there.values()),
+    )
+    status = _plist(members.get(STATUS))
     if isinstance(status, dict) and status.get("SnapshotState") not in {None, "finished"}:
         state = str(status.get("SnapshotState"))[:40]
         found.findings.append(Finding("backup-unfinished", Severity.ERROR, Locator(prefix + STATUS), {"state": state}))
     if found.is_encrypted:
         return found
-    with (folder / MANIFEST).open("rb") as stream:
-        if stream.read(16) != _SQLITE:
-            return None
+    if _read(members[MANIFEST], 16) != _SQLITE:
+        return None
     try:
-        _read_manifest(folder, prefix, there, found)
-    except FAILURES:
+        _read_manifest(members, prefix, there, found)
+    except (*FAILURES, OSError):
         found.findings.append(
             Finding("export-damaged", Severity.ERROR, Locator(prefix + MANIFEST), {"reason": "database-damaged"})
         )
     return found
 
 
-def _plist(path: Path) -> Any:
+def is_stored_file(name: str) -> bool:
+    """Say whether a name inside a backup is that of a phone's file, such as `3d/3d0d7e5f...`."""
+    return len(name) == 43 and name[2] == "/" and name.startswith(name[3:5])
+
+
+def _read(member: Stored, size_bytes: int) -> bytes:
     try:
-        if path.is_symlink() or not path.is_file() or path.stat().st_size > MAX_PLIST_BYTES:
-            return None
-        return plistlib.loads(path.read_bytes())
-    except (
-        OSError,
-        ValueError,
-        TypeError,
-        LookupError,
-        AttributeError,
-        OverflowError,
-        RecursionError,
-        expat.ExpatError,
-    ):
+        with member.open() as stream:
+            return stream.read(size_bytes)
+    except OSError:
+        return b""
+
+
+def _plist(member: Stored | None) -> Any:
+    if member is None or member.size_bytes > MAX_PLIST_BYTES:
+        return None
+    try:
+        return plistlib.loads(_read(member, MAX_PLIST_BYTES))
+    except (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError, expat.ExpatError):
         return None
 
 
-def _stored_files(folder: Path) -> Iterator[tuple[str, int]]:
-    """Tell the ids and lengths of the files in the folders `00` to `ff`."""
-    for number in range(256):
-        try:
-            with os.scandir(folder / f"{number:02x}") as entries:
-                for entry in entries:
-                    if entry.is_file(follow_symlinks=False):
-                        yield entry.name, entry.stat(follow_symlinks=False).st_size
-        except OSError:
-            continue
-
-
-def _read_manifest(folder: Path, prefix: str, there: dict[str, int], found: IosBackup) -> None:
+def _read_manifest(members: Mapping[str, S], prefix: str, there: Mapping[str, S], found: IosBackup[S]) -> None:
     missing, cut, wrong = _Tally(), _Tally(), _Tally()
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="backupkit-manifest-")))
         for ending in ("", "-wal"):
-            original = folder / (MANIFEST + ending)
-            if original.is_file() and not original.is_symlink() and original.stat().st_size <= MAX_MANIFEST_BYTES:
-                shutil.copyfile(original, scratch / ("copy.db" + ending))
+            original = members.get(MANIFEST + ending)
+            if original is not None and original.size_bytes <= MAX_MANIFEST_BYTES:
+                with original.open() as stream, (scratch / ("copy.db" + ending)).open("wb") as out:
+                    shutil.copyfileobj(stream, out, 1 << 20)
         connection = open_copy(scratch / "copy.db", stack)
         rows = stack.enter_context(
             closing(connection.execute("select fileID, domain, relativePath, flags, file from Files"))
@@ -134,14 +143,14 @@ def _read_manifest(folder: Path, prefix: str, there: dict[str, int], found: IosB
             if not _ID.fullmatch(file_id) or hashlib.sha1(f"{domain}-{path}".encode("utf-8", "surrogatepass"), usedforsecurity=False).hexdigest() != file_id:  # fmt: skip
                 wrong.saw(shown)
                 continue
-            size_bytes = there.get(file_id)
-            if size_bytes is None:
+            stored = there.get(file_id)
+            if stored is None:
                 missing.saw(shown)
             elif (name := _chat_name(domain, path)) is not None:
                 declared = _declared_size(record)
-                if declared is not None and size_bytes < declared:
+                if declared is not None and stored.size_bytes < declared:
                     cut.saw(shown)
-                found.files.append((name, str(folder / file_id[:2] / file_id), size_bytes))
+                found.files.append((name, stored))
     for code, tally in (("backup-files-missing", missing), ("backup-files-cut", cut), ("backup-names-wrong", wrong)):
         if tally.count:
             found.findings.append(

@@ -19,7 +19,7 @@ from typing import Any, BinaryIO, Protocol, TypeVar, cast
 
 from backupkit.chats.archive import GuardedStream, open_archive, tar_members, trouble_with_name
 from backupkit.chats.cut_zip import members_of_cut_zip
-from backupkit.chats.ios_backup import MANIFEST, PROPERTIES, look_at_backup
+from backupkit.chats.ios_backup import MANIFEST, PROPERTIES, is_stored_file, look_at_backup
 from backupkit.chats.json_sample import sample_json
 from backupkit.chats.malformed import MalformedExport
 from backupkit.chats.model import Finding, Locator, Severity
@@ -312,6 +312,27 @@ def is_sealed_backup(source: SourceFiles, folder: str) -> bool:
     return folder in source.sealed_backups
 
 
+@contextmanager
+def open_members(label: str, members: Mapping[str, Member], copy: Callable[[str], Path]) -> Iterator[SourceFiles]:
+    """Look into files that do not lie on the disk, such as those of a snapshot. `copy` puts an archive there.
+
+    Raises:
+        MalformedExport: there is more of it than the bounds allow.
+    """
+    with ExitStack() as stack:
+        gathering = _Gathering(stack)
+        seen_as_backup = gathering.add_ios_backups(members)
+        for name, member in sorted(members.items()):
+            if any(name.startswith(prefix) and is_stored_file(name.removeprefix(prefix)) for prefix in seen_as_backup):
+                continue
+            may_be_archive = len(members) == 1 or name.lower().endswith((".zip", ".tar"))
+            if not (may_be_archive and gathering.add_copied_archive(name, member, copy)):
+                gathering.add(name, member)
+        source = SourceFiles(label, gathering.members, tuple(gathering.findings), stack)
+        source.sealed_backups = frozenset(gathering.sealed_backups)
+        yield source
+
+
 class _Gathering:
     """Collects the members of one source while it is opened."""
 
@@ -328,7 +349,7 @@ class _Gathering:
             prefix, path = todo.pop()
             with os.scandir(path) as entries:
                 found = sorted(entries, key=lambda entry: entry.name)
-            is_backup = {MANIFEST, PROPERTIES} <= {entry.name for entry in found} and self._add_ios_backup(path, prefix)
+            is_backup = {MANIFEST, PROPERTIES} <= {one.name for one in found} and self._add_backup_folder(path, prefix)
             for entry in found:
                 inner = prefix + entry.name
                 if entry.is_dir(follow_symlinks=False):
@@ -337,39 +358,78 @@ class _Gathering:
                 elif entry.is_file(follow_symlinks=False):
                     is_archive = inner.lower().endswith((".zip", ".tar"))
                     if not (is_archive and self._add_archive(Path(entry.path), inner + "/")):
-                        self._add(inner, DiskMember(entry.path, entry.stat(follow_symlinks=False).st_size))
+                        self.add(inner, DiskMember(entry.path, entry.stat(follow_symlinks=False).st_size))
 
-    def _add_ios_backup(self, path: str, prefix: str) -> bool:
-        backup = look_at_backup(Path(path), prefix)
+    def _add_backup_folder(self, path: str, prefix: str) -> bool:
+        members: dict[str, Member] = {}
+        todo = [""]
+        for folder in todo:
+            with os.scandir(os.path.join(path, folder)) as entries:  # noqa: PTH118  called for every folder of a source
+                for entry in entries:
+                    if entry.is_file(follow_symlinks=False):
+                        members[folder + entry.name] = DiskMember(entry.path, entry.stat(follow_symlinks=False).st_size)
+                    elif not folder and len(entry.name) == 2 and entry.is_dir(follow_symlinks=False):
+                        todo.append(entry.name + "/")
+        return self.add_ios_backup(members, prefix)
+
+    def add_ios_backups(self, members: Mapping[str, Member]) -> list[str]:
+        """Add every iOS backup among files that have no folders, and return where each begins."""
+        prefixes = [name.removesuffix(MANIFEST) for name in members if name.endswith(MANIFEST)]
+        return [
+            prefix
+            for prefix in prefixes
+            if prefix + PROPERTIES in members
+            and self.add_ios_backup(
+                {n.removeprefix(prefix): m for n, m in members.items() if n.startswith(prefix)}, prefix
+            )
+        ]
+
+    def add_ios_backup(self, members: Mapping[str, Member], prefix: str) -> bool:
+        """Add the chat apps' files of an iOS backup by their names on the phone; False where it is no backup."""
+        backup = look_at_backup(members, prefix)
         if backup is None:
             return False
         self.findings += backup.findings
         if backup.is_encrypted:
             self.sealed_backups.add(prefix.rstrip("/"))
-            facts = {"bytes": backup.total_bytes, "log_frames": 0, "log_commits": 0}
-            self.findings.append(Finding("sealed", Severity.INFO, Locator(prefix + MANIFEST), dict(facts)))
-        for name, stored, size_bytes in backup.files:
-            self._add(prefix + name, DiskMember(stored, size_bytes))
+            self.findings.append(
+                Finding(
+                    "sealed",
+                    Severity.INFO,
+                    Locator(prefix + MANIFEST),
+                    {"bytes": backup.total_bytes, "log_frames": 0, "log_commits": 0},
+                )
+            )
+        for name, member in backup.files:
+            self.add(prefix + name, member)
         return True
 
     def add_single(self, path: Path) -> None:
         # A workbook is a zip archive too, but a single document to whoever points at it.
         is_workbook = path.name.lower().endswith(".xlsx")
         if is_workbook or not self._add_archive(path, ""):
-            self._add(path.name, DiskMember(str(path), path.stat().st_size))
+            self.add(path.name, DiskMember(str(path), path.stat().st_size))
             # A database's log is part of it, wherever a person points: without it the newest messages are missing.
             for ending in LOG_ENDINGS:
                 log = path.with_name(path.name + ending)
                 if log.is_file() and not log.is_symlink():
-                    self._add(log.name, DiskMember(str(log), log.stat().st_size))
+                    self.add(log.name, DiskMember(str(log), log.stat().st_size))
+
+    def add_copied_archive(self, name: str, member: Member, copy: Callable[[str], Path]) -> bool:
+        try:
+            with member.open() as stream:
+                head, _failure = read_some(stream, 512, name)
+            return _begins_archive(head) and self._add_archive(copy(name), name + "/")
+        except (MalformedExport, OSError):
+            return False
 
     def _add_archive(self, path: Path, prefix: str) -> bool:
         with path.open("rb") as stream:
             head = stream.read(512)
+        if not _begins_archive(head):
+            return False
         if head[257:262] == b"ustar":
             return self._add_tar(path, prefix)
-        if head[:4] not in {b"PK\x03\x04", b"PK\x05\x06"}:
-            return False
         opened = self._stack.enter_context(path.open("rb"))
         return self._add_zip(opened, prefix, prefix.rstrip("/") or path.name, 1) or self._add_cut_zip(path, prefix)
 
@@ -380,7 +440,7 @@ class _Gathering:
             if trouble_with_name(member.name) is None and prefix + member.name not in self.members
         ]
         for member in found:
-            self._add(prefix + member.name, member)
+            self.add(prefix + member.name, member)
         return bool(found)
 
     def _add_zip(self, stream: BinaryIO, prefix: str, label: str, depth: int) -> bool:
@@ -402,7 +462,7 @@ class _Gathering:
             member = ArchiveMember(archive, info, name)
             if info.filename.lower().endswith(".zip") and depth < MAX_ARCHIVE_DEPTH and self._add_nested(member, depth):
                 continue
-            self._add(name, member)
+            self.add(name, member)
         return True
 
     def _add_tar(self, path: Path, prefix: str) -> bool:
@@ -418,7 +478,7 @@ class _Gathering:
                         Finding("member-left-out", Severity.WARNING, Locator(name), {"reason": trouble})
                     )
                     continue
-                self._add(name, TarMember(path, member.offset_data, member.size))
+                self.add(name, TarMember(path, member.offset_data, member.size))
         except MalformedExport as error:
             if error.reason == "too-many-files":
                 raise
@@ -442,10 +502,14 @@ class _Gathering:
         copy.seek(0)
         return self._add_zip(cast("BinaryIO", copy), member.name + "/", member.name, depth + 1)
 
-    def _add(self, name: str, member: Member) -> None:
+    def add(self, name: str, member: Member) -> None:
         if len(self.members) >= MAX_FILES:
             raise MalformedExport(Locator(name), "too-many-files")
         self.members[name] = member
+
+
+def _begins_archive(head: bytes) -> bool:
+    return head[257:262] == b"ustar" or head[:4] in {b"PK\x03\x04", b"PK\x05\x06"}
 
 
 def _trouble_with(info: zipfile.ZipInfo) -> str | None:

@@ -28,7 +28,7 @@ from backupkit.ops.journal import SourceFacts, TakenFacts
 from backupkit.ops.places import Places, on_same_disk, shown_path
 from backupkit.ops.repository import Repository, open_repository, store_finding
 from backupkit.ops.save_source import SourceSaver, StopAsked
-from backupkit.store.domain_writer import DomainWriter
+from backupkit.store.domain_writer import DEFAULT_PROFILE, FIRST_PROFILE, DomainWriter
 from backupkit.store.index import Index
 from backupkit.store.layout import PackRef
 from backupkit.store.manifest import ChatFacts, Manifest, Source, Unreadable, store_manifest
@@ -190,7 +190,8 @@ class _Run:
         before = index.packs()
         saved: list[Source] = []
         packs: set[PackName] = set()
-        with DomainWriter(backend, self.repository.id, domain, keys, index) as writer:
+        profile = DEFAULT_PROFILE if before else FIRST_PROFILE
+        with DomainWriter(backend, self.repository.id, domain, keys, index, profile=profile) as writer:
             part = _Part(domain, writer, index, before, saved, packs)
             for spec in specs:
                 saver = SourceSaver(

@@ -22,8 +22,8 @@ from backupkit.chats.model import (
     MessageKind,
 )
 from backupkit.chats.readers.wechat_iphone_db import WechatIphoneDatabase
-from backupkit.chats.source import open_source
-from backupkit.chats.summary import summarise
+from backupkit.chats.source import DiskMember, open_members, open_source
+from backupkit.chats.summary import summarise, summarise_source
 
 ACCOUNT = "Documents/0123456789abcdef0123456789abcdef"
 XIN = "AppDomain-com.tencent.xin"
@@ -332,3 +332,18 @@ def test_a_folder_with_only_the_names_of_a_backup_is_read_as_a_folder(tmp_path: 
     shutil.copytree(tmp_path / "phone" / ACCOUNT, tmp_path / "phone" / "aa")
 
     assert summary_of(tmp_path / "phone").messages == 16
+
+
+def test_a_backup_inside_a_snapshot_is_seen_the_same_way(tmp_path: Path) -> None:
+    backup = write_backup(tmp_path / "b", backup_files(tmp_path))
+    members = {
+        f"phone/{one.relative_to(backup).as_posix()}": DiskMember(str(one), one.stat().st_size)
+        for one in backup.rglob("*")
+        if one.is_file()
+    }
+
+    with open_members("b", members, Path) as source:
+        summary = summarise_source(source)
+
+    assert summary is not None
+    assert (summary.messages, summary.conversations) == (8, 2)
