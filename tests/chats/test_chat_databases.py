@@ -1,16 +1,18 @@
 """Plain databases: read from private copies with their logs, and never touched."""
 
+import os
 import shutil
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
 from chat_factory import extend_chat_database, write_chat_database
-from chat_reading import messages_with, read_with, summary_of
+from chat_reading import messages_with, read_with, summary_of, tell_all
 from chat_schemas import CHAT_DB, CHAT_STORAGE
 from hypothesis import HealthCheck, given, settings, strategies as st
 
+from backupkit.chats.malformed import MalformedExport
 from backupkit.chats.model import (
     Conversation,
     ConversationKind,
@@ -18,8 +20,10 @@ from backupkit.chats.model import (
     Direction,
     Finding,
     MediaState,
+    Message,
     MessageKind,
 )
+from backupkit.chats.reader import Told
 from backupkit.chats.readers.apple_db import AppleDatabase, text_of_body
 from backupkit.chats.readers.wechat_iphone_db import WechatIphoneDatabase
 from backupkit.chats.readers.whatsapp_android_db import WhatsAppAndroidDatabase
@@ -191,8 +195,55 @@ def test_a_database_that_is_shorter_than_it_says_is_cut_and_told(tmp_path: Path)
 
     summary = summary_of(path)
 
-    assert (summary.format, summary.messages) == ("whatsapp-android-db", 0)
+    assert summary.format == "whatsapp-android-db"
+    assert summary.messages is not None
+    assert 700 < summary.messages < 2000
     assert [finding.code for finding in summary.findings] == ["export-cut"]
+
+
+def test_a_database_with_lost_pages_gives_the_messages_around_them(tmp_path: Path) -> None:
+    path = write_chat_database(tmp_path / "msgstore.db", messages=3000).path
+    data = bytearray(path.read_bytes())
+    pages = len(data) // 4096
+    for page in (pages // 3, pages // 2):
+        data[page * 4096 : (page + 1) * 4096] = bytes(4096)
+    path.write_bytes(bytes(data))
+
+    summary = summary_of(path)
+    numbers = {message.native_id for message in messages_with_damage(path)}
+
+    assert summary.messages is not None
+    assert 2700 < summary.messages < 3000
+    assert len(numbers) == summary.messages
+    assert [(finding.code, finding.facts["reason"]) for finding in summary.findings] == [
+        ("export-damaged", "database-damaged")
+    ]
+
+
+def messages_with_damage(path: Path) -> list[Message]:
+    told: list[Told] = []
+    with open_source(path) as source, suppress(MalformedExport):
+        reader = WhatsAppAndroidDatabase()
+        tell_all(reader.read(source, reader.recognise(source)), told)
+    return [one for one in told if isinstance(one, Message)]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="open files keep their names there")
+def test_nothing_of_a_database_is_left_when_its_reader_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "scratch"))
+    (tmp_path / "scratch").mkdir()
+    path = write_chat_database(tmp_path / "msgstore.db", messages=300).path
+    with open_source(path) as source:
+        reader = WhatsAppAndroidDatabase()
+        telling = reader.read(source, reader.recognise(source))
+        next(telling)
+
+        left = [one for one in (tmp_path / "scratch").rglob("*") if one.is_file()]
+
+        assert len(list(telling)) >= 300
+    assert left == []
 
 
 @pytest.mark.parametrize("before", [0, 3_000_000], ids=["at-the-front", "behind-the-first-mib"])

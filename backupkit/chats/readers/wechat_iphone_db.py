@@ -11,7 +11,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
-from backupkit.chats.database import Database, claim_databases, database_in, databases_in, mentions, raw_of
+from backupkit.chats.database import (
+    Database,
+    claim_databases,
+    database_in,
+    databases_in,
+    mentions,
+    raw_of,
+    read_databases,
+)
 from backupkit.chats.json_fields import int_of, seconds_to_us, text_of
 from backupkit.chats.malformed import MalformedExport
 from backupkit.chats.model import (
@@ -30,7 +38,7 @@ from backupkit.chats.model import (
     Severity,
 )
 from backupkit.chats.protobuf import bytes_fields
-from backupkit.chats.reader import Recognition, Told, read_each
+from backupkit.chats.reader import Recognition, Told
 from backupkit.chats.readers.wechat_kinds import HAS_FILE, is_recall, kind_of
 from backupkit.chats.sequence import SequenceGaps
 from backupkit.chats.source import SourceFiles
@@ -67,7 +75,9 @@ class WechatIphoneDatabase:
         for name in recognition.files:
             folder = posixpath.dirname(name)
             accounts.setdefault(folder, _Account(source, folder))
-        yield from read_each(recognition.files, lambda name: accounts[posixpath.dirname(name)].read_file(name))
+        yield from read_databases(
+            source, recognition.files, lambda name: accounts[posixpath.dirname(name)].read_file(name)
+        )
         for folder, account in accounts.items():
             yield from account.findings([name for name in recognition.files if posixpath.dirname(name) == folder])
 
