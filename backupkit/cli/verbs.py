@@ -36,6 +36,7 @@ VERBS: Final[tuple[Verb, ...]] = (
     *_verbs("care", "drill", "drill"),
     *_verbs("care", "forget", "forget"),
     *_verbs("care", "undelete", "undelete"),
+    *_verbs("care", "sweep", "sweep"),
     *_verbs("care", "repair", "repair"),
     *_verbs("care", "doctor", "doctor"),
     *_verbs("care", "explain", "explain"),

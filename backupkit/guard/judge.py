@@ -26,7 +26,6 @@ from backupkit.guard.consent import (
 )
 from backupkit.guard.device_rules import (
     Action,
-    Device,
     DeviceOutcome,
     InstallCode,
     Outcome,
@@ -202,7 +201,7 @@ def examine(request: UpdateRequest, records: Records, now: datetime) -> Examined
 
 def _worst_outcome(record: PackageRecord, candidate: PackageFacts | None, request: UpdateRequest) -> DeviceOutcome:
     """Judge against what was seen installed, and against everything that was allowed since and may be installed now."""
-    device = Device(request.device_sdk)
+    device = request.device._replace(sdk=request.device_sdk)
     answers = [
         decide_install(installed, candidate, request.action, device) for installed in (record.facts, *record.offered)
     ]
@@ -253,7 +252,9 @@ def _not_installable(refusal: PackageNotGenuine, action: Action) -> DeviceOutcom
     if refusal.reason in _SIGNED_TOO_SIMPLY and action is not Action.REINSTALL:
         # Whole and unaltered, only not signed as newer Android demands: refused, and nobody tampered with it.
         return DeviceOutcome(Outcome.REFUSED_SAFE, code, "signature-too-old", SignerChange.UNKNOWN)
-    return DeviceOutcome(Outcome.NOT_GENUINE, None, "package-not-genuine", SignerChange.UNKNOWN)
+    is_of_two_signers = refusal.reason is Reason.SPLIT_SIGNERS_DIFFER
+    result = InstallCode.PARSE_FAILED_INCONSISTENT_CERTIFICATES if is_of_two_signers else None
+    return DeviceOutcome(Outcome.NOT_GENUINE, result, "package-not-genuine", SignerChange.UNKNOWN)
 
 
 def conclude(examined: Examined, known: Known) -> Judgement:
@@ -314,6 +315,7 @@ def _without_pass(examined: Examined) -> Verdict:
         }.get(decision, ()),
         judged=examined.judged,
         facts=facts,
+        not_judged=outcome.not_judged,
     )
 
 
@@ -331,6 +333,7 @@ def _over_chats(examined: Examined, known: Known) -> tuple[Verdict, WitnessState
         suggestions=(UPDATE_INSTEAD,) if outcome.reason == "update-instead" else BACK_UP_FIRST,
         judged=examined.judged,
         facts={"cause": outcome.reason},
+        not_judged=outcome.not_judged,
     )
     data = _pass_bytes(request, known.pass_data)
     if data is None:

@@ -114,6 +114,7 @@ class Verdict:
     suggestions: tuple[str, ...] = ()
     judged: Judged = field(default_factory=Judged)
     facts: Mapping[str, Fact] = field(default_factory=dict)
+    not_judged: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse an "allow" that nothing justifies. This is the last line: a bug above ends here, not in a wipe."""
@@ -145,6 +146,8 @@ class Verdict:
             "coverage": None if self.coverage is None else self.coverage.to_json(),
             # Install these bytes and no others: a file that was swapped after the answer has another digest.
             "candidate_sha256": self.judged.new_sha256,
+            # Facts of the device that nobody gave: they could only have added a refusal that leaves the chats alone.
+            "not_judged": list(self.not_judged),
             "try": list(self.suggestions),
             "exit_code": int(self.exit_code),
         }

@@ -73,7 +73,7 @@ def reasons_in_the_code() -> Iterator[str]:
                 given = [*node.args[:1], *(word.value for word in node.keywords if word.arg == "reason")]
                 yield from (str(value.value) for value in given if isinstance(value, ast.Constant))
     yield from (rule.reason for rule in (*CANDIDATE_RULES, *UPDATE_RULES))
-    yield from KEEPS_REASON.values()
+    yield from (*KEEPS_REASON.values(), "signer-in-key-set")
     yield from ("another-app", "no-verified-backup", "package-not-genuine", "uninstall", "update-instead")
     yield from ("removes-another-app", "reinstall-fails", "fact-missing", "record-conflict", "package-undecided")
     yield from (
