@@ -255,7 +255,7 @@ MESSAGES: dict[str, str] = {
     "doctor.sound": "{app} ({format}): everything in it can be read.",
     "doctor.sealed": "{app} ({format}): sealed. It is saved as it is; its messages cannot be counted.",
     "doctor.damaged": "{app} ({format}): something in it is damaged.",
-    "doctor.first-message": "  {time}  {conversation} | {sender} ({direction}, {kind}): {text}",
+    "doctor.first-message": "  {time_as_written}  {conversation} | {sender} ({direction}, {kind}): {text}",
     "doctor.not-understood": "{path} is no chat export that backupkit understands. It can still be saved as files.",
     "inspect.genuine": "Genuine",
     "inspect.not-genuine": "Not genuine",

@@ -255,7 +255,7 @@ MESSAGES: dict[str, str] = {
     "doctor.sound": "{app}（{format}）：内容全部可读。",
     "doctor.sealed": "{app}（{format}）：已加密封存。会原样保存，无法统计消息数。",
     "doctor.damaged": "{app}（{format}）：其中有损坏。",
-    "doctor.first-message": "  {time}  {conversation} | {sender}（{direction}，{kind}）：{text}",
+    "doctor.first-message": "  {time_as_written}  {conversation} | {sender}（{direction}，{kind}）：{text}",
     "doctor.not-understood": "{path} 不是 backupkit 看得懂的聊天导出，但仍可作为文件保存。",
     "inspect.genuine": "完好",
     "inspect.not-genuine": "不可信",
