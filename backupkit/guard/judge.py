@@ -6,7 +6,6 @@ judged voids the verdict.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -339,9 +338,9 @@ def _over_chats(examined: Examined, known: Known) -> tuple[Verdict, WitnessState
     if data is None:
         return base, None
     if known.pins is None:
-        return replace(base, reason="no-pinned-store"), None
+        return base.but(reason="no-pinned-store"), None
     if known.policy.needs_challenge and request.challenge is None:
-        return replace(base, reason="challenge-missing"), None
+        return base.but(reason="challenge-missing"), None
     try:
         require_as_issued(data)
         checked = check_pass(
@@ -354,7 +353,7 @@ def _over_chats(examined: Examined, known: Known) -> tuple[Verdict, WitnessState
             witness=known.witness,
         )
     except PassRefused as error:
-        return replace(base, reason=error.reason, facts={**base.facts, **error.facts}), None
+        return base.but(reason=error.reason, facts={**base.facts, **error.facts}), None
     covered = _covered(base, checked.coverage, known.policy)
     return _with_consent(covered, request.consent, known), checked.witness
 
@@ -393,6 +392,7 @@ def _covered(base: Verdict, proved: CoveragePass, policy: GuardPolicy) -> Verdic
         conversations=counted.conversations,
         media=counted.media,
         bytes=counted.size_bytes,
+        oldest=counted.oldest_message_at,
         newest=counted.newest_message_at,
     )
     said = base.loss or Loss()
@@ -401,10 +401,11 @@ def _covered(base: Verdict, proved: CoveragePass, policy: GuardPolicy) -> Verdic
         conversations=_known(said.conversations, coverage.conversations),
         media=_known(said.media, coverage.media),
         bytes=_known(said.bytes, coverage.bytes),
+        oldest=said.oldest or coverage.oldest,
         newest=said.newest or coverage.newest,
         not_in_backup=said.not_in_backup,
     )
-    return replace(base, coverage=coverage, loss=loss)
+    return base.but(coverage=coverage, loss=loss)
 
 
 def _known(said: int | None, covered: int | None) -> int | None:
@@ -422,14 +423,13 @@ def _with_consent(held: Verdict, given: ConsentAnswers | ConsentToken | None, kn
         held.coverage.expires,
     )
     needed = Consent(binding, held.judged.app_name or held.judged.package)
-    held = replace(held, consent=needed)
+    held = held.but(consent=needed)
     try:
         given_by = _given_by(given, needed, known)
     except ConsentRefused as error:
         facts = {**held.facts, "detail": error.facts["reason"]}
-        return replace(held, reason="consent-refused", suggestions=(KEEP_THE_APP,), facts=facts)
-    return replace(
-        held,
+        return held.but(reason="consent-refused", suggestions=(KEEP_THE_APP,), facts=facts)
+    return held.but(
         decision=Decision.ALLOW,
         reason="backup-covers",
         consent=needed._replace(given_by=given_by),

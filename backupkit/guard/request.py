@@ -279,11 +279,11 @@ def _loss(fields: dict[str, Any]) -> Loss | None:
         name: _number(value, name, 0, 1 << 50)
         for name in ("messages", "conversations", "media", "bytes", "not_in_backup")
     }
-    return Loss(newest=_time(value), **counts)
+    return Loss(oldest=_time(value, "oldest"), newest=_time(value, "newest"), **counts)
 
 
-def _time(fields: dict[str, Any]) -> datetime | None:
-    text = _text(fields, "newest", within="loss")
+def _time(fields: dict[str, Any], name: str) -> datetime | None:
+    text = _text(fields, name, within="loss")
     try:
         return None if text is None else from_rfc3339(text)
     except ValueError as error:

@@ -392,6 +392,7 @@ _REASONS: dict[str, tuple[str, str, str]] = {
 
 _HEADLINES: dict[str, str] = {
     "verdict.allow": "ALLOW",
+    "verdict.ask-first": "ASK FIRST",
     "verdict.hold": "HOLD",
     "verdict.deny": "DENY",
     "verdict.undecided": "STOPPED",
@@ -443,6 +444,7 @@ _HEADLINES: dict[str, str] = {
     ),
     "consent.second": "Last step. Type {app} to give up what is on this phone; anything else keeps it.",
     "loss.not-in-backup": "{not_in_backup} messages are in no verified backup.",
+    "loss.span": "The messages are of {oldest:time} to {newest:time}.",
     "loss.newest": "The newest message is of {newest:time}.",
 }
 

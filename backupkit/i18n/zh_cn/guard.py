@@ -392,6 +392,7 @@ _REASONS: dict[str, tuple[str, str, str]] = {
 
 _HEADLINES: dict[str, str] = {
     "verdict.allow": "放行",
+    "verdict.ask-first": "先问本人",
     "verdict.hold": "暂缓",
     "verdict.deny": "拒绝",
     "verdict.undecided": "已停止",
@@ -432,6 +433,7 @@ _HEADLINES: dict[str, str] = {
     ),
     "consent.second": "最后一步：请输入“{app}”，确认放弃本机上的内容；输入其他内容则保留。",
     "loss.not-in-backup": "有 {not_in_backup} 条消息不在任何已核验的备份里。",
+    "loss.span": "消息的时间从 {oldest:time} 到 {newest:time}。",
     "loss.newest": "最新一条消息的时间是 {newest:time}。",
 }
 
