@@ -9,6 +9,7 @@ A record is a JSON file, `records/<package>.json`, replaced as a whole. Unknown 
 from collections.abc import Mapping
 from datetime import datetime
 from enum import Enum
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -251,6 +252,8 @@ def _span_to_json(span: SignerSpan) -> dict[str, Any]:
     }
 
 
+# The same bytes are the same record: a resident hook reads each file again, and understands it once.
+@lru_cache(maxsize=32)
 def decode_record(data: bytes) -> PackageRecord:
     """Read what `encode_record` wrote.
 
