@@ -292,6 +292,22 @@ def open_source(path: Path, *, mapping: Path | None = None) -> Iterator[SourceFi
         yield SourceFiles(path.name, gathering.members, tuple(gathering.findings), stack)
 
 
+@contextmanager
+def open_members(label: str, members: Mapping[str, Member], copy: Callable[[str], Path]) -> Iterator[SourceFiles]:
+    """Look into files that do not lie on the disk, such as those of a snapshot. `copy` puts an archive there.
+
+    Raises:
+        MalformedExport: there is more of it than the bounds allow.
+    """
+    with ExitStack() as stack:
+        gathering = _Gathering(stack)
+        for name, member in sorted(members.items()):
+            may_be_archive = len(members) == 1 or name.lower().endswith((".zip", ".tar"))
+            if not (may_be_archive and gathering.add_copied_archive(name, member, copy)):
+                gathering.add(name, member)
+        yield SourceFiles(label, gathering.members, tuple(gathering.findings), stack)
+
+
 class _Gathering:
     """Collects the members of one source while it is opened."""
 
@@ -314,26 +330,34 @@ class _Gathering:
                 elif entry.is_file(follow_symlinks=False):
                     is_archive = inner.lower().endswith((".zip", ".tar"))
                     if not (is_archive and self._add_archive(Path(entry.path), inner + "/")):
-                        self._add(inner, DiskMember(entry.path, entry.stat(follow_symlinks=False).st_size))
+                        self.add(inner, DiskMember(entry.path, entry.stat(follow_symlinks=False).st_size))
 
     def add_single(self, path: Path) -> None:
         # A workbook is a zip archive too, but a single document to whoever points at it.
         is_workbook = path.name.lower().endswith(".xlsx")
         if is_workbook or not self._add_archive(path, ""):
-            self._add(path.name, DiskMember(str(path), path.stat().st_size))
+            self.add(path.name, DiskMember(str(path), path.stat().st_size))
             # A database's log is part of it, wherever a person points: without it the newest messages are missing.
             for ending in LOG_ENDINGS:
                 log = path.with_name(path.name + ending)
                 if log.is_file() and not log.is_symlink():
-                    self._add(log.name, DiskMember(str(log), log.stat().st_size))
+                    self.add(log.name, DiskMember(str(log), log.stat().st_size))
+
+    def add_copied_archive(self, name: str, member: Member, copy: Callable[[str], Path]) -> bool:
+        try:
+            with member.open() as stream:
+                head, _failure = read_some(stream, 512, name)
+            return _begins_archive(head) and self._add_archive(copy(name), name + "/")
+        except (MalformedExport, OSError):
+            return False
 
     def _add_archive(self, path: Path, prefix: str) -> bool:
         with path.open("rb") as stream:
             head = stream.read(512)
+        if not _begins_archive(head):
+            return False
         if head[257:262] == b"ustar":
             return self._add_tar(path, prefix)
-        if head[:4] not in {b"PK\x03\x04", b"PK\x05\x06"}:
-            return False
         opened = self._stack.enter_context(path.open("rb"))
         return self._add_zip(opened, prefix, prefix.rstrip("/") or path.name, 1) or self._add_cut_zip(path, prefix)
 
@@ -344,7 +368,7 @@ class _Gathering:
             if trouble_with_name(member.name) is None and prefix + member.name not in self.members
         ]
         for member in found:
-            self._add(prefix + member.name, member)
+            self.add(prefix + member.name, member)
         return bool(found)
 
     def _add_zip(self, stream: BinaryIO, prefix: str, label: str, depth: int) -> bool:
@@ -366,7 +390,7 @@ class _Gathering:
             member = ArchiveMember(archive, info, name)
             if info.filename.lower().endswith(".zip") and depth < MAX_ARCHIVE_DEPTH and self._add_nested(member, depth):
                 continue
-            self._add(name, member)
+            self.add(name, member)
         return True
 
     def _add_tar(self, path: Path, prefix: str) -> bool:
@@ -382,7 +406,7 @@ class _Gathering:
                         Finding("member-left-out", Severity.WARNING, Locator(name), {"reason": trouble})
                     )
                     continue
-                self._add(name, TarMember(path, member.offset_data, member.size))
+                self.add(name, TarMember(path, member.offset_data, member.size))
         except MalformedExport as error:
             if error.reason == "too-many-files":
                 raise
@@ -406,10 +430,14 @@ class _Gathering:
         copy.seek(0)
         return self._add_zip(cast("BinaryIO", copy), member.name + "/", member.name, depth + 1)
 
-    def _add(self, name: str, member: Member) -> None:
+    def add(self, name: str, member: Member) -> None:
         if len(self.members) >= MAX_FILES:
             raise MalformedExport(Locator(name), "too-many-files")
         self.members[name] = member
+
+
+def _begins_archive(head: bytes) -> bool:
+    return head[257:262] == b"ustar" or head[:4] in {b"PK\x03\x04", b"PK\x05\x06"}
 
 
 def _trouble_with(info: zipfile.ZipInfo) -> str | None:

@@ -44,11 +44,11 @@ def _described(found: PackageSet, signing: Signing) -> dict[str, Any]:
         "lineage": [{"sha256": node.digest, "capabilities": Capability.names(node.capabilities)} for node in nodes],
         "findings": [{"code": finding.code, "detail": finding.detail} for finding in findings],
         "sha256": found.sha256,
-        "kind": found.kind,
+        "packaging": found.packaging,
         "manifest": _manifest(package.manifest),
         "abis": sorted({abi for member in found.members for abi in member.package.abis}),
         "members": [
-            {"name": member.name, "split": member.package.manifest.split, "sha256": member.package.sha256}
+            {"file": member.name, "split": member.package.manifest.split, "sha256": member.package.sha256}
             for member in found.members
         ],
     }
@@ -94,7 +94,7 @@ def _nothing_known(finding: dict[str, Any]) -> dict[str, Any]:
         "lineage": [],
         "findings": [finding],
         "sha256": None,
-        "kind": None,
+        "packaging": None,
         "manifest": None,
         "abis": [],
         "members": [],

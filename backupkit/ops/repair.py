@@ -6,6 +6,7 @@ pack that comes back is durable by itself, so a repair may be interrupted at any
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Literal
 
 from backupkit.clock import Clock
@@ -67,7 +68,7 @@ def repair_repository(places: Places, *, clock: Clock, tell: Tell) -> Repaired:
     history, distrust = _history(repository, work)
     if history is not None:
         mend.log(history)
-    _repair_packs(repository, _expected(repository, mend, mend.statements(history)), work)
+    _repair_packs(repository, _expected(repository, mend, mend.statements(history)), work, clock.now())
     for domain in _domains(repository):
         _protect(repository.backend, domain, work)
     if distrust is not None:
@@ -167,7 +168,7 @@ def _domains(repository: Repository) -> list[DomainId]:
     return sorted(found)
 
 
-def _repair_packs(repository: Repository, expected: Collection[PackRef], work: _Work) -> None:
+def _repair_packs(repository: Repository, expected: Collection[PackRef], work: _Work, started: datetime) -> None:
     damaged: list[PackRef] = []
     whole: list[PackName] = []
     refs = sorted(expected)
@@ -180,7 +181,10 @@ def _repair_packs(repository: Repository, expected: Collection[PackRef], work: _
             damaged.append(refs[number])
             work.tell(store_finding(outcome))
         work.tell(Progress(Phase.CHECK, work.bytes_read, None, number + 1, len(refs)))
-    repository.damaged_packs.learn(damaged=[ref.pack for ref in damaged], whole=whole)
+    names = [ref.pack for ref in damaged]
+    repository.damaged_packs.learn(damaged=names, whole=whole)
+    if repository.original is None:
+        repository.pack_reads.learn(whole=whole, damaged=names, at=started)
     for domain in sorted({ref.domain for ref in damaged}):
         _repair_domain(repository, domain, [ref.pack for ref in damaged if ref.domain == domain], work)
 

@@ -20,6 +20,7 @@ from backupkit.ops.damaged_packs import DamagedPacks
 from backupkit.ops.events import Found, Severity, Tell, tell_nobody
 from backupkit.ops.failures import NoRepository, NotAWriter, RepositoryIsCopy
 from backupkit.ops.journal import Journal
+from backupkit.ops.pack_reads import PackReads
 from backupkit.ops.places import Places, write_private
 from backupkit.ops.signed_log import SignedLog
 from backupkit.ops.unlock import AskSecret
@@ -76,6 +77,11 @@ class Repository:
     def damaged_packs(self) -> DamagedPacks:
         """The packs that this machine found damaged."""
         return DamagedPacks(self.memory / "damaged-packs")
+
+    @property
+    def pack_reads(self) -> PackReads:
+        """When this machine read each pack whole."""
+        return PackReads(self.memory / "pack-reads")
 
     def require_writer(self) -> WriterState:
         """Return this machine's keys for writing.

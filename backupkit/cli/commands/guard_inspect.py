@@ -38,7 +38,7 @@ def _genuine(session: Session, seen: dict[str, Any]) -> list[str]:
     for finding in seen["findings"]:
         lines.append("! " + say(f"finding.{finding['code']}", detail=finding["detail"]))
     if len(seen["members"]) > 1:
-        lines += ["  " + say("inspect.member", name=member["name"]) for member in seen["members"]]
+        lines += ["  " + say("inspect.member", name=member["file"]) for member in seen["members"]]
     manifest = seen["manifest"]
     if manifest["allow_backup"] is False:
         lines.append("  " + say("inspect.no-system-backup"))

@@ -68,7 +68,7 @@ class PackageSet:
     """
 
     sha256: str
-    kind: str
+    packaging: str
     """`package`, `container` or `folder`."""
     base: Package
     members: tuple[Member, ...]

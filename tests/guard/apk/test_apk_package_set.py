@@ -60,7 +60,7 @@ def test_a_container_is_judged_member_by_member_and_named_by_its_own_bytes(read:
 
     found = read(data)
 
-    assert (found.kind, found.base.package, found.base.version_code) == ("container", NAME, 5)
+    assert (found.packaging, found.base.package, found.base.version_code) == ("container", NAME, 5)
     assert found.sha256 == hashlib.sha256(data).hexdigest()
     assert {one.name: one.package.sha256 for one in found.members} == {
         f"{name}.apk": hashlib.sha256(apk).hexdigest() for name, apk in (("base", BASE), ("zh", ZH), ("arm", ARM))
@@ -81,14 +81,14 @@ def test_a_folder_and_several_files_are_one_set_too(tmp_path: Path) -> None:
         f"{hashlib.sha256(apk).hexdigest()}  {name}\n" for name, apk in (("base.apk", BASE), ("zh.APK", ZH))
     )
     assert folder.sha256 == files.sha256 == hashlib.sha256(lines.encode()).hexdigest()
-    assert folder.kind == "folder"
+    assert folder.packaging == "folder"
     assert folder.base.manifest.split is None
 
 
 def test_a_package_that_has_packages_in_it_is_a_package(read: Read) -> None:
     apk = sign(build_apk(NAME, 5, files={"assets/other.apk": BASE}), A)
 
-    assert read(apk).kind == "package"
+    assert read(apk).packaging == "package"
 
 
 STRANGER = sign(build_apk(NAME, 5, split="config.zh"), B)
