@@ -11,7 +11,7 @@ import tempfile
 import threading
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
 from typing import IO, NamedTuple, TypeAlias
 
@@ -135,7 +135,7 @@ class Index:
                 if not saved or place not in self.locations(row.chunk):
                     self._recent.setdefault(row.chunk, []).insert(0, place)
             if not saved:
-                self._unsaved.append((pack, b"".join([_pack_row(0, row) for row in rows])))
+                self._unsaved.append((pack, _packed(rows)))
             if len(self._recent) >= _RECENT:
                 self._settle_recent()
 
@@ -239,7 +239,8 @@ def packs_named_by(backend: Backend, name: str, address: Address, index_key: byt
     """Return the packs that one index file names; raises for one that cannot be read."""
     if backend.size(name) > MAX_INDEX:
         raise MalformedObject(what=name, reason="too-large")
-    return set(_decode(backend.read(name), address, index_key).packs)
+    packs = _decode(backend.read(name), address, index_key).packs
+    return {pack for pack in packs if pack is not None}
 
 
 class _Run:
@@ -410,6 +411,10 @@ def _rows_of(rows: bytes) -> list[bytes]:
 
 def _pack_row(number: int, row: Row) -> bytes:
     return _ROW.pack(row.chunk, number, row.kind, row.codec, row.offset, row.stored, row.plain)
+
+
+def _packed(rows: Iterable[Row]) -> bytes:
+    return b"".join([_pack_row(0, row) for row in rows])
 
 
 def _enough(tables: Sequence[_Table]) -> int:

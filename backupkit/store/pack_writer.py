@@ -33,7 +33,6 @@ from backupkit.store.pack_format import (
     unwrapped_header,
 )
 
-
 MOST_WRITTEN = 16_384
 """Entries at which a pack is closed, a fourth of what the format allows: their rows are in memory until it is published."""
 
