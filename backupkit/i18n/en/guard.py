@@ -417,8 +417,7 @@ _HEADLINES: dict[str, str] = {
         "Stopped: installing this would delete {size:size} of {app} chats on this phone. They cannot be brought back."
     ),
     "headline.would-wipe.hold.uncounted": (
-        "Stopped: installing this would delete all {app} chats on this phone, and none of them is covered by a verified "
-        "backup."
+        "Stopped: installing this would delete all {app} chats on this phone, and no verified backup counts for them now."
     ),
     "headline.would-wipe.allow.chats": (
         "Your decision: {conversations} chats with {messages} messages ({size:size}) on this phone would be deleted."
