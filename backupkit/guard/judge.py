@@ -349,7 +349,7 @@ def _over_chats(examined: Examined, known: Known) -> tuple[Verdict, WitnessState
             installed=_installed_app(examined.installed, request.device_sdk),
             challenge=request.challenge.hex() if request.challenge else None,
             now=known.now,
-            policy=_pass_policy(known.policy),
+            policy=pass_policy(known.policy),
             witness=known.witness,
         )
     except PassRefused as error:
@@ -358,7 +358,8 @@ def _over_chats(examined: Examined, known: Known) -> tuple[Verdict, WitnessState
         is_of_app = counted is not None and counted.app.package == examined.installed.package
         loss = _loss(base.loss, counted.covered) if counted is not None and is_of_app else base.loss
         return base.but(reason=error.reason, loss=loss, facts={**base.facts, **error.facts}), None
-    covered = _covered(base, checked.coverage, known.policy)
+    coverage = coverage_of(checked.coverage, known.policy)
+    covered = base.but(coverage=coverage, loss=_loss(base.loss, checked.coverage.covered))
     return _with_consent(covered, request.consent, known), checked.witness
 
 
@@ -376,7 +377,8 @@ def _installed_app(facts: PackageFacts, sdk: int | None) -> InstalledApp:
     return InstalledApp(facts.package, frozenset(view.signers if view else ()))
 
 
-def _pass_policy(policy: GuardPolicy) -> PassPolicy:
+def pass_policy(policy: GuardPolicy) -> PassPolicy:
+    """What the owner asks of a pass."""
     return PassPolicy(
         max_age=policy.max_backup_age,
         needs="drilled" if policy.needs is Needs.DRILLED else "verified",
@@ -384,9 +386,10 @@ def _pass_policy(policy: GuardPolicy) -> PassPolicy:
     )
 
 
-def _covered(base: Verdict, proved: CoveragePass, policy: GuardPolicy) -> Verdict:
+def coverage_of(proved: CoveragePass, policy: GuardPolicy) -> Coverage:
+    """What a pass that counts proves."""
     counted = proved.covered
-    coverage = Coverage(
+    return Coverage(
         snapshot=proved.snapshot,
         verified_at=proved.verified_at,
         # The earlier of the two ends: what the pass promises, and what the owner accepts.
@@ -399,7 +402,6 @@ def _covered(base: Verdict, proved: CoveragePass, policy: GuardPolicy) -> Verdic
         oldest=counted.oldest_message_at,
         newest=counted.newest_message_at,
     )
-    return base.but(coverage=coverage, loss=_loss(base.loss, counted))
 
 
 def _loss(said: Loss | None, counted: Covered) -> Loss:

@@ -38,6 +38,11 @@ _REASONS: dict[str, tuple[str, str, str]] = {
         "Without it, yesterday's proof could be shown again today.",
         "Ask again with a challenge of 16 to 32 random bytes.",
     ),
+    "desktop-covered": (
+        "The backup of {verified_at:time} was read back in full and covers the chats of {app}.",
+        "The package manager leaves your home folder alone; should the new version spoil it, the backup brings it back.",
+        "Go on.",
+    ),
     "backup-covers": (
         "The backup of {verified_at:time} was read back in full and covers {app}.",
         "The chats on this phone would still be deleted; the backup is what remains.",
