@@ -23,6 +23,7 @@ from backupkit.ops.failures import NoRepository, NotAWriter, RepositoryIsCopy
 from backupkit.ops.journal import Journal
 from backupkit.ops.pack_reads import PackReads
 from backupkit.ops.places import Places, write_private
+from backupkit.ops.second_copies import SecondCopies
 from backupkit.ops.signed_log import SignedLog
 from backupkit.ops.unlock import AskSecret
 from backupkit.store import layout
@@ -87,6 +88,11 @@ class Repository:
             return PackReads(self.memory / "pack-reads")
         place = hashlib.sha256(os.fsencode(self.places.repository.resolve())).hexdigest()
         return PackReads(self.memory / f"pack-reads-{place[:16]}")
+
+    @property
+    def second_copies(self) -> SecondCopies:
+        """The snapshots that this machine read back from a copy on another disk."""
+        return SecondCopies(self.memory / "second-copies.json")
 
     def require_writer(self) -> WriterState:
         """Return this machine's keys for writing.
