@@ -1,5 +1,6 @@
 """Coverage passes for the hook: one for each app that a verified snapshot covers."""
 
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,7 +9,7 @@ from backupkit.clock import from_rfc3339
 from backupkit.errors import BackupkitError
 from backupkit.guard.package_record import PackageRecord, Records
 from backupkit.guard.places import GuardPlaces
-from backupkit.ids import AppPackage, CertificateDigest
+from backupkit.ids import AppPackage, CertificateDigest, SnapshotId
 from backupkit.ops.confirm_recovery import confirmation
 from backupkit.ops.events import Notice, Tell
 from backupkit.ops.guard_files import write_pass
@@ -73,6 +74,18 @@ def issue_passes(
     return issued
 
 
+def count_second_copy(repository: Repository, snapshots: Collection[SnapshotId], at: datetime) -> None:
+    """Issue the passes on file again for snapshots that lie on another disk now. All else that they say stays as it was."""
+    folder = GuardPlaces(repository.places.guard).pass_of(AppPackage("any")).parent
+    key = repository.require_writer().writer.attest
+    log = _log_head(repository)
+    for path in sorted(folder.glob("*.pass")):
+        with suppress(OSError, BackupkitError):
+            renewed = renew(path.read_bytes(), key, log, at=at, copied=frozenset(snapshots))
+            if renewed is not None:
+                write_pass(repository, AppPackage(path.stem), renewed)
+
+
 def _log_head(repository: Repository) -> LogHead:
     """Return the log's head with proofs from the sizes at which a hook may have seen it last.
 
@@ -130,7 +143,7 @@ def _issue(
         Check(COUNT_MATCH, "passed" if all(source.messages is not None for source in sources) else "not-done"),
         Check(KEYS_RECOVERABLE, "passed"),
         Check(RESTORE_DRILL, "passed" if method == "drill" else "not-done"),
-        Check(SECOND_COPY, "not-done"),
+        Check(SECOND_COPY, "passed" if known.id in repository.second_copies.snapshots() else "not-done"),
     )
     expires = at + max_age
     coverage = CoveragePass(
