@@ -4,7 +4,7 @@
 """
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ from backupkit.guard.apk.reasons import Doubt, PackageNotGenuine, PackageUndecid
 from backupkit.guard.apk.signing import Signing
 from backupkit.guard.apk.signing_block import SigningBlock, find_signing_block
 from backupkit.guard.apk.source_stamp import SourceStamp, check_stamp
-from backupkit.guard.apk.verification import Verification
+from backupkit.guard.apk.verification import Claim, Verification
 from backupkit.guard.apk.zip_bytes import Archive, read_archive, shown
 from backupkit.ids import AppPackage, CertificateDigest
 
@@ -29,16 +29,14 @@ MOST_MANIFEST = 32 << 20
 _MOST_ABIS = 32
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """Something worth telling that decides nothing."""
 
     code: str
     detail: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Package:
+class Package(NamedTuple):
     """A genuine package, and what it says about itself."""
 
     sha256: str
@@ -50,7 +48,10 @@ class Package:
     findings: tuple[Finding, ...]
     abis: tuple[str, ...]
     """The processors it brings native code for; none where it brings none."""
-    _answers: dict[int, Signing | PackageNotGenuine]
+    claims: Callable[[], tuple[Claim, ...]]
+    """Says what each of its whole-file signatures says of the content, for whoever compares something with it."""
+    answers: dict[int, Signing | PackageNotGenuine]
+    """What each level says; `signing_at` asks it."""
 
     @property
     def package(self) -> AppPackage:
@@ -89,7 +90,7 @@ class Package:
             PackageNotGenuine: that device would refuse it, though others take it.
             PackageUndecided: this level was not judged: it is below minSdk, above `NEWEST_KNOWN_SDK`, or not the device's.
         """
-        answer = self._answers.get(sdk)
+        answer = self.answers.get(sdk)
         if answer is None:
             raise PackageUndecided(Doubt.LEVEL_NOT_JUDGED, level=sdk)
         if isinstance(answer, PackageNotGenuine):
@@ -99,7 +100,7 @@ class Package:
     def signer_keys(self) -> dict[CertificateDigest, str]:
         """SHA-256 of each signer's public key, by the digest of its certificate."""
         signers = {
-            signer for answer in self._answers.values() if isinstance(answer, Signing) for signer in answer.signers
+            signer for answer in self.answers.values() if isinstance(answer, Signing) for signer in answer.signers
         }
         return {
             certificate_digest(signer): hashlib.sha256(read_certificate(signer).public_key_info).hexdigest()
@@ -108,7 +109,7 @@ class Package:
 
     def at(self, sdk: int) -> Signing | None:
         """Return who signed it, as `signing_at`; None where that level does not take it or was not judged."""
-        answer = self._answers.get(sdk)
+        answer = self.answers.get(sdk)
         return answer if isinstance(answer, Signing) else None
 
 
@@ -170,6 +171,8 @@ class Judging:
             raise PackageUndecided(Doubt.LEVEL_UNKNOWN, level=first)
         self._levels = range(first, judged.last + 1)
         verification = Verification(archive, self._block, manifest)
+        self._claims = verification.claims
+        self._newer_scheme_from = verification.newer_scheme_from
         self._outcomes = LevelOutcomes(
             verification, self._levels, strict=judged.strict, signed_up_to=judged.signed_up_to
         )
@@ -188,9 +191,13 @@ class Judging:
         """
         answers = self._outcomes.settle(self._digests.finish())
         findings = _findings(self._block, self._stamp, answers)
+        if self._newer_scheme_from is not None:
+            findings = (*findings, Finding("apk-newer-scheme-ahead", str(self._newer_scheme_from)))
         first, last = self._levels[0], self._levels[-1]
         abis = native_abis(self.archive)
-        return Package(sha256, self.archive.file.size, self.manifest, first, last, findings, abis, answers)
+        return Package(
+            sha256, self.archive.file.size, self.manifest, first, last, findings, abis, self._claims, answers
+        )
 
 
 def package_manifest(archive: Archive) -> Manifest:

@@ -4,10 +4,10 @@ v3.1 lies in a block of its own beside v3, so that older devices keep the old si
 source.android.com/docs/security/features/apksigning/v3 and v3-1; AOSP `ApkSignatureSchemeV3Verifier`; apksig `V3SchemeVerifier`.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from backupkit.guard.apk.lineage import Lineage, are_one_history, read_lineage
-from backupkit.guard.apk.reasons import Doubt, PackageNotGenuine, PackageUndecided, Reason
+from backupkit.guard.apk.reasons import PackageNotGenuine, Reason
 from backupkit.guard.apk.records import Record, RecordMalformed
 from backupkit.guard.apk.signer import CheckedSigner, SignerRecord, check_signer, read_signers
 
@@ -23,8 +23,7 @@ _HYBRID = (0xBF940529, 0x9F06B79C)
 _KNOWN = {_PROOF_OF_ROTATION, _ROTATION_MIN_SDK, _TARGETS_DEV_RELEASE, *_HYBRID}
 
 
-@dataclass(frozen=True, slots=True)
-class RotatingSigner:
+class RotatingSigner(NamedTuple):
     """A checked signer of scheme 3 or 3.1, with its attributes read."""
 
     checked: CheckedSigner
@@ -32,6 +31,8 @@ class RotatingSigner:
     rotation_min_sdk: int | None
     targets_dev_release: bool
     unknown_attributes: tuple[int, ...]
+    newer_scheme_from: int | None = None
+    """From which level on a signature of a newer scheme stands in its place, as its attributes say."""
 
 
 class SchemeV3:
@@ -63,7 +64,7 @@ class SchemeV3:
         found = []
         for index, record in enumerate(self._records):
             # A signer for other levels is not even looked at by the device.
-            if record.sdks is None or level not in record.sdks:
+            if record.sdks is None or not record.sdks.holds(level):
                 continue
             signer = self._signer(index, record)
             # A development release carries the number of the release before it, so a signer meant for it names that number; a
@@ -129,6 +130,7 @@ def _check(record: SignerRecord) -> RotatingSigner:
     checked = check_signer(record, max(record.sdks.first, V3_SINCE))
     lineage: Lineage | None = None
     rotation_min_sdk: int | None = None
+    newer: list[int] = []
     for number, value in checked.attributes:
         if number == _PROOF_OF_ROTATION:
             if lineage is not None:
@@ -140,7 +142,7 @@ def _check(record: SignerRecord) -> RotatingSigner:
             except RecordMalformed as error:
                 raise PackageNotGenuine(Reason.ATTRIBUTE_MALFORMED, scheme=record.scheme) from error
         elif number in _HYBRID:
-            raise PackageUndecided(Doubt.NEWER_SCHEME)
+            newer.append(_level_of(value))
     numbers = [number for number, _ in checked.attributes]
     return RotatingSigner(
         checked,
@@ -148,7 +150,16 @@ def _check(record: SignerRecord) -> RotatingSigner:
         rotation_min_sdk,
         _TARGETS_DEV_RELEASE in numbers,
         tuple(number for number in numbers if number not in _KNOWN),
+        min(newer, default=None),
     )
+
+
+def _level_of(value: bytes) -> int:
+    """From which level on an attribute speaks; from the first where it cannot be read."""
+    try:
+        return max(Record(value).sdk(), 0)
+    except RecordMalformed:
+        return 0
 
 
 def _own_lineage(value: bytes, checked: CheckedSigner) -> Lineage:

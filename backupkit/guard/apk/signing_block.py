@@ -7,7 +7,9 @@ Little endian. Source: source.android.com/docs/security/features/apksigning/v2; 
 """
 
 import struct
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
 
 from backupkit.guard.apk.zip_bytes import Archive
 
@@ -17,6 +19,8 @@ V31 = 0x1B93AD61
 V32 = 0x70E1C89F
 SOURCE_STAMP_V1 = 0x2B09189E
 SOURCE_STAMP_V2 = 0x6DFF800D
+KNOWN = frozenset({V2, V3, V31, V32, SOURCE_STAMP_V1, SOURCE_STAMP_V2, 0x42726577, 0x504B4453, 0x2146444E})
+"""Every number that is understood here: also verity padding and two blocks of Google Play, which say nothing of the signer."""
 _MAGIC = b"APK Sig Block 42"
 _FOOTER = struct.Struct("<Q16s")
 _PAIR = struct.Struct("<QI")
@@ -25,12 +29,11 @@ MOST_BLOCK = 64 << 20
 _MOST_PAIRS = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class SigningBlock:
+class SigningBlock(NamedTuple):
     """The values found, by id, and where the block begins. Without a block there are none, and the offset is the directory's."""
 
     offset: int
-    values: dict[int, bytes] = field(default_factory=dict)
+    values: Mapping[int, bytes] = MappingProxyType({})
     repeated: frozenset[int] = frozenset()
     """Ids that came more than once: a decoy for readers that take the last one."""
     is_cut_short: bool = False
