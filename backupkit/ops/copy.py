@@ -337,8 +337,9 @@ class _Copy:
 def _tell_the_guard(repository: Repository, run: _Copy, copied: Copied, clock: Clock) -> None:
     if not copied.second_copy:
         return
-    repository.second_copies.remember(copied.path.resolve(), run.whole)
+    at = clock.now()
+    repository.second_copies.learn(at, *run.whole)
     if repository.writer is not None and repository.original is None:
         from backupkit.ops.coverage import count_second_copy  # noqa: PLC0415 - the guard's side, only where it is needed
 
-        count_second_copy(repository, run.whole, clock.now())
+        count_second_copy(repository, run.whole, at)

@@ -87,7 +87,7 @@ class Repository:
 
     @property
     def second_copies(self) -> SecondCopies:
-        """The snapshots that lie on another disk too."""
+        """The snapshots that this machine copied to another disk, or read back from there."""
         return SecondCopies(self.memory / "second-copies.json")
 
     def require_writer(self) -> WriterState:

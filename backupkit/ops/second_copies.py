@@ -1,47 +1,47 @@
-"""Which snapshots lie on another disk too, every byte hashed when it arrived there.
+"""Which snapshots a copy on another disk holds whole, and when that was seen: what the check `second-copy` of a pass rests on.
 
-Remembered on this machine only. Losing the memory costs a copy run that finds everything there.
+Either the copy was read back, or `copy` found or put every pack there, each hashed when it arrived.
+
+This machine's own memory. Losing it costs one more `copy`, or `verify --repo` of the copy.
 """
 
-import json
-import os
-from collections.abc import Collection
-from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 
-from backupkit.codec.canonical import decode_json
-from backupkit.errors import BackupkitError
+from backupkit.clock import from_rfc3339, to_rfc3339
+from backupkit.codec.canonical import decode_json, encode_canonical
+from backupkit.codec.malformed import MalformedObject
 from backupkit.ids import SnapshotId
 from backupkit.ops.places import write_private
-from backupkit.proof.fields import MAX_ROWS, Fields
 
-_WHAT = "second-copies"
-_MOST = 8 << 20
+_MOST_BYTES = 64 << 10
+_MOST_SNAPSHOTS = 256
 
 
 @dataclass(frozen=True, slots=True)
 class SecondCopies:
-    """A file with one entry for each place that was copied to."""
+    """The file of one repository."""
 
     path: Path
 
-    def snapshots(self) -> set[SnapshotId]:
-        """Return the snapshots of which some place holds all bytes."""
-        return {snapshot for held in self._read().values() for snapshot in held}
+    def learn(self, at: datetime, *snapshots: SnapshotId) -> None:
+        """Remember that a copy of each of these snapshots, oldest first, is whole; of very many the newest."""
+        read = {**self._read(), **dict.fromkeys(snapshots[-_MOST_SNAPSHOTS:], to_rfc3339(at))}
+        newest = sorted(read.items(), key=lambda one: one[1])[-_MOST_SNAPSHOTS:]
+        write_private(self.path, encode_canonical({"v": 1, "read": dict(newest)}))
 
-    def remember(self, place: Path, snapshots: Collection[SnapshotId]) -> None:
-        """Take in what a place holds now; the newest, where they are very many."""
-        known = self._read()
-        known[os.fspath(place)] = tuple(snapshots)[-MAX_ROWS:]
-        rows = [{"place": name, "snapshots": [*held]} for name, held in sorted(known.items())]
-        write_private(self.path, json.dumps({"v": 1, "copies": rows}).encode("ascii"))
+    def holds(self, snapshot: SnapshotId, at: datetime, max_age: timedelta) -> bool:
+        """Whether a copy of a snapshot was read back no longer ago than `max_age`. What cannot be read was not."""
+        read = self._read().get(snapshot)
+        try:
+            return read is not None and timedelta(0) <= at - from_rfc3339(read) <= max_age
+        except ValueError:
+            return False
 
-    def _read(self) -> dict[str, tuple[SnapshotId, ...]]:
-        with suppress(OSError, BackupkitError):
-            fields = Fields(decode_json(self.path.read_bytes(), what=_WHAT, max_bytes=_MOST), what=_WHAT)
-            return {
-                row.text("place", most=4096): tuple(map(SnapshotId, row.hexes("snapshots", size=32)))
-                for row in fields.objects("copies")
-            }
-        return {}
+    def _read(self) -> dict[str, str]:
+        try:
+            fields = decode_json(self.path.read_bytes(), what="second-copies", max_bytes=_MOST_BYTES)
+            return {str(name): str(time) for name, time in fields["read"].items()}
+        except (OSError, MalformedObject, KeyError, TypeError, AttributeError):
+            return {}
