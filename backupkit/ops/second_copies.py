@@ -27,7 +27,8 @@ class SecondCopies:
 
     def learn(self, at: datetime, *snapshots: SnapshotId) -> None:
         """Remember that a copy of each of these snapshots, oldest first, is whole; of very many the newest."""
-        read = {**self._read(), **dict.fromkeys(snapshots[-_MOST_SNAPSHOTS:], to_rfc3339(at))}
+        read = self._read()
+        read.update((snapshot, to_rfc3339(at)) for snapshot in snapshots[-_MOST_SNAPSHOTS:])
         newest = sorted(read.items(), key=lambda one: one[1])[-_MOST_SNAPSHOTS:]
         write_private(self.path, encode_canonical({"v": 1, "read": dict(newest)}))
 
