@@ -16,6 +16,7 @@ from backupkit.errors import BackupkitError, ExitCode
 from backupkit.guard.consent import MAX_TOKEN_BYTES, ConsentAnswers
 from backupkit.guard.device_facts import Device, DeviceMalformed, decode_device
 from backupkit.guard.device_rules import Action
+from backupkit.guard.package_index import Listing
 from backupkit.guard.verdict import Loss
 from backupkit.ids import AppPackage
 
@@ -64,7 +65,7 @@ class ConsentToken(NamedTuple):
 class UpdateRequest(NamedTuple):
     """What a shop wants to do, and what it knows."""
 
-    installed: OnDisk | OnRecord
+    installed: OnDisk | OnRecord | Listing
     action: Action = Action.UPGRADE
     candidate: OnDisk | None = None
     package: AppPackage | None = None
@@ -279,11 +280,11 @@ def _loss(fields: dict[str, Any]) -> Loss | None:
         name: _number(value, name, 0, 1 << 50)
         for name in ("messages", "conversations", "media", "bytes", "not_in_backup")
     }
-    return Loss(newest=_time(value), **counts)
+    return Loss(oldest=_time(value, "oldest"), newest=_time(value, "newest"), **counts)
 
 
-def _time(fields: dict[str, Any]) -> datetime | None:
-    text = _text(fields, "newest", within="loss")
+def _time(fields: dict[str, Any], name: str) -> datetime | None:
+    text = _text(fields, name, within="loss")
     try:
         return None if text is None else from_rfc3339(text)
     except ValueError as error:

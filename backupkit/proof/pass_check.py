@@ -5,7 +5,6 @@ question, of this time, for this app and signer, in a log that only grew, and go
 acts on the answer first keeps `CheckedPass.witness`.
 """
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 from hmac import compare_digest
@@ -32,6 +31,7 @@ from backupkit.proof.refusals import (
     PassFromTheFuture,
     PassMalformed,
     PassPolicyNotMet,
+    PassRefused,
     PassSignatureInvalid,
     PassTooOld,
     PassWrongApp,
@@ -48,16 +48,14 @@ ALWAYS_REQUIRED = frozenset({EVERY_BYTE_READ, KEYS_RECOVERABLE})
 """No policy can do without these: a backup that was not read, or that nobody can open, covers nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class InstalledApp:
+class InstalledApp(NamedTuple):
     """The app that an update would wipe, as it is installed now."""
 
     package: AppPackage
     signers: frozenset[CertificateDigest]
 
 
-@dataclass(frozen=True, slots=True)
-class PassPolicy:
+class PassPolicy(NamedTuple):
     """What the owner asks of a pass: how fresh, how deeply tried, and which further checks must have passed.
 
     `needs_signer` refuses a pass that does not know who signed the app.
@@ -110,6 +108,17 @@ def check_pass(
         if coverage.result_of(name) != "passed":
             raise PassPolicyNotMet(check=name)
     return CheckedPass(coverage, head, seen)
+
+
+def authentic_pass(data: bytes, pins: Pins) -> CoveragePass | None:
+    """Return what the pinned key signed, whether it still counts or not; None where it signed nothing of the kind.
+
+    Only for telling numbers: that they are authentic does not make them fresh.
+    """
+    try:
+        return _open(data, pins)
+    except PassRefused:
+        return None
 
 
 def claimed_origin(data: bytes) -> str:
@@ -194,6 +203,7 @@ __all__ = [
     "InstalledApp",
     "PassPolicy",
     "Pins",
+    "authentic_pass",
     "check_pass",
     "claimed_origin",
 ]

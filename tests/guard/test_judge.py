@@ -1,7 +1,6 @@
 """The judgement as a whole: packages in, a verdict out, nothing raised."""
 
 import hashlib
-from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -82,6 +81,7 @@ def test_the_accident_of_2018_is_held_until_a_backup_covers_the_chats(scene: Sce
         "conversations": 96,
         "media": 6_502,
         "bytes": 11_000_000_000,
+        "oldest": "2015-09-05T12:00:00Z",
         "newest": "2018-06-01T09:00:00Z",
         "not_in_backup": 1_789,
     }
@@ -371,9 +371,26 @@ def test_a_drilled_and_copied_backup_meets_the_strictest_policy(scene: Scene) ->
 def test_the_pass_of_another_signers_app_covers_nothing(scene: Scene) -> None:
     scene.enrol_store()
     coverage = scene.coverage()
-    scene.issue(coverage, app=replace(coverage.app, signers=(CertificateDigest(make_key("ec", "other").digest),)))
+    scene.issue(coverage, app=coverage.app._replace(signers=(CertificateDigest(make_key("ec", "other").digest),)))
 
     assert answer(scene, question(scene)).reason == "pass-wrong-signer"
+
+
+def test_a_pass_that_no_longer_counts_still_says_how_much_there_is_to_lose(scene: Scene) -> None:
+    scene.enrol_store()
+    scene.issue(verified_at=scene.now - timedelta(days=3), time_created=scene.now - timedelta(days=3))
+
+    held = answer(scene, question(scene, loss=Loss(messages=50_000)))
+    data = bytearray(scene.places.pass_of(WECHAT).read_bytes())
+    data[data.index(b'"sig":"') + 12] ^= 1
+    scene.places.pass_of(WECHAT).write_bytes(data)
+    forged = answer(scene, question(scene))
+
+    assert said(held) == ("hold", "would-wipe", "pass-too-old")
+    assert held.coverage is None
+    assert held.loss is not None
+    assert (held.loss.messages, held.loss.conversations, held.loss.bytes) == (50_000, 96, 11_000_000_000)
+    assert (forged.decision, forged.loss) == (Decision.HOLD, None)
 
 
 def test_without_a_paired_store_no_pass_counts(scene: Scene) -> None:
