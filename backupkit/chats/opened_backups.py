@@ -102,9 +102,10 @@ def open_sealed(members: MutableMapping[str, Any], key: bytes, stack: ExitStack)
             reason = error.reason if isinstance(error, MalformedExport) else "unreadable"
             yield Finding("sealed-not-opened", Severity.ERROR, locator, {"reason": reason})
             continue
-        if failure is not None:
-            code = "export-cut" if isinstance(failure, TruncatedExport) else "export-damaged"
-            yield Finding(code, Severity.ERROR, locator, {"reason": failure.reason})
+        if isinstance(failure, TruncatedExport):
+            yield Finding("export-cut", Severity.ERROR, locator, {"reason": failure.reason})
+        elif failure is not None:
+            yield Finding("export-damaged", Severity.ERROR, locator, {"reason": failure.reason})
         del members[name]
         members[plain if plain not in members else name + ".opened"] = scratch
 
