@@ -45,6 +45,13 @@ FILES = {
     "msgstore-old.db.crypt14": ("whatsapp-crypt14", "whatsapp", crypt(0, has_features=False)),
     "msgstore.db.crypt15": ("whatsapp-crypt15", "whatsapp", crypt(1, has_features=True)),
     "msgstore.db.crypt12": ("whatsapp-crypt12", "whatsapp", b"\x00\x01\x02" + noise(5000)),
+    "Tencent Files/10001/Msg3.0.db": ("qq-sealed-database", "qq", b"SQLite header 3\0" + noise(8 * 4096)),
+    "全部消息记录.bak": ("qq-backup", "qq", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + noise(9000)),
+    "phone.ab": (
+        "android-backup",
+        None,
+        b"ANDROID BACKUP\n5\n1\nAES-256\n" + noise(64).hex().encode() + b"\n" + noise(5000),
+    ),
     "secret.sqlite": ("sealed-database", None, noise(8 * 4096)),
 }
 
@@ -165,3 +172,12 @@ def test_no_head_is_too_odd_to_look_at(tmp_path: Path, start: bytes, data: bytes
     summary = summarise(path)
 
     assert summary is None or summary.sealed or summary.messages is not None
+
+
+def test_signals_newer_backup_is_known_by_its_three_files(tmp_path: Path) -> None:
+    for part in ("main", "metadata", "files"):
+        lay(tmp_path, f"SignalBackups/signal-backup-2026-01-02-03-04-05/{part}", noise(5000))
+
+    summary = summary_of(tmp_path)
+
+    assert (summary.format, summary.app, summary.messages) == ("signal-backup-folder", "signal", None)
