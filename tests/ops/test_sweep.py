@@ -16,6 +16,7 @@ from backupkit.ops.reach import packs_of
 from backupkit.ops.repair import repair_repository, write_parity
 from backupkit.ops.snapshot import SourceSpec, _take as _take_once
 from backupkit.ops.snapshots import read_snapshot
+from backupkit.ops.statements import publish_statement
 from backupkit.ops.sweep import Swept, sweep
 from backupkit.ops.undelete import undelete_snapshots
 from backupkit.store import layout
@@ -248,6 +249,32 @@ def test_a_commit_that_a_sweep_came_before_at_the_last_moment_is_refused(
     assert done[0].deleted_packs == 2
     assert listed(scene)[1:] == [third]
     assert scene.verify(third).state == "verified"
+
+
+def test_a_sweep_that_a_snapshot_came_before_at_the_last_moment_spares_what_it_needs(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The snapshot's entry takes the place in the log that the sweep was about to take."""
+    replaced(scene)
+    later(scene, days=31)
+    swept(scene)
+    later(scene, hours=25)
+    scene.write("one.bin", b"\x01first" * 9000)
+    taken: list[str] = []
+
+    def snapshot_first(*arguments: Any, **more: Any) -> int:
+        if not taken:
+            taken.append(scene.take().snapshot)
+        return publish_statement(*arguments, **more)
+
+    monkeypatch.setattr("backupkit.ops.snapshot.unwanted_packs", lambda *_: set())
+    monkeypatch.setattr("backupkit.ops.sweep.publish_statement", snapshot_first)
+    done = swept(scene)
+
+    # The manifest of the first snapshot goes; its data is needed again.
+    assert done.deleted_packs == 1
+    assert "pack-needed-again" not in scene.codes()
+    assert scene.verify(taken[0]).state == "verified"
 
 
 def test_nothing_is_deleted_while_the_guard_holds_an_update_or_the_need_is_unknown(scene: Scene) -> None:
