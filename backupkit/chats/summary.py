@@ -4,9 +4,11 @@ Reading it for the summary never fails: a damage is a finding, and the numbers a
 """
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TypeAlias
 
 from backupkit.chats.malformed import MalformedExport
 from backupkit.chats.model import (
@@ -70,6 +72,13 @@ class ChatSummary:
         return any(finding.severity is Severity.ERROR for finding in self.findings)
 
 
+Notice: TypeAlias = Callable[[str, Message], None]
+
+
+def _pass(_app: str, _message: Message) -> None:
+    """Nobody wants to know."""
+
+
 def summarise(path: Path) -> ChatSummary | None:
     """Count what an export holds. None where it is no chat export known here, or nothing can be opened."""
     try:
@@ -79,9 +88,11 @@ def summarise(path: Path) -> ChatSummary | None:
         return None
 
 
-def summarise_source(source: SourceFiles) -> ChatSummary | None:
-    """Count what an opened source holds; None where no reader knows it."""
-    recognised = recognise(source)
+def summarise_source(
+    source: SourceFiles, recognised: Recognised | None = None, notice: Notice = _pass
+) -> ChatSummary | None:
+    """Count what an opened source holds; None where no reader knows it. `notice` is shown every message and its app."""
+    recognised = recognise(source) if recognised is None else recognised
     if not recognised.parts:
         return None
     counting = _Counting()
@@ -92,6 +103,7 @@ def summarise_source(source: SourceFiles) -> ChatSummary | None:
             match told:
                 case Message():
                     counting.message(reader.format, told)
+                    notice(reader.app or reader.format, told)
                 case Conversation():
                     counting.conversation(reader.format, told)
                 case Finding():

@@ -219,7 +219,7 @@ MESSAGES: dict[str, str] = {
     "loss.covered": "Covered: a verified snapshot holds every message.",
     "loss.covered-with-gap": "Covered with a gap.",
     "loss.not-covered": "Not covered: no verified snapshot holds these messages.",
-    "loss.unknown": "Unknown: this computer does not remember what its snapshots hold.",
+    "loss.unknown": "Unknown: what is there now cannot be compared message by message with a verified snapshot.",
     "loss.counts": "{uncovered} of {messages} {messages:plural:message|messages} would be lost",
     "watch.ended": "{saves} {saves:plural:snapshot|snapshots} taken, {failures} failed.",
     "config.checked": "The settings are right: {file}",
@@ -306,4 +306,7 @@ MESSAGES: dict[str, str] = {
     "repair.next": "Next: backupkit verify",
     "argument.drill.snapshot": "The first digits of a snapshot's id, or latest",
     "option.drill.recovery-words-file": "Open with the recovery words in this file instead of the passphrase",
+    "command.preview-loss.about": "By conversation and day, against the newest verified snapshot. Only what changed since is read. Of sealed databases the changed pages are told; their messages cannot be counted.",
+    "command.preview-loss.example": "backupkit preview-loss ~/Exports/telegram",
+    "option.guard-check.source": "The app's chats, a path or a source of the settings: they are looked at now, and the answer says how many no verified backup holds",
 }

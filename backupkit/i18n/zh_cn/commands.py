@@ -219,7 +219,7 @@ MESSAGES: dict[str, str] = {
     "loss.covered": "已覆盖：已核验的快照包含全部消息。",
     "loss.covered-with-gap": "部分覆盖，有缺口。",
     "loss.not-covered": "未覆盖：没有已核验的快照包含这些消息。",
-    "loss.unknown": "未知：这台电脑不记得快照里有哪些消息。",
+    "loss.unknown": "未知：无法把现有内容与已核验的快照逐条比较。",
     "loss.counts": "{messages} 条消息中会失去 {uncovered} 条",
     "watch.ended": "共拍 {saves} 个快照，失败 {failures} 次。",
     "config.checked": "设置无误：{file}",
@@ -306,4 +306,7 @@ MESSAGES: dict[str, str] = {
     "repair.next": "下一步：backupkit verify",
     "argument.drill.snapshot": "快照 ID 的前几位，或 latest（最新）",
     "option.drill.recovery-words-file": "不用口令，改用该文件里的恢复词打开",
+    "command.preview-loss.about": "按会话和日期，与最新的已核验快照比较。只读取此后有变化的部分。加密数据库只说明有多少页变了，消息数无法统计。",
+    "command.preview-loss.example": "backupkit preview-loss ~/Exports/telegram",
+    "option.guard-check.source": "该应用的聊天数据，路径或设置里的来源名称：当场查看，并在结论里说明有多少条不在任何已核验的备份里",
 }
