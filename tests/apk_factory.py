@@ -212,14 +212,17 @@ def build_apk(
     permissions: Sequence[str] = (),
     permission_groups: Sequence[str] = (),
     providers: Sequence[str] = (),
-    key_sets: Mapping[str, int] | None = None,
+    key_sets: Mapping[str, int | Sequence[bytes]] | None = None,
     upgrade_key_sets: Sequence[str] = (),
     split: str | None = None,
     files: Mapping[str, bytes] | None = None,
     comment: bytes = b"",
+    root_attributes: Mapping[str, str | int | bool] | None = None,
+    application_attributes: Mapping[str, str | int | bool] | None = None,
+    application_children: Sequence["Node"] = (),
 ) -> bytes:
     """Make an unsigned package with a real binary manifest, some code, and the files a test wants in it."""
-    root = Node("manifest", {"package": package, "versionCode": version_code & 0xFFFFFFFF})
+    root = Node("manifest", {"package": package, "versionCode": version_code & 0xFFFFFFFF, **(root_attributes or {})})
     if version_code >> 32:
         root.attributes["versionCodeMajor"] = version_code >> 32
     _set(root, "sharedUserId", shared_user_id)
@@ -228,7 +231,7 @@ def build_apk(
     sdk = Node("uses-sdk", {})
     _set(sdk, "minSdkVersion", min_sdk)
     _set(sdk, "targetSdkVersion", target_sdk)
-    application = Node("application", {})
+    application = Node("application", dict(application_attributes or {}), list(application_children))
     for name, value in (
         ("debuggable", debuggable or None),
         ("testOnly", test_only or None),
@@ -240,13 +243,13 @@ def build_apk(
         named: dict[str, str | int | bool] = {"name": "android.internal.PROPERTY_NO_APP_DATA_STORAGE", "value": True}
         application.children.append(Node("property", named))
     application.children.extend(Node("provider", {"name": ".Provider", "authorities": one}) for one in providers)
-    root.children = [sdk, *(Node("permission", {"name": one}) for one in permissions)]
+    root.children = [sdk]
+    for one in permissions:
+        name, _, group = one.partition("@")
+        root.children.append(Node("permission", {"name": name, **({"permissionGroup": group} if group else {})}))
     root.children += [Node("permission-group", {"name": one}) for one in permission_groups]
     if key_sets or upgrade_key_sets:
-        sets = [
-            Node("key-set", {"name": name}, [Node("public-key", {}) for _ in range(count)])
-            for name, count in (key_sets or {}).items()
-        ]
+        sets = [Node("key-set", {"name": name}, _public_keys(name, keys)) for name, keys in (key_sets or {}).items()]
         root.children.append(
             Node("key-sets", {}, [*sets, *(Node("upgrade-key-set", {"name": one}) for one in upgrade_key_sets)])
         )
@@ -257,6 +260,16 @@ def build_apk(
     ]
     entries += [ZipEntry(name.encode(), data, method=8) for name, data in (files or {}).items()]
     return make_zip(entries, comment)
+
+
+def _public_keys(name: str, keys: int | Sequence[bytes]) -> list["Node"]:
+    """Write so many empty keys, or these."""
+    if isinstance(keys, int):
+        return [Node("public-key", {}) for _ in range(keys)]
+    return [
+        Node("public-key", {"name": f"{name}{number}", "value": base64.b64encode(key).decode()})
+        for number, key in enumerate(keys)
+    ]
 
 
 # Binary XML
@@ -275,6 +288,15 @@ _RESOURCES = {
     "targetSandboxVersion": 0x0101054C,
     "versionCodeMajor": 0x01010576,
     "hasFragileUserData": 0x0101059B,
+    "permissionGroup": 0x0101000A,
+    "multiArch": 0x0101048E,
+    "fullBackupContent": 0x010104EB,
+    "dataExtractionRules": 0x0101063E,
+    "isFeatureSplit": 0x0101055B,
+    "isSplitRequired": 0x01010591,
+    "requiredSplitTypes": 0x0101064E,
+    "splitTypes": 0x0101064F,
+    "sharedUserMaxSdkVersion": 0x0101064D,
 }
 
 

@@ -19,6 +19,7 @@ from backupkit.cli.session import Process
 from backupkit.clock import Clock, SystemClock
 from backupkit.ops.repository import PLACE_FILE
 
+UNFILLED = re.compile(r"\{[a-z_]+(?::[a-z]+)?\}")
 PASSPHRASE = "correct horse battery staple"
 
 
@@ -99,6 +100,8 @@ class Computer:
         if expect is not None:
             assert answer.code == expect, f"exit {answer.code}\n{answer.out}\n{answer.err}"
         assert "Traceback" not in answer.out + answer.err, answer.err
+        # A fact that a sentence asks for and nobody gave is shown as its placeholder.
+        assert not UNFILLED.search(answer.err), answer.err
         return answer
 
     def run_here(self, *arguments: object, expect: int | None = 0) -> Answer:

@@ -10,6 +10,7 @@ from backupkit.chats.source import SourceFiles
 from backupkit.chats.text_lines import lines_of
 
 MAX_FIELD_CHARACTERS = 8 * 2**20
+MAX_COLUMNS = 16_384
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +22,10 @@ class Row:
     locator: Locator
 
 
-def csv_rows(source: SourceFiles, name: str) -> Iterator[Row]:
-    """Stream a CSV file whose first row names the columns.
+def csv_rows(
+    source: SourceFiles, name: str, *, header: int = 1, separator: str = ",", encoding: str | None = None
+) -> Iterator[Row]:
+    """Stream a CSV file whose row `header` names the columns; without one they are called by letters.
 
     Raises:
         MalformedExport: a quote is never closed, or a field is longer than any message.
@@ -34,20 +37,35 @@ def csv_rows(source: SourceFiles, name: str) -> Iterator[Row]:
         def lines() -> Iterator[str]:
             for line in lines_of(stream, name):
                 taken.append(line.raw)
-                yield line.text + "\n"
+                text = line.text if encoding is None else line.raw.decode(encoding, "replace").rstrip("\r\n")
+                yield text + "\n"
 
-        reader = csv.reader(lines(), strict=True)
+        reader = csv.reader(lines(), strict=True, delimiter=separator)
         try:
-            columns = [column.strip() for column in next(reader, [])]
+            columns: list[str] = []
+            for _row in range(header):
+                columns = [column.strip() for column in next(reader, [])]
             taken.clear()
             for fields in reader:
                 raw = b"".join(taken)
                 taken.clear()
                 if fields:
+                    if not header:
+                        columns = [column_letters(place) for place in range(min(len(fields), MAX_COLUMNS))]
                     values = dict(zip(columns, fields, strict=False))
                     yield Row({**dict.fromkeys(columns, ""), **values}, raw, Locator(name, f"line {reader.line_num}"))
         except csv.Error as error:
             raise MalformedExport(Locator(name, f"line {reader.line_num}"), "csv-broken") from error
+
+
+def column_letters(place: int) -> str:
+    """Return the letters by which spreadsheets call a column: `A` is 0."""
+    text = ""
+    place += 1
+    while place:
+        place, rest = divmod(place - 1, 26)
+        text = chr(65 + rest) + text
+    return text
 
 
 def csv_columns(head: str) -> tuple[str, ...]:

@@ -32,7 +32,7 @@ Told: TypeAlias = Conversation | Message | Finding
 
 @dataclass(frozen=True, slots=True)
 class Recognition:
-    """A reader's claims on files of a source: how certain it is of each, from 1 to 100."""
+    """A reader's claims on files of a source: how certain it is of each, from 1 to 100. Only the owner's own mapping is above."""
 
     claims: Mapping[str, int]
 

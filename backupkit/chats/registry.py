@@ -18,6 +18,7 @@ from backupkit.chats.readers.google_chat import GoogleChat
 from backupkit.chats.readers.google_voice import GoogleVoice
 from backupkit.chats.readers.kakao_text import KakaoText
 from backupkit.chats.readers.line_text import LineText
+from backupkit.chats.readers.mapped import mapped_readers
 from backupkit.chats.readers.matrix_json import MatrixJson
 from backupkit.chats.readers.qq_text import QqText
 from backupkit.chats.readers.signal_text import SignalText
@@ -83,7 +84,11 @@ class Recognised:
 
 
 def recognise(source: SourceFiles, readers: Sequence[ChatReader] = READERS) -> Recognised:
-    """Decide file by file. No parts means: no chat export that is known here."""
+    """Decide file by file. No parts means: no chat export that is known here.
+
+    What the owner described in a mapping is asked first, and its word holds.
+    """
+    readers = (*mapped_readers(source), *readers)
     offers: dict[str, list[tuple[int, ChatReader]]] = {}
     for reader in readers:
         for name, certainty in _claims_of(reader, source).items():

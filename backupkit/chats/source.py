@@ -27,6 +27,9 @@ from backupkit.chats.text_head import is_text, text_head
 
 T = TypeVar("T")
 
+MAPPING_NAME = "backupkit-mapping.toml"
+"""What its owner says about an export; see `chats/mapping.py`."""
+
 MAX_FILES = 200_000
 MAX_ARCHIVE_DEPTH = 3
 MAX_NESTED_BYTES = 4 * 2**30
@@ -184,7 +187,7 @@ class SourceFiles:
         self._heads: OrderedDict[str, bytes] = OrderedDict()
         self._known_contents: Mapping[str, Content] | None = None
         self._samples: dict[str, Any] = {}
-        self._is_single = len([name for name in members if not name.endswith(LOG_ENDINGS)]) == 1
+        self._is_single = len([name for name in members if not name.endswith((*LOG_ENDINGS, MAPPING_NAME))]) == 1
 
     def names(self) -> tuple[str, ...]:
         """Return every name, sorted."""
@@ -275,8 +278,8 @@ class SourceFiles:
 
 
 @contextmanager
-def open_source(path: Path) -> Iterator[SourceFiles]:
-    """Look into a folder, a file or an archive.
+def open_source(path: Path, *, mapping: Path | None = None) -> Iterator[SourceFiles]:
+    """Look into a folder, a file or an archive. `mapping` is read as if it lay at its root.
 
     Raises:
         MalformedExport: there is nothing there, or more of it than the bounds allow.
@@ -290,6 +293,8 @@ def open_source(path: Path) -> Iterator[SourceFiles]:
                 gathering.add_single(path)
             else:
                 raise MalformedExport(Locator(path.name), "no-such-file")
+            if mapping is not None:
+                gathering.members[MAPPING_NAME] = DiskMember(str(mapping), mapping.stat().st_size)
         except OSError as error:
             raise MalformedExport(Locator(path.name), "unreadable") from error
         yield SourceFiles(path.name, gathering.members, tuple(gathering.findings), stack)
@@ -320,7 +325,9 @@ class _Gathering:
                         self._add(inner, DiskMember(entry.path, entry.stat(follow_symlinks=False).st_size))
 
     def add_single(self, path: Path) -> None:
-        if not self._add_archive(path, ""):
+        # A workbook is a zip archive too, but a single document to whoever points at it.
+        is_workbook = path.name.lower().endswith(".xlsx")
+        if is_workbook or not self._add_archive(path, ""):
             self._add(path.name, DiskMember(str(path), path.stat().st_size))
             # A database's log is part of it, wherever a person points: without it the newest messages are missing.
             for ending in LOG_ENDINGS:

@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import TypeAlias
 
@@ -79,13 +80,23 @@ def _pass(_app: str, _message: Message) -> None:
     """Nobody wants to know."""
 
 
-def summarise(path: Path) -> ChatSummary | None:
+def summarise(path: Path, *, mapping: Path | None = None) -> ChatSummary | None:
     """Count what an export holds. None where it is no chat export known here, or nothing can be opened."""
     try:
-        with open_source(path) as source:
+        with open_source(path, mapping=mapping) as source:
             return summarise_source(source)
     except MalformedExport:
         return None
+
+
+def first_messages(path: Path, *, mapping: Path | None = None, count: int = 3) -> tuple[Message, ...]:
+    """Return the first messages of an export, for whoever wants to see how it is understood."""
+    try:
+        with open_source(path, mapping=mapping) as source:
+            told = (one for _reader, one in read_all(source, recognise(source)) if isinstance(one, Message))
+            return tuple(islice(told, count))
+    except MalformedExport:
+        return ()
 
 
 def summarise_source(

@@ -63,6 +63,11 @@ class DateOrder(Enum):
     DAY_MONTH_YEAR = (2, 1, 0)
     MONTH_DAY_YEAR = (2, 0, 1)
 
+    @property
+    def spelt(self) -> str:
+        """The order as people write it in any language: `DD/MM/YYYY`."""
+        return "/".join(part for _, part in sorted(zip(self.value, ("YYYY", "MM", "DD"), strict=True)))
+
     def day_number(self, parts: tuple[int, int, int]) -> int | None:
         """Return days since 1970, None where there is no such day."""
         return _day_number(self, parts)

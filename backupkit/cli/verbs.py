@@ -44,6 +44,7 @@ VERBS: Final[tuple[Verb, ...]] = (
     *_verbs("guard", "guard_check", "guard check"),
     *_verbs("guard", "guard_inspect", "guard inspect"),
     *_verbs("guard", "guard_hook", "guard hook"),
+    *_verbs("guard", "guard_serve", "guard serve"),
     *_verbs("guard", "guard_log", "guard log", "guard explain"),
     *_verbs("guard", "guard_trust", "guard trust"),
     *_verbs("guard", "preview_loss", "preview-loss"),

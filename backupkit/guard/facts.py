@@ -112,6 +112,23 @@ class SignerSpan(NamedTuple):
     refusal: str | None = None
 
 
+class Demands(NamedTuple):
+    """What an offered package asks of the device and of the apps beside it. Of an installed app nobody needs it.
+
+    `keys` names the public key of each signer's certificate; `permissions_in` are pairs of a declared permission and its group.
+    """
+
+    abis: tuple[str, ...] = ()
+    is_multi_arch: bool = False
+    permissions: tuple[str, ...] = ()
+    permissions_in: tuple[tuple[str, str], ...] = ()
+    permission_groups: tuple[str, ...] = ()
+    providers: tuple[str, ...] = ()
+    static_library: bool = False
+    misses_splits: bool = False
+    keys: tuple[tuple[CertificateDigest, str], ...] = ()
+
+
 class PackageFacts(NamedTuple):
     """An app as the device rules see it. Every None is a fact that nobody knows."""
 
@@ -129,6 +146,12 @@ class PackageFacts(NamedTuple):
     stores_data: bool | None = None
     is_base: bool | None = None
     sha256: str | None = None
+    upgrade_key_sets: tuple[tuple[str, ...], ...] | None = None
+    demands: Demands | None = None
+
+    def as_installed(self) -> "PackageFacts":
+        """What stays worth knowing once the app is installed."""
+        return self if self.demands is None else self._replace(demands=None)
 
     def signing_at(self, sdk: int) -> SignerSpan | None:
         """The span that holds an Android level, or None where nothing is known of it."""

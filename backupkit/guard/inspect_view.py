@@ -5,28 +5,34 @@ from typing import Any
 
 from backupkit.errors import ExitCode
 from backupkit.guard.apk.lineage import Capability
-from backupkit.guard.apk.package import Package, read_package
+from backupkit.guard.apk.manifest import Manifest
+from backupkit.guard.apk.package import Finding
+from backupkit.guard.apk.package_set import PackageSet, read_package_set
 from backupkit.guard.apk.reasons import PackageNotGenuine, PackageUndecided
 from backupkit.guard.apk.signing import Signing
 
 
-def inspect(path: Path, *, device_sdk: int | None) -> tuple[dict[str, Any], ExitCode]:
-    """Read a package and describe it. Without `device_sdk` every level from its minSdk must agree that it is genuine.
+def inspect(*paths: Path, device_sdk: int | None) -> tuple[dict[str, Any], ExitCode]:
+    """Read a package, a container, a folder or the files of one app, and describe it.
 
-    The signers are those that the device would choose; without one, those of the newest level known here.
+    Without `device_sdk` every level from its minSdk must agree that it is genuine. The signers are those that the device would choose; without one,
+    those of the newest level known here.
     """
     try:
-        package = read_package(path, device_sdk=device_sdk)
-        signing = package.signing
+        found = read_package_set(paths, device_sdk=device_sdk)
+        signing = found.base.signing
     except PackageNotGenuine as error:
         return _nothing_known({"code": error.code, **error.facts}), ExitCode.DENY
     except PackageUndecided as error:
         return _nothing_known({"code": error.code, **error.facts}), ExitCode.UNDECIDED
-    return _described(package, signing), ExitCode.DONE
+    return _described(found, signing), ExitCode.DONE
 
 
-def _described(package: Package, signing: Signing) -> dict[str, Any]:
+def _described(found: PackageSet, signing: Signing) -> dict[str, Any]:
+    package = found.base
     nodes = signing.lineage.nodes if signing.lineage else ()
+    findings = [*package.findings, *found.findings]
+    findings += [Finding("apk-split-missing", missing) for missing in sorted(found.missing_splits)]
     return {
         "type": "package",
         "v": 1,
@@ -36,8 +42,42 @@ def _described(package: Package, signing: Signing) -> dict[str, Any]:
         "signers": list(signing.digests),
         "scheme": signing.scheme,
         "lineage": [{"sha256": node.digest, "capabilities": Capability.names(node.capabilities)} for node in nodes],
-        "findings": [{"code": finding.code, "detail": finding.detail} for finding in package.findings],
-        "sha256": package.sha256,
+        "findings": [{"code": finding.code, "detail": finding.detail} for finding in findings],
+        "sha256": found.sha256,
+        "packaging": found.packaging,
+        "manifest": _manifest(package.manifest),
+        "abis": sorted({abi for member in found.members for abi in member.package.abis}),
+        "members": [
+            {"file": member.name, "split": member.package.manifest.split, "sha256": member.package.sha256}
+            for member in found.members
+        ],
+    }
+
+
+def _manifest(manifest: Manifest) -> dict[str, Any]:
+    return {
+        "min_sdk": manifest.min_sdk,
+        "target_sdk": manifest.target_sdk,
+        "split": manifest.split,
+        "needs_splits": manifest.needs_splits,
+        "required_split_types": sorted(manifest.required_split_types),
+        "shared_user_id": manifest.shared_user_id,
+        "shared_user_max_sdk": manifest.shared_user_max_sdk,
+        "debuggable": manifest.debuggable,
+        "test_only": manifest.test_only,
+        "allow_backup": manifest.allow_backup,
+        "has_extraction_rules": manifest.has_extraction_rules,
+        "has_backup_rules": manifest.has_backup_rules,
+        "has_fragile_user_data": manifest.has_fragile_user_data,
+        "stores_data": not manifest.no_app_data_storage,
+        "target_sandbox": manifest.target_sandbox_version,
+        "is_multi_arch": manifest.is_multi_arch,
+        "static_library": manifest.static_library,
+        "permissions": list(manifest.permissions),
+        "permission_groups": list(manifest.permission_groups),
+        "providers": list(manifest.providers),
+        "key_sets": {name: list(keys) for name, keys in manifest.key_sets.items()},
+        "upgrade_key_sets": list(manifest.upgrade_key_sets),
     }
 
 
@@ -54,4 +94,8 @@ def _nothing_known(finding: dict[str, Any]) -> dict[str, Any]:
         "lineage": [],
         "findings": [finding],
         "sha256": None,
+        "packaging": None,
+        "manifest": None,
+        "abis": [],
+        "members": [],
     }

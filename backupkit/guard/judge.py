@@ -35,7 +35,7 @@ from backupkit.guard.device_rules import (
 )
 from backupkit.guard.facts import NEWEST_SDK, PackageFacts
 from backupkit.guard.package_record import PackageRecord, Records, observe, with_offer
-from backupkit.guard.package_source import read_facts
+from backupkit.guard.package_source import files_behind, read_facts
 from backupkit.guard.pass_envelope import require_as_issued
 from backupkit.guard.places import read_small
 from backupkit.guard.policy import ConsentFrom, GuardPolicy, Needs
@@ -237,7 +237,7 @@ def _record(records: Records, wanted: OnRecord) -> PackageRecord | None:
 
 
 def _read(source: OnDisk, sdk: int | None, marks: list[tuple[Path, FileMark]]) -> PackageFacts:
-    marks.append((source.path, FileMark.of(source.path)))
+    marks.extend((path, FileMark.of(path)) for path in files_behind(source.path))
     facts = read_facts(source.path, device_sdk=sdk)
     if source.sha256 is not None and source.sha256 != facts.sha256:
         raise Unanswerable("package-swapped", name=source.path.name)

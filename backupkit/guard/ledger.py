@@ -96,6 +96,9 @@ def append(path: Path, event: dict[str, Any], key: SigningKey) -> dict[str, Any]
         data = (b"\n" if last.is_open else b"") + line + b"\n"
         if os.write(handle, data) != len(data):
             raise OSError("a ledger line was written in part")
+        # Given back before the flush: others may write their lines meanwhile, and one flush then serves them all. A line
+        # is on the disk only together with every line before it.
+        fcntl.flock(handle, fcntl.LOCK_UN)
         os.fsync(handle)
     finally:
         os.close(handle)

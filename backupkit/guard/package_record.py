@@ -9,6 +9,7 @@ A record is a JSON file, `records/<package>.json`, replaced as a whole. Unknown 
 from collections.abc import Mapping
 from datetime import datetime
 from enum import Enum
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -84,6 +85,7 @@ class PackageRecord(NamedTuple):
 
 def enrol(facts: PackageFacts, now: datetime, *, by: EnrolledBy, label: str | None = None) -> PackageRecord:
     """Begin a record, or begin it again on the owner's word."""
+    facts = facts.as_installed()
     seen = SeenVersion(facts.version_code, facts.sha256, now)
     return PackageRecord(facts=facts, enrolled_at=now, enrolled_by=by, label=label, versions=(seen,))
 
@@ -94,6 +96,7 @@ def observe(record: PackageRecord | None, facts: PackageFacts, now: datetime) ->
     Raises:
         RecordConflict: its signer does not continue the recorded one.
     """
+    facts = facts.as_installed()
     if record is None:
         return enrol(facts, now, by=EnrolledBy.FIRST_USE)
     by = _continued_by(record, facts)
@@ -106,6 +109,7 @@ def observe(record: PackageRecord | None, facts: PackageFacts, now: datetime) ->
 
 def with_offer(record: PackageRecord, offered: PackageFacts) -> PackageRecord:
     """Remember that this package may be installed from now on; the record's own facts stay what was seen."""
+    offered = offered.as_installed()
     if offered in (record.facts, *record.offered):
         return record
     return record._replace(offered=(*record.offered, offered)[-MOST_OFFERED:])
@@ -225,7 +229,12 @@ def encode_record(record: PackageRecord) -> bytes:
 def _facts_to_json(facts: PackageFacts) -> dict[str, Any]:
     return {
         "signings": [_span_to_json(span) for span in facts.signings],
-        "facts": {name: getattr(facts, name) for name in _PLAIN_FACTS},
+        "facts": {
+            **{name: getattr(facts, name) for name in _PLAIN_FACTS},
+            "upgrade_key_sets": None
+            if facts.upgrade_key_sets is None
+            else [list(keys) for keys in facts.upgrade_key_sets],
+        },
     }
 
 
@@ -243,6 +252,8 @@ def _span_to_json(span: SignerSpan) -> dict[str, Any]:
     }
 
 
+# The same bytes are the same record: a resident hook reads each file again, and understands it once.
+@lru_cache(maxsize=32)
 def decode_record(data: bytes) -> PackageRecord:
     """Read what `encode_record` wrote.
 
@@ -265,6 +276,7 @@ def _facts(package: AppPackage, fields: dict[str, Any]) -> PackageFacts:
     facts = PackageFacts(
         package=package,
         signings=tuple(_span(span) for span in fields["signings"]),
+        upgrade_key_sets=_key_sets(fields["facts"].get("upgrade_key_sets")),
         **{name: _plain(name, fields["facts"].get(name)) for name in _PLAIN_FACTS},
     )
     if not facts.signings:
@@ -301,6 +313,10 @@ def _plain(name: str, value: Any) -> Any:
     if value is not None and type(value) is not kind:
         raise TypeError(name)
     return value
+
+
+def _key_sets(value: Any) -> tuple[tuple[str, ...], ...] | None:
+    return None if value is None else tuple(tuple(str(_digest(key)) for key in keys) for keys in value)
 
 
 def _as_text(value: Any) -> str:

@@ -1,11 +1,13 @@
 """From a package that was read and found genuine to the facts that the device rules judge by."""
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from backupkit.guard.facts import (
     NO_SHARED_USER,
     Capability,
+    Demands,
     LineageNode,
     PackageFacts,
     Scheme,
@@ -15,25 +17,43 @@ from backupkit.guard.facts import (
 )
 
 if TYPE_CHECKING:
+    from backupkit.guard.apk.manifest import Manifest
     from backupkit.guard.apk.package import Package
+    from backupkit.guard.apk.package_set import PackageSet
     from backupkit.guard.apk.signing import Signing
 
+_Item = TypeVar("_Item")
 
-def read_facts(path: Path, *, device_sdk: int | None) -> PackageFacts:
-    """Read a package file.
+
+def read_facts(*paths: Path, device_sdk: int | None) -> PackageFacts:
+    """Read what would be installed in one go: a package file, a container, a folder or the files of one app.
 
     Raises:
         PackageNotGenuine: damaged, altered, or not signed as this device demands.
         PackageUndecided: that cannot be told.
     """
     # Imported here: a question about an app on record, with nothing offered, needs no package reader and starts sooner.
-    from backupkit.guard.apk.package import read_package  # noqa: PLC0415
+    from backupkit.guard.apk.package_set import read_package_set  # noqa: PLC0415
 
-    return facts_of(read_package(path, device_sdk=device_sdk))
+    return facts_of(read_package_set(paths, device_sdk=device_sdk))
 
 
-def facts_of(package: "Package") -> PackageFacts:
+def files_behind(path: Path) -> list[Path]:
+    """Every file that is read for a path, the folder itself included where it is one: each of them may be swapped.
+
+    Raises:
+        PackageUndecided: the folder cannot be listed.
+    """
+    if not path.is_dir():
+        return [path]
+    from backupkit.guard.apk.package_set import files_of  # noqa: PLC0415
+
+    return [path, *files_of(path)]
+
+
+def facts_of(found: "PackageSet") -> PackageFacts:
     """Take over what a package says of itself and who signed it for each level."""
+    package = found.base
     manifest = package.manifest
     return PackageFacts(
         package=package.package,
@@ -49,8 +69,39 @@ def facts_of(package: "Package") -> PackageFacts:
         upgrade_keys=bool(manifest.upgrade_key_sets),
         stores_data=not manifest.no_app_data_storage,
         is_base=manifest.split is None,
-        sha256=package.sha256,
+        sha256=found.sha256,
+        upgrade_key_sets=_upgrade_key_sets(manifest),
+        demands=_demands(found),
     )
+
+
+_MOST_KEY_SETS = 64
+
+
+def _upgrade_key_sets(manifest: "Manifest") -> tuple[tuple[str, ...], ...] | None:
+    """The sets of public keys of which one must sign an update; None where a set or a key cannot be told."""
+    sets = [manifest.key_sets.get(name, ()) for name in manifest.upgrade_key_sets[: _MOST_KEY_SETS + 1]]
+    is_known = len(sets) <= _MOST_KEY_SETS and all(keys and all(keys) for keys in sets)
+    return tuple(tuple(sorted(set(keys))) for keys in sets) if is_known else None
+
+
+def _demands(found: "PackageSet") -> Demands:
+    every = [found.base, *found.splits]
+    return Demands(
+        abis=tuple(sorted({abi for package in every for abi in package.abis})),
+        is_multi_arch=found.base.manifest.is_multi_arch,
+        permissions=_joined(package.manifest.permissions for package in every),
+        permissions_in=_joined(package.manifest.permissions_in for package in every),
+        permission_groups=_joined(package.manifest.permission_groups for package in every),
+        providers=_joined(package.manifest.providers for package in every),
+        static_library=found.base.manifest.static_library is not None,
+        misses_splits=bool(found.missing_splits),
+        keys=tuple(sorted(found.base.signer_keys().items())),
+    )
+
+
+def _joined(parts: Iterable[Iterable[_Item]]) -> tuple[_Item, ...]:
+    return tuple(dict.fromkeys(item for part in parts for item in part))
 
 
 def _span(package: "Package", sdk: int) -> SignerSpan:

@@ -4,12 +4,15 @@ DSSE leaves `keyid` and unknown fields unsigned, and a reader must ignore them. 
 touched the pass after it was issued, and the next change may not be as harmless.
 """
 
+from functools import lru_cache
+
 from backupkit.codec.canonical import decode_json
 from backupkit.codec.malformed import MalformedObject
 from backupkit.proof.coverage_pass import MAX_PASS_BYTES
 from backupkit.proof.refusals import PassMalformed
 
 
+@lru_cache(maxsize=32)
 def require_as_issued(data: bytes) -> None:
     """Check the unsigned parts of a pass' envelope.
 

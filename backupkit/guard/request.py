@@ -88,20 +88,34 @@ def decode_request(data: bytes) -> UpdateRequest:
     Raises:
         RequestMalformed: it is anything else, with the first wrong field.
     """
+    return request_of(read_fields(data))
+
+
+def read_fields(data: bytes) -> dict[str, Any]:
+    """Read the JSON of a question, and nothing in it yet.
+
+    Raises:
+        RequestMalformed: it is no object.
+    """
     try:
         fields = decode_json(data, what="hook-request", max_bytes=MAX_REQUEST_BYTES)
     except MalformedObject as error:
         raise RequestMalformed("request", str(error.facts["reason"])) from error
     if not isinstance(fields, dict):
         raise RequestMalformed("request", "wrong-type")
+    return fields
+
+
+def request_of(fields: dict[str, Any]) -> UpdateRequest:
+    """Understand a question.
+
+    Raises:
+        RequestMalformed: with the first wrong field.
+    """
     if fields.get("type", "hook-request") != "hook-request":
         raise RequestMalformed("type", "unknown-value")
     if fields.get("v", 1) != 1 or isinstance(fields.get("v"), bool):
         raise RequestMalformed("v", "newer-version")
-    return _request(fields)
-
-
-def _request(fields: dict[str, Any]) -> UpdateRequest:
     package = _package(fields, "package")
     installed = _installed(fields, package)
     try:
@@ -133,12 +147,11 @@ def _deadline(fields: dict[str, Any]) -> timedelta:
     return DEFAULT_DEADLINE if asked is None else timedelta(milliseconds=min(asked, most))
 
 
-def deadline_of(data: bytes) -> timedelta:
+def deadline_of(fields: dict[str, Any]) -> timedelta:
     """Read only the deadline, before anything else is looked at; the default where it cannot be read."""
     try:
-        fields = decode_json(data, what="hook-request", max_bytes=MAX_REQUEST_BYTES)
-        return _deadline(fields) if isinstance(fields, dict) else DEFAULT_DEADLINE
-    except BackupkitError:
+        return _deadline(fields)
+    except RequestMalformed:
         return DEFAULT_DEADLINE
 
 

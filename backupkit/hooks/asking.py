@@ -7,7 +7,7 @@ from pathlib import Path
 from backupkit.clock import Clock, SystemClock
 from backupkit.guard.desk import Desk
 from backupkit.guard.places import GuardPlaces
-from backupkit.guard.request import RequestMalformed, deadline_of, decode_request
+from backupkit.guard.request import RequestMalformed, deadline_of, read_fields, request_of
 from backupkit.guard.verdict import Verdict
 
 
@@ -28,10 +28,11 @@ def decide(
 ) -> tuple[bytes, int]:
     """Return the answer's line and exit code. `expect_within` is told the deadline that the question asks for."""
     now = (clock or SystemClock()).now()
-    expect_within(deadline_of(data).total_seconds())
     desk = Desk(places_in(environment))
     try:
-        verdict = desk.answer(decode_request(data), now)
+        fields = read_fields(data)
+        expect_within(deadline_of(fields).total_seconds())
+        verdict = desk.answer(request_of(fields), now)
     except RequestMalformed as error:
         facts = {"field": error.facts["field"], "detail": error.facts["reason"]}
         verdict = desk.refuse("request-malformed", facts, now)

@@ -13,20 +13,27 @@ from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
 from backupkit.hooks.one_answer import OneAnswer
-from backupkit.hooks.protocol import UNDECIDED_EXIT, undecided_line
-
-MAX_REQUEST_BYTES = 1 << 20
-DEFAULT_DEADLINE_SECONDS = 2.0
-USAGE_EXIT = 2
+from backupkit.hooks.protocol import (
+    DEFAULT_DEADLINE_SECONDS,
+    MAX_REQUEST_BYTES,
+    UNDECIDED_EXIT,
+    USAGE_EXIT,
+    undecided_line,
+)
 
 _HELP = {
     "en": """\
 Usage: backupkit-hook [--request FILE]
+       backupkit-hook serve [--socket PATH] [--http PORT] [--print-unit]
 
 An app store or package manager asks before an update: may it be installed, or would it wipe the chats?
 The question is one JSON object (hook-request) on standard input, the answer one JSON object (verdict) on standard output.
 
   --request FILE   read the question from a file
+  serve            stay and answer many questions: one a line on a Unix socket, and over HTTP on this computer
+    --socket PATH  where to listen; $XDG_RUNTIME_DIR/backupkit/hook.sock otherwise
+    --http PORT    listen on 127.0.0.1 as well; 0 picks a port
+    --print-unit   print a systemd unit and stop
   --version        show the version
   --help           show this
 
@@ -35,11 +42,16 @@ only when its "state" is "given". Everything else, a crash and a time-out includ
 """,
     "zh": """\
 用法：backupkit-hook [--request 文件]
+      backupkit-hook serve [--socket 路径] [--http 端口] [--print-unit]
 
 应用商店或包管理器在更新之前询问：能不能安装，会不会清空聊天记录？
 问题是标准输入中的一个 JSON 对象（hook-request），答复是标准输出中的一个 JSON 对象（verdict）。
 
   --request 文件   从文件读取问题
+  serve            常驻运行，回答多个问题：在 Unix 套接字上一行一问，也可在本机使用 HTTP
+    --socket 路径  监听位置；默认为 $XDG_RUNTIME_DIR/backupkit/hook.sock
+    --http 端口    同时监听 127.0.0.1；0 表示自动选择端口
+    --print-unit   输出 systemd 单元文件后退出
   --version        显示版本
   --help           显示本说明
 
@@ -81,10 +93,23 @@ def main(arguments: Sequence[str], environment: Mapping[str, str], *, started: f
 
         _print(f"backupkit-hook {__version__}\n")
         return 0
+    if arguments and arguments[0] == "serve":
+        return _serve(arguments[1:], environment)
     if arguments and (len(arguments) != 2 or arguments[0] != "--request"):
         sys.stderr.write(_HELP["en"].splitlines()[0] + "\n")
         return USAGE_EXIT
     return _answer(arguments[1] if arguments else None, environment, started)
+
+
+def _serve(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
+    # Imported here: one question needs nothing of a server.
+    from backupkit.hooks.serving import serve, wanted_of
+
+    wanted = wanted_of(arguments)
+    if wanted is None:
+        sys.stderr.write(_HELP["en"].splitlines()[1].strip() + "\n")
+        return USAGE_EXIT
+    return serve(wanted, environment, _language(environment))
 
 
 def _answer(request_file: str | None, environment: Mapping[str, str], started: float) -> int:

@@ -7,6 +7,9 @@ given while the rest is still being loaded, or cannot be.
 import json
 
 UNDECIDED_EXIT = 42
+USAGE_EXIT = 2
+MAX_REQUEST_BYTES = 1 << 20
+DEFAULT_DEADLINE_SECONDS = 2.0
 
 
 def undecided_line(reason: str) -> bytes:

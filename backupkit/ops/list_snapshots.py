@@ -14,7 +14,7 @@ from backupkit.ops.snapshots import KnownSnapshot, known_snapshots
 
 @dataclass(frozen=True, slots=True)
 class SnapshotLine:
-    """One snapshot. `sources`, `apps` and `messages` are None where this machine did not take it. `bytes` is rounded up to 1 MiB.
+    """One snapshot. `sources`, `apps` and `messages` are None where this machine did not take it, and `bytes` is then rounded up to 1 MiB.
 
     `life` is kept, forgotten or swept; `undo_until` is until when a forgotten one can surely be taken back.
     """
@@ -69,7 +69,7 @@ def _line(known: KnownSnapshot, until: datetime | None) -> SnapshotLine:
         sources=tuple(source.name for source in facts.sources) if facts else None,
         apps=tuple(sorted({source.app for source in facts.sources if source.app})) if facts else None,
         messages=sum(counts) if counts else None,
-        bytes=known.statement.size_bytes,
+        bytes=sum(source.bytes for source in facts.sources) if facts else known.statement.size_bytes,
         previous=known.statement.previous,
         tags=facts.tags if facts else (),
         life=known.life,

@@ -7,6 +7,7 @@ acts on the answer first keeps `CheckedPass.witness`.
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from hmac import compare_digest
 from typing import Literal, NamedTuple
 
@@ -124,6 +125,8 @@ def claimed_origin(data: bytes) -> str:
         raise _malformed(error) from error
 
 
+# What these two say follows from their arguments alone. A resident hook meets the same pass many times.
+@lru_cache(maxsize=32)
 def _open(data: bytes, pins: Pins) -> CoveragePass:
     try:
         payload = open_envelope(data, pins.attest_key, PAYLOAD_TYPE, max_bytes=MAX_PASS_BYTES)
@@ -171,11 +174,14 @@ def _head(coverage: CoveragePass, pins: Pins) -> Checkpoint:
     if coverage.log.origin != pins.origin:
         raise LogUnknown(found=coverage.log.origin, expected=pins.origin)
     try:
-        return verify_checkpoint(coverage.log.checkpoint, pins.origin, pins.log_key)
+        return _signed_head(coverage.log.checkpoint, pins.origin, pins.log_key)
     except SignatureInvalid as error:
         raise LogUnknown(found=coverage.log.origin, expected=pins.origin) from error
     except MalformedObject as error:
         raise _malformed(error) from error
+
+
+_signed_head = lru_cache(maxsize=32)(verify_checkpoint)
 
 
 def _malformed(error: MalformedObject) -> PassMalformed:

@@ -1,6 +1,7 @@
 """What a guard knows a store by: its log's name and its two public keys, taken over once, when both sides were seen."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 
 from backupkit.codec.canonical import decode_json, encode_canonical
@@ -41,6 +42,7 @@ class Pins:
         return sha256(self.encode()).hexdigest()[:32]
 
 
+@lru_cache(maxsize=4)
 def decode_pins(data: bytes) -> Pins:
     """Read pins.
 

@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -72,6 +73,7 @@ def advance(known: WitnessState | None, head: Checkpoint, offers: Sequence[Consi
     return seen
 
 
+@lru_cache(maxsize=4)
 def decode_witness(data: bytes) -> WitnessState:
     """Read a kept head.
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from command_line import Ran, Run
+from computer import UNFILLED
 
 
 @pytest.fixture
@@ -24,6 +25,7 @@ def run(tmp_path: Path) -> Run:
             cwd=tmp_path, env={**os.environ, "COLUMNS": "400", **(environment or {})}, input=stdin.encode(),
             capture_output=True, timeout=120, check=False, start_new_session=True,
         )  # fmt: skip
+        assert not UNFILLED.search(process.stderr.decode("utf-8")), process.stderr
         return Ran(process.returncode, process.stdout.decode("utf-8"), process.stderr.decode("utf-8"))
 
     return ran

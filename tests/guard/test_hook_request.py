@@ -96,8 +96,8 @@ def test_unknown_fields_are_left_alone() -> None:
 
 def test_a_deadline_is_at_most_a_minute() -> None:
     assert read(deadline_ms=10**9).deadline == timedelta(minutes=1)
-    assert deadline_of(b'{"deadline_ms":250}') == timedelta(milliseconds=250)
-    assert deadline_of(b"nonsense") == timedelta(seconds=2)
+    assert deadline_of({"deadline_ms": 250}) == timedelta(milliseconds=250)
+    assert deadline_of({"deadline_ms": "soon"}) == timedelta(seconds=2)
 
 
 @pytest.mark.parametrize(
@@ -186,4 +186,3 @@ def test_any_json_is_a_question_or_a_typed_refusal(changes: dict[str, Any]) -> N
 def test_any_bytes_are_a_question_or_a_typed_refusal(data: bytes) -> None:
     with pytest.raises(RequestMalformed):
         decode_request(data)
-    assert deadline_of(data) <= timedelta(minutes=1)

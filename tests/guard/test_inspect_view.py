@@ -10,6 +10,7 @@ from backupkit.guard.inspect_view import inspect
 A, B = make_key("ec", "A"), make_key("ec", "B")
 KEYS = [
     "type", "v", "genuine", "package", "version_code", "signers", "scheme", "lineage", "findings", "sha256",
+    "packaging", "manifest", "abis", "members",
 ]  # fmt: skip
 
 

@@ -251,7 +251,7 @@ def crash_at(place: str) -> str:
         "backupkit.guard.desk.examine",
         "backupkit.guard.desk.conclude",
         "backupkit.guard.desk.load_pins",
-        "backupkit.hooks.asking.decode_request",
+        "backupkit.hooks.asking.read_fields",
         "backupkit.hooks.asking.line_of",
         "backupkit.hooks.asking.places_in",
         "backupkit.hooks.program._read",

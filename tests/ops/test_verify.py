@@ -182,8 +182,9 @@ def test_a_latest_snapshot_that_cannot_be_read_never_passes_silently_for_an_olde
 def test_a_lost_pack_list_is_damage_and_a_restore_does_not_need_it(scene: Scene) -> None:
     some_chats(scene)
     scene.take()
-    for name in scene.repository.backend.names(layout.PACK_LISTS):
-        scene.repository.backend.delete(name)
+    for folder in ("", "copies/1/", "copies/2/"):
+        for name in list(scene.repository.backend.names(folder + layout.PACK_LISTS)):
+            scene.repository.backend.delete(name)
 
     with pytest.raises(ObjectMissing):
         scene.verify()

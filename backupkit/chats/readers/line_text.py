@@ -112,7 +112,7 @@ def _read_file(source: SourceFiles, name: str) -> Iterator[Told]:
         yield from reading.end()
     yield reading.conversation()
     if not is_certain:
-        yield Finding("date-order-assumed", Severity.WARNING, Locator(name), {"order": order.name.lower()})
+        yield Finding("date-order-assumed", Severity.WARNING, Locator(name), {"order": order.spelt})
     if reading.damaged:
         yield Finding("text-not-utf-8", Severity.ERROR, Locator(name), {"count": reading.damaged})
 

@@ -244,7 +244,7 @@ def _read_file(source: SourceFiles, name: str) -> Iterator[Told]:
     key = title or PurePosixPath(name).stem
     yield _conversation(key, title, survey, name)
     if not survey.is_order_certain:
-        yield Finding("date-order-assumed", Severity.WARNING, Locator(name), {"order": survey.order.name.lower()})
+        yield Finding("date-order-assumed", Severity.WARNING, Locator(name), {"order": survey.order.spelt})
     reading = _Reading(source, name, key, survey, _owner(survey, title))
     count = damaged = 0
     with source.open(name) as stream:

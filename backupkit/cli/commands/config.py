@@ -14,8 +14,8 @@ from backupkit.cli.guard_desk import publish_policy
 from backupkit.cli.session import Session, session_of
 from backupkit.cli.usage import ValueWrong
 from backupkit.config.schema import config_schema as schema_of_settings, template
+from backupkit.config.writing import settings_as_toml
 from backupkit.errors import BackupkitError, ExitCode
-from backupkit.ui.columns import aligned
 
 
 class EditorFailed(BackupkitError):
@@ -28,13 +28,13 @@ class EditorFailed(BackupkitError):
 def config_show(context: typer.Context) -> None:
     """Show what counts after all files, variables and options were put together."""
     session = session_of(context)
-    fields = _in_force(session)
-    rows = [[name, "-" if value is None else str(value)] for name, value in fields.items() if name != "sources"]
-    lines = aligned(rows)
-    for source in session.settings.sources:
-        facts = {"app": source.app or "auto", "package": source.package or "-"}
-        lines.append(session.say("config.source-line", name=source.name, path=str(source.path), **facts))
-    session.printer.summary(fields, lines)
+    settings, places = session.settings, session.places
+    facts = {"repository": str(places.repository), "state": str(places.state), "cache": str(places.cache)}
+    lines = [f"# {session.say(f'config.place-{name}', path=place)}" for name, place in facts.items()]
+    named = [session.say("config.from-file", path=origin) for origin in settings.origins]
+    nothing = session.say("config.none", file=str(session.settings_file))
+    lines += [f"# {line}" for line in named or [nothing]]
+    session.printer.summary(_in_force(session), [*lines, "", *settings_as_toml(settings)][:-1])
 
 
 def config_check(context: typer.Context) -> None:

@@ -16,7 +16,14 @@ if TYPE_CHECKING:
     from backupkit.chats.summary import ChatSummary
 
 
-def doctor(context: typer.Context, path: Annotated[Path, typer.Argument(metavar="PATH")]) -> ExitCode:
+MOST_CHARACTERS = 60
+
+
+def doctor(
+    context: typer.Context,
+    path: Annotated[Path, typer.Argument(metavar="PATH")],
+    mapping: Annotated[Path | None, typer.Option("--mapping", metavar="FILE")] = None,
+) -> ExitCode:
     """Look into an export and count what is there. Nothing is written."""
     from backupkit.chats.summary import summarise
     from backupkit.ops.failures import SourceNotFound
@@ -24,11 +31,46 @@ def doctor(context: typer.Context, path: Annotated[Path, typer.Argument(metavar=
     session = session_of(context)
     if not path.exists():
         raise SourceNotFound(path=str(path), reason="missing")
-    summary = summarise(path)
+    if mapping is not None:
+        _require_right(mapping)
+    summary = summarise(path, mapping=mapping)
     if summary is None:
         return _database(session, path)
-    session.printer.summary(_fields(summary), _lines(session, summary))
+    fields, lines = _fields(summary), _lines(session, summary)
+    if mapping is not None:
+        shown = _first_messages(path, mapping)
+        fields["first_messages"] = shown
+        lines += [session.say("doctor.first-message", **one) for one in shown]
+    session.printer.summary(fields, lines)
     return ExitCode.DAMAGED if summary.is_damaged else ExitCode.DONE
+
+
+def _require_right(mapping: Path) -> None:
+    from backupkit.chats.mapping import MAX_MAPPING_BYTES, parse_mapping
+    from backupkit.ops.failures import SourceNotFound
+
+    try:
+        with mapping.open("rb") as stream:
+            parse_mapping(stream.read(MAX_MAPPING_BYTES + 1))
+    except OSError as error:
+        raise SourceNotFound(path=str(mapping), reason="unreadable") from error
+
+
+def _first_messages(path: Path, mapping: Path) -> list[dict[str, str]]:
+    """Return how the first messages are understood, for whoever is writing the mapping."""
+    from backupkit.chats.summary import first_messages
+
+    return [
+        {
+            "conversation": printable(one.conversation)[:MOST_CHARACTERS],
+            "time": f"{one.ts_raw} ({one.ts_zone})"[:MOST_CHARACTERS],
+            "sender": printable(one.sender_name or one.sender_id or "-")[:MOST_CHARACTERS],
+            "kind": one.kind.value,
+            "direction": one.direction.value,
+            "text": printable(one.text)[:MOST_CHARACTERS],
+        }
+        for one in first_messages(path, mapping=mapping)
+    ]
 
 
 def _database(session: Session, path: Path) -> ExitCode:

@@ -13,14 +13,14 @@ from backupkit.ui.columns import wrapped
 
 def guard_inspect(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(metavar="FILE")],
+    file: Annotated[list[Path], typer.Argument(metavar="FILE...")],
     device_sdk: Annotated[int | None, typer.Option("--device-sdk", min=1, max=10000, metavar="N")] = None,
 ) -> ExitCode:
     """Read a package for one Android level, or for all that it installs on. Exit 41: not genuine; 42: undecided."""
     from backupkit.guard.inspect_view import inspect
 
     session = session_of(context)
-    seen, code = inspect(file, device_sdk=device_sdk)
+    seen, code = inspect(*file, device_sdk=device_sdk)
     lines = _genuine(session, seen) if seen["genuine"] else _refused(session, seen["findings"][0], code)
     fields = {name: value for name, value in seen.items() if name not in {"type", "v"}}
     session.printer.summary(fields, lines, kind=seen["type"])
@@ -37,6 +37,15 @@ def _genuine(session: Session, seen: dict[str, Any]) -> list[str]:
         lines.append("  " + say("inspect.lineage", digest=node["sha256"], capabilities=allowed))
     for finding in seen["findings"]:
         lines.append("! " + say(f"finding.{finding['code']}", detail=finding["detail"]))
+    if len(seen["members"]) > 1:
+        lines += ["  " + say("inspect.member", name=member["file"]) for member in seen["members"]]
+    manifest = seen["manifest"]
+    if manifest["allow_backup"] is False:
+        lines.append("  " + say("inspect.no-system-backup"))
+    elif manifest["has_extraction_rules"] or manifest["has_backup_rules"]:
+        lines.append("  " + say("inspect.partial-system-backup"))
+    if manifest["debuggable"]:
+        lines.append("  " + say("inspect.debuggable"))
     return [*lines, "  SHA-256  " + seen["sha256"]]
 
 

@@ -64,11 +64,18 @@ def read_certificate(raw: bytes) -> Certificate:
     signed = der.parse(raw).expect(der.SEQUENCE).first().expect(der.SEQUENCE)
     fields = signed.children()
     if fields and fields[0].tag == 0xA0:  # version
+        fields[0].first().expect(der.INTEGER)
         fields = fields[1:]
     if len(fields) < 6:
         raise NotAsn1
-    serial, _, issuer, _, _, info = fields[:6]
+    serial, algorithm, issuer, validity, subject, info = fields[:6]
     serial.expect(der.INTEGER)
+    algorithm.expect(der.SEQUENCE).first().oid()
+    validity.expect(der.SEQUENCE).pair()
+    for name in (issuer, subject):
+        for part in name.expect(der.SEQUENCE).children():
+            for item in part.expect(der.SET).children():
+                item.expect(der.SEQUENCE).pair()
     info.expect(der.SEQUENCE)
     extensions: tuple[tuple[str, bool, bytes], ...] = ()
     for field in fields[6:]:

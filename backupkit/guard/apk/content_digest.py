@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 from backupkit.guard.apk.algorithms import ContentDigest
 from backupkit.guard.apk.chunks import CHUNK
+from backupkit.guard.apk.package_file import Stretch
 from backupkit.guard.apk.reasons import PackageNotGenuine, Reason
 from backupkit.guard.apk.signing_block import SigningBlock
 from backupkit.guard.apk.zip_bytes import Archive
@@ -22,44 +23,49 @@ _EOCD_OFFSET_FIELD = 16
 _HASHES = {ContentDigest.SHA256: "sha256", ContentDigest.SHA512: "sha512"}
 
 
-def sweep(
-    archive: Archive, block: SigningBlock, kinds: Iterable[ContentDigest]
-) -> tuple[str, dict[ContentDigest, bytes]]:
-    """Read the whole package once; return its plain SHA-256 in hex, and the content digests of the kinds asked for.
+class ContentDigests:
+    """The content digests of one package, filled in while its file is swept."""
 
-    Raises:
-        PackageNotGenuine: a verity digest is asked for, and the package is not laid out in pages.
-        PackageUndecided: the file changed while it was read.
-    """
-    wanted = set(kinds)
-    if not wanted:
-        return archive.file.sweep(), {}
-    size = block.offset
-    if ContentDigest.VERITY in wanted and (size % _PAGE or (archive.directory_offset - size) % _PAGE):
-        raise PackageNotGenuine(Reason.VERITY_UNALIGNED)
-    # Slots are filled by offset, so the order in which two threads finish does not matter.
-    slots: dict[ContentDigest, list[bytes]] = {kind: [b""] * -(-size // CHUNK) for kind in wanted}
+    def __init__(self, archive: Archive, block: SigningBlock, kinds: Iterable[ContentDigest]) -> None:
+        """Prepare for the kinds asked for.
 
-    def digest(offset: int, view: memoryview) -> None:
-        for kind in wanted:
-            slots[kind][offset // CHUNK] = _leaves(view) if kind is ContentDigest.VERITY else _chunk(kind, view)
+        Raises:
+            PackageNotGenuine: a verity digest is asked for, and the package is not laid out in pages.
+        """
+        self._archive = archive
+        self._size = block.offset
+        wanted = set(kinds)
+        if ContentDigest.VERITY in wanted and (self._size % _PAGE or (archive.directory_offset - self._size) % _PAGE):
+            raise PackageNotGenuine(Reason.VERITY_UNALIGNED)
+        # Slots are filled by offset, so the order in which two threads finish does not matter.
+        self._slots: dict[ContentDigest, list[bytes]] = {kind: [b""] * -(-self._size // CHUNK) for kind in wanted}
 
-    whole = archive.file.sweep(digest, content_end=size)
-    # These were compared with the bytes of the sweep.
-    end_record = bytearray(archive.end_record)
-    struct.pack_into("<I", end_record, _EOCD_OFFSET_FIELD, block.offset)
-    tail = (archive.directory, bytes(end_record))
-    digests: dict[ContentDigest, bytes] = {}
-    for kind in wanted:
-        if kind is ContentDigest.VERITY:
-            digests[kind] = _verity(slots[kind], b"".join(tail), size)
-        else:
-            parts = slots[kind] + [
+    def stretch(self, start: int) -> Stretch:
+        """Say which bytes of the file must be swept, for a package that begins at `start`."""
+        digester = self._take if self._slots else None
+        return Stretch(start, start + self._archive.file.size, digester, start + self._size)
+
+    def _take(self, offset: int, view: memoryview) -> None:
+        for kind, slots in self._slots.items():
+            slots[offset // CHUNK] = _leaves(view) if kind is ContentDigest.VERITY else _chunk(kind, view)
+
+    def finish(self) -> dict[ContentDigest, bytes]:
+        """Return the digests, after the sweep."""
+        # These were compared with the bytes of the sweep.
+        end_record = bytearray(self._archive.end_record)
+        struct.pack_into("<I", end_record, _EOCD_OFFSET_FIELD, self._size)
+        tail = (self._archive.directory, bytes(end_record))
+        digests: dict[ContentDigest, bytes] = {}
+        for kind, slots in self._slots.items():
+            if kind is ContentDigest.VERITY:
+                digests[kind] = _verity(slots, b"".join(tail), self._size)
+                continue
+            parts = slots + [
                 _chunk(kind, memoryview(part)[at : at + CHUNK]) for part in tail for at in range(0, len(part), CHUNK)
             ]
             top = _CHUNK_PREFIX.pack(0x5A, len(parts)) + b"".join(parts)
             digests[kind] = hashlib.new(_HASHES[kind], top).digest()
-    return whole, digests
+        return digests
 
 
 def _chunk(kind: ContentDigest, view: memoryview) -> bytes:

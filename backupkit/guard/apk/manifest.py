@@ -4,6 +4,8 @@ Attributes are looked up by resource number, as Android does; names can lie. Sou
 apksig `ApkUtils` for the API levels.
 """
 
+import base64
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -24,7 +26,16 @@ _ALLOW_BACKUP = 0x01010280
 _TARGET_SANDBOX = 0x0101054C
 _VERSION_CODE_MAJOR = 0x01010576
 _HAS_FRAGILE_DATA = 0x0101059B
+_PERMISSION_GROUP = 0x0101000A
+_MULTI_ARCH = 0x0101048E
+_FULL_BACKUP_CONTENT = 0x010104EB
+_DATA_EXTRACTION_RULES = 0x0101063E
+_IS_FEATURE_SPLIT = 0x0101055B
+_IS_SPLIT_REQUIRED = 0x01010591
+_REQUIRED_SPLIT_TYPES = 0x0101064E
+_SPLIT_TYPES = 0x0101064F
 _VALUE = 0x01010024
+_MOST_KEYS = 64
 _NO_DATA_STORAGE = "android.internal.PROPERTY_NO_APP_DATA_STORAGE"
 
 # A development release is called by a letter before it has a number. apksig takes the number of the release before, so that nothing is
@@ -64,16 +75,31 @@ class Manifest:
     has_fragile_user_data: bool = False
     no_app_data_storage: bool = False
     target_sandbox_version: int = 1
+    has_extraction_rules: bool = False
+    """Whether rules of its maker say what a cloud backup or a transfer to a new phone takes along."""
+    has_backup_rules: bool = False
+    """The same for Android 11 and older (`fullBackupContent`)."""
     permissions: tuple[str, ...] = ()
     """Permissions it declares, not those it asks for."""
+    permissions_in: tuple[tuple[str, str], ...] = ()
+    """The declared permissions that name a group, each with it."""
     permission_groups: tuple[str, ...] = ()
     providers: tuple[str, ...] = ()
     """Authorities of its content providers."""
-    key_sets: dict[str, int] = field(default_factory=dict)
-    """Names of declared key sets, with how many keys each has."""
+    key_sets: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Names of declared key sets, with the SHA-256 of each of their public keys; empty where a key cannot be read."""
     upgrade_key_sets: tuple[str, ...] = ()
     split: str | None = None
     """The split's name, or None for a base package."""
+    is_feature_split: bool = False
+    config_for: str | None = None
+    """The name of the split that a configuration split belongs to; empty for the base."""
+    needs_splits: bool = False
+    """Whether the base alone is refused: it says that splits must come with it."""
+    required_split_types: frozenset[str] = frozenset()
+    split_types: frozenset[str] = frozenset()
+    static_library: str | None = None
+    is_multi_arch: bool = False
 
 
 def read_manifest(data: bytes) -> Manifest:
@@ -99,7 +125,10 @@ class _Reading:
         self._permissions: list[str] = []
         self._groups: list[str] = []
         self._providers: list[str] = []
-        self._key_sets: dict[str, int] = {}
+        self._grouped: list[tuple[str, str]] = []
+        self._static_library: str | None = None
+        self._key_sets: dict[str, tuple[str, ...]] = {}
+        self._public_keys: dict[str, str] = {}
         self._upgrade: list[str] = []
         self._key_set = ""
         self._no_storage = False
@@ -112,7 +141,7 @@ class _Reading:
         name = root.by_name("package") if root else None
         if root is None or name is None or not name.text:
             raise XmlMalformed
-        split = root.by_name("split")
+        split, config_for = root.by_name("split"), root.by_name("configForSplit")
         low = _integer(root.by_resource(_VERSION_CODE), 0) & 0xFFFFFFFF
         high = _integer(root.by_resource(_VERSION_CODE_MAJOR), 0) & 0xFFFFFFFF
         shared = root.by_resource(_SHARED_USER_ID)
@@ -130,14 +159,24 @@ class _Reading:
             test_only=_is_true(application, _TEST_ONLY),
             allow_backup=backup.boolean() if backup else True,
             has_fragile_user_data=_is_true(application, _HAS_FRAGILE_DATA),
+            has_extraction_rules=bool(application and application.by_resource(_DATA_EXTRACTION_RULES)),
+            has_backup_rules=bool(application and application.by_resource(_FULL_BACKUP_CONTENT)),
             no_app_data_storage=self._no_storage,
             target_sandbox_version=_integer(root.by_resource(_TARGET_SANDBOX), 1),
             permissions=tuple(self._permissions),
+            permissions_in=tuple(self._grouped),
             permission_groups=tuple(self._groups),
             providers=tuple(self._providers),
             key_sets=self._key_sets,
             upgrade_key_sets=tuple(self._upgrade),
             split=split.text if split and split.text else None,
+            is_feature_split=_is_true(root, _IS_FEATURE_SPLIT),
+            config_for=config_for.text if config_for else None,
+            needs_splits=_is_true(root, _IS_SPLIT_REQUIRED) or _is_true(application, _IS_SPLIT_REQUIRED),
+            required_split_types=_names(root, _REQUIRED_SPLIT_TYPES),
+            split_types=_names(root, _SPLIT_TYPES),
+            static_library=self._static_library,
+            is_multi_arch=_is_true(application, _MULTI_ARCH),
         )
 
     def _take(self, element: Element) -> None:
@@ -150,23 +189,40 @@ class _Reading:
                 self._application = self._application or element
             case ("manifest", "permission"):
                 self._permissions.append(_text(element, _NAME))
+                if group := _text(element, _PERMISSION_GROUP):
+                    self._grouped.append((self._permissions[-1], group))
             case ("manifest", "permission-group"):
                 self._groups.append(_text(element, _NAME))
             case ("manifest", "application", "provider"):
                 authorities = _text(element, _LABEL_AUTHORITIES)
                 self._providers.extend(part for part in authorities.split(";") if part)
+            case ("manifest", "application", "static-library"):
+                self._static_library = self._static_library or _text(element, _NAME)
             case ("manifest", "application", "property"):
                 if _text(element, _NAME) == _NO_DATA_STORAGE and _is_true(element, _VALUE):
                     self._no_storage = True
             case ("manifest", "key-sets", "key-set"):
                 self._key_set = _text(element, _NAME)
-                self._key_sets.setdefault(self._key_set, 0)
+                self._key_sets.setdefault(self._key_set, ())
             case ("manifest", "key-sets", "key-set", "public-key"):
-                self._key_sets[self._key_set] = self._key_sets.get(self._key_set, 0) + 1
+                self._take_key(element)
             case ("manifest", "key-sets", "upgrade-key-set"):
                 self._upgrade.append(_text(element, _NAME))
             case _:
                 pass
+
+    def _take_key(self, element: Element) -> None:
+        """A key has a name and a value; a later one may give the name alone (AOSP `ParsingPackageUtils.parseKeySets`)."""
+        name, value = _text(element, _NAME), _text(element, _VALUE)
+        if value:
+            try:
+                key = hashlib.sha256(base64.b64decode(value)).hexdigest()
+            except ValueError:
+                key = ""
+            self._public_keys.setdefault(name, key)
+        known = self._key_sets.get(self._key_set, ())
+        if len(known) < _MOST_KEYS:
+            self._key_sets[self._key_set] = (*known, self._public_keys.get(name, ""))
 
     def _take_sdk(self, element: Element) -> None:
         """Every `uses-sdk` must be satisfied, so the highest minimum counts; the first target that is named counts (apksig)."""
@@ -205,6 +261,10 @@ def _integer(attribute: Attribute | None, default: int) -> int:
 def _is_true(element: Element | None, resource: int) -> bool:
     attribute = element.by_resource(resource) if element else None
     return bool(attribute and attribute.boolean())
+
+
+def _names(element: Element, resource: int) -> frozenset[str]:
+    return frozenset(part.strip() for part in _text(element, resource).split(",") if part.strip())
 
 
 def _text(element: Element, resource: int) -> str:

@@ -3,25 +3,30 @@
 `read_package` returns only what is genuine, and what it returns was judged from exactly the bytes that `Package.sha256` names.
 """
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
-from backupkit.guard.apk.content_digest import sweep
+from backupkit.guard.apk.certificates import certificate_digest, read_certificate
+from backupkit.guard.apk.content_digest import ContentDigests
 from backupkit.guard.apk.level_outcomes import LevelOutcomes
 from backupkit.guard.apk.manifest import Manifest, read_manifest
-from backupkit.guard.apk.package_file import PackageFile
+from backupkit.guard.apk.package_file import PackageFile, Stretch
 from backupkit.guard.apk.reasons import Doubt, PackageNotGenuine, PackageUndecided, Reason
 from backupkit.guard.apk.signing import Signing
 from backupkit.guard.apk.signing_block import SigningBlock, find_signing_block
 from backupkit.guard.apk.source_stamp import SourceStamp, check_stamp
 from backupkit.guard.apk.verification import Verification
-from backupkit.guard.apk.zip_bytes import Archive, read_archive
-from backupkit.ids import AppPackage
+from backupkit.guard.apk.zip_bytes import Archive, read_archive, shown
+from backupkit.ids import AppPackage, CertificateDigest
 
 NEWEST_KNOWN_SDK = 36
 """The newest API level whose rules are known here (Android 16)."""
-_MANIFEST = b"AndroidManifest.xml"
-_MOST_MANIFEST = 32 << 20
+MANIFEST = b"AndroidManifest.xml"
+"""The entry that makes a zip an Android package."""
+MOST_MANIFEST = 32 << 20
+_MOST_ABIS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,8 @@ class Package:
     first_level: int
     last_level: int
     findings: tuple[Finding, ...]
+    abis: tuple[str, ...]
+    """The processors it brings native code for; none where it brings none."""
     _answers: dict[int, Signing | PackageNotGenuine]
 
     @property
@@ -89,6 +96,21 @@ class Package:
             raise answer.at(sdk)
         return answer
 
+    def signer_keys(self) -> dict[CertificateDigest, str]:
+        """SHA-256 of each signer's public key, by the digest of its certificate."""
+        signers = {
+            signer for answer in self._answers.values() if isinstance(answer, Signing) for signer in answer.signers
+        }
+        return {
+            certificate_digest(signer): hashlib.sha256(read_certificate(signer).public_key_info).hexdigest()
+            for signer in signers
+        }
+
+    def at(self, sdk: int) -> Signing | None:
+        """Return who signed it, as `signing_at`; None where that level does not take it or was not judged."""
+        answer = self._answers.get(sdk)
+        return answer if isinstance(answer, Signing) else None
+
 
 def read_package(path: Path, *, device_sdk: int | None = None) -> Package:
     """Read and judge a package, for one device's API level, or else for every level from its minSdk to the newest known.
@@ -113,26 +135,85 @@ def judge_range(path: Path, *, first: int | None, last: int, strict: bool, signe
     """
     with PackageFile(path) as file:
         archive = read_archive(file)
-        manifest = _manifest(archive)
-        block = find_signing_block(archive)
-        first = max(manifest.min_sdk, 1) if first is None else first
-        if first > last:
-            raise PackageUndecided(Doubt.LEVEL_UNKNOWN, level=first)
-        levels = range(first, last + 1)
-        outcomes = LevelOutcomes(
-            Verification(archive, block, manifest), levels, strict=strict, signed_up_to=signed_up_to
+        judging = Judging(
+            archive,
+            package_manifest(archive),
+            Judged(first, last, strict=strict, signed_up_to=signed_up_to),
         )
-        stamp = check_stamp(archive, block, outcomes.claims())
-        whole, digests = sweep(archive, block, outcomes.needed())
-    answers = outcomes.settle(digests)
-    return Package(whole, file.size, manifest, first, last, _findings(block, stamp, answers), answers)
+        whole, _ = file.sweep([judging.stretch()])
+    return judging.settle(whole)
 
 
-def _manifest(archive: Archive) -> Manifest:
-    entry = archive.by_name.get(_MANIFEST)
+class Judged(NamedTuple):
+    """Which levels are judged, and how: see `judge_range`."""
+
+    first: int | None
+    last: int
+    strict: bool
+    signed_up_to: int = 0
+
+
+class Judging:
+    """One package on its way to a verdict: its signatures are checked, its content is not compared yet."""
+
+    def __init__(self, archive: Archive, manifest: Manifest, judged: Judged) -> None:
+        """Check all signatures.
+
+        Raises:
+            PackageNotGenuine, PackageUndecided: as `read_package`.
+        """
+        self.manifest = manifest
+        self.archive = archive
+        self._block = find_signing_block(archive)
+        first = max(manifest.min_sdk, 1) if judged.first is None else judged.first
+        if first > judged.last:
+            raise PackageUndecided(Doubt.LEVEL_UNKNOWN, level=first)
+        self._levels = range(first, judged.last + 1)
+        verification = Verification(archive, self._block, manifest)
+        self._outcomes = LevelOutcomes(
+            verification, self._levels, strict=judged.strict, signed_up_to=judged.signed_up_to
+        )
+        self._stamp = check_stamp(archive, self._block, self._outcomes.claims())
+        self._digests = ContentDigests(archive, self._block, self._outcomes.needed())
+
+    def stretch(self, start: int = 0) -> Stretch:
+        """Say which bytes must be swept before `settle`, for a package that begins at `start` of the file."""
+        return self._digests.stretch(start)
+
+    def settle(self, sha256: str) -> Package:
+        """Compare the content, of which `sha256` is the digest.
+
+        Raises:
+            PackageNotGenuine: it is not what was signed.
+        """
+        answers = self._outcomes.settle(self._digests.finish())
+        findings = _findings(self._block, self._stamp, answers)
+        first, last = self._levels[0], self._levels[-1]
+        abis = native_abis(self.archive)
+        return Package(sha256, self.archive.file.size, self.manifest, first, last, findings, abis, answers)
+
+
+def package_manifest(archive: Archive) -> Manifest:
+    """Read the manifest of a package.
+
+    Raises:
+        PackageNotGenuine: there is none, or no phone reads it.
+    """
+    entry = archive.by_name.get(MANIFEST)
     if entry is None:
         raise PackageNotGenuine(Reason.MANIFEST_MISSING)
-    return read_manifest(archive.read(entry, most=_MOST_MANIFEST))
+    return read_manifest(archive.read(entry, most=MOST_MANIFEST))
+
+
+def native_abis(archive: Archive) -> tuple[str, ...]:
+    """Name the processors that the package brings native code for, from its `lib/<abi>/*.so` entries, sorted."""
+    found = set()
+    for name in archive.by_name:
+        if name.startswith(b"lib/") and name.endswith(b".so") and name.count(b"/") == 2:
+            found.add(shown(name.split(b"/")[1]))
+            if len(found) == _MOST_ABIS:
+                break
+    return tuple(sorted(found))
 
 
 def _findings(

@@ -75,6 +75,13 @@ class Reason(StrEnum):
     SCHEME_TOO_OLD_FOR_SANDBOX = "scheme-too-old-for-sandbox"
     SCHEME_TOO_OLD_FOR_TARGET = "scheme-too-old-for-target"
     SCHEMES_DISAGREE = "schemes-disagree"
+    # Across the packages of one set.
+    BASE_MISSING = "base-missing"
+    SPLIT_OF_ANOTHER_APP = "split-of-another-app"
+    SPLIT_VERSION_DIFFERS = "split-version-differs"
+    SPLIT_REPEATED = "split-repeated"
+    SPLIT_SIGNERS_DIFFER = "split-signers-differ"
+    IDSIG_MISMATCH = "idsig-mismatch"
 
 
 class Doubt(StrEnum):
@@ -86,6 +93,7 @@ class Doubt(StrEnum):
     CHANGED_WHILE_READ = "changed-while-read"
     UNREADABLE = "unreadable"
     TOO_LARGE = "too-large"
+    NO_PACKAGE = "no-package-there"
 
 
 class PackageNotGenuine(BackupkitError):
@@ -110,6 +118,11 @@ class PackageNotGenuine(BackupkitError):
     def at(self, level: int) -> "PackageNotGenuine":
         """Return the same rejection with the device level it holds for."""
         return PackageNotGenuine(self.reason, scheme=self.scheme, level=level, entry=self.entry)
+
+    def within(self, member: str) -> "PackageNotGenuine":
+        """Return the same rejection with the name of the package inside a set that it is about."""
+        entry = member if self.entry is None else f"{member}: {self.entry}"
+        return PackageNotGenuine(self.reason, scheme=self.scheme, level=self.level, entry=entry)
 
 
 class PackageUndecided(BackupkitError):
@@ -180,6 +193,13 @@ _ANY_SCHEME: dict[Reason, frozenset[str]] = {
             "V3_SIG_MULTIPLE_SIGNERS",
         }
     ),
+    # apksig judges one package at a time.
+    Reason.BASE_MISSING: frozenset(),
+    Reason.SPLIT_OF_ANOTHER_APP: frozenset(),
+    Reason.SPLIT_VERSION_DIFFERS: frozenset(),
+    Reason.SPLIT_REPEATED: frozenset(),
+    Reason.SPLIT_SIGNERS_DIFFER: frozenset(),
+    Reason.IDSIG_MISMATCH: frozenset({"V4_SIG_APK_DIGESTS_DO_NOT_MATCH", "V4_SIG_V2_V3_SIGNERS_MISMATCH"}),
     Reason.V31_STRIPPED: frozenset({"V31_BLOCK_MISSING"}),
     Reason.V31_RANGE_MISMATCH: frozenset({"V31_ROTATION_MIN_SDK_MISMATCH"}),
     Reason.V31_WITHOUT_V3: frozenset({"V31_BLOCK_FOUND_WITHOUT_V3_BLOCK"}),

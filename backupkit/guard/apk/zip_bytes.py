@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from backupkit.guard.apk.package_file import PackageFile
+from backupkit.guard.apk.package_file import PackageBytes
 from backupkit.guard.apk.reasons import PackageNotGenuine, Reason
 
 _EOCD = struct.Struct("<IHHHHIIH")
@@ -55,7 +55,7 @@ class Entry:
 class Archive:
     """The container: its entries in the order of the central directory, and where its parts lie."""
 
-    file: PackageFile
+    file: PackageBytes
     entries: tuple[Entry, ...]
     by_name: dict[bytes, Entry]
     directory_offset: int
@@ -104,9 +104,13 @@ class Archive:
         if not entry.is_compressed:
             yield from self.file.stream(offset, length)
             return
-        if entry.size > (length + 1) * _MOST_RATIO:
+        self.check_size(entry, length)
+        yield from inflate(self.file.stream(offset, length), entry)
+
+    def check_size(self, entry: Entry, length: int) -> None:
+        """Refuse a declared size that so many compressed bytes cannot expand to; nothing was allocated for it yet."""
+        if entry.is_compressed and entry.size > (length + 1) * _MOST_RATIO:
             raise _bad(entry)
-        yield from _inflate(self.file.stream(offset, length), entry)
 
     def read(self, entry: Entry, *, most: int) -> bytes:
         """Return an entry's expanded bytes, at most `most` of them, compressed or not.
@@ -117,15 +121,14 @@ class Archive:
             PackageNotGenuine: longer than that, or it does not expand to the declared size.
         """
         offset, length = self.data_range(entry)
-        if entry.is_compressed and entry.size > (length + 1) * _MOST_RATIO:
-            raise _bad(entry)
+        self.check_size(entry, length)
         if entry.size > most or length > most:
             raise PackageNotGenuine(Reason.ENTRY_TOO_LARGE, entry=shown(entry.name))
         raw = self.file.read(offset, length)
-        return b"".join(_inflate(iter((raw,)), entry)) if entry.is_compressed else raw
+        return b"".join(inflate(iter((raw,)), entry)) if entry.is_compressed else raw
 
 
-def read_archive(file: PackageFile) -> Archive:
+def read_archive(file: PackageBytes) -> Archive:
     """Read the container's directory.
 
     Raises:
@@ -163,7 +166,7 @@ def shown(name: bytes) -> str:
     return name[:200].decode("utf-8", "backslashreplace").encode("unicode_escape").decode("ascii")
 
 
-def _find_end(file: PackageFile) -> tuple[int, bytes]:
+def _find_end(file: PackageBytes) -> tuple[int, bytes]:
     """Find the end record whose comment ends exactly where the file ends, the last one first (apksig `ZipUtils`)."""
     if file.size < _EOCD.size:
         raise PackageNotGenuine(Reason.NOT_A_ZIP)
@@ -230,7 +233,7 @@ def _check_name(name: bytes) -> None:
         raise PackageNotGenuine(Reason.ENTRY_NAME_UNSAFE, entry=shown(name))
 
 
-def _inflate(pieces: Iterator[bytes], entry: Entry) -> Iterator[bytes]:
+def inflate(pieces: Iterator[bytes], entry: Entry) -> Iterator[bytes]:
     """Expand raw deflate data; data behind the end of the stream is ignored, as Android ignores it."""
     stream = zlib.decompressobj(-zlib.MAX_WBITS)
     produced = 0

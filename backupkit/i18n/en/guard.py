@@ -303,6 +303,21 @@ _REASONS: dict[str, tuple[str, str, str]] = {
         "A package that was not checked in full was not checked.",
         "Ask again with more time.",
     ),
+    "overloaded": (
+        "Too many questions came at once.",
+        "The server answers a few at a time, and does not let the others wait for ever.",
+        "Ask again in a moment.",
+    ),
+    "server-stopping": (
+        "The server was just being stopped.",
+        "It finishes what it has begun and begins nothing new.",
+        "Ask again in a moment.",
+    ),
+    "not-permitted": (
+        "Whoever asked may not ask here.",
+        "The server answers the owner of these chats and root, over HTTP only with its token, and no browser.",
+        "Ask as the same user, or with the token in the guard's folder.",
+    ),
     "guard-failed": (
         "The check failed inside backupkit ({kind}).",
         "This is a fault of ours, and until it is mended the update waits.",

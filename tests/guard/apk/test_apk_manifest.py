@@ -1,6 +1,7 @@
 """The binary manifest."""
 
 import contextlib
+import hashlib
 import struct
 from typing import Any
 
@@ -11,6 +12,10 @@ from hypothesis import given, strategies as st
 from backupkit.guard.apk.binary_xml import XmlMalformed, read_elements
 from backupkit.guard.apk.manifest import Manifest, read_manifest
 from backupkit.guard.apk.reasons import PackageNotGenuine, Reason
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def manifest(**facts: Any) -> Manifest:
@@ -37,12 +42,22 @@ def test_every_fact_is_read() -> None:
         has_fragile_user_data=True,
         no_app_data_storage=True,
         target_sandbox_version=2,
-        permissions=["com.example.P", "com.example.Q"],
+        permissions=["com.example.P", "com.example.Q@com.example.G"],
         permission_groups=["com.example.G"],
         providers=["com.example.files;com.example.other"],
-        key_sets={"old": 1, "new": 2},
+        key_sets={"old": [b"first"], "new": [b"second", b"third"]},
         upgrade_key_sets=["new"],
         split="config.zh",
+        root_attributes={
+            "isSplitRequired": True,
+            "requiredSplitTypes": "base__abi, base__density",
+            "splitTypes": "base__zh",
+            "configForSplit": "",
+            "isFeatureSplit": True,
+            "sharedUserMaxSdkVersion": 32,
+        },
+        application_attributes={"multiArch": True, "dataExtractionRules": True, "fullBackupContent": True},
+        application_children=[Node("static-library", {"name": "com.example.library"})],
     )
 
     assert found == Manifest(
@@ -60,9 +75,20 @@ def test_every_fact_is_read() -> None:
         permissions=("com.example.P", "com.example.Q"),
         permission_groups=("com.example.G",),
         providers=("com.example.files", "com.example.other"),
-        key_sets={"old": 1, "new": 2},
+        permissions_in=(("com.example.Q", "com.example.G"),),
+        key_sets={"old": (sha256(b"first"),), "new": (sha256(b"second"), sha256(b"third"))},
         upgrade_key_sets=("new",),
         split="config.zh",
+        shared_user_max_sdk=32,
+        has_extraction_rules=True,
+        has_backup_rules=True,
+        is_feature_split=True,
+        config_for="",
+        needs_splits=True,
+        required_split_types=frozenset({"base__abi", "base__density"}),
+        split_types=frozenset({"base__zh"}),
+        static_library="com.example.library",
+        is_multi_arch=True,
     )
     assert found.package == "com.example.Chat"
 

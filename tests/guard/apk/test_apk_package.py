@@ -39,9 +39,10 @@ from apk_factory import (
     without_pair,
 )
 
-from backupkit.guard.apk import chunks, content_digest
+from backupkit.guard.apk import chunks
 from backupkit.guard.apk.lineage import Capability
 from backupkit.guard.apk.package import NEWEST_KNOWN_SDK, Package, read_package
+from backupkit.guard.apk.package_file import PackageFile
 from backupkit.guard.apk.reasons import Doubt, PackageNotGenuine, PackageUndecided, Reason
 
 A, B, C = make_key("ec", "A"), make_key("rsa", "B"), make_key("ec", "C")
@@ -509,13 +510,13 @@ class TestSwapping:
         path.write_bytes(sign(build_apk(), A))
         other = tmp_path / "other.apk"
         other.write_bytes(sign(build_apk(), C))
-        real = content_digest.sweep
+        real = PackageFile.sweep
 
         def sweep(*arguments: Any) -> Any:
             other.replace(path)
             return real(*arguments)
 
-        monkeypatch.setattr("backupkit.guard.apk.package.sweep", sweep)
+        monkeypatch.setattr(PackageFile, "sweep", sweep)
 
         with pytest.raises(PackageUndecided) as caught:
             read_package(path)
@@ -527,7 +528,7 @@ class TestSwapping:
         path = tmp_path / "app.apk"
         apk = sign(build_apk(), A)
         path.write_bytes(apk)
-        real = content_digest.sweep
+        real = PackageFile.sweep
 
         def sweep(*arguments: Any) -> Any:
             begin, _, _ = sections(apk)
@@ -536,7 +537,7 @@ class TestSwapping:
                 file.write(b"!")
             return real(*arguments)
 
-        monkeypatch.setattr("backupkit.guard.apk.package.sweep", sweep)
+        monkeypatch.setattr(PackageFile, "sweep", sweep)
 
         with pytest.raises(PackageUndecided) as caught:
             read_package(path)

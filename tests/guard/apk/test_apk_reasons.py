@@ -16,6 +16,9 @@ def test_every_reason_has_a_sentence(language: Language) -> None:
 @pytest.mark.parametrize("scheme", ["v1", "v2", "v3", "v3.1", None])
 def test_every_reason_names_what_apksig_says(reason: Reason, scheme: str | None) -> None:
     apksig_has_no_such_rule = {Reason.PREFIXED, Reason.ENTRY_NAME_UNSAFE, Reason.TOO_MANY_ENTRIES}
+    # It judges one package at a time.
+    apksig_has_no_such_rule |= {Reason.BASE_MISSING, Reason.SPLIT_OF_ANOTHER_APP, Reason.SPLIT_VERSION_DIFFERS}
+    apksig_has_no_such_rule |= {Reason.SPLIT_REPEATED, Reason.SPLIT_SIGNERS_DIFFER}
 
     assert bool(apksig_issues(reason, scheme)) == (reason not in apksig_has_no_such_rule)
 

@@ -1,0 +1,30 @@
+"""`doctor --mapping`, as somebody uses it while writing a mapping."""
+
+import json
+from importlib import resources
+from pathlib import Path
+
+from computer import Computer
+from json_schema import differences
+
+MAPPING = 'mapping = 1\napp = "soul"\n[message]\ntext = "body"\nsender_name = "who"\n'
+
+
+def test_a_mapping_is_tried_on_an_export_and_shows_its_first_messages(tmp_path: Path) -> None:
+    computer = Computer(tmp_path)
+    records = [{"body": f"said {number}", "who": "林晓雨"} for number in range(5)]
+    (computer.home / "copy.json").write_text(json.dumps(records), "utf-8")
+    (computer.home / "mine.toml").write_text(MAPPING, "utf-8")
+    schema = json.loads((resources.files("backupkit") / "ui" / "schemas" / "doctor-1.json").read_text("utf-8"))
+
+    answer = computer.run("doctor", "copy.json", "--mapping", "mine.toml", "--json").last
+    shown = computer.run("doctor", "copy.json", "--mapping", "mine.toml").out
+    (computer.home / "mine.toml").write_text(MAPPING + "colour = 1\n", "utf-8")
+    wrong = computer.run("doctor", "copy.json", "--mapping", "mine.toml", "--json", expect=2).last
+
+    assert differences(answer, schema) == []
+    assert (answer["messages"], answer["format"]) == (5, "mapping-soul")
+    assert [one["text"] for one in answer["first_messages"]] == ["said 0", "said 1", "said 2"]
+    assert "林晓雨" in shown
+    assert wrong["code"] == "mapping-wrong"
+    computer.run("doctor", "copy.json", "--mapping", "nowhere.toml", expect=2)

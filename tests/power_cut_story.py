@@ -1,0 +1,177 @@
+"""Runs of backupkit whose every crash is replayed: what each does, and what must hold whenever the power fails in it."""
+
+import random
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from backup_scene import Scene, SteppingClock, bytes_of
+from power_cut import VARIANTS, Disk, Recorder, lay_out
+
+from backupkit.ops.repair import repair_repository
+from backupkit.ops.repository import PLACE_FILE
+from backupkit.ops.snapshots import known_snapshots
+from backupkit.store import layout
+
+TOPS = ("repository", "state")
+"""What is recorded. The cache may be lost at any time: it is replayed as it was before the run, and as it is after it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One use of backupkit. `needs_repair` where the repository is damaged until it is through."""
+
+    name: str
+    act: Callable[[Scene], object]
+    prepare: Callable[[Scene], object] = lambda _: None
+    needs_repair: bool = False
+    takes: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """The power failed after so many calls, and the disk holds what `variant` says. `cache` is `before` or `after`."""
+
+    calls: int
+    variant: str
+    cache: str
+
+
+@dataclass(slots=True)
+class Story:
+    """A run that was recorded, and the scene it began and ended in."""
+
+    run: Run
+    folder: Path
+    scene: Scene
+    recorder: Recorder
+    expected: dict[str, dict[str, dict[str, bytes]]] = field(default_factory=dict)
+    """What each snapshot must give back: each source's files."""
+    new: set[str] = field(default_factory=set)
+
+    def cuts(self) -> Iterator[Cut]:
+        """Give every moment in every variant that is not like one before."""
+        seen: set[int] = set()
+        disk = Disk(self.recorder.start)
+        for calls in range(len(self.recorder.calls) + 1):
+            if calls:
+                disk.do(self.recorder.calls[calls - 1])
+            for number, variant in enumerate(VARIANTS):
+                held = disk.holds(variant, random.Random(f"{calls} {variant}"))
+                known = hash(tuple(sorted(held.items(), key=lambda one: one[0])))
+                if known not in seen:
+                    seen.add(known)
+                    yield Cut(calls, variant, "before" if (calls + number) % 2 else "after")
+
+    def replay(self, cut: Cut, folder: Path) -> None:
+        """Make the disk as it is after a cut, and demand that nothing is lost and that backupkit goes on."""
+        disk = Disk(self.recorder.start)
+        for call in self.recorder.calls[: cut.calls]:
+            disk.do(call)
+        folder.mkdir()
+        lay_out(disk.holds(cut.variant, random.Random(f"{cut.calls} {cut.variant}")), folder)
+        shutil.copytree(self.folder / f"cache-{cut.cache}", folder / "cache")
+        for source in _sources(self.scene):
+            shutil.copytree(source, folder / source.name)
+        for place in (folder / "state" / "repositories").glob(f"*/{PLACE_FILE}"):
+            place.unlink()
+        after = Scene(folder, self.scene.words, SteppingClock(self.scene.clock.at))
+        if self.run.needs_repair:
+            done = repair_repository(after.places, clock=after.clock, tell=after.tell)
+            assert done.state in {"whole", "repaired"}, done
+        self._require_all_restores(after, is_over=cut.calls == len(self.recorder.calls))
+        taken = after.take(*_sources(after), verify=True)
+        assert taken.state == "verified", after.codes()
+        assert after.verify(opened=True).findings == (), after.codes()
+        restored = after.restore(taken.snapshot, folder / "last")
+        assert not restored.damaged, restored.damaged
+        assert _files(folder / "last") == {source.name: bytes_of(source) for source in _sources(after)}
+
+    def _require_all_restores(self, after: Scene, *, is_over: bool) -> None:
+        known = {one.id for one in known_snapshots(after.repository)}
+        before = set(self.expected) - self.new
+        assert before <= known, "what was committed before the run is named by the log"
+        assert known <= set(self.expected), "and nothing that never was"
+        assert not is_over or self.new <= known, "what the run said was saved is saved"
+        for number, snapshot in enumerate(sorted(known)):
+            restored = after.restore(snapshot, after.folder / f"back-{number}")
+            assert not restored.damaged, restored.damaged
+            assert _files(after.folder / f"back-{number}") == self.expected[snapshot]
+
+
+def tell_story(run: Run, folder: Path) -> Story:
+    """Play a run once, recorded."""
+    scene = Scene(folder / "disk")
+    scene.initialise()
+    expected: dict[str, dict[str, dict[str, bytes]]] = {}
+    for seed in range(2):
+        _chats(scene, seed)
+        expected[scene.take(verify=True).snapshot] = {"chats": bytes_of(scene.chats)}
+    repair_repository(scene.places, clock=scene.clock, tell=scene.tell)
+    run.prepare(scene)
+    shutil.copytree(scene.places.cache, folder / "cache-before")
+    recorder = Recorder(scene.folder, TOPS)
+    with recorder.recording():
+        run.act(scene)
+    shutil.copytree(scene.places.cache, folder / "cache-after")
+    assert recorder.missed == [], "changes went past the recorder"
+    story = Story(run, folder, scene, recorder, expected)
+    for one in known_snapshots(scene.repository):
+        if one.id not in expected:
+            assert one.facts is not None
+            names = [source.name for source in one.facts.sources]
+            expected[one.id] = {name: bytes_of(scene.folder / name) for name in names}
+            story.new.add(one.id)
+    return story
+
+
+def _sources(scene: Scene) -> list[Path]:
+    return [path for path in (scene.chats, scene.folder / "other") if path.is_dir()]
+
+
+def _files(folder: Path) -> dict[str, dict[str, bytes]]:
+    return {path.name: bytes_of(path) for path in folder.iterdir()}
+
+
+def _chats(scene: Scene, seed: int) -> None:
+    dice = random.Random(seed)
+    scene.write("notes.txt", f"在吗 {seed}\n" * 300)
+    scene.write(f"photo-{seed}.jpg", b"\xff\xd8\xff" + dice.randbytes(9000))
+
+
+def _one_day_later(scene: Scene) -> None:
+    _chats(scene, 7)
+
+
+def _another_source(scene: Scene) -> None:
+    (scene.folder / "other").mkdir()
+    (scene.folder / "other" / "first.txt").write_text("of somebody else\n")
+
+
+def _damage(scene: Scene) -> None:
+    """Two packs, and a copy of everything that has three."""
+    root = scene.places.repository
+    names = list(scene.repository.backend.names(""))
+    packs = [name for name in names if name.startswith(layout.PACKS)]
+    (root / packs[0]).unlink()
+    with (root / packs[1]).open("r+b") as file:
+        file.seek(400)
+        file.write(b"rotten")
+    for number, name in enumerate(name for name in names if name.startswith("copies/1/")):
+        place = root / (name if number % 2 else name.removeprefix("copies/1/"))
+        place.unlink() if number % 3 else place.write_bytes(b"garbage")
+
+
+RUNS = (
+    Run("snapshot-of-a-new-source", lambda scene: scene.take(*_sources(scene)), _another_source),
+    Run("snapshot", lambda scene: scene.take(), _one_day_later),
+    Run("snapshot-and-verify", lambda scene: scene.take(verify=True), _one_day_later),
+    Run("verify", lambda scene: scene.verify()),
+    Run(
+        "repair",
+        lambda scene: repair_repository(scene.places, clock=scene.clock, tell=scene.tell),
+        _damage,
+        needs_repair=True,
+    ),
+)
