@@ -269,9 +269,12 @@ class _Preview:
 
     def _recognised(self, view: SourceFiles, names: Mapping[str, LedgerFile | None]) -> Recognised:
         """Say which readers read what is left. Where no file is new, it was decided when the ledger was written."""
-        if self.whole or any(
-            file is None or (not file.format and name not in self.passed_over) for name, file in names.items()
-        ):
+        built_in = {reader.format for reader in READERS}
+        is_decided = all(
+            file is not None and (file.format in built_in or (not file.format and name in self.passed_over))
+            for name, file in names.items()
+        )
+        if self.whole or not is_decided:
             return recognise(view)
         formats: dict[str, dict[str, int]] = {}
         for name, file in names.items():
