@@ -327,4 +327,11 @@ MESSAGES: dict[str, str] = {
     "command.preview-loss.about": "By conversation and day, against the newest verified snapshot. Only what changed since is read. Of sealed databases the changed pages are told; their messages cannot be counted.",
     "command.preview-loss.example": "backupkit preview-loss ~/Exports/telegram",
     "option.guard-check.source": "The app's chats, a path or a source of the settings: they are looked at now, and the answer says how many no verified backup holds",
+    "command.salvage.summary": "Save what can be read of a damaged database",
+    "command.salvage.about": "For plain SQLite databases that no longer open, msgstore.db for example. The damaged file is only read, and nothing is written over. Rows that were out of their place are listed in the new database's table backupkit_recovered. Exit 20: something was missing. Databases that an app has encrypted cannot be salvaged.",
+    "command.salvage.example": "backupkit salvage msgstore.db --to rescued.db\nbackupkit salvage msgstore.db --to rescued.db --older Restored/msgstore.db",
+    "argument.salvage.path": "The damaged database; a log beside it (-wal) is used too",
+    "option.salvage.to": "The new database; there must be nothing yet",
+    "option.salvage.older": "A sound older copy, from a snapshot: the shape of its tables is used where that is lost, and its pages where both are of one state",
+    "option.salvage.deleted": "Look for deleted rows too, and older versions of rows",
 }

@@ -327,4 +327,11 @@ MESSAGES: dict[str, str] = {
     "command.preview-loss.about": "按会话和日期，与最新的已核验快照比较。只读取此后有变化的部分。加密数据库只说明有多少页变了，消息数无法统计。",
     "command.preview-loss.example": "backupkit preview-loss ~/Exports/telegram",
     "option.guard-check.source": "该应用的聊天数据，路径或设置里的来源名称：当场查看，并在结论里说明有多少条不在任何已核验的备份里",
+    "command.salvage.summary": "抢救受损数据库里还能读出的内容",
+    "command.salvage.about": "用于再也打不开的普通 SQLite 数据库，例如 msgstore.db。受损的文件只读取，不会覆盖任何东西。位置不对的行记在新数据库的 backupkit_recovered 表里。退出码 20：有内容缺失。应用加密的数据库无法抢救。",
+    "command.salvage.example": "backupkit salvage msgstore.db --to rescued.db\nbackupkit salvage msgstore.db --to rescued.db --older Restored/msgstore.db",
+    "argument.salvage.path": "受损的数据库；旁边的日志（-wal）也会用上",
+    "option.salvage.to": "新数据库的位置；那里必须还没有东西",
+    "option.salvage.older": "一份完好的旧副本，可取自快照：表结构丢失时用它的，两者状态相同时还借用它的页",
+    "option.salvage.deleted": "连已删除的行和行的旧版本也一起找",
 }
