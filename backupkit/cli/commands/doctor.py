@@ -33,7 +33,7 @@ def doctor(
         raise SourceNotFound(path=str(path), reason="missing")
     if mapping is not None:
         _require_right(mapping)
-    summary = summarise(path, mapping=mapping)
+    summary = summarise(path, mapping=mapping, now=session.clock.now())
     if summary is None:
         return _database(session, path)
     fields, lines = _fields(summary), _lines(session, summary)
@@ -135,7 +135,9 @@ def _lines(session: Session, summary: "ChatSummary") -> list[str]:
     for finding in summary.findings[:most]:
         mark = {"error": "x", "warning": "!", "info": "i"}[finding.severity.value]
         where = f"  {printable(str(finding.locator))}" if finding.locator else ""
-        lines.append(f"{mark} {say(f'finding.{finding.code}', **finding.facts)}{terminal.paint('faint', where)}")
+        lines.append(
+            f"{mark} {say(f'finding.{finding.code}', **finding.sentence_facts)}{terminal.paint('faint', where)}"
+        )
     if len(summary.findings) > most:
         lines.append(say("results.more", count=len(summary.findings) - most))
     return lines

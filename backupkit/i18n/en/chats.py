@@ -30,4 +30,12 @@ MESSAGES: dict[str, str] = {
     "finding.in-no-conversation": "{count} {count:plural:message is|messages are} in no conversation. That is normal for this app; they were kept.",
     "finding.sealed": "{file} is encrypted by its app. It is saved as it is ({bytes:size}); its messages cannot be counted.",
     "finding.export-cap-suspected": "{file} holds exactly {count} messages. The app stops there and leaves out older ones.",
+    "finding.no-messages": "There is not one message in it.",
+    "finding.media-missing": "{count} media {count:plural:file that messages name is|files that messages name are} not there, the first is {name}.",
+    "finding.media-corrupt": "{count} media {count:plural:file is|files are} there and empty or broken, the first is {name}.",
+    "finding.text-garbled": "{count} {count:plural:message looks|messages look} as if read in the wrong encoding, first in {file} at {place}.",
+    "finding.date-implausible": "{count} {count:plural:message is|messages are} dated in the future or before 1995, the first {time}.",
+    "finding.duplicate-part": "{file} holds the same {count} messages as {twin}. They were counted twice.",
+    "finding.silent-days": "{conversation} is spoken in nearly every day, and then not at all for {days} days, from {from} to {to}. Perhaps something was deleted or left out.",
+    "finding.clock-jump": "In {conversation} the clock jumps against the order of the messages, first in {file} at {place}. Days may be off by one there.",
 }

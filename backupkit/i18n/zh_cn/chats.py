@@ -30,4 +30,12 @@ MESSAGES: dict[str, str] = {
     "finding.in-no-conversation": "有 {count} 条消息不属于任何会话。这在该应用里是正常的，已一并保留。",
     "finding.sealed": "{file} 由应用加密。已原样保存（{bytes:size}），其中的消息无法计数。",
     "finding.export-cap-suspected": "{file} 正好有 {count} 条消息。应用导出到这个数就停，更早的消息没有导出。",
+    "finding.no-messages": "里面一条消息也没有。",
+    "finding.media-missing": "消息里提到的媒体文件有 {count} 个不在，第一个是 {name}。",
+    "finding.media-corrupt": "有 {count} 个媒体文件在，却是空的或已损坏，第一个是 {name}。",
+    "finding.text-garbled": "有 {count} 条消息像是乱码（编码读错了），最先出现在 {file} 的 {place}。",
+    "finding.date-implausible": "有 {count} 条消息的日期在未来，或早于 1995 年，第一个是 {time}。",
+    "finding.duplicate-part": "{file} 与 {twin} 里是同样的 {count} 条消息，被数了两次。",
+    "finding.silent-days": "{conversation} 几乎天天有消息，却有 {days} 天完全没有（{from} 至 {to}）。可能有内容被删除，或没有导出。",
+    "finding.clock-jump": "{conversation} 里的时钟与消息顺序不符，最先出现在 {file} 的 {place}。那里的日期可能差一天。",
 }
