@@ -17,6 +17,8 @@ class Phase(Enum):
     CHECK = "check"
     RESTORE = "restore"
     COMPARE = "compare"
+    EXPORT = "export"
+    INDEX = "index"
 
 
 class Severity(Enum):

@@ -20,6 +20,7 @@ from backupkit.ops.damaged_packs import DamagedPacks
 from backupkit.ops.events import Found, Severity, Tell, tell_nobody
 from backupkit.ops.failures import NoRepository, NotAWriter, RepositoryIsCopy
 from backupkit.ops.journal import Journal
+from backupkit.ops.pack_reads import PackReads
 from backupkit.ops.places import Places, write_private
 from backupkit.ops.signed_log import SignedLog
 from backupkit.ops.unlock import AskSecret
@@ -27,6 +28,7 @@ from backupkit.store import layout
 from backupkit.store.backend import Backend, ObjectMissing
 from backupkit.store.config import RepositoryConfig, decode_config
 from backupkit.store.finding import Finding
+from backupkit.store.layout import PackRef
 from backupkit.store.log_store import LogStore
 from backupkit.store.posix_backend import PosixBackend
 from backupkit.store.small_objects import SmallObjects
@@ -76,6 +78,11 @@ class Repository:
     def damaged_packs(self) -> DamagedPacks:
         """The packs that this machine found damaged."""
         return DamagedPacks(self.memory / "damaged-packs")
+
+    @property
+    def pack_reads(self) -> PackReads:
+        """When this machine read each pack whole."""
+        return PackReads(self.memory / "pack-reads")
 
     def require_writer(self) -> WriterState:
         """Return this machine's keys for writing.
@@ -155,6 +162,11 @@ class Repository:
         else:
             key = open_with_passphrase(slots, secret.passphrase or "")
         return self.objects.read(layout.KEYRING, lambda data: open_keyring(data, key))
+
+    def packs(self) -> set[PackRef]:
+        """Return every pack that is there."""
+        found = (layout.pack_of(name) for name in self.backend.names(layout.PACKS))
+        return {ref for ref in found if ref is not None}
 
     def domains(self) -> list[DomainId]:
         """Return the ids of all domains whose file is there."""

@@ -1,9 +1,9 @@
 """Reading every byte of a snapshot back, and saying so under a signature."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Literal
 
@@ -25,7 +25,7 @@ from backupkit.store import layout
 from backupkit.store.check import FileChecked, PackChecked, check_open, check_sealed
 from backupkit.store.domain_reader import DomainReader
 from backupkit.store.finding import Finding, cause
-from backupkit.store.layout import PackRef, pack_of
+from backupkit.store.layout import pack_of
 from backupkit.store.pack_list import ListedPack, read_pack_list
 
 DEFAULT_MAX_AGE = timedelta(hours=24)
@@ -33,13 +33,19 @@ DEFAULT_MAX_AGE = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What came of it. `bytes_read` counts the repository's bytes; `state` is verified, or damaged."""
+    """What came of it. `bytes_read` and `packs` count what was read of the repository, `packs_total` all that is needed.
+
+    `state` is verified, damaged, or saved where not enough was read to say more. `oldest_read` is when the pack that was read
+    longest ago was read whole, None while one of them never was.
+    """
 
     snapshot: SnapshotId
-    state: Literal["verified", "damaged"]
-    method: Method
+    state: Literal["verified", "damaged", "saved"]
+    method: Literal["sealed", "open", "drill", "sample", "quick"]
     bytes_read: int
     packs: int
+    packs_total: int
+    oldest_read: datetime | None
     findings: tuple[Found, ...]
     coverage: tuple[CoverageIssued, ...]
 
@@ -61,60 +67,136 @@ def verify_snapshot(
         NoRepository, SnapshotNotFound: there is nothing to verify.
         CannotUnlock: the secret opens nothing.
     """
-    repository = open_repository(places, tell)
-    repository.config.require("check")
-    known, found = choose_snapshot(repository, snapshot, tell)
-    keyring = None if open_with is None else repository.unlock(open_with)
-
-    def note(finding: Finding) -> None:
-        event = Found(finding.code, Severity.ERROR, finding.facts)
-        found.append(event)
-        tell(event)
-
-    _check_keys(repository, known, note)
-    bytes_read, packs = _read_packs(repository, known, note, tell)
+    work = begin(places, snapshot, tell)
+    keyring = None if open_with is None else work.repository.unlock(open_with)
+    started = clock.now()
+    work.check_keys()
+    listed = work.listed()
+    read = work.read_packs(listed, started)
     if keyring is not None:
-        _open_all(repository, known, keyring, note, tell)
-    passed = not found
+        _open_all(work, keyring)
     method: Method = "sealed" if keyring is None else "open"
-    coverage: tuple[CoverageIssued, ...] = ()
-    if repository.original is not None:
-        tell(Notice("copy-only-read", {"original": str(repository.original)}))
-    elif repository.writer is not None:
-        at = clock.now()
+    coverage = work.publish(method, read.size, len(read.whole), clock.now(), clock=clock, max_age=max_age)
+    return Verified(
+        snapshot=work.known.id,
+        state="damaged" if work.found else "verified",
+        method=method,
+        bytes_read=read.size,
+        packs=len(read.whole),
+        packs_total=len(listed),
+        oldest_read=started if len(read.whole) == len(listed) else None,
+        findings=tuple(work.found),
+        coverage=coverage,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PacksRead:
+    """The packs that were read and are what their names say, and their bytes."""
+
+    whole: tuple[PackName, ...]
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A snapshot that is being looked at, and what was found so far."""
+
+    repository: Repository
+    known: KnownSnapshot
+    found: list[Found]
+    tell: Tell
+
+    def note(self, finding: Finding) -> None:
+        """Take in what is lost, and tell it."""
+        event = Found(finding.code, Severity.ERROR, finding.facts)
+        self.found.append(event)
+        self.tell(event)
+
+    def check_keys(self) -> None:
+        """See that the keys of each domain are there as they were when they were made: packs without them open for nobody.
+
+        Damaged copies are mended. A file that the log does not know, because its writer died before it could say so, only has
+        to be a domain's.
+        """
+        objects, recorded = self.repository.objects, recorded_keys(self.repository, "domain-added")
+        for domain in self.known.statement.domains:
+            name = layout.domain_file(domain.id)
+            try:
+                try:
+                    objects.check_copies(name, partial(_require_domain, domain.id, recorded))
+                except BackupkitError:
+                    objects.check_copies(name, partial(_require_domain, domain.id, None))
+            except BackupkitError as error:
+                self.note(Finding("domain-lost", domain.id.hex(), cause(error)))
+
+    def listed(self) -> list[ListedPack]:
+        """Return the packs that the snapshot needs."""
+        digest = self.known.statement.packs.digest
+        return read_pack_list(self.repository.backend, digest, lambda found: self.tell(store_finding(found)))
+
+    def read_packs(self, listed: Sequence[ListedPack], started: datetime) -> PacksRead:
+        """Read every byte of some packs, and remember which are whole."""
+        total = sum(pack.size for pack in listed)
+        done = 0
+        whole: list[PackName] = []
+        damaged: list[PackName] = []
+        for outcome in check_sealed(self.repository.backend, (pack.ref for pack in listed)):
+            if isinstance(outcome, PackChecked):
+                done += outcome.size
+                whole.append(outcome.ref.pack)
+                self.tell(Progress(Phase.CHECK, done, total, len(whole), len(listed)))
+                continue
+            ref = pack_of(outcome.name)
+            if ref is not None:
+                damaged.append(ref.pack)
+            self.note(outcome)
+        self.remember_damaged(damaged, whole)
+        if self.repository.original is None:
+            self.repository.pack_reads.learn(whole=whole, damaged=damaged, at=started)
+        return PacksRead(tuple(whole), done)
+
+    def remember_damaged(self, damaged: Collection[PackName], whole: Collection[PackName] = ()) -> None:
+        """Let the next snapshot save anew what damaged packs held; not for what a second copy lacks."""
+        if self.repository.original is None:
+            self.repository.damaged_packs.learn(damaged=damaged, whole=whole)
+
+    def publish(
+        self, method: Method, bytes_read: int, packs: int, at: datetime, *, clock: Clock, max_age: timedelta
+    ) -> tuple[CoverageIssued, ...]:
+        """Sign and log what was found, as of `at`, where this machine writes; issue passes where nothing is lost."""
+        repository, passed = self.repository, not self.found
+        if repository.original is not None:
+            self.tell(Notice("copy-only-read", {"original": str(repository.original)}))
+            return ()
+        if repository.writer is None:
+            return ()
         statement = VerifyStatement(
             store=repository.origin,
-            snapshot=known.id,
-            snapshot_root=known.statement.root,
+            snapshot=self.known.id,
+            snapshot_root=self.known.statement.root,
             method=method,
             result="passed" if passed else "failed",
             bytes_read=bytes_read,
             packs=packs,
             verified_at=at,
         )
-        publish_statement(repository, statement.encode(), "verify", at)
-        if passed:
-            coverage = issue_passes(repository, known, method=method, at=at, max_age=max_age, tell=tell)
-    state: Literal["verified", "damaged"] = "verified" if passed else "damaged"
-    return Verified(known.id, state, method, bytes_read, packs, tuple(found), coverage)
+        publish_statement(repository, statement.encode(), "verify", clock.now())
+        if not passed:
+            return ()
+        return issue_passes(repository, self.known, method=method, at=at, max_age=max_age, tell=self.tell)
 
 
-def _check_keys(repository: Repository, known: KnownSnapshot, note: Callable[[Finding], None]) -> None:
-    """See that the keys of each domain are there as they were when they were made: packs without them open for nobody.
+def begin(places: Places, snapshot: str, tell: Tell) -> Work:
+    """Find what is to be looked at.
 
-    Damaged copies are mended. A file that the log does not know, because its writer died before it could say so, only has
-    to be a domain's.
+    Raises:
+        NoRepository, SnapshotNotFound: there is nothing to verify.
     """
-    recorded = recorded_keys(repository, "domain-added")
-    for domain in known.statement.domains:
-        name = layout.domain_file(domain.id)
-        try:
-            try:
-                repository.objects.check_copies(name, partial(_require_domain, domain.id, recorded))
-            except BackupkitError:
-                repository.objects.check_copies(name, partial(_require_domain, domain.id, None))
-        except BackupkitError as error:
-            note(Finding("domain-lost", domain.id.hex(), cause(error)))
+    repository = open_repository(places, tell)
+    repository.config.require("check")
+    known, found = choose_snapshot(repository, snapshot, tell)
+    return Work(repository, known, found, tell)
 
 
 def _require_domain(domain: DomainId, recorded: set[str] | None, data: bytes) -> None:
@@ -124,41 +206,19 @@ def _require_domain(domain: DomainId, recorded: set[str] | None, data: bytes) ->
         raise MalformedObject(what="domain", reason="another-domain")
 
 
-def _read_packs(
-    repository: Repository, known: KnownSnapshot, note: Callable[[Finding], None], tell: Tell
-) -> tuple[int, int]:
-    listed = read_pack_list(repository.backend, known.statement.packs.digest, lambda found: tell(store_finding(found)))
-    total = sum(pack.size for pack in listed)
-    done = 0
-    whole: list[PackName] = []
-    damaged: list[PackName] = []
-    for outcome in check_sealed(repository.backend, _refs(listed)):
-        if isinstance(outcome, PackChecked):
-            done += outcome.size
-            whole.append(outcome.ref.pack)
-            tell(Progress(Phase.CHECK, done, total, len(whole), len(listed)))
-            continue
-        ref = pack_of(outcome.name)
-        if ref is not None:
-            damaged.append(ref.pack)
-        note(outcome)
-    if repository.original is None:
-        repository.damaged_packs.learn(damaged=damaged, whole=whole)
-    return done, len(whole)
-
-
-def _refs(listed: list[ListedPack]) -> Iterator[PackRef]:
-    return (pack.ref for pack in listed)
-
-
-def _open_all(
-    repository: Repository, known: KnownSnapshot, keyring: Keyring, note: Callable[[Finding], None], tell: Tell
-) -> None:
+def _open_all(work: Work, keyring: Keyring) -> None:
+    repository, known, tell = work.repository, work.known, work.tell
     done = files = 0
     # The statement rounds its size up; only the machine that took the snapshot knows it to the byte.
     total = sum(source.bytes for source in known.facts.sources) if known.facts else None
     for domain in known.statement.domains:
-        secrets = repository.open_domain(domain.id, keyring)
+        try:
+            secrets = repository.open_domain(domain.id, keyring)
+        except BackupkitError as error:
+            # Said already where no copy of the file is what it was; the other domains are opened all the same.
+            if not any(found.code == "domain-lost" and found.facts["name"] == domain.id.hex() for found in work.found):
+                work.note(Finding("domain-lost", domain.id.hex(), cause(error)))
+            continue
         reader = DomainReader(
             repository.backend, repository.id, domain.id, secrets, tell=lambda found: tell(store_finding(found))
         )
@@ -168,4 +228,4 @@ def _open_all(
                 files += 1
                 tell(Progress(Phase.CHECK, done, total, files))
             else:
-                note(outcome)
+                work.note(outcome)

@@ -10,14 +10,17 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from backupkit.ids import ChunkId
+from backupkit.codec.malformed import MalformedObject, NewerFormat
+from backupkit.ids import ChunkId, RepositoryId
 from backupkit.store.backend import Backend, BackendError
 from backupkit.store.chunk_id import ChunkType
-from backupkit.store.contents import LOST, PathEntry, content_bytes, walk_tree
+from backupkit.store.contents import LOST, PathEntry, content_bytes, walk_each_once
 from backupkit.store.domain_reader import DomainReader, in_order
 from backupkit.store.finding import Finding, cause
 from backupkit.store.layout import PackRef
 from backupkit.store.manifest import Manifest, read_manifest
+from backupkit.store.pack_format import FOOTER, HEADER_SIZE, Address, parse_footer, parse_header
+from backupkit.store.pack_list import ListedPack
 from backupkit.store.tree import Chunks, Entry, EntryKind
 
 _PIECE = 1 << 20
@@ -46,10 +49,22 @@ def check_sealed(backend: Backend, packs: Iterable[PackRef], *, threads: int = 2
     yield from in_order((partial(_check_pack, backend, ref) for ref in packs), threads)
 
 
+def check_outline(backend: Backend, repository: RepositoryId, pack: ListedPack) -> Finding | None:
+    """Look whether a pack is there, as long as its list says, and begins and ends as this repository's packs do.
+
+    A few hundred bytes are read. What lies between may be anything, so that this never passes for a verification.
+    """
+    try:
+        _require_outline(backend, Address(repository, pack.ref.domain), pack)
+    except (BackendError, MalformedObject, NewerFormat) as error:
+        return Finding("pack-damaged", pack.ref.name, cause(error))
+    return None
+
+
 def check_open(reader: DomainReader, root: ChunkId, *, threads: int = 2) -> Iterator[FileChecked | Finding]:
     """Open everything that a snapshot's root reaches. Gives one outcome for each file, and a finding for each lost folder.
 
-    Damage that the reader came upon in packs and index files goes to the reader's own `tell`.
+    Folders that are alike are looked at once, and named by the first of their paths. Damage that the reader came upon in packs and index files goes to the reader's own `tell`.
     """
     try:
         manifest = read_manifest(reader, root)
@@ -89,6 +104,17 @@ def check_file(reader: DomainReader, path: bytes, entry: Entry) -> FileChecked |
     return FileChecked(path, size)
 
 
+def _require_outline(backend: Backend, address: Address, pack: ListedPack) -> None:
+    name, size = pack.ref.name, backend.size(pack.ref.name)
+    if size != pack.size:
+        raise MalformedObject(what="pack", reason="wrong-size")
+    if parse_header(backend.read(name, 0, min(size, HEADER_SIZE))).address != address:
+        raise MalformedObject(what="pack", reason="wrong-address")
+    end = parse_footer(backend.read(name, max(size - FOOTER.size, 0)))
+    if end is None or end.file_size != size:
+        raise MalformedObject(what="pack", reason="wrong-footer")
+
+
 def _check_pack(backend: Backend, ref: PackRef) -> PackChecked | Finding:
     try:
         size, hasher = backend.size(ref.name), hashlib.sha256()
@@ -110,7 +136,7 @@ def _groups(
     group: list[PathEntry] = []
     size = 0
     for source in manifest.sources:
-        for place in walk_tree(reader, source.tree, findings.append):
+        for place in walk_each_once(reader, source.tree, findings.append):
             if place.entry.kind is not EntryKind.FILE:
                 continue
             group.append(place)

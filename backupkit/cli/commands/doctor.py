@@ -63,7 +63,7 @@ def _first_messages(path: Path, mapping: Path) -> list[dict[str, str]]:
     return [
         {
             "conversation": printable(one.conversation)[:MOST_CHARACTERS],
-            "time": f"{one.ts_raw} ({one.ts_zone})"[:MOST_CHARACTERS],
+            "time_as_written": f"{one.ts_raw} ({one.ts_zone})"[:MOST_CHARACTERS],
             "sender": printable(one.sender_name or one.sender_id or "-")[:MOST_CHARACTERS],
             "kind": one.kind.value,
             "direction": one.direction.value,

@@ -1,15 +1,22 @@
 """`backupkit verify`: read every byte back."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from backupkit.cli.guard_desk import publish_policy
 from backupkit.cli.results import coverage_lines, exit_for, lost_line, state_word
-from backupkit.cli.session import session_of
+from backupkit.cli.session import Session, session_of
+from backupkit.cli.usage import OptionsClash, ValueWrong
 from backupkit.errors import ExitCode
 from backupkit.ui.json_fields import json_fields
+
+if TYPE_CHECKING:
+    from backupkit.ops.unlock import AskSecret
+    from backupkit.ops.verify import Verified
+
+HELP = "backupkit verify --help"
 
 
 def verify(
@@ -17,17 +24,20 @@ def verify(
     snapshot: Annotated[str, typer.Argument(metavar="SNAPSHOT")] = "latest",
     opened: Annotated[bool, typer.Option("--open")] = False,
     recovery_words_file: Annotated[Path | None, typer.Option("--recovery-words-file", metavar="FILE")] = None,
+    sample: Annotated[str | None, typer.Option("--sample", metavar="PERCENT")] = None,
+    quick: Annotated[bool, typer.Option("--quick")] = False,
 ) -> ExitCode:
-    """Check a snapshot: every byte against its seal, or with --open everything opened and compared."""
-    from backupkit.ops.verify import verify_snapshot
-
+    """Check a snapshot: every byte against its seal, everything opened with --open, or only a part of it."""
     session = session_of(context)
-    secret = session.secret(recovery_words_file) if opened or recovery_words_file else None
+    opens = opened or recovery_words_file is not None
+    _require_one_way(opens=opens, sample=sample is not None, quick=quick)
     publish_policy(session)
-    checked = verify_snapshot(
-        session.places, snapshot, open_with=secret, clock=session.clock, tell=session.tell,
-        max_age=session.settings.guard.max_backup_age,
-    )  # fmt: skip
+    if quick:
+        checked = _quickly(session, snapshot)
+    elif sample is not None:
+        checked = _sample(session, snapshot, _share(sample))
+    else:
+        checked = _whole(session, snapshot, session.secret(recovery_words_file) if opens else None)
     head = session.say("snapshot.head", snapshot=checked.snapshot)
     how = session.say(f"verify.method.{checked.method}")
     lines = [
@@ -36,6 +46,59 @@ def verify(
         + session.say("verify.read", bytes=session.catalogue.size(checked.bytes_read), packs=checked.packs, how=how),
         *lost_line(session, checked.findings),
     ]
+    if checked.method in {"sample", "quick"} and checked.state == "saved":
+        lines += _not_verified(session, checked)
     lines += coverage_lines(session, checked.coverage)
     session.printer.summary(json_fields(checked), lines)
     return exit_for(checked.findings)
+
+
+def _whole(session: Session, snapshot: str, secret: "AskSecret | None") -> "Verified":
+    from backupkit.ops.verify import verify_snapshot
+
+    return verify_snapshot(
+        session.places, snapshot, open_with=secret, clock=session.clock, tell=session.tell,
+        max_age=session.settings.guard.max_backup_age,
+    )  # fmt: skip
+
+
+def _sample(session: Session, snapshot: str, share: float) -> "Verified":
+    from backupkit.ops.verify_part import verify_sample
+
+    return verify_sample(
+        session.places, snapshot, share=share, clock=session.clock, tell=session.tell,
+        max_age=session.settings.guard.max_backup_age,
+    )  # fmt: skip
+
+
+def _quickly(session: Session, snapshot: str) -> "Verified":
+    from backupkit.ops.verify_part import verify_quickly
+
+    return verify_quickly(session.places, snapshot, tell=session.tell)
+
+
+def _require_one_way(*, opens: bool, sample: bool, quick: bool) -> None:
+    given = [name for name, is_given in (("--open", opens), ("--sample", sample), ("--quick", quick)) if is_given]
+    if len(given) > 1:
+        raise OptionsClash(first=given[0], second=given[1], help=HELP)
+
+
+def _share(text: str) -> float:
+    """Read `10%` or `10` as a tenth."""
+    try:
+        percent = float(text.strip().removesuffix("%"))
+    except ValueError:
+        percent = 0.0
+    if not 0 < percent <= 100:
+        raise ValueWrong(name="--sample", found=text, expected="1% .. 100%", help=HELP)
+    return percent / 100
+
+
+def _not_verified(session: Session, checked: "Verified") -> list[str]:
+    """Say what was not shown."""
+    if checked.method == "quick":
+        return ["  " + session.say("verify.only-structure")]
+    if checked.oldest_read is None:
+        return ["  " + session.say("verify.only-sample.never", packs=checked.packs_total)]
+    oldest = session.catalogue.time(checked.oldest_read)
+    return ["  " + session.say("verify.only-sample", packs=checked.packs_total, oldest=oldest)]

@@ -12,6 +12,8 @@ MESSAGES: dict[str, str] = {
     "progress.phase.check": "Checking",
     "progress.phase.restore": "Restoring",
     "progress.phase.compare": "Comparing",
+    "progress.phase.export": "Exporting",
+    "progress.phase.index": "Indexing",
     "progress.bytes": "{done} of {total}",
     "progress.files": "{files} {files:plural:file|files}",
     "progress.left": "{span} left",

@@ -12,6 +12,8 @@ MESSAGES: dict[str, str] = {
     "progress.phase.check": "核验",
     "progress.phase.restore": "恢复",
     "progress.phase.compare": "比较",
+    "progress.phase.export": "导出",
+    "progress.phase.index": "建索引",
     "progress.bytes": "{done} / {total}",
     "progress.files": "{files} 个文件",
     "progress.left": "剩余 {span}",

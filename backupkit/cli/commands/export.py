@@ -1,0 +1,64 @@
+"""`backupkit export`: the chats of a snapshot as pages, lines, a table or transcripts."""
+
+from dataclasses import replace
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from backupkit.cli.results import exit_for, lost_line
+from backupkit.cli.session import session_of
+from backupkit.errors import ExitCode
+from backupkit.text import printable
+from backupkit.ui.json_fields import json_fields
+
+
+class ExportFormat(Enum):
+    """What is written: pages for people, objects for programs, a table for spreadsheets, plain text."""
+
+    HTML = "html"
+    JSONL = "jsonl"
+    CSV = "csv"
+    TEXT = "text"
+
+
+def export(
+    context: typer.Context,
+    to: Annotated[Path, typer.Option("--to", metavar="DIR")],
+    snapshot: Annotated[str, typer.Argument(metavar="SNAPSHOT")] = "latest",
+    form: Annotated[ExportFormat, typer.Option("--format", metavar="html|jsonl|csv|text")] = ExportFormat.HTML,
+    only: Annotated[list[str] | None, typer.Option("--only", metavar="CONVERSATION")] = None,
+    media: Annotated[bool, typer.Option("--media/--no-media")] = True,
+    recovery_words_file: Annotated[Path | None, typer.Option("--recovery-words-file", metavar="FILE")] = None,
+) -> ExitCode:
+    """Write the conversations of a snapshot into a new folder."""
+    from backupkit.ops.export import export_snapshot
+    from backupkit.ops.export_forms import Voice
+
+    session = session_of(context)
+    exported = export_snapshot(
+        session.places, snapshot, to.absolute(), form=form.value, only=tuple(only or ()), with_media=media,
+        voice=Voice(session.say, session.catalogue.language, session.catalogue.zone),
+        secret=session.secret(recovery_words_file), clock=session.clock, tell=session.tell, stop=session.stop,
+    )  # fmt: skip
+    catalogue = session.catalogue
+    lines = [
+        session.say(
+            "export.done",
+            messages=exported.messages,
+            conversations=exported.conversations,
+            bytes=catalogue.size(exported.bytes),
+        )
+    ]
+    if exported.media:
+        key = "snapshot.media-missing" if exported.media_missing else "snapshot.media"
+        lines.append("  " + session.say(key, media=exported.media, missing=exported.media_missing))
+    lines += [f"  {printable(str(exported.path))}", *lost_line(session, exported.damaged)]
+    # What makes the log unbelievable is an error of its own, told after the summary.
+    fields = json_fields(replace(exported, distrust=None))
+    fields.pop("distrust", None)
+    session.printer.summary(fields, lines)
+    if exported.distrust is not None:
+        raise exported.distrust
+    return exit_for(exported.damaged)

@@ -1,0 +1,88 @@
+"""Exported pages in a real Chromium: what other people wrote runs nothing, and nothing is fetched from anywhere."""
+
+import http.server
+import re
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import hostile_chat
+import pytest
+from computer import Computer
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here, so no page was opened in one")
+
+
+class Listener(http.server.ThreadingHTTPServer):
+    """A server that remembers whatever it is asked for."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Remembering)
+        self.asked: list[str] = []
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+
+class Remembering(http.server.BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        assert isinstance(self.server, Listener)
+        self.server.asked.append(self.path)
+        self.send_error(404)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the base class calls it so
+        """Say nothing."""
+
+
+@pytest.fixture(scope="module")
+def listener() -> Iterator[Listener]:
+    with Listener() as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory, listener: Listener) -> Path:
+    computer = Computer(tmp_path_factory.mktemp("home"))
+    computer.initialise()
+    hostile_chat.write_hostile_chat(computer.home / "chat", listener.address)
+    computer.run("snapshot", "chat")
+    computer.run("export", "latest", "--to", "out")
+    return computer.home / "out"
+
+
+def seen_in_browser(page: str, profile: Path) -> str:
+    """Open a page and return what became of it."""
+    assert CHROMIUM is not None
+    switches = (
+        "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+        "--disable-component-update --disable-sync --virtual-time-budget=5000 --dump-dom"
+    )
+    done = subprocess.run(
+        [CHROMIUM, *switches.split(), f"--user-data-dir={profile}", page],
+        capture_output=True, timeout=180, check=True,
+    )  # fmt: skip
+    return done.stdout.decode("utf-8")
+
+
+def test_hostile_messages_run_nothing_and_fetch_nothing(pages: Path, listener: Listener, tmp_path: Path) -> None:
+    page = seen_in_browser(f"file://{pages}/chats/c0001/0001.html", tmp_path)
+
+    assert "data-ran" not in page.partition(">")[2].partition("<head")[0] + page[:200]
+    assert len(re.findall(r'<li class="m ', page)) == len(hostile_chat.hostile_texts("x")) * 2 + 8
+    # The page's own script did run: it shows the way to a date.
+    assert re.search(r'<label id="tools"[^>]*hidden', page) is None
+    assert listener.asked == []
+
+
+def test_searching_hostile_messages_runs_nothing_either(pages: Path, listener: Listener, tmp_path: Path) -> None:
+    page = seen_in_browser(f"file://{pages}/chats/c0001/search.html#q=script", tmp_path)
+
+    assert "data-ran" not in page[:200]
+    assert page.count("<mark>") > 4
+    assert listener.asked == []
