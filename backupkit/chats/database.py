@@ -98,7 +98,7 @@ class Database:
             )
             self._connection.commit()
             self._connection.execute("pragma query_only = on")
-        except _FAILURES as error:
+        except FAILURES as error:
             raise MalformedExport(Locator(self.name), "database-damaged") from error
 
     def rows(self, query: str) -> Iterator[Mapping[str, Any]]:

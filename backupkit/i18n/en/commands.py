@@ -41,9 +41,9 @@ MESSAGES: dict[str, str] = {
     "option.sweep.dry-run": "Change nothing; say what would be marked and deleted",
     "option.snapshots.forgotten": "List those that were forgotten, and until when that can be taken back",
     "command.show.summary": "Show what is inside a snapshot",
-    "command.show.about": "Opens the snapshot, so the passphrase or the recovery words are needed.",
-    "command.show.example": "backupkit show latest\nbackupkit show 7c1f09ab --recovery-words-file words.txt",
-    "argument.show.snapshot": "The first digits of a snapshot's id, or latest",
+    "command.show.about": "Opens the snapshot, so the passphrase or the recovery words are needed. Conversations, people, dates and what is wrong with them are read from the saved files; --brief leaves that out. SNAPSHOT:CONVERSATION shows one conversation, by its title or the beginning of it.",
+    "command.show.example": "backupkit show latest\nbackupkit show latest:Grandma\nbackupkit show 7c1f09ab --brief --recovery-words-file words.txt",
+    "argument.show.snapshot": "The first digits of a snapshot's id, or latest; with :CONVERSATION behind it, only that one",
     "option.show.recovery-words-file": "Open with the recovery words in this file instead of the passphrase",
     "command.verify.summary": "Read every byte of a snapshot back",
     "command.verify.about": "Without --open no passphrase is needed: every stored byte is compared with its seal. With --open everything is opened and compared with what was saved.\n--sample reads a part each day. The snapshot counts as verified once all of it was read after it was taken and within guard.max-backup-age, and then as of the part that was read first. --quick reads no content and never counts.\nExit 20 means: damage was found.",
@@ -369,4 +369,5 @@ MESSAGES: dict[str, str] = {
     "option.salvage.to": "The new database; there must be nothing yet",
     "option.salvage.older": "A sound older copy, from a snapshot: the shape of its tables is used where that is lost, and its pages where both are of one state",
     "option.salvage.deleted": "Look for deleted rows too, and older versions of rows",
+    "option.show.brief": "Only the sources and their counts: quick, however many messages there are",
 }

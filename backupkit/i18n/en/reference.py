@@ -264,4 +264,6 @@ MESSAGES: dict[str, str] = {
     "field.to": "Where it was written to",
     "schema.salvage-1": "The last object of `backupkit salvage --json`",
     "field.to_b64": "The target's bytes, where they are no UTF-8",
+    "field.people": "The people in it, at most the first fifty",
+    "schema.shown-conversation-1": "Each `conversation` of `backupkit show --json`",
 }

@@ -41,9 +41,9 @@ MESSAGES: dict[str, str] = {
     "option.sweep.dry-run": "什么也不改；只说明会标记和删除什么",
     "option.snapshots.forgotten": "列出已放弃的快照，以及可以撤回到什么时候",
     "command.show.summary": "查看快照里有什么",
-    "command.show.about": "需要打开快照，因此要用口令或恢复词。",
-    "command.show.example": "backupkit show latest\nbackupkit show 7c1f09ab --recovery-words-file words.txt",
-    "argument.show.snapshot": "快照 ID 的前几位，或 latest（最新）",
+    "command.show.about": "需要打开快照，因此要用口令或恢复词。会话、参与者、日期以及其中的问题，都从已保存的文件里读出；--brief 则省去这一步。SNAPSHOT:CONVERSATION 只看一个会话，写标题或标题的开头即可。",
+    "command.show.example": "backupkit show latest\nbackupkit show latest:外婆\nbackupkit show 7c1f09ab --brief --recovery-words-file words.txt",
+    "argument.show.snapshot": "快照 ID 的前几位，或 latest（最新）；后面加上 :CONVERSATION 则只看那个会话",
     "option.show.recovery-words-file": "不用口令，改用该文件里的恢复词打开",
     "command.verify.summary": "把快照的每个字节读回一遍",
     "command.verify.about": "不加 --open 时不需要口令：把存下的每个字节与封存时的校验值比对。加上 --open 则全部打开，并与当初保存的内容比对。\n--sample 每天读一部分。只有在快照生成之后、且在 guard.max-backup-age 期限内读完全部数据，快照才算已核验，时间从最早读的那部分算起。--quick 不读内容，永远不算核验。\n退出码 20 表示：发现损坏。",
@@ -369,4 +369,5 @@ MESSAGES: dict[str, str] = {
     "option.salvage.to": "新数据库的位置；那里必须还没有东西",
     "option.salvage.older": "一份完好的旧副本，可取自快照：表结构丢失时用它的，两者状态相同时还借用它的页",
     "option.salvage.deleted": "连已删除的行和行的旧版本也一起找",
+    "option.show.brief": "只看来源和数量：无论有多少消息都很快",
 }

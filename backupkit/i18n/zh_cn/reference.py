@@ -264,4 +264,6 @@ MESSAGES: dict[str, str] = {
     "field.to": "写入的位置",
     "schema.salvage-1": "`backupkit salvage --json` 的最后一个对象",
     "field.to_b64": "目标路径的原始字节，仅当其不是 UTF-8 时出现",
+    "field.people": "其中的人，最多列出前五十个",
+    "schema.shown-conversation-1": "`backupkit show --json` 的每个 `conversation`",
 }
