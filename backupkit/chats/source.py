@@ -23,6 +23,7 @@ from backupkit.chats.ios_backup import MANIFEST, PROPERTIES, is_stored_file, loo
 from backupkit.chats.json_sample import sample_json
 from backupkit.chats.malformed import MalformedExport
 from backupkit.chats.model import Finding, Locator, Severity
+from backupkit.chats.opened_backups import open_sealed
 from backupkit.chats.partial import read_some
 from backupkit.chats.text_head import is_text, text_head
 from backupkit.chats.utf_16 import in_utf_8, is_utf_16
@@ -291,8 +292,10 @@ class SourceFiles:
 
 
 @contextmanager
-def open_source(path: Path, *, mapping: Path | None = None) -> Iterator[SourceFiles]:
+def open_source(path: Path, *, mapping: Path | None = None, key: bytes | None = None) -> Iterator[SourceFiles]:
     """Look into a folder, a file or an archive. `mapping` is read as if it lay at its root.
+
+    `key` is its owner's own, for backups that an app sealed with it; see `chats/opened_backups.py`.
 
     Raises:
         MalformedExport: there is nothing there, or more of it than the bounds allow.
@@ -308,6 +311,8 @@ def open_source(path: Path, *, mapping: Path | None = None) -> Iterator[SourceFi
                 raise MalformedExport(Locator(path.name), "no-such-file")
             if mapping is not None:
                 gathering.members[MAPPING_NAME] = DiskMember(str(mapping), mapping.stat().st_size)
+            if key is not None:
+                gathering.findings += open_sealed(gathering.members, key, stack)
         except OSError as error:
             raise MalformedExport(Locator(path.name), "unreadable") from error
         source = SourceFiles(path.name, gathering.members, tuple(gathering.findings), stack)

@@ -83,13 +83,15 @@ def _pass(_app: str, _message: Message) -> None:
     """Nobody wants to know."""
 
 
-def summarise(path: Path, *, mapping: Path | None = None, now: datetime | None = None) -> ChatSummary | None:
+def summarise(
+    path: Path, *, mapping: Path | None = None, key: bytes | None = None, now: datetime | None = None
+) -> ChatSummary | None:
     """Count what an export holds. None where it is no chat export known here, or nothing can be opened.
 
     With `now`, messages from the future are noticed.
     """
     try:
-        with open_source(path, mapping=mapping) as source:
+        with open_source(path, mapping=mapping, key=key) as source:
             return summarise_source(source, now=now)
     except MalformedExport:
         return None

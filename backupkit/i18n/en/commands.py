@@ -86,6 +86,7 @@ MESSAGES: dict[str, str] = {
     "command.doctor.about": "Nothing is written. Exit 20: something in it is damaged. Exit 30: it is no export that backupkit understands.",
     "command.doctor.example": "backupkit doctor ~/Exports/telegram/result.json",
     "argument.doctor.path": "A folder, file or archive",
+    "option.doctor.key-file": "Open WhatsApp's .crypt15 backup with the 64-digit key in this file, which the app showed you",
     "option.doctor.mapping": "Read it as this mapping describes, and show the first messages",
     "command.explain.summary": "Explain a code: what it means, why it happens, what to do",
     "command.explain.example": "backupkit explain no-repository\nbackupkit explain 40",

@@ -86,6 +86,7 @@ MESSAGES: dict[str, str] = {
     "command.doctor.about": "不写入任何内容。退出码 20：其中有损坏。退出码 30：不是 backupkit 看得懂的导出。",
     "command.doctor.example": "backupkit doctor ~/Exports/telegram/result.json",
     "argument.doctor.path": "文件夹、文件或压缩包",
+    "option.doctor.key-file": "用这个文件里的 64 位密钥（应用曾显示给你）打开 WhatsApp 的 .crypt15 备份",
     "option.doctor.mapping": "按这份映射来读，并显示最前面的几条消息",
     "command.explain.summary": "解释一个代码：是什么、为什么、怎么办",
     "command.explain.example": "backupkit explain no-repository\nbackupkit explain 40",
