@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Protocol
 
 from backupkit.chats.database import database_in
@@ -160,7 +161,8 @@ class _FileRows:
         self._is_placed = False
         self._placing: Placing | None = None
         if source.size(name) is not None:
-            self._placing = Placing(source.open(name), cut, key)
+            with suppress(MalformedExport):
+                self._placing = Placing(source.open(name), cut, key)
 
     def add(self, row: bytes, message: Message) -> None:
         self._rows += row

@@ -1,5 +1,6 @@
 """One reading of a source, for its numbers and for the ledger of its messages."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,7 +24,9 @@ def summarise_with_ledger(path: Path, tree: str, ledgers: MessageLedgers | None,
             builder = LedgerBuilder(source, ledgers.key, ledgers.cut, started_ns=started_ns, archive=archive)
             summary = summarise_source(source, recognised, builder.message, now=now)
             if summary is not None:
-                ledgers.write(tree, builder.finish(recognised))
+                # A cache: without it the loss is unknown, and the snapshot is as good as it was.
+                with suppress(MalformedExport, OSError):
+                    ledgers.write(tree, builder.finish(recognised))
             return summary
     except MalformedExport:
         return None

@@ -112,13 +112,14 @@ def salvage(path: Path, to: Path, *, older: Path | None = None, deleted: bool = 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Pages]:
+    # Opening a pipe would wait for somebody to write into it.
+    if not path.is_file():
+        raise SourceNotFound(path=str(path), reason="no-file")
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
         raise SourceNotFound(path=str(path), reason="unreadable") from error
     try:
-        if not path.is_file():
-            raise SourceNotFound(path=str(path), reason="no-file")
         shape = shape_of(os.pread(descriptor, 100, 0), os.fstat(descriptor).st_size) or guess_shape(descriptor)
         if shape is None:
             raise NothingToSalvage(path=str(path))

@@ -19,7 +19,7 @@ from backupkit.chats.carve.table import Column, Table, table_from
 
 MAX_ROW_BYTES: Final = 64 << 20
 MAX_TABLES: Final = 20_000
-_MAX_MATCHED: Final = 200
+_MAX_MATCHED: Final = 32
 _SCHEMA_COLUMNS: Final = 5
 _SCHEMA_KINDS: Final = frozenset({"table", "index", "view", "trigger"})
 

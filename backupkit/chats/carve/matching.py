@@ -6,6 +6,8 @@ from backupkit.chats.carve.record import Header
 from backupkit.chats.carve.table import Column, Table
 
 LEAST_SHARE = 0.8
+MOST_COMPARED = 20_000_000
+"""So many records are compared with tables; then a file with thousands of tables and orphans is kept without being sorted."""
 
 
 def fits(header: Header, table: Table) -> int:
@@ -41,6 +43,7 @@ class Forms:
     """The tables by what their rows look like."""
 
     def __init__(self, tables: Iterable[Table]) -> None:
+        self._budget = MOST_COMPARED
         self._tables: dict[tuple[tuple[Column, ...], int | None], list[Table]] = {}
         for table in tables:
             self._tables.setdefault((table.columns, table.rowid_column), []).append(table)
@@ -50,6 +53,9 @@ class Forms:
 
         Between tables that look different and fit equally, the one that pages near by belong to is taken.
         """
+        self._budget -= len(headers) * len(self._tables)
+        if self._budget < 0:
+            return ()
         best: tuple[int, int] = (0, 0)
         found: Sequence[Table] = ()
         for alike in self._tables.values():
