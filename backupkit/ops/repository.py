@@ -22,6 +22,7 @@ from backupkit.ops.failures import NoRepository, NotAWriter, RepositoryIsCopy
 from backupkit.ops.journal import Journal
 from backupkit.ops.pack_reads import PackReads
 from backupkit.ops.places import Places, write_private
+from backupkit.ops.second_copies import SecondCopies
 from backupkit.ops.signed_log import SignedLog
 from backupkit.ops.unlock import AskSecret
 from backupkit.store import layout
@@ -83,6 +84,11 @@ class Repository:
     def pack_reads(self) -> PackReads:
         """When this machine read each pack whole."""
         return PackReads(self.memory / "pack-reads")
+
+    @property
+    def second_copies(self) -> SecondCopies:
+        """The snapshots that this machine read back from a copy on another disk."""
+        return SecondCopies(self.memory / "second-copies.json")
 
     def require_writer(self) -> WriterState:
         """Return this machine's keys for writing.
