@@ -3,6 +3,7 @@
 Opening needs no passphrase. What must be opened is asked for later, by the use case that needs it.
 """
 
+import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -82,8 +83,11 @@ class Repository:
 
     @property
     def pack_reads(self) -> PackReads:
-        """When this machine read each pack whole."""
-        return PackReads(self.memory / "pack-reads")
+        """When this machine read each pack whole, here: what a copy's disk still holds says nothing of the original's."""
+        if self.original is None:
+            return PackReads(self.memory / "pack-reads")
+        place = hashlib.sha256(os.fsencode(self.places.repository.resolve())).hexdigest()
+        return PackReads(self.memory / f"pack-reads-{place[:16]}")
 
     @property
     def second_copies(self) -> SecondCopies:

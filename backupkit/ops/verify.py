@@ -152,8 +152,7 @@ class Work:
                 damaged.append(ref.pack)
             self.note(outcome)
         self.remember_damaged(damaged, whole)
-        if self.repository.original is None:
-            self.repository.pack_reads.learn(whole=whole, damaged=damaged, at=started)
+        self.repository.pack_reads.learn(whole=whole, damaged=damaged, at=started)
         return PacksRead(tuple(whole), done)
 
     def remember_damaged(self, damaged: Collection[PackName], whole: Collection[PackName] = ()) -> None:
