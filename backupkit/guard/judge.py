@@ -32,7 +32,8 @@ from backupkit.guard.device_rules import (
     decide_install,
 )
 from backupkit.guard.facts import NEWEST_SDK, PackageFacts
-from backupkit.guard.package_record import PackageRecord, Records, observe, with_offer
+from backupkit.guard.package_index import Listing, read_listing
+from backupkit.guard.package_record import EnrolledBy, PackageRecord, Records, enrol, observe, with_offer
 from backupkit.guard.package_source import files_behind, read_facts
 from backupkit.guard.pass_envelope import require_as_issued
 from backupkit.guard.places import read_small
@@ -153,7 +154,7 @@ def never_raise(answer: Callable[[], Verdict], judged: Judged) -> Verdict:
 
 def judged_of(request: UpdateRequest) -> Judged:
     """What is known of the update before anything was read."""
-    package = request.installed.package if isinstance(request.installed, OnRecord) else request.package
+    package = request.package if isinstance(request.installed, OnDisk) else request.installed.package
     return Judged(
         action=request.action, package=package or request.package, app_name=request.app_name, store=request.store
     )
@@ -218,6 +219,10 @@ def _installed(
         if record is None:
             raise Unanswerable("app-not-enrolled", package=request.installed.package)
         return record.facts, record, record
+    if isinstance(request.installed, Listing):
+        facts = read_listing(request.installed)
+        on_file = _record(records, OnRecord(facts.package))
+        return facts, on_file, _beside(facts, on_file, now)
     try:
         facts = _read(request.installed, request.device_sdk, marks)
     except PackageNotGenuine as error:
@@ -225,6 +230,12 @@ def _installed(
         raise Unanswerable("installed-not-genuine", detail=error.reason.value) from error
     on_file = _record(records, OnRecord(facts.package))
     return facts, on_file, observe(on_file, facts, now)
+
+
+def _beside(listed: PackageFacts, on_file: PackageRecord | None, now: datetime) -> PackageRecord:
+    """What an index says may be installed, and what was seen may be as well: both are judged, and nothing of it is kept."""
+    record = enrol(listed, now, by=EnrolledBy.FIRST_USE)
+    return record if on_file is None else record._replace(offered=(on_file.facts, *on_file.offered))
 
 
 def _record(records: Records, wanted: OnRecord) -> PackageRecord | None:
@@ -273,8 +284,10 @@ def conclude(examined: Examined, known: Known) -> Judgement:
     return Judgement(verdict, seen, _remembered(examined, verdict))
 
 
-def _remembered(examined: Examined, verdict: Verdict) -> PackageRecord:
-    """The record with the candidate in it where the shop may now install it in place of the app."""
+def _remembered(examined: Examined, verdict: Verdict) -> PackageRecord | None:
+    """The record with the candidate in it where the shop may now install it in place of the app; None: nothing was seen."""
+    if isinstance(examined.request.installed, Listing):
+        return None
     is_update = examined.outcome.outcome is not Outcome.PARALLEL_APP
     is_consented = verdict.consent is None or verdict.consent.given_by is not None
     if examined.candidate is None or verdict.decision is not Decision.ALLOW or not (is_update and is_consented):

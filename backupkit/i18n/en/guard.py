@@ -308,6 +308,11 @@ _REASONS: dict[str, tuple[str, str, str]] = {
         "Without knowing who made the installed app, no update can be compared with it.",
         "backupkit guard trust add FILE        with the package file of the installed app",
     ),
+    "listing-unusable": (
+        "The app index does not say who signed {package} ({reason}).",
+        "An index that cannot be read, or that names several signers, is nothing to compare an update with.",
+        "Ask again with the package file of the installed app, or name its version: INDEX#PACKAGE@VERSION",
+    ),
     "record-conflict": (
         "The installed {package} was made by someone else than the one known here.",
         "It was replaced without a proof, or the record is of another device.",
@@ -454,6 +459,7 @@ _ERRORS: dict[str, tuple[str, str, str]] = {
         "A setting that is unknown, misspelt or unsafe would leave you unguarded without your knowing.",
         "backupkit config check",
     ),
+    "listing-unusable": _REASONS["listing-unusable"],
     "record-conflict": _REASONS["record-conflict"],
     "consent-refused": (
         "What was given is not consent to this update ({reason}).",

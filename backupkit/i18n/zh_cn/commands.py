@@ -117,7 +117,7 @@ MESSAGES: dict[str, str] = {
     "command.guard-check.summary": "询问某个更新能不能装",
     "command.guard-check.about": "不会安装或删除任何东西。退出码就是裁定：0 放行，40 暂缓，41 拒绝，42 无法判断。只有 0 才可以安装。",
     "command.guard-check.example": "backupkit guard check --candidate wechat-8.apk --installed com.tencent.mm\nbackupkit guard check --candidate new.apk --installed old.apk --action reinstall --device-sdk 34",
-    "option.guard-check.installed": "已安装的应用：它的安装包文件，或这台电脑已认识的包名",
+    "option.guard-check.installed": "已安装的应用：安装包文件、已登记的包名，或 F-Droid 索引中的条目（index-v2.json#包名，或 #包名@版本）",
     "option.guard-check.candidate": "待安装的安装包文件",
     "option.guard-check.action": "打算怎样安装",
     "option.guard-check.device-sdk": "设备的 Android API 级别；不写则要求所有级别结论一致",
