@@ -88,7 +88,7 @@ def summarise(
 ) -> ChatSummary | None:
     """Count what an export holds. None where it is no chat export known here, or nothing can be opened.
 
-    With `now`, messages from the future are noticed.
+    With `now`, the messages are also asked whether they are whole and right, as far as they can tell.
     """
     try:
         with open_source(path, mapping=mapping, key=key) as source:
@@ -119,7 +119,7 @@ def summarise_source(
     if not recognised.parts:
         return None
     counting = _Counting()
-    completeness = Completeness(None if now is None else int(now.timestamp() * 1_000_000))
+    completeness = None if now is None else Completeness(int(now.timestamp() * 1_000_000))
     for finding in (*source.findings, *recognised.findings):
         counting.found(finding)
     try:
@@ -127,7 +127,8 @@ def summarise_source(
             match told:
                 case Message():
                     counting.message(reader.format, told)
-                    completeness.message(reader.format, told)
+                    if completeness is not None:
+                        completeness.message(reader.format, told)
                     notice(reader.app or reader.format, told)
                 case Conversation():
                     counting.conversation(reader.format, told)
@@ -135,7 +136,7 @@ def summarise_source(
                     counting.found(told)
     except MalformedExport as error:
         counting.found(Finding("export-damaged", Severity.ERROR, error.locator, {"reason": error.reason}))
-    if not recognised.is_all_sealed:
+    if completeness is not None and not recognised.is_all_sealed:
         for finding in completeness.findings():
             counting.found(finding)
     return counting.summary(recognised)

@@ -1,7 +1,6 @@
 """One reading of a source, for its numbers and for the ledger of its messages."""
 
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 
 from backupkit.chats.ledger_build import LedgerBuilder
@@ -17,12 +16,11 @@ def summarise_with_ledger(path: Path, tree: str, ledgers: MessageLedgers | None,
     try:
         with open_source(path) as source:
             recognised = recognise(source)
-            now = datetime.fromtimestamp(started_ns / 1e9, UTC) if started_ns else None
             if ledgers is None:
-                return summarise_source(source, recognised, now=now)
+                return summarise_source(source, recognised)
             archive = newest_archive(path)
             builder = LedgerBuilder(source, ledgers.key, ledgers.cut, started_ns=started_ns, archive=archive)
-            summary = summarise_source(source, recognised, builder.message, now=now)
+            summary = summarise_source(source, recognised, builder.message)
             if summary is not None:
                 # A cache: without it the loss is unknown, and the snapshot is as good as it was.
                 with suppress(MalformedExport, OSError):
