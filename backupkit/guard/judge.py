@@ -40,8 +40,8 @@ from backupkit.guard.places import read_small
 from backupkit.guard.policy import ConsentFrom, GuardPolicy, Needs
 from backupkit.guard.request import ConsentToken, OnDisk, OnRecord, UpdateRequest
 from backupkit.guard.verdict import Coverage, Decision, Judged, Loss, Verdict, undecided
-from backupkit.proof.coverage_pass import MAX_PASS_BYTES, SECOND_COPY, CoveragePass
-from backupkit.proof.pass_check import InstalledApp, PassPolicy, check_pass
+from backupkit.proof.coverage_pass import MAX_PASS_BYTES, SECOND_COPY, CoveragePass, Covered
+from backupkit.proof.pass_check import InstalledApp, PassPolicy, authentic_pass, check_pass
 from backupkit.proof.pins import Pins
 from backupkit.proof.refusals import PassRefused
 from backupkit.proof.witness import WitnessState
@@ -362,12 +362,17 @@ def _over_chats(examined: Examined, known: Known) -> tuple[Verdict, WitnessState
             installed=_installed_app(examined.installed, request.device_sdk),
             challenge=request.challenge.hex() if request.challenge else None,
             now=known.now,
-            policy=_pass_policy(known.policy),
+            policy=pass_policy(known.policy),
             witness=known.witness,
         )
     except PassRefused as error:
-        return base.but(reason=error.reason, facts={**base.facts, **error.facts}), None
-    covered = _covered(base, checked.coverage, known.policy)
+        # A pass that no longer counts still says how much there was to lose.
+        counted = authentic_pass(data, known.pins)
+        is_of_app = counted is not None and counted.app.package == examined.installed.package
+        loss = _loss(base.loss, counted.covered) if counted is not None and is_of_app else base.loss
+        return base.but(reason=error.reason, loss=loss, facts={**base.facts, **error.facts}), None
+    coverage = coverage_of(checked.coverage, known.policy)
+    covered = base.but(coverage=coverage, loss=_loss(base.loss, checked.coverage.covered))
     return _with_consent(covered, request.consent, known), checked.witness
 
 
@@ -385,7 +390,8 @@ def _installed_app(facts: PackageFacts, sdk: int | None) -> InstalledApp:
     return InstalledApp(facts.package, frozenset(view.signers if view else ()))
 
 
-def _pass_policy(policy: GuardPolicy) -> PassPolicy:
+def pass_policy(policy: GuardPolicy) -> PassPolicy:
+    """What the owner asks of a pass."""
     return PassPolicy(
         max_age=policy.max_backup_age,
         needs="drilled" if policy.needs is Needs.DRILLED else "verified",
@@ -393,9 +399,10 @@ def _pass_policy(policy: GuardPolicy) -> PassPolicy:
     )
 
 
-def _covered(base: Verdict, proved: CoveragePass, policy: GuardPolicy) -> Verdict:
+def coverage_of(proved: CoveragePass, policy: GuardPolicy) -> Coverage:
+    """What a pass that counts proves."""
     counted = proved.covered
-    coverage = Coverage(
+    return Coverage(
         snapshot=proved.snapshot,
         verified_at=proved.verified_at,
         # The earlier of the two ends: what the pass promises, and what the owner accepts.
@@ -408,17 +415,20 @@ def _covered(base: Verdict, proved: CoveragePass, policy: GuardPolicy) -> Verdic
         oldest=counted.oldest_message_at,
         newest=counted.newest_message_at,
     )
-    said = base.loss or Loss()
-    loss = Loss(
-        messages=_known(said.messages, coverage.messages),
-        conversations=_known(said.conversations, coverage.conversations),
-        media=_known(said.media, coverage.media),
-        bytes=_known(said.bytes, coverage.bytes),
-        oldest=said.oldest or coverage.oldest,
-        newest=said.newest or coverage.newest,
+
+
+def _loss(said: Loss | None, counted: Covered) -> Loss:
+    """What would be gone: the numbers of the question first, then those of the pass."""
+    said = said or Loss()
+    return Loss(
+        messages=_known(said.messages, counted.messages),
+        conversations=_known(said.conversations, counted.conversations),
+        media=_known(said.media, counted.media),
+        bytes=_known(said.bytes, counted.size_bytes),
+        oldest=said.oldest or counted.oldest_message_at,
+        newest=said.newest or counted.newest_message_at,
         not_in_backup=said.not_in_backup,
     )
-    return base.but(coverage=coverage, loss=loss)
 
 
 def _known(said: int | None, covered: int | None) -> int | None:

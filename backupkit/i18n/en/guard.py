@@ -38,6 +38,11 @@ _REASONS: dict[str, tuple[str, str, str]] = {
         "Without it, yesterday's proof could be shown again today.",
         "Ask again with a challenge of 16 to 32 random bytes.",
     ),
+    "desktop-covered": (
+        "The backup of {verified_at:time} was read back in full and covers the chats of {app}.",
+        "The package manager leaves your home folder alone; should the new version spoil it, the backup brings it back.",
+        "Go on.",
+    ),
     "backup-covers": (
         "The backup of {verified_at:time} was read back in full and covers {app}.",
         "The chats on this phone would still be deleted; the backup is what remains.",
@@ -422,8 +427,7 @@ _HEADLINES: dict[str, str] = {
         "Stopped: installing this would delete {size:size} of {app} chats on this phone. They cannot be brought back."
     ),
     "headline.would-wipe.hold.uncounted": (
-        "Stopped: installing this would delete all {app} chats on this phone, and none of them is covered by a verified "
-        "backup."
+        "Stopped: installing this would delete all {app} chats on this phone, and no verified backup counts for them now."
     ),
     "headline.would-wipe.allow.chats": (
         "Your decision: {conversations} chats with {messages} messages ({size:size}) on this phone would be deleted."
