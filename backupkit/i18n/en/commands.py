@@ -90,7 +90,7 @@ MESSAGES: dict[str, str] = {
     "command.doctor.about": "Nothing is written. Of a database it tells pages, header and write-ahead log, also where it is sealed. Exit 20: something in it is damaged. Exit 30: it is no export that backupkit understands.",
     "command.doctor.example": "backupkit doctor ~/Exports/telegram/result.json\nbackupkit doctor MSG0.db --verify-key MSG0.key",
     "argument.doctor.path": "A folder, file or archive",
-    "option.doctor.key-file": "Open WhatsApp's .crypt15 backup with the 64-digit key in this file, which the app showed you",
+    "option.doctor.key-file": "Open a WhatsApp .crypt15 or Signal .backup with the key in this file, which the app showed you",
     "option.doctor.verify-key": "Check every page of a sealed database with this key, which cannot open it",
     "option.doctor.every": "List every conversation and every finding",
     "option.doctor.mapping": "Read it as this mapping describes, and show the first messages",

@@ -90,7 +90,7 @@ MESSAGES: dict[str, str] = {
     "command.doctor.about": "不写入任何内容。对数据库会报告页数、文件头和预写日志，加密的也一样。退出码 20：其中有损坏。退出码 30：不是 backupkit 看得懂的导出。",
     "command.doctor.example": "backupkit doctor ~/Exports/telegram/result.json\nbackupkit doctor MSG0.db --verify-key MSG0.key",
     "argument.doctor.path": "文件夹、文件或压缩包",
-    "option.doctor.key-file": "用这个文件里的 64 位密钥（应用曾显示给你）打开 WhatsApp 的 .crypt15 备份",
+    "option.doctor.key-file": "用这个文件里的密钥（应用曾显示给你）打开 WhatsApp 的 .crypt15 或 Signal 的 .backup 备份",
     "option.doctor.verify-key": "用这把密钥检查加密数据库的每一页；它只能校验，不能打开",
     "option.doctor.every": "列出全部会话和全部问题",
     "option.doctor.mapping": "按这份映射来读，并显示最前面的几条消息",
