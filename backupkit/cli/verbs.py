@@ -40,6 +40,7 @@ VERBS: Final[tuple[Verb, ...]] = (
     *_verbs("care", "copy", "copy"),
     *_verbs("care", "repair", "repair"),
     *_verbs("care", "doctor", "doctor"),
+    *_verbs("care", "salvage", "salvage"),
     *_verbs("care", "explain", "explain"),
     *_verbs("care", "completion", "completion"),
     *_verbs("keys", "key", "key list", "key add", "key remove", "key test", "key confirm", "key sheet", "key enrol"),

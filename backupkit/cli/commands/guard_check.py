@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from backupkit.cli.guard_desk import guard_desk, publish_policy
+from backupkit.cli.guard_desk import guard_desk, live_loss, publish_policy
 from backupkit.cli.session import session_of
 from backupkit.cli.usage import ArgumentMissing, ValueWrong
 from backupkit.cli.verdict_page import verdict_lines
@@ -45,6 +45,7 @@ def guard_check(
     challenge: Annotated[str | None, typer.Option("--challenge", metavar="HEX")] = None,
     app_name: Annotated[str | None, typer.Option("--app-name", metavar="TEXT")] = None,
     consent_token: Annotated[Path | None, typer.Option("--consent-token", metavar="FILE")] = None,
+    source: Annotated[str | None, typer.Option("--source", metavar="PATH|SOURCE")] = None,
 ) -> ExitCode:
     """Judge an update. The exit code is the decision: 0 allow, 40 hold, 41 deny, 42 undecided."""
     from backupkit.guard.device_rules import Action
@@ -62,6 +63,7 @@ def guard_check(
         pass_path=coverage.absolute() if coverage else None,
         challenge=_challenge(challenge),
         consent=_token(consent_token),
+        loss=live_loss(session, source) if source else None,
         store="backupkit guard check",
     )
     publish_policy(session)
