@@ -15,6 +15,7 @@ from backupkit.capture.scratch import discard_leftovers, private_folder
 from backupkit.chats.export.record import time_text
 from backupkit.chats.search.document import DELETED, Document, conversation_term, kind_term, sender_term
 from backupkit.chats.search.terms import Part, folded, parts_of, places_in
+from backupkit.crypto.keyring import Keyring
 from backupkit.errors import BackupkitError, ExitCode
 from backupkit.ids import SnapshotId
 from backupkit.ops.events import Event, Found, Notice, Severity, Tell
@@ -104,7 +105,7 @@ class SearchResult:
     is_exact: bool
     messages: int
     snapshots: int
-    lost: tuple[Found, ...]
+    damaged: tuple[Found, ...]
 
 
 def search_messages(
@@ -128,35 +129,47 @@ def search_messages(
     repository.config.require("read")
     kept = known_snapshots(repository, tell)
     keyring = repository.unlock(secret)
-    work = _Indexing(repository, kept, tell, stop)
-    answers: list[_Answer] = []
-    with ExitStack() as stack:
-        stack.enter_context(held(repository.cache / "search.lock"))
-        for domain in dict.fromkeys(one.id for known in kept for one in known.statement.domains):
-            try:
-                opened = repository.open_domain(domain, keyring)
-            except BackupkitError as error:
-                work.lose(domain_lost(domain, error))
-                continue
-            folder = repository.cache / "search" / domain.hex()
-            if rebuild:
-                shutil.rmtree(folder, ignore_errors=True)
-            index = SearchIndex(folder, index_key(opened, repository.id))
-            work.bring_up_to_date(index, domain_reader(repository, opened, tell))
-            segments = stack.enter_context(index.open_segments())
-            answers.append(_Answer(index.state, segments, match, {one.id for one in kept}))
-        return _collected(answers, question, stop, len(kept), tuple(work.lost))
+    asking = _Asking(repository, kept, keyring, match, tell, stop)
+    with held(repository.cache / "search.lock"):
+        try:
+            return asking.answer(rebuild=rebuild)
+        except UNUSABLE:
+            # A block of the index was damaged where the question led.
+            tell(Notice("search-index-lost", {}))
+            return asking.answer(rebuild=True)
 
 
 @dataclass(slots=True)
-class _Indexing:
-    """Brings indexes up to date, and remembers what could not be read for it."""
+class _Asking:
+    """One search: brings the indexes up to date, asks them, and remembers what could not be read."""
 
     repository: Repository
     kept: list[KnownSnapshot]
+    keyring: Keyring
+    match: "_Matching"
     tell: Tell
     stop: Callable[[], bool]
     lost: list[Found] = field(default_factory=list)
+
+    def answer(self, *, rebuild: bool) -> SearchResult:
+        """Ask the index of every domain."""
+        self.lost.clear()
+        answers: list[_Answer] = []
+        with ExitStack() as stack:
+            for domain in dict.fromkeys(one.id for known in self.kept for one in known.statement.domains):
+                try:
+                    opened = self.repository.open_domain(domain, self.keyring)
+                except BackupkitError as error:
+                    self.lose(domain_lost(domain, error))
+                    continue
+                folder = self.repository.cache / "search" / domain.hex()
+                if rebuild:
+                    shutil.rmtree(folder, ignore_errors=True)
+                index = SearchIndex(folder, index_key(opened, self.repository.id))
+                self.bring_up_to_date(index, domain_reader(self.repository, opened, self._telling))
+                segments = stack.enter_context(index.open_segments())
+                answers.append(_Answer(index.state, segments, self.match, {one.id for one in self.kept}))
+            return _collected(answers, self.match.question, self.stop, len(self.kept), tuple(self.lost))
 
     def lose(self, found: Found) -> None:
         """Note a loss, and tell it."""
@@ -369,7 +382,7 @@ def _collected(
         is_exact=is_exact,
         messages=sum(sum(answer.state.segments.values()) for answer in answers),
         snapshots=snapshots,
-        lost=lost,
+        damaged=lost,
     )
 
 
@@ -397,13 +410,18 @@ def _pattern(text: str) -> Callable[[str], list[tuple[int, int]]]:
     try:
         compiled = re2.compile(text, options)
     except (re2.error, UnicodeError, ValueError) as error:
-        raise PatternInvalid(reason=str(error)[:200]) from error
+        raise PatternInvalid(reason=_reason(error)) from error
 
     def find(message: str) -> list[tuple[int, int]]:
         safe = message.encode("utf-8", "replace").decode("utf-8")
         return [found.span() for found in compiled.finditer(safe) if found.end() > found.start()]
 
     return find
+
+
+def _reason(error: Exception) -> str:
+    said = error.args[0] if error.args else ""
+    return (said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said))[:200]
 
 
 def _microseconds(moment: datetime | None) -> int | None:

@@ -152,9 +152,7 @@ class SearchIndex:
             opened = [stack.enter_context(open_segment(self.folder / name, self.key)) for name in small]
             for name, segment in zip(small, opened, strict=True):
                 ended = self.state.ended.pop(name, {})
-                for number, key in enumerate(segment.keys()):
-                    if number in ended:
-                        ends[key] = ended[number]
+                ends |= {whose: ended[number] for number, whose in enumerate(segment.keys()) if number in ended}
                 del self.state.segments[name]
             documents = merged(opened)
         for source, key, place in self._write(documents):
