@@ -1,8 +1,7 @@
 """Where the time comes from: passed in, so that decisions can be tested and repeated."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 
 class Clock(Protocol):
@@ -21,8 +20,7 @@ class SystemClock:
         return datetime.now(UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class FixedClock:
+class FixedClock(NamedTuple):
     """A clock that stands still."""
 
     at: datetime

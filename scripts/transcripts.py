@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -27,11 +28,13 @@ SESSIONS = {
     "save": ("backupkit snapshot ~/Exports/telegram --app telegram", "backupkit status"),
     "restore": ("backupkit restore latest --to ~/restored",),
 }
+TUTORIALS = {"en": "docs/tutorial/the-accident-of-2018.md", "zh-CN": "docs/tutorial/the-accident-of-2018.zh-CN.md"}
+ACCIDENT = {"drill": ("backupkit guard drill",)}
 COLUMNS = "100"
 
 
 ID = re.compile(r"\b[0-9a-f]{8}\b")
-TIME = re.compile(r"(\d{4}-\d\d-\d\d)(\s+)(\d\d:\d\d)(?= \+00:00)")
+TIME = re.compile(r"(\d{4}-\d\d-\d\d)(\s+)(\d\d:\d\d)(?=\s+\+00:00)")
 STORED = re.compile(r"(?<=; )[\d.]+ [kM]?B(?= newly)|(?<=新占用 )[\d.]+ [kM]?B")
 HELD = re.compile(r"(?<=snapshot, )[\d.]+ [kM]?B|(?<=个快照，)[\d.]+ [kM]?B")
 
@@ -60,12 +63,21 @@ def sessions(folder: Path, language: str) -> dict[str, str]:
     (computer.home / "update.apk").write_bytes(apk_factory.sign_v2(apk_factory.build_apk(PACKAGE, 20), stranger))
     computer.initialise()
     computer.run("guard", "trust", "add", "installed.apk", "--name", "Telegram")
+    return _shown(computer, SESSIONS)
+
+
+def accident(folder: Path, language: str) -> dict[str, str]:
+    """Play the accident of 2018 in a new home below `folder`, and return what a person sees."""
+    return _shown(Computer(folder / "home" / "me", LOCALES[language]), ACCIDENT)
+
+
+def _shown(computer: Computer, sessions: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
     programs = computer.environment | {
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "COLUMNS": COLUMNS, "TZ": "UTC",
     }  # fmt: skip
     shown = {}
     started = datetime.now(UTC)
-    for name, commands in SESSIONS.items():
+    for name, commands in sessions.items():
         lines = []
         for command in commands:
             done = subprocess.run(
@@ -85,14 +97,15 @@ def session_in(text: str, name: str) -> re.Match[str]:
 
 
 def main() -> None:
-    for language, file in FILES.items():
-        path = ROOT / file
-        text = path.read_text("utf-8")
-        with tempfile.TemporaryDirectory() as folder:
-            for name, shown in sessions(Path(folder), language).items():
-                place = session_in(text, name)
-                text = text[: place.start()] + shown + text[place.end() :]
-        path.write_text(text, "utf-8")
+    for files, play in ((FILES, sessions), (TUTORIALS, accident)):
+        for language, file in files.items():
+            path = ROOT / file
+            text = path.read_text("utf-8")
+            with tempfile.TemporaryDirectory() as folder:
+                for name, shown in play(Path(folder), language).items():
+                    place = session_in(text, name)
+                    text = text[: place.start()] + shown + text[place.end() :]
+            path.write_text(text, "utf-8")
 
 
 if __name__ == "__main__":

@@ -470,6 +470,40 @@ def make_signer(
     return sized(signed) + outer + sized(sequence(signatures)) + sized(public_key_info or key.public_key_info)
 
 
+def make_idsig(
+    apk: bytes,
+    key: AppKey,
+    *,
+    package_digest: bytes | None = None,
+    salt: bytes = b"",
+    more: Sequence[tuple[int, AppKey, bytes]] = (),
+    certificate: bytes | None = None,
+) -> bytes:
+    """Write the v4 signature of a signed package; `more` are further signers by block id, each with its package digest."""
+    root = fs_verity_root(apk, salt)
+
+    def info(signer: AppKey, digest: bytes) -> bytes:
+        own = certificate or signer.certificate
+        body = struct.pack("<QIB", len(apk), 1, 12) + sequence([salt, root, digest, own, b""])
+        signature = signer.sign(u32(len(body) + 4) + body)
+        return sequence([digest, own, b"", signer.public_key_info]) + u32(signer.algorithm) + sized(signature)
+
+    signing = info(key, content_digest(apk, "sha256") if package_digest is None else package_digest)
+    signing += b"".join(u32(block) + sized(info(signer, digest)) for block, signer, digest in more)
+    return u32(2) + sized(u32(1) + bytes((12,)) + sized(salt) + sized(root)) + sized(signing) + sized(b"tree")
+
+
+def fs_verity_root(data: bytes, salt: bytes = b"") -> bytes:
+    """The root of the kernel's hash tree over a file: pages of 4 KiB, the salt filled up to a block of SHA-256."""
+    prefix = salt.ljust(-(-len(salt) // 64) * 64, b"\0")
+    level = data
+    while True:
+        level += bytes(-len(level) % 4096)
+        level = b"".join(hashlib.sha256(prefix + level[at : at + 4096]).digest() for at in range(0, len(level), 4096))
+        if len(level) == 32:
+            return level
+
+
 def content_digest(apk: bytes, kind: str) -> bytes:
     """Digest all but the signing block: `sha256`, `sha512` (1 MiB chunks) or `verity` (4 KiB pages)."""
     begin, directory, end = sections(apk)

@@ -1,7 +1,7 @@
 """A shop, a phone and a backup store to play the accident of 2018 with: real packages, real keys, a real log."""
 
 import hashlib
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -96,6 +96,7 @@ class Scene:
                 media=6_502,
                 size_bytes=11_000_000_000,
                 files=6_700,
+                oldest_message_at=self.now - timedelta(days=1000),
                 newest_message_at=self.now - timedelta(hours=3),
             ),
             checks=(Check(EVERY_BYTE_READ, "passed", "sealed"), Check(KEYS_RECOVERABLE, "passed")),
@@ -107,7 +108,7 @@ class Scene:
 
     def issue(self, coverage: CoveragePass | None = None, **changes: Any) -> bytes:
         """Write a pass where the guard finds it, and return it."""
-        data = issue(replace(coverage or self.coverage(), **changes), ATTEST_KEY)
+        data = issue((coverage or self.coverage())._replace(**changes), ATTEST_KEY)
         save_pass(self.places, WECHAT, data)
         return data
 

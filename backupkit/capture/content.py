@@ -20,38 +20,41 @@ class Cut(StrEnum):
     MEDIA = "media"
 
 
-# (offset, bytes): pictures, sound and film that are compressed already.
+# By the offset at which they stand: pictures, sound and film that are compressed already.
 _MEDIA_MARKS: Final = (
-    (0, b"\xff\xd8\xff"),  # JPEG
-    (0, b"\x89PNG\r\n\x1a\n"),
-    (0, b"GIF8"),
-    (8, b"WEBP"),
-    (4, b"ftyp"),  # MP4, MOV, 3GP, HEIC, AVIF, M4A
-    (4, b"moov"),
-    (0, b"OggS"),
-    (0, b"ID3"),
-    (0, b"fLaC"),
-    (0, b"#!AMR"),
-    (0, b"#!SILK"),
-    (1, b"#!SILK"),  # WeChat puts one byte in front
-    (0, b"\x1aE\xdf\xa3"),  # Matroska, WebM
-    (0, b"FLV\x01"),
-    (8, b"AVI "),
-    (0, b"\x00\x00\x01\xba"),  # MPEG program stream
-    (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11"),  # ASF, WMA, WMV
-    (0, b"wxgf"),  # WeChat's own picture format
+    (
+        0,
+        (
+            b"\xff\xd8\xff",  # JPEG
+            b"\x89PNG\r\n\x1a\n",
+            b"GIF8",
+            b"OggS",
+            b"ID3",
+            b"fLaC",
+            b"#!AMR",
+            b"#!SILK",
+            b"\x1aE\xdf\xa3",  # Matroska, WebM
+            b"FLV\x01",
+            b"\x00\x00\x01\xba",  # MPEG program stream
+            b"\x30\x26\xb2\x75\x8e\x66\xcf\x11",  # ASF, WMA, WMV
+            b"wxgf",  # WeChat's own picture format
+        ),
+    ),
+    (1, (b"#!SILK",)),  # WeChat puts one byte in front
+    (4, (b"ftyp", b"moov")),  # MP4, MOV, 3GP, HEIC, AVIF, M4A
+    (8, (b"WEBP", b"AVI ")),
 )
 _MPEG_AUDIO: Final = frozenset({0xFB, 0xF3, 0xF2, 0xFA, 0xF1, 0xF9})
 
 # Containers: compressed, but what they hold may come again in the next export, so they are cut by content.
 _ARCHIVE_MARKS: Final = (
-    (0, b"PK\x03\x04"),
-    (0, b"\x1f\x8b"),
-    (0, b"7z\xbc\xaf\x27\x1c"),
-    (0, b"Rar!\x1a\x07"),
-    (0, b"\x28\xb5\x2f\xfd"),
-    (0, b"\xfd7zXZ\x00"),
-    (0, b"BZh"),
+    b"PK\x03\x04",
+    b"\x1f\x8b",
+    b"7z\xbc\xaf\x27\x1c",
+    b"Rar!\x1a\x07",
+    b"\x28\xb5\x2f\xfd",
+    b"\xfd7zXZ\x00",
+    b"BZh",
 )
 
 _MEDIA_ENDINGS: Final = frozenset(
@@ -66,9 +69,9 @@ def choose_cut(name: bytes, probe: bytes, size: int) -> Cut:
 
     The content decides; the name only tips the balance for noise that has no mark, such as WeChat's masked pictures.
     """
-    if _is_marked(probe, _MEDIA_MARKS) or _is_mpeg_audio(probe):
+    if _is_media(probe):
         return Cut.MEDIA
-    if _is_marked(probe, _ARCHIVE_MARKS):
+    if probe.startswith(_ARCHIVE_MARKS):
         return Cut.TEXT
     if _ending(name) in _MEDIA_ENDINGS and not is_compressible(probe):
         return Cut.MEDIA
@@ -80,7 +83,7 @@ def choose_cut(name: bytes, probe: bytes, size: int) -> Cut:
 
 def has_known_mark(probe: bytes) -> bool:
     """Say whether a file begins as pictures, sound, film or an archive do."""
-    return _is_marked(probe, _MEDIA_MARKS) or _is_marked(probe, _ARCHIVE_MARKS) or _is_mpeg_audio(probe)
+    return _is_media(probe) or probe.startswith(_ARCHIVE_MARKS)
 
 
 def is_compressible(probe: bytes) -> bool:
@@ -100,11 +103,10 @@ def _compressor() -> zstandard.ZstdCompressor:
     return found
 
 
-def _is_marked(probe: bytes, marks: tuple[tuple[int, bytes], ...]) -> bool:
-    return any(probe.startswith(mark, offset) for offset, mark in marks)
-
-
-def _is_mpeg_audio(probe: bytes) -> bool:
+def _is_media(probe: bytes) -> bool:
+    for offset, marks in _MEDIA_MARKS:
+        if probe.startswith(marks, offset):
+            return True
     return len(probe) > 2 and probe[0] == 0xFF and probe[1] in _MPEG_AUDIO
 
 

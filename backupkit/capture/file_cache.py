@@ -111,6 +111,7 @@ class FileCache:
         self._connection, self._is_writer = _connect(path)
         self._folder: tuple[str, bytes] | None = None
         self._rows: dict[bytes, tuple[bytes, bytes, int]] = {}
+        self._place = 0
         self._unseen: dict[tuple[str, bytes], set[bytes]] = {}
         self._kept: set[tuple[str, bytes]] = set()
         self._new_files: list[_FileRow] = []
@@ -144,7 +145,7 @@ class FileCache:
             self._load(source, folder)
         self._unseen[source, folder].discard(name)
         row = self._rows.get(name)
-        if row is None or row[2] != _checksum(source, folder, name, row[0], row[1]):
+        if row is None or row[2] != _checksum_at(self._place, name, row[0], row[1]):
             return None
         return CachedFile(Stamp(row[0]), row[1])
 
@@ -164,7 +165,8 @@ class FileCache:
         self._unseen[source, folder].discard(name)
         if not self._is_writer:
             return
-        self._new_files.append((source, folder, name, stamp, value, _checksum(source, folder, name, stamp, value)))
+        place = self._place if self._folder == (source, folder) else _checksum_of(source, folder)
+        self._new_files.append((source, folder, name, stamp, value, _checksum_at(place, name, stamp, value)))
         if pages is not None:
             self._new_pages.append((source, folder, name, pages, _checksum(source, folder, name, b"", pages)))
         if len(self._new_files) >= _BATCH:
@@ -230,6 +232,7 @@ class FileCache:
         )
         self._rows = {name: (stamp, value, checksum) for name, stamp, value, checksum in rows}
         self._folder = (source, folder)
+        self._place = _checksum_of(source, folder)
         if self._folder not in self._unseen:
             self._unseen[self._folder] = set(self._rows)
 
@@ -329,7 +332,13 @@ def _lay_out(connection: sqlite3.Connection, *, is_writer: bool) -> None:
 
 
 def _checksum(source: str, folder: bytes, name: bytes, stamp: bytes, value: bytes) -> int:
-    return zlib.crc32(
-        value,
-        zlib.crc32(stamp, zlib.crc32(name, zlib.crc32(folder, zlib.crc32(source.encode("utf-8", "surrogateescape"))))),
-    )
+    return _checksum_at(_checksum_of(source, folder), name, stamp, value)
+
+
+def _checksum_of(source: str, folder: bytes) -> int:
+    return zlib.crc32(folder, zlib.crc32(source.encode("utf-8", "surrogateescape")))
+
+
+def _checksum_at(place: int, name: bytes, stamp: bytes, value: bytes) -> int:
+    """Continue the checksum of a source and folder: most rows of a run lie in the same one."""
+    return zlib.crc32(value, zlib.crc32(stamp, zlib.crc32(name, place)))

@@ -11,7 +11,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from backupkit.capture.stable_read import PIECE_SIZE, open_for_reading
 from backupkit.codec.malformed import MalformedObject
@@ -62,8 +62,7 @@ class PageHashes:
         return PageHashes(page_size, size, hashes)
 
 
-@dataclass(frozen=True, slots=True)
-class ChangedExtent:
+class ChangedExtent(NamedTuple):
     """Up to 256 changed pages: `data` holds the pages of `ranges` one after another."""
 
     ranges: tuple[PageRange, ...]
@@ -187,6 +186,11 @@ class _Bundle:
     def add(self, page: int, count: int, data: memoryview, page_size: int) -> Iterator[ChangedExtent]:
         """Add pages in a row, and give each extent that becomes full."""
         at = 0
+        if not self.pages and count == EXTENT_PAGES:
+            # Most of a first store is this: no need to collect what is an extent already.
+            self.total += count
+            yield ChangedExtent(((page, count),), bytes(data))
+            return
         while count:
             taken = min(count, EXTENT_PAGES - self.pages)
             if self._ranges and sum(self._ranges[-1]) == page:

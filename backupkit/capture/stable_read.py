@@ -47,31 +47,27 @@ class StableRead(Generic[Answer]):
 
 
 def read_stable(
-    path: Path, read: Callable[[Iterator[bytes]], Answer], *, expected_size: int = PIECE_SIZE, attempts: int = 3
+    path: Path | str, read: Callable[[Iterator[bytes]], Answer], *, attempts: int = 3
 ) -> StableRead[Answer]:
     """Give the pieces of a file to `read`, again from the start if the file changed meanwhile, `attempts` times at most.
-
-    `expected_size` spares memory for small files; it need not be right.
 
     Raises:
         SourceUnreadable: the file cannot be opened or read, or is no longer a file.
     """
     for attempt in range(1, attempts + 1):
-        done = _read_once(path, read, expected_size=expected_size, attempt=attempt)
+        done = _read_once(path, read, attempt)
         if not done.changed:
             break
     return done
 
 
-def _read_once(
-    path: Path, read: Callable[[Iterator[bytes]], Answer], *, expected_size: int, attempt: int
-) -> StableRead[Answer]:
+def _read_once(path: Path | str, read: Callable[[Iterator[bytes]], Answer], attempt: int) -> StableRead[Answer]:
     descriptor = open_for_reading(path)
     try:
         before = os.fstat(descriptor)
         if not stat.S_ISREG(before.st_mode):
             raise SourceUnreadable(path, Unreadable.BECAME_ANOTHER_KIND)
-        pieces = _Pieces(path, descriptor, expected_size)
+        pieces = _Pieces(path, descriptor, before.st_size)
         answer = read(iter(pieces))
         after = os.fstat(descriptor)
     finally:
@@ -80,7 +76,7 @@ def _read_once(
     return StableRead(answer, pieces.size, attempt, changed, after)
 
 
-def open_for_reading(path: Path) -> int:
+def open_for_reading(path: Path | str) -> int:
     """Open a file so that nothing of it changes, its access time included where the system allows that.
 
     Raises:
@@ -101,18 +97,18 @@ def open_for_reading(path: Path) -> int:
 class _Pieces:
     """The pieces of an open file, counted."""
 
-    __slots__ = ("_descriptor", "_expected_size", "_path", "is_finished", "size")
+    __slots__ = ("_descriptor", "_end", "_path", "is_finished", "size")
 
-    def __init__(self, path: Path, descriptor: int, expected_size: int) -> None:
+    def __init__(self, path: Path | str, descriptor: int, end: int) -> None:
         self._path = path
         self._descriptor = descriptor
-        self._expected_size = expected_size
+        self._end = end
         self.size = 0
         self.is_finished = False
 
     def __iter__(self) -> Iterator[bytes]:
-        # One byte more than expected, so that a file that grew shows it in the first call to the system.
-        wanted = min(self._expected_size + 1, PIECE_SIZE)
+        # One byte more than there is, so that a file that grew shows it in the first call to the system.
+        wanted = min(self._end + 1, PIECE_SIZE)
         is_last = False
         while not is_last:
             piece = self._fill(wanted)
@@ -126,8 +122,9 @@ class _Pieces:
     def _fill(self, wanted: int) -> bytes:
         try:
             piece = os.read(self._descriptor, wanted)
-            # Short reads happen on network file systems: the piece is full, or the file has ended.
-            while piece and len(piece) < PIECE_SIZE:
+            # Short reads happen on network file systems: the piece is full, or the file has ended. Where it ends at the
+            # size it had when it was opened, its status is looked at again anyway, and nobody need ask for more.
+            while piece and len(piece) < PIECE_SIZE and self.size + len(piece) != self._end:
                 more = os.read(self._descriptor, min(PIECE_SIZE - len(piece), max(wanted, _PEEK)))
                 if not more:
                     break

@@ -60,6 +60,6 @@ class SourceUnreadable(BackupkitError):
     code = "source-unreadable"
     exit_code = ExitCode.INCOMPLETE
 
-    def __init__(self, path: Path, reason: Unreadable) -> None:
+    def __init__(self, path: Path | str, reason: Unreadable) -> None:
         super().__init__(path=str(path), reason=reason.value)
         self.reason = reason

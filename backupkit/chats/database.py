@@ -20,6 +20,7 @@ from backupkit.chats.source import Content, SourceFiles
 
 # The module decodes names and messages of a damaged schema itself, strictly.
 _FAILURES = (sqlite3.Error, UnicodeError, OverflowError)
+_FRONT = 1 << 20
 MAX_CELL_BYTES = 64 * 2**20
 MAX_DATABASE_BYTES = 64 * 2**30
 
@@ -105,6 +106,10 @@ _WORDS = (b"key_remote_jid", b"chat_row_id", b"ZWAMESSAGE", b"ZWACHATSESSION", b
 
 
 def _mentioned(source: SourceFiles, name: str) -> set[bytes]:
+    if not source.size(name + "-wal"):
+        # The schema nearly always lies at the front, and a database may be gigabytes long.
+        with suppress(MalformedExport, OSError, *_FAILURES):
+            return _words_in(_schema_at_the_front(source, name))
     found: set[bytes] = set()
     for part in (name, name + "-wal"):
         if not source.size(part):
@@ -113,9 +118,32 @@ def _mentioned(source: SourceFiles, name: str) -> set[bytes]:
         with suppress(MalformedExport, OSError), source.open(part) as stream:
             while len(found) < len(_WORDS) and (block := stream.read(1 << 20)):
                 window = tail + block
-                found.update(word for word in _WORDS if word in window)
+                found |= _words_in(window)
                 tail = window[-32:]
     return found
+
+
+def _words_in(text: bytes) -> set[bytes]:
+    return {word for word in _WORDS if word in text}
+
+
+def _schema_at_the_front(source: SourceFiles, name: str) -> bytes:
+    """Return the statements of a schema that lies within the first MiB, from a copy in memory of no more than that.
+
+    Raises:
+        sqlite3.Error: the schema goes on behind, or is damaged.
+    """
+    with source.open(name) as stream:
+        head = bytearray(stream.read(_FRONT))
+    page_size = int.from_bytes(head[16:18], "big")
+    pages = len(head) // (65536 if page_size == 1 else max(page_size, 512))
+    # As if it ended here, with a rollback journal: pages that lie behind are then an error and nothing else.
+    head[18:20], head[28:32] = b"\1\1", pages.to_bytes(4, "big")
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.deserialize(bytes(head))
+        connection.text_factory = bytes
+        connection.execute("pragma trusted_schema = off")
+        return b"\n".join(sql for (sql,) in connection.execute("select sql from sqlite_master") if sql)
 
 
 def _open_copy(source: SourceFiles, name: str, stack: ExitStack) -> Database:

@@ -71,28 +71,34 @@ def _bounded_int(text: str) -> int:
 
 
 def _require_canonical(value: Any, depth: int) -> None:
-    if depth > MAX_DEPTH:
+    # The exact types first, and strings without a call: a tree has hundred thousands of them.
+    kind = type(value)
+    if (kind is dict or kind is list) and depth >= MAX_DEPTH and value:
         raise ValueError("nested too deeply")
-    if type(value) is str:
-        # Most of what is written are strings, and a tree has hundred thousands of them.
-        if not value.isascii():
-            value.encode("utf-8")
-        return
-    match value:
-        case None | bool():
+    if kind is dict:
+        for key, item in value.items():
+            if not isinstance(key, str) or not key.isascii():
+                raise TypeError("keys must be ASCII strings")
+            if type(item) is not str or not item.isascii():
+                _require_canonical(item, depth + 1)
+    elif kind is list:
+        for item in value:
+            if type(item) is not str or not item.isascii():
+                _require_canonical(item, depth + 1)
+    elif kind is int:
+        if abs(value) > MAX_INTEGER:
+            raise ValueError("integer too large")
+    elif kind is str:
+        value.encode("utf-8")
+    elif value is not None and kind is not bool:
+        _require_subtype(value, depth)
+
+
+def _require_subtype(value: Any, depth: int) -> None:
+    """Look at a value whose type was derived from one that JSON knows: the standard library writes it as that."""
+    kinds: tuple[Any, ...] = (str, int, dict, list)
+    for kind in kinds:
+        if isinstance(value, kind):
+            _require_canonical(kind(value), depth)
             return
-        case int():
-            if abs(value) > MAX_INTEGER:
-                raise ValueError("integer too large")
-        case str():
-            value.encode("utf-8")
-        case list():
-            for item in value:
-                _require_canonical(item, depth + 1)
-        case dict():
-            for key, item in value.items():
-                if not isinstance(key, str) or not key.isascii():
-                    raise TypeError("keys must be ASCII strings")
-                _require_canonical(item, depth + 1)
-        case _:
-            raise TypeError(type(value).__name__)
+    raise TypeError(type(value).__name__)

@@ -1,7 +1,7 @@
 """Ed25519 keys. A check raises; it never answers with a bool that somebody can forget to look at."""
 
-import secrets
-from dataclasses import dataclass
+import os
+from typing import NamedTuple
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -12,8 +12,7 @@ PUBLIC_SIZE = 32
 SIGNATURE_SIZE = 64
 
 
-@dataclass(frozen=True, slots=True)
-class VerifyKey:
+class VerifyKey(NamedTuple):
     """A public signing key, 32 bytes."""
 
     public: bytes
@@ -30,16 +29,18 @@ class VerifyKey:
             raise SignatureInvalid(what=what) from error
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class SigningKey:
-    """A private signing key: the 32-byte seed of RFC 8032."""
+class SigningKey(NamedTuple):
+    """A private signing key: the 32-byte seed of RFC 8032. Its text does not show the seed."""
 
     seed: bytes
+
+    def __repr__(self) -> str:
+        return "SigningKey()"
 
     @classmethod
     def generate(cls) -> "SigningKey":
         """Draw a new key."""
-        return cls(secrets.token_bytes(32))
+        return cls(os.urandom(32))
 
     @property
     def verify_key(self) -> VerifyKey:

@@ -8,11 +8,13 @@ install codes of `PackageManager`.
 Pure, total, and fail closed: a rule answers yes, no, or "not known", and "not known" never becomes allow.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum, IntEnum
 from typing import NamedTuple
 
-from backupkit.guard.facts import NEWEST_SDK, OLDEST_SDK, Capability, PackageFacts, Scheme, SignerView
+from backupkit.guard.device_facts import Device, Owner
+from backupkit.guard.facts import NEWEST_SDK, OLDEST_SDK, Capability, Demands, PackageFacts, Scheme, SignerView
+from backupkit.ids import AppPackage
 
 
 class Action(Enum):
@@ -49,9 +51,11 @@ class InstallCode(IntEnum):
     """Android's install results (`android.content.pm.PackageManager`)."""
 
     SUCCEEDED = 1
+    DUPLICATE_PACKAGE = -5
     UPDATE_INCOMPATIBLE = -7
     SHARED_USER_INCOMPATIBLE = -8
     OLDER_SDK = -12
+    CONFLICTING_PROVIDER = -13
     TEST_ONLY = -15
     UID_CHANGED = -24
     VERSION_DOWNGRADE = -25
@@ -60,6 +64,14 @@ class InstallCode(IntEnum):
     MISSING_SPLIT = -28
     DEPRECATED_SDK_VERSION = -29
     PARSE_FAILED_NO_CERTIFICATES = -103
+    PARSE_FAILED_INCONSISTENT_CERTIFICATES = -104
+    DUPLICATE_PERMISSION = -112
+    NO_MATCHING_ABIS = -113
+    SESSION_INVALID = -116
+    WRONG_INSTALLED_VERSION = -121
+    DUPLICATE_PERMISSION_GROUP = -126
+    BAD_PERMISSION_GROUP = -127
+    MULTI_ARCH_NOT_MATCH_ALL_NATIVE_ABIS = -131
 
 
 class IfForced(Enum):
@@ -73,12 +85,6 @@ class IfForced(Enum):
     """It would install, over the deleted chats. The 2018 accident."""
 
 
-class Device(NamedTuple):
-    """The device that the update is for. `sdk` None: not known, so every level is judged."""
-
-    sdk: int | None = None
-
-
 class DeviceOutcome(NamedTuple):
     """What the rules say. `install_result` is what Android would answer to the package offered as an update.
 
@@ -90,6 +96,8 @@ class DeviceOutcome(NamedTuple):
     reason: str
     signer_change: SignerChange
     missing: str | None = None
+    not_judged: tuple[str, ...] = ()
+    """What the package asks of the device and nobody said of it: facts of the device, by their names in the request."""
 
 
 class Case(NamedTuple):
@@ -101,6 +109,15 @@ class Case(NamedTuple):
     action: Action
     old: SignerView | None
     new: SignerView | None
+    device: Device
+
+    @property
+    def demands(self) -> Demands:
+        """What the offered package asks for; nothing where that was not read."""
+        return self.candidate.demands or _NO_DEMANDS
+
+
+_NO_DEMANDS = Demands()
 
 
 class Rule(NamedTuple):
@@ -182,8 +199,8 @@ def _is_test_only(case: Case) -> bool | None:
 
 def _is_older_version(case: Case) -> bool | None:
     older = _below(case.candidate.version_code, case.installed.version_code)
-    if older and case.action is Action.DOWNGRADE and case.installed.debuggable:
-        # A downgrade that was asked for is let through for a debuggable app, with its data.
+    if older and case.action is Action.DOWNGRADE and (case.installed.debuggable or case.device.is_debuggable_build):
+        # A downgrade that was asked for is let through for a debuggable app or on a debuggable system, with its data.
         return False
     return older
 
@@ -207,10 +224,101 @@ def _lowers_sandbox(case: Case) -> bool | None:
 
 def _signer_replaced(case: Case) -> bool | None:
     if case.installed.upgrade_keys:
-        # Upgrade key sets replace the certificate check by one over public keys, which is not judged here.
-        return None
+        # In a shared user id Android compares certificates all the same (AOSP `shouldCheckUpgradeKeySetLocked`).
+        shares = _shares_user(case.installed, case.sdk)
+        if shares is None:
+            return None
+        if not shares:
+            return _fits_no_key_set(case)
     change = signer_change(case.old, case.new)
     return None if change is SignerChange.UNKNOWN else change is SignerChange.REPLACED
+
+
+def _fits_no_key_set(case: Case) -> bool | None:
+    """Upgrade key sets replace the check of certificates: one of the sets must be among the new signer's public keys."""
+    sets, keys = case.installed.upgrade_key_sets, dict(case.demands.keys)
+    if sets is None or case.new is None or any(signer not in keys for signer in case.new.signers):
+        return None
+    own = {keys[signer] for signer in case.new.signers}
+    return not any(own.issuperset(wanted) for wanted in sets)
+
+
+def _fits_no_processor(case: Case) -> bool | None:
+    abis, own = case.device.abis, case.demands.abis
+    return bool(own) and abis is not None and abis.isdisjoint(own)
+
+
+_64_BIT = frozenset({"arm64-v8a", "x86_64", "riscv64"})
+
+
+def _lacks_a_processor(case: Case) -> bool | None:
+    # An app that runs as 32 and 64 bit must bring code for both where the device has both (newer Android only).
+    abis, own = case.device.abis, case.demands.abis
+    if case.sdk < 35 or abis is None or not own or not case.demands.is_multi_arch:
+        return False
+    return any(width and width.isdisjoint(own) for width in (abis & _64_BIT, abis - _64_BIT))
+
+
+_SYSTEM = AppPackage("android")
+
+
+def _is_foreign(case: Case, name: str, owners: Mapping[str, Owner] | None) -> bool | None:
+    """Whether a name belongs to another app that does not trust the new signer (AOSP `doesSignatureMatchForPermissions`)."""
+    owner = None if owners is None else owners.get(name)
+    if owner is None or owner.package in {case.candidate.package, _SYSTEM}:
+        # What the system itself defines is left to it, and the package installs.
+        return False
+    if owner.signers is None or case.new is None:
+        return None
+    trusted = case.new.grants(owner.signers, Capability.PERMISSION) or owner.signers.grants(
+        case.new, Capability.PERMISSION
+    )
+    return not trusted
+
+
+def _any(answers: Sequence[bool | None]) -> bool | None:
+    return True if True in answers else None if None in answers else False
+
+
+def _permission_taken(case: Case) -> bool | None:
+    return _any([_is_foreign(case, name, case.device.permissions) for name in case.demands.permissions])
+
+
+def _group_taken(case: Case) -> bool | None:
+    if case.sdk < 31:
+        return False
+    return _any([_is_foreign(case, name, case.device.permission_groups) for name in case.demands.permission_groups])
+
+
+def _group_is_foreign(case: Case) -> bool | None:
+    if case.sdk < 31:
+        return False
+    own = case.demands.permission_groups
+    groups = {group for _, group in case.demands.permissions_in if group not in own}
+    return _any([_is_foreign(case, group, case.device.permission_groups) for group in sorted(groups)])
+
+
+def _provider_taken(case: Case) -> bool | None:
+    owners = case.device.providers or {}
+    return any(name in owners and owners[name].package != case.candidate.package for name in case.demands.providers)
+
+
+def _misses_splits(case: Case) -> bool | None:
+    return case.demands.misses_splits
+
+
+def _is_static_library(case: Case) -> bool | None:
+    return case.demands.static_library
+
+
+def _becomes_instant(case: Case) -> bool | None:
+    # The installed app keeps data of its own, so it is a full one.
+    return case.device.is_instant
+
+
+def _insists_on_another_version(case: Case) -> bool | None:
+    wanted, found = case.device.required_version, case.installed.version_code
+    return False if wanted is None else None if found is None else wanted != found
 
 
 def _shares_user(facts: PackageFacts, sdk: int) -> bool | None:
@@ -268,11 +376,31 @@ CANDIDATE_RULES: tuple[Rule, ...] = (
     ),
     Rule("target-too-old", _always(InstallCode.DEPRECATED_SDK_VERSION), IfForced.FAILS, _targets_too_old),
     Rule("not-a-base", _always(InstallCode.MISSING_SPLIT), IfForced.FAILS, _is_only_a_split),
+    Rule("split-missing", _always(InstallCode.MISSING_SPLIT), IfForced.FAILS, _misses_splits),
     Rule("test-only", _always(InstallCode.TEST_ONLY), IfForced.FAILS, _is_test_only),
+    Rule("no-matching-abi", _always(InstallCode.NO_MATCHING_ABIS), IfForced.FAILS, _fits_no_processor),
+    Rule(
+        "needs-all-abis",
+        _always(InstallCode.MULTI_ARCH_NOT_MATCH_ALL_NATIVE_ABIS),
+        IfForced.FAILS,
+        _lacks_a_processor,
+    ),
+    Rule("permission-taken", _always(InstallCode.DUPLICATE_PERMISSION), IfForced.FAILS, _permission_taken),
+    Rule("permission-group-taken", _always(InstallCode.DUPLICATE_PERMISSION_GROUP), IfForced.FAILS, _group_taken),
+    Rule("permission-group-foreign", _always(InstallCode.BAD_PERMISSION_GROUP), IfForced.FAILS, _group_is_foreign),
+    Rule("provider-taken", _always(InstallCode.CONFLICTING_PROVIDER), IfForced.FAILS, _provider_taken),
 )
 """Refusals that look at the offered package alone: it would not install on an empty device either."""
 
 UPDATE_RULES: tuple[Rule, ...] = (
+    Rule("becomes-instant", _always(InstallCode.SESSION_INVALID), IfForced.REFUSED, _becomes_instant),
+    Rule(
+        "another-version-required",
+        _always(InstallCode.WRONG_INSTALLED_VERSION),
+        IfForced.REFUSED,
+        _insists_on_another_version,
+    ),
+    Rule("static-library", _always(InstallCode.DUPLICATE_PACKAGE), IfForced.REFUSED, _is_static_library),
     Rule("older-version", _always(InstallCode.VERSION_DOWNGRADE), IfForced.WIPES, _is_older_version),
     Rule(
         "drops-permission-model",
@@ -312,7 +440,22 @@ def decide_install(
     if candidate is None:
         return _unknown("candidate-missing")
     update = _decide_update(installed, candidate, action, device)
-    return _after_removal(update) if action is Action.REINSTALL else update
+    outcome = _after_removal(update) if action is Action.REINSTALL else update
+    return outcome._replace(not_judged=_not_judged(candidate, device))
+
+
+_FACTS_NEEDED: dict[str, Callable[[Demands], object]] = {
+    "abis": lambda demands: demands.abis,
+    "permissions": lambda demands: demands.permissions,
+    "permission_groups": lambda demands: demands.permission_groups or demands.permissions_in,
+    "providers": lambda demands: demands.providers,
+}
+
+
+def _not_judged(candidate: PackageFacts, device: Device) -> tuple[str, ...]:
+    """Name the facts of the device that a rule would have asked for. They can only add a refusal that leaves the chats alone."""
+    demands = candidate.demands or _NO_DEMANDS
+    return tuple(name for name, needs in _FACTS_NEEDED.items() if getattr(device, name) is None and needs(demands))
 
 
 def _after_removal(update: DeviceOutcome) -> DeviceOutcome:
@@ -333,11 +476,13 @@ def _after_removal(update: DeviceOutcome) -> DeviceOutcome:
 
 def _decide_update(installed: PackageFacts, candidate: PackageFacts, action: Action, device: Device) -> DeviceOutcome:
     if device.sdk is not None:
-        return _decide_at(installed, candidate, action, device.sdk)
+        return _decide_at(installed, candidate, action, device)
     first = max(OLDEST_SDK, installed.min_sdk or 0, candidate.min_sdk or 0)
     if first > NEWEST_SDK:
         return _unknown("device-too-new")
-    return _worst([_decide_at(installed, candidate, action, sdk) for sdk in range(first, NEWEST_SDK + 1)])
+    return _worst(
+        [_decide_at(installed, candidate, action, device._replace(sdk=sdk)) for sdk in range(first, NEWEST_SDK + 1)]
+    )
 
 
 def _worst(answers: list[DeviceOutcome]) -> DeviceOutcome:
@@ -353,10 +498,11 @@ def _worst(answers: list[DeviceOutcome]) -> DeviceOutcome:
     return DeviceOutcome(chosen.outcome, None, chosen.reason, chosen.signer_change)
 
 
-def _decide_at(installed: PackageFacts, candidate: PackageFacts, action: Action, sdk: int) -> DeviceOutcome:
-    if not 1 <= sdk <= NEWEST_SDK:
+def _decide_at(installed: PackageFacts, candidate: PackageFacts, action: Action, device: Device) -> DeviceOutcome:
+    sdk = device.sdk
+    if sdk is None or not 1 <= sdk <= NEWEST_SDK:
         return _unknown("device-too-new")
-    case = Case(installed, candidate, sdk, action, installed.signers_at(sdk), candidate.signers_at(sdk))
+    case = Case(installed, candidate, sdk, action, installed.signers_at(sdk), candidate.signers_at(sdk), device)
     change = signer_change(case.old, case.new)
     refused = _first(CANDIDATE_RULES, case, True)
     if refused:
@@ -373,7 +519,9 @@ def _decide_at(installed: PackageFacts, candidate: PackageFacts, action: Action,
         return DeviceOutcome(Outcome.UNKNOWN, None, "fact-missing", change, missing=not_known.reason)
     if is_parallel:
         return DeviceOutcome(Outcome.PARALLEL_APP, InstallCode.SUCCEEDED, "another-app", change)
-    return DeviceOutcome(Outcome.KEEPS_DATA, InstallCode.SUCCEEDED, KEEPS_REASON[change], change)
+    # Another signer, and nothing objected: the app named its key as one that may sign updates.
+    reason = KEEPS_REASON.get(change, "signer-in-key-set")
+    return DeviceOutcome(Outcome.KEEPS_DATA, InstallCode.SUCCEEDED, reason, change)
 
 
 def _first(rules: Sequence[Rule], case: Case, answer: bool | None) -> Rule | None:  # noqa: FBT001 - one of the three answers

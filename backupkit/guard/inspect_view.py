@@ -4,34 +4,53 @@ from pathlib import Path
 from typing import Any
 
 from backupkit.errors import ExitCode
+from backupkit.guard.apk.idsig import compare
 from backupkit.guard.apk.lineage import Capability
 from backupkit.guard.apk.manifest import Manifest
 from backupkit.guard.apk.package import Finding
 from backupkit.guard.apk.package_set import PackageSet, read_package_set
-from backupkit.guard.apk.reasons import PackageNotGenuine, PackageUndecided
+from backupkit.guard.apk.reasons import PackageNotGenuine, PackageUndecided, Reason
 from backupkit.guard.apk.signing import Signing
 
 
-def inspect(*paths: Path, device_sdk: int | None) -> tuple[dict[str, Any], ExitCode]:
+def inspect(*paths: Path, device_sdk: int | None, idsig: Path | None = None) -> tuple[dict[str, Any], ExitCode]:
     """Read a package, a container, a folder or the files of one app, and describe it.
 
     Without `device_sdk` every level from its minSdk must agree that it is genuine. The signers are those that the device would choose; without one,
-    those of the newest level known here.
+    those of the newest level known here. An `.idsig` file beside a package is compared with it; one that was given must belong to the first.
     """
     try:
         found = read_package_set(paths, device_sdk=device_sdk)
         signing = found.base.signing
+        compared = _compared(paths[0], found, idsig)
     except PackageNotGenuine as error:
         return _nothing_known({"code": error.code, **error.facts}), ExitCode.DENY
     except PackageUndecided as error:
         return _nothing_known({"code": error.code, **error.facts}), ExitCode.UNDECIDED
-    return _described(found, signing), ExitCode.DONE
+    return _described(found, signing, compared), ExitCode.DONE
 
 
-def _described(found: PackageSet, signing: Signing) -> dict[str, Any]:
+def _compared(path: Path, found: PackageSet, given: Path | None) -> list[Finding]:
+    """Compare the `.idsig` file of a package.
+
+    Raises:
+        PackageNotGenuine: it was given, and is another's.
+    """
+    beside = path.with_name(path.name + ".idsig") if given is None else given
+    if found.packaging != "package" or (given is None and not beside.is_file()):
+        return []
+    issue = compare(beside, path, found.base)
+    if issue is None:
+        return [Finding("apk-idsig-holds")]
+    if given is not None:
+        raise PackageNotGenuine(Reason.IDSIG_MISMATCH, scheme="v4", entry=issue.value)
+    return [Finding("apk-idsig-broken", issue.value)]
+
+
+def _described(found: PackageSet, signing: Signing, compared: list[Finding]) -> dict[str, Any]:
     package = found.base
     nodes = signing.lineage.nodes if signing.lineage else ()
-    findings = [*package.findings, *found.findings]
+    findings = [*package.findings, *found.findings, *compared]
     findings += [Finding("apk-split-missing", missing) for missing in sorted(found.missing_splits)]
     return {
         "type": "package",

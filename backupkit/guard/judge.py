@@ -6,7 +6,6 @@ judged voids the verdict.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -26,7 +25,6 @@ from backupkit.guard.consent import (
 )
 from backupkit.guard.device_rules import (
     Action,
-    Device,
     DeviceOutcome,
     InstallCode,
     Outcome,
@@ -202,7 +200,7 @@ def examine(request: UpdateRequest, records: Records, now: datetime) -> Examined
 
 def _worst_outcome(record: PackageRecord, candidate: PackageFacts | None, request: UpdateRequest) -> DeviceOutcome:
     """Judge against what was seen installed, and against everything that was allowed since and may be installed now."""
-    device = Device(request.device_sdk)
+    device = request.device._replace(sdk=request.device_sdk)
     answers = [
         decide_install(installed, candidate, request.action, device) for installed in (record.facts, *record.offered)
     ]
@@ -253,7 +251,9 @@ def _not_installable(refusal: PackageNotGenuine, action: Action) -> DeviceOutcom
     if refusal.reason in _SIGNED_TOO_SIMPLY and action is not Action.REINSTALL:
         # Whole and unaltered, only not signed as newer Android demands: refused, and nobody tampered with it.
         return DeviceOutcome(Outcome.REFUSED_SAFE, code, "signature-too-old", SignerChange.UNKNOWN)
-    return DeviceOutcome(Outcome.NOT_GENUINE, None, "package-not-genuine", SignerChange.UNKNOWN)
+    is_of_two_signers = refusal.reason is Reason.SPLIT_SIGNERS_DIFFER
+    result = InstallCode.PARSE_FAILED_INCONSISTENT_CERTIFICATES if is_of_two_signers else None
+    return DeviceOutcome(Outcome.NOT_GENUINE, result, "package-not-genuine", SignerChange.UNKNOWN)
 
 
 def conclude(examined: Examined, known: Known) -> Judgement:
@@ -314,6 +314,7 @@ def _without_pass(examined: Examined) -> Verdict:
         }.get(decision, ()),
         judged=examined.judged,
         facts=facts,
+        not_judged=outcome.not_judged,
     )
 
 
@@ -331,14 +332,15 @@ def _over_chats(examined: Examined, known: Known) -> tuple[Verdict, WitnessState
         suggestions=(UPDATE_INSTEAD,) if outcome.reason == "update-instead" else BACK_UP_FIRST,
         judged=examined.judged,
         facts={"cause": outcome.reason},
+        not_judged=outcome.not_judged,
     )
     data = _pass_bytes(request, known.pass_data)
     if data is None:
         return base, None
     if known.pins is None:
-        return replace(base, reason="no-pinned-store"), None
+        return base.but(reason="no-pinned-store"), None
     if known.policy.needs_challenge and request.challenge is None:
-        return replace(base, reason="challenge-missing"), None
+        return base.but(reason="challenge-missing"), None
     try:
         require_as_issued(data)
         checked = check_pass(
@@ -351,7 +353,7 @@ def _over_chats(examined: Examined, known: Known) -> tuple[Verdict, WitnessState
             witness=known.witness,
         )
     except PassRefused as error:
-        return replace(base, reason=error.reason, facts={**base.facts, **error.facts}), None
+        return base.but(reason=error.reason, facts={**base.facts, **error.facts}), None
     covered = _covered(base, checked.coverage, known.policy)
     return _with_consent(covered, request.consent, known), checked.witness
 
@@ -390,6 +392,7 @@ def _covered(base: Verdict, proved: CoveragePass, policy: GuardPolicy) -> Verdic
         conversations=counted.conversations,
         media=counted.media,
         bytes=counted.size_bytes,
+        oldest=counted.oldest_message_at,
         newest=counted.newest_message_at,
     )
     said = base.loss or Loss()
@@ -398,10 +401,11 @@ def _covered(base: Verdict, proved: CoveragePass, policy: GuardPolicy) -> Verdic
         conversations=_known(said.conversations, coverage.conversations),
         media=_known(said.media, coverage.media),
         bytes=_known(said.bytes, coverage.bytes),
+        oldest=said.oldest or coverage.oldest,
         newest=said.newest or coverage.newest,
         not_in_backup=said.not_in_backup,
     )
-    return replace(base, coverage=coverage, loss=loss)
+    return base.but(coverage=coverage, loss=loss)
 
 
 def _known(said: int | None, covered: int | None) -> int | None:
@@ -419,14 +423,13 @@ def _with_consent(held: Verdict, given: ConsentAnswers | ConsentToken | None, kn
         held.coverage.expires,
     )
     needed = Consent(binding, held.judged.app_name or held.judged.package)
-    held = replace(held, consent=needed)
+    held = held.but(consent=needed)
     try:
         given_by = _given_by(given, needed, known)
     except ConsentRefused as error:
         facts = {**held.facts, "detail": error.facts["reason"]}
-        return replace(held, reason="consent-refused", suggestions=(KEEP_THE_APP,), facts=facts)
-    return replace(
-        held,
+        return held.but(reason="consent-refused", suggestions=(KEEP_THE_APP,), facts=facts)
+    return held.but(
         decision=Decision.ALLOW,
         reason="backup-covers",
         consent=needed._replace(given_by=given_by),

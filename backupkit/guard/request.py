@@ -14,6 +14,7 @@ from backupkit.codec.canonical import decode_json
 from backupkit.codec.malformed import MalformedObject
 from backupkit.errors import BackupkitError, ExitCode
 from backupkit.guard.consent import MAX_TOKEN_BYTES, ConsentAnswers
+from backupkit.guard.device_facts import Device, DeviceMalformed, decode_device
 from backupkit.guard.device_rules import Action
 from backupkit.guard.verdict import Loss
 from backupkit.ids import AppPackage
@@ -68,6 +69,7 @@ class UpdateRequest(NamedTuple):
     candidate: OnDisk | None = None
     package: AppPackage | None = None
     device_sdk: int | None = None
+    device: Device = Device()
     app_name: str | None = None
     pass_path: Path | None = None
     challenge: bytes | None = None
@@ -125,12 +127,14 @@ def request_of(fields: dict[str, Any]) -> UpdateRequest:
     candidate = _on_disk(fields, "candidate")
     if candidate is None and action is not Action.UNINSTALL:
         raise RequestMalformed("candidate", "missing")
+    device = _device(fields)
     return UpdateRequest(
         action=action,
         installed=installed,
         candidate=candidate,
         package=package,
-        device_sdk=_number(fields, "device_sdk", 1, 10000),
+        device_sdk=_device_sdk(fields, device),
+        device=device,
         app_name=_text(fields, "app_name"),
         pass_path=_path(fields, "pass"),
         challenge=_challenge(fields),
@@ -139,6 +143,25 @@ def request_of(fields: dict[str, Any]) -> UpdateRequest:
         store=_text(fields, "store"),
         deadline=_deadline(fields),
     )
+
+
+def _device(fields: dict[str, Any]) -> Device:
+    if fields.get("device") is None:
+        return Device()
+    try:
+        return decode_device(fields["device"])
+    except DeviceMalformed as error:
+        raise RequestMalformed(
+            "device" if error.field == "device" else f"device.{error.field}", error.reason
+        ) from error
+
+
+def _device_sdk(fields: dict[str, Any], device: Device) -> int | None:
+    sdk = _number(fields, "device_sdk", 1, 10000)
+    if sdk is not None and device.sdk is not None and sdk != device.sdk:
+        # Two answers to one question: whoever asks does not know which device this is.
+        raise RequestMalformed("device.sdk", "unknown-value")
+    return device.sdk if sdk is None else sdk
 
 
 def _deadline(fields: dict[str, Any]) -> timedelta:
@@ -256,11 +279,11 @@ def _loss(fields: dict[str, Any]) -> Loss | None:
         name: _number(value, name, 0, 1 << 50)
         for name in ("messages", "conversations", "media", "bytes", "not_in_backup")
     }
-    return Loss(newest=_time(value), **counts)
+    return Loss(oldest=_time(value, "oldest"), newest=_time(value, "newest"), **counts)
 
 
-def _time(fields: dict[str, Any]) -> datetime | None:
-    text = _text(fields, "newest", within="loss")
+def _time(fields: dict[str, Any], name: str) -> datetime | None:
+    text = _text(fields, name, within="loss")
     try:
         return None if text is None else from_rfc3339(text)
     except ValueError as error:

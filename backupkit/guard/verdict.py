@@ -5,10 +5,10 @@ is asked twice. Its JSON is the contract with every shop: `docs/reference/store-
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
-from typing import Any, NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple, Self
 
 from backupkit.clock import to_rfc3339
 from backupkit.errors import ExitCode, Fact
@@ -37,13 +37,14 @@ EXIT_CODES = {
 class Loss(NamedTuple):
     """What would be gone, in numbers; None where nobody counted.
 
-    `newest` is the time of the newest message, `not_in_backup` how many messages no verified backup holds.
+    `oldest` and `newest` are the times of the first and the last message, `not_in_backup` how many messages no verified backup holds.
     """
 
     messages: int | None = None
     conversations: int | None = None
     media: int | None = None
     bytes: int | None = None
+    oldest: datetime | None = None
     newest: datetime | None = None
     not_in_backup: int | None = None
 
@@ -54,6 +55,7 @@ class Loss(NamedTuple):
             "conversations": self.conversations,
             "media": self.media,
             "bytes": self.bytes,
+            "oldest": None if self.oldest is None else to_rfc3339(self.oldest),
             "newest": None if self.newest is None else to_rfc3339(self.newest),
             "not_in_backup": self.not_in_backup,
         }
@@ -70,6 +72,7 @@ class Coverage(NamedTuple):
     conversations: int | None
     media: int | None
     bytes: int
+    oldest: datetime | None
     newest: datetime | None
 
     def to_json(self) -> dict[str, Any]:
@@ -83,6 +86,7 @@ class Coverage(NamedTuple):
             "conversations": self.conversations,
             "media": self.media,
             "bytes": self.bytes,
+            "oldest": None if self.oldest is None else to_rfc3339(self.oldest),
             "newest": None if self.newest is None else to_rfc3339(self.newest),
         }
 
@@ -98,31 +102,68 @@ class Judged(NamedTuple):
     store: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    """One answer to one question. `facts` fill the sentences of `reason.<reason>`; they are not part of the JSON."""
+_NOTHING_JUDGED = Judged()
+_NO_FACTS: Mapping[str, Fact] = MappingProxyType({})
 
+
+class _Fields(NamedTuple):
     decision: Decision
     outcome: Outcome
     reason: str
-    install_result: int | None = None
-    signer_change: SignerChange = SignerChange.UNKNOWN
-    would_erase: bool = True
-    consent: Consent | None = None
-    loss: Loss | None = None
-    coverage: Coverage | None = None
-    suggestions: tuple[str, ...] = ()
-    judged: Judged = field(default_factory=Judged)
-    facts: Mapping[str, Fact] = field(default_factory=dict)
+    install_result: int | None
+    signer_change: SignerChange
+    would_erase: bool
+    consent: Consent | None
+    loss: Loss | None
+    coverage: Coverage | None
+    suggestions: tuple[str, ...]
+    judged: Judged
+    facts: Mapping[str, Fact]
+    not_judged: tuple[str, ...]
 
-    def __post_init__(self) -> None:
+
+class Verdict(_Fields):
+    """One answer to one question. `facts` fill the sentences of `reason.<reason>`; they are not part of the JSON."""
+
+    __slots__ = ()
+
+    def __new__(
+        cls,
+        *,
+        decision: Decision,
+        outcome: Outcome,
+        reason: str,
+        install_result: int | None = None,
+        signer_change: SignerChange = SignerChange.UNKNOWN,
+        would_erase: bool = True,
+        consent: Consent | None = None,
+        loss: Loss | None = None,
+        coverage: Coverage | None = None,
+        suggestions: tuple[str, ...] = (),
+        judged: Judged = _NOTHING_JUDGED,
+        facts: Mapping[str, Fact] = _NO_FACTS,
+        not_judged: tuple[str, ...] = (),
+    ) -> Self:
         """Refuse an "allow" that nothing justifies. This is the last line: a bug above ends here, not in a wipe."""
-        if self.decision is not Decision.ALLOW:
-            return
-        keeps = self.outcome in {Outcome.KEEPS_DATA, Outcome.PARALLEL_APP} and not self.would_erase
-        covered = self.outcome is Outcome.WOULD_WIPE and self.coverage is not None and self.consent is not None
-        if not keeps and not covered:
-            raise UnjustifiedAllow(self.reason)
+        verdict = super().__new__(
+            cls, decision, outcome, reason, install_result, signer_change, would_erase, consent, loss, coverage,
+            suggestions, judged, facts, not_judged,
+        )  # fmt: skip
+        if verdict.decision is not Decision.ALLOW:
+            return verdict
+        keeps = verdict.outcome in {Outcome.KEEPS_DATA, Outcome.PARALLEL_APP} and not verdict.would_erase
+        is_asked = verdict.coverage is not None and verdict.consent is not None
+        if not keeps and not (verdict.outcome is Outcome.WOULD_WIPE and is_asked):
+            raise UnjustifiedAllow(verdict.reason)
+        return verdict
+
+    def but(self, **changes: Any) -> "Verdict":
+        """Return the same verdict with some fields changed, looked at again as a whole."""
+        return Verdict(**(self._asdict() | changes))
+
+    def _replace(self, **changes: Any) -> "Verdict":
+        # The way of named tuples would go past the check.
+        return self.but(**changes)
 
     @property
     def exit_code(self) -> ExitCode:
@@ -145,6 +186,8 @@ class Verdict:
             "coverage": None if self.coverage is None else self.coverage.to_json(),
             # Install these bytes and no others: a file that was swapped after the answer has another digest.
             "candidate_sha256": self.judged.new_sha256,
+            # Facts of the device that nobody gave: they could only have added a refusal that leaves the chats alone.
+            "not_judged": list(self.not_judged),
             "try": list(self.suggestions),
             "exit_code": int(self.exit_code),
         }

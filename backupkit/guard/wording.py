@@ -44,9 +44,9 @@ def wording(verdict: Verdict) -> Wording:
     if verdict.loss is not None and verdict.loss.not_in_backup is not None:
         more.append("loss.not-in-backup")
     if verdict.loss is not None and verdict.loss.newest is not None:
-        more.append("loss.newest")
+        more.append("loss.newest" if verdict.loss.oldest is None else "loss.span")
     return Wording(
-        label=Sentence(f"verdict.{verdict.decision.value}", facts),
+        label=Sentence(_label(verdict), facts),
         headline=Sentence(_headline(verdict), facts),
         what=Sentence(f"{first}.what", facts),
         why=Sentence(f"{first}.why", facts),
@@ -71,6 +71,7 @@ def sentence_facts(verdict: Verdict) -> dict[str, Fact]:
         "conversations": loss.conversations,
         "media": loss.media,
         "size": loss.bytes,
+        "oldest": None if loss.oldest is None else to_rfc3339(loss.oldest),
         "newest": None if loss.newest is None else to_rfc3339(loss.newest),
         "not_in_backup": loss.not_in_backup,
         **verdict.facts,
@@ -84,6 +85,12 @@ def sentence_facts(verdict: Verdict) -> dict[str, Fact]:
             "covered_size": verdict.coverage.bytes,
         }
     return facts
+
+
+def _label(verdict: Verdict) -> str:
+    """The verdict in a word. An "allow" that still waits for the person's consent is not shown as one."""
+    waits = verdict.decision is Decision.ALLOW and verdict.consent is not None and verdict.consent.given_by is None
+    return "verdict.ask-first" if waits else f"verdict.{verdict.decision.value}"
 
 
 def _headline(verdict: Verdict) -> str:

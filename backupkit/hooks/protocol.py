@@ -27,6 +27,7 @@ def undecided_line(reason: str) -> bytes:
         "loss": None,
         "coverage": None,
         "candidate_sha256": None,
+        "not_judged": [],
         "try": [f"backupkit explain {reason}"],
         "exit_code": UNDECIDED_EXIT,
     }

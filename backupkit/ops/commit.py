@@ -7,13 +7,16 @@ from datetime import datetime
 
 from backupkit import __version__
 from backupkit.ids import ChunkId, DomainId, PackName, SnapshotId
+from backupkit.ops.failures import PacksSwept
+from backupkit.ops.lifecycle import lifecycle_of
 from backupkit.ops.repository import Repository
 from backupkit.proof.dsse import sign_envelope
+from backupkit.proof.log_entry import LogEntry
 from backupkit.proof.snapshot_statement import DomainRoot, PackSet, SnapshotStatement, snapshot_id
 from backupkit.proof.sshsig import SNAPSHOT_NAMESPACE, sign_ssh
 from backupkit.proof.statement import PAYLOAD_TYPE
 from backupkit.store import layout
-from backupkit.store.backend import AlreadyExists
+from backupkit.store.backend import AlreadyExists, ObjectMissing
 from backupkit.store.layout import PackRef
 from backupkit.store.pack_list import publish_pack_list
 
@@ -37,16 +40,37 @@ class Committed:
     stored_bytes: int
 
 
-def commit_snapshot(repository: Repository, parts: Sequence[DomainPart], *, complete: bool, at: datetime) -> Committed:
-    """Sign a snapshot of these parts and commit it.
+def commit_snapshot(
+    repository: Repository, parts: Sequence[DomainPart], *, complete: bool, at: datetime, since: int
+) -> Committed:
+    """Sign a snapshot of these parts and commit it. `since` is the log's size when the parts began to be built.
 
     The packs and their index lie there already. Then the pack list, the statement, its signatures; last the log: until
     its head is replaced, all this is unreachable and harmless.
+
+    Raises:
+        PacksSwept: a sweep deletes packs that the parts need.
     """
     writer = repository.require_writer().writer
+    needed = {ref for part in parts for ref in part.packs}
+
+    def require_there(before: Sequence[LogEntry]) -> None:
+        """See that no sweep that the log names before this snapshot deletes what it needs. After it, none will."""
+        lost = needed & lifecycle_of(repository, before).gone
+        if not lifecycle_of(repository, before[since:]).is_certain:
+            # A sweep that came meanwhile, and nobody knows of what. What was built on was needed before it, or is new.
+            lost = needed
+        if lost:
+            raise PacksSwept(count=len(lost))
+
     history = repository.log.read()
+    require_there(history.entries)
     taken = history.subjects("snapshot")
-    digest, count, size = publish_pack_list(repository.backend, {ref for part in parts for ref in part.packs})
+    try:
+        digest, count, size = publish_pack_list(repository.backend, needed)
+    except ObjectMissing:
+        require_there(repository.log.read().entries)
+        raise
     statement = SnapshotStatement(
         store=repository.origin,
         writer=writer.id,
@@ -68,5 +92,5 @@ def commit_snapshot(repository: Repository, parts: Sequence[DomainPart], *, comp
         )
     with suppress(AlreadyExists):
         repository.objects.create(layout.snapshot(snapshot), sign_envelope(payload, PAYLOAD_TYPE, [writer.attest]))
-    repository.log.append("snapshot", payload, writer, at)
+    repository.log.append("snapshot", payload, writer, at, admit=require_there)
     return Committed(snapshot, size)

@@ -38,11 +38,6 @@ class Lifecycle:
     gone: set[PackRef] = field(default_factory=set)
     is_certain: bool = True
 
-    @property
-    def unwanted(self) -> set[PackRef]:
-        """The packs that a new snapshot should not build on: some are deleted, the others may be."""
-        return self.gone | self.marked.keys()
-
 
 def lifecycle_of(repository: Repository, entries: Iterable[LogEntry]) -> Lifecycle:
     """Read all that the log says about it."""

@@ -6,7 +6,7 @@ also while somebody writes.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from functools import partial
 from typing import TypeVar
@@ -62,8 +62,11 @@ class MendCopies:
         for entry in history.entries:
             self._mend(layout.log_entry(entry.seq), entry.require_same)
 
-    def statements(self, history: History | None) -> list[SnapshotStatement]:
-        """Mend all that was signed: what lies there, and what the log says must. Return the snapshots that can be read."""
+    def statements(self, history: History | None, *, swept: Collection[SnapshotId] = ()) -> list[SnapshotStatement]:
+        """Mend all that was signed: what lies there, and what the log says must. Return the snapshots that can be read.
+
+        Those that were `swept` stay on record, and are not among them.
+        """
         spoken = [] if history is None else [(entry.type == "snapshot", entry.subject) for entry in history.entries]
         taken = self._digests(layout.SNAPSHOTS) | {subject for is_snapshot, subject in spoken if is_snapshot}
         others = self._digests(layout.STATEMENTS) | {subject for is_snapshot, subject in spoken if not is_snapshot}
@@ -77,7 +80,9 @@ class MendCopies:
                 continue
             self._mend(layout.snapshot_signature(snapshot), partial(self._ssh_signed, payload))
             with suppress(BackupkitError):
-                found.append(decode_snapshot_statement(payload))
+                statement = decode_snapshot_statement(payload)
+                if snapshot not in swept:
+                    found.append(statement)
         return found
 
     def pack_list(self, digest: str) -> list[ListedPack]:

@@ -15,6 +15,7 @@ from backupkit.errors import BackupkitError, Fact
 from backupkit.ids import DomainId, PackName
 from backupkit.ops.events import Event, Found, Notice, Phase, Progress, Severity, Tell
 from backupkit.ops.failures import HistoryForked, HistoryRolledBack
+from backupkit.ops.lifecycle import lifecycle_of
 from backupkit.ops.mend_copies import MendCopies
 from backupkit.ops.places import Places
 from backupkit.ops.repository import Repository, open_repository, store_finding
@@ -68,9 +69,11 @@ def repair_repository(places: Places, *, clock: Clock, tell: Tell) -> Repaired:
     history, distrust = _history(repository, work)
     if history is not None:
         mend.log(history)
-    _repair_packs(repository, _expected(repository, mend, mend.statements(history)), work, clock.now())
+    life = lifecycle_of(repository, () if history is None else history.entries)
+    expected = _expected(repository, mend, mend.statements(history, swept=life.swept), life.gone)
+    _repair_packs(repository, expected, work, clock.now())
     for domain in _domains(repository):
-        _protect(repository.backend, domain, work)
+        _protect(repository.backend, domain, life.gone, work)
     if distrust is not None:
         raise distrust
     # An entry in the log of a second copy would fork the history of both.
@@ -89,8 +92,9 @@ def write_parity(places: Places, *, tell: Tell, stop: Callable[[], bool] = lambd
     repository = open_repository(places, tell)
     repository.config.require("write")
     groups = size = 0
+    gone = lifecycle_of(repository, repository.log.read().entries).gone
     for domain in _domains(repository):
-        for outcome in protect(repository.backend, domain):
+        for outcome in protect(repository.backend, domain, dead=_dead_in(domain, gone)):
             if isinstance(outcome, GroupProtected):
                 groups += 1
                 size += outcome.size
@@ -189,8 +193,10 @@ def _repair_packs(repository: Repository, expected: Collection[PackRef], work: _
         _repair_domain(repository, domain, [ref.pack for ref in damaged if ref.domain == domain], work)
 
 
-def _expected(repository: Repository, mend: MendCopies, snapshots: list[SnapshotStatement]) -> set[PackRef]:
-    """Return the packs that are there, and those that a snapshot or a parity file says were there."""
+def _expected(
+    repository: Repository, mend: MendCopies, snapshots: list[SnapshotStatement], gone: set[PackRef]
+) -> set[PackRef]:
+    """Return the packs that are there, and those that a snapshot or a parity file says were there; none that a sweep deletes."""
     found: set[PackRef] = set()
     for name in repository.backend.names(layout.PACKS):
         ref = layout.pack_of(name)
@@ -200,7 +206,7 @@ def _expected(repository: Repository, mend: MendCopies, snapshots: list[Snapshot
         found.update(listed.ref for listed in mend.pack_list(digest))
     for domain in _domains(repository):
         found.update(PackRef(domain, pack) for pack in protected_packs(repository.backend, domain))
-    return found
+    return found - gone
 
 
 def _repair_domain(repository: Repository, domain: DomainId, damaged: Collection[PackName], work: _Work) -> None:
@@ -224,13 +230,17 @@ def _repair_domain(repository: Repository, domain: DomainId, damaged: Collection
         left = list(beyond)
 
 
-def _protect(backend: Backend, domain: DomainId, work: _Work) -> None:
+def _protect(backend: Backend, domain: DomainId, gone: set[PackRef], work: _Work) -> None:
     said = {PackRef(domain, pack).name for pack in work.lost}
-    for outcome in protect(backend, domain, check=True):
+    for outcome in protect(backend, domain, dead=_dead_in(domain, gone), check=True):
         if isinstance(outcome, GroupProtected):
             work.groups += 1
         elif outcome.name not in said:
             work.tell(store_finding(outcome))
+
+
+def _dead_in(domain: DomainId, gone: set[PackRef]) -> set[PackName]:
+    return {ref.pack for ref in gone if ref.domain == domain}
 
 
 def _record(repository: Repository, work: _Work, clock: Clock) -> None:

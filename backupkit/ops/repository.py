@@ -28,6 +28,7 @@ from backupkit.store import layout
 from backupkit.store.backend import Backend, ObjectMissing
 from backupkit.store.config import RepositoryConfig, decode_config
 from backupkit.store.finding import Finding
+from backupkit.store.layout import PackRef
 from backupkit.store.log_store import LogStore
 from backupkit.store.posix_backend import PosixBackend
 from backupkit.store.small_objects import SmallObjects
@@ -161,6 +162,11 @@ class Repository:
         else:
             key = open_with_passphrase(slots, secret.passphrase or "")
         return self.objects.read(layout.KEYRING, lambda data: open_keyring(data, key))
+
+    def packs(self) -> set[PackRef]:
+        """Return every pack that is there."""
+        found = (layout.pack_of(name) for name in self.backend.names(layout.PACKS))
+        return {ref for ref in found if ref is not None}
 
     def domains(self) -> list[DomainId]:
         """Return the ids of all domains whose file is there."""

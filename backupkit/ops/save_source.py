@@ -10,16 +10,16 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from backupkit.capture.content import PROBE_SIZE, Cut, choose_cut, is_compressible
-from backupkit.capture.cuts import media_cuts, text_cuts
-from backupkit.capture.databases import DatabaseKind, companions, may_be_database, recognise_database
+from backupkit.capture.cuts import MIN_TEXT_CHUNK, media_cuts, text_cuts
+from backupkit.capture.databases import COMPANION_ENDINGS, DatabaseKind, companions, may_be_database, recognise_database
 from backupkit.capture.file_cache import NEVER, FileCache, Stamp, folder_stamp, stamp_of
 from backupkit.capture.live_database import Captured, read_database
-from backupkit.capture.pages import ChangedExtent, PageReading
+from backupkit.capture.pages import PageReading
 from backupkit.capture.scan import EntryKind, RelativePath, ScannedEntry, ScannedFolder, walk_children_first
-from backupkit.capture.stable_read import read_stable
+from backupkit.capture.stable_read import PIECE_SIZE, read_stable
 from backupkit.capture.unreadable import SourceUnreadable, Unreadable as Reason, reason_of
 from backupkit.codec.malformed import MalformedObject
 from backupkit.ids import ChunkId, PackName
@@ -36,7 +36,7 @@ from backupkit.store import manifest, tree
 from backupkit.store.chunk_id import ID_SIZE, ChunkType
 from backupkit.store.domain_writer import DomainWriter, StoredChunk
 from backupkit.store.index import Index
-from backupkit.store.page_map import PageMap, store_pages, write_page_map
+from backupkit.store.page_map import PageMap, store_extents, write_page_map
 
 _MOST_NOTED = 16 << 20
 """Bytes of ids that are kept to say, once their packs have names, which packs hold a folder. Folders beyond are told next time."""
@@ -44,6 +44,8 @@ _MOST_NOTED = 16 << 20
 
 _Stored: TypeAlias = tuple[tuple[ChunkId, ...], bytes]
 """A file's chunks, and the SHA-256 of all its bytes."""
+
+_Piece = TypeVar("_Piece")
 
 
 class StopAsked(Exception):
@@ -204,6 +206,7 @@ class SourceSaver:
         if folder.unreadable is not None:
             self._lost(folder.relative, folder.unreadable)
         by_name = {entry.name: entry for entry in folder.entries}
+        logs = {name: entry for name, entry in by_name.items() if name.endswith(COMPANION_ENDINGS)}
         passed_over: set[bytes] = set()
         for scanned in folder.entries:
             if self._stop():
@@ -230,7 +233,7 @@ class SourceSaver:
             elif scanned.kind is EntryKind.OTHER:
                 self._tell(Found("special-file", Severity.INFO, {"path": _shown(relative)}))
             elif scanned.name not in passed_over:
-                self._save_file(folder, relative, scanned, by_name, passed_over, entries)
+                self._save_file(folder, relative, scanned, logs, passed_over, entries)
         return tree.write_tree(self._chunks, entries)
 
     def _save_file(
@@ -238,11 +241,11 @@ class SourceSaver:
         folder: ScannedFolder,
         relative: RelativePath,
         scanned: ScannedEntry,
-        by_name: dict[bytes, ScannedEntry],
+        logs: dict[bytes, ScannedEntry],
         passed_over: set[bytes],
         entries: list[tree.Entry],
     ) -> None:
-        beside = [by_name[name] for name in companions(scanned.name) if name in by_name]
+        beside = [logs[name] for name in companions(scanned.name) if name in logs] if logs else []
         # The index of a write-ahead log changes when somebody merely reads: it says nothing about the database.
         stamped = [one for one in beside if not one.name.endswith(b"-shm")]
         stamp = stamp_of(scanned, *stamped, scan_started_ns=self._started_ns)
@@ -290,28 +293,28 @@ class SourceSaver:
         return True
 
     def _save_new(
-        self, path: Path, relative: RelativePath, scanned: ScannedEntry, stamp: Stamp
+        self, path: str, relative: RelativePath, scanned: ScannedEntry, stamp: Stamp
     ) -> tuple[list[tree.Entry], bool]:
         """Read and store a file; return its entries and whether it is a database."""
         # Most files show by their first bytes that they are none, so they are opened once.
         plain = self._save_plain(path, relative, scanned, stamp, self._store_unless_database)
         if plain is not None:
             return [plain], False
-        kind = recognise_database(path)
+        kind = recognise_database(Path(path))
         if kind is not None:
-            return self._save_database(path, relative, scanned, stamp, kind), True
+            return self._save_database(Path(path), relative, scanned, stamp, kind), True
         plain = self._save_plain(path, relative, scanned, stamp, self._store_pieces)
         return [] if plain is None else [plain], False
 
     def _save_plain(
         self,
-        path: Path,
+        path: str,
         relative: RelativePath,
         scanned: ScannedEntry,
         stamp: Stamp,
         store: "Callable[[ScannedEntry, Iterator[bytes]], _Stored | None]",
     ) -> tree.Entry | None:
-        read = read_stable(path, lambda pieces: store(scanned, pieces), expected_size=scanned.size)
+        read = read_stable(path, lambda pieces: store(scanned, pieces))
         if read.answer is None:
             return None
         chunks, sha256 = read.answer
@@ -325,35 +328,35 @@ class SourceSaver:
         first = next(pieces, b"")
         if may_be_database(first[:PROBE_SIZE], scanned.size):
             return None
-        return self._store_pieces(scanned, _chain(first, pieces))
+        return self._store_from(first, scanned, pieces)
 
     def _store_pieces(self, scanned: ScannedEntry, pieces: Iterator[bytes]) -> "_Stored":
-        first = next(pieces, b"")
+        return self._store_from(next(pieces, b""), scanned, pieces)
+
+    def _store_from(self, first: bytes, scanned: ScannedEntry, rest: Iterator[bytes]) -> "_Stored":
         probe = first[:PROBE_SIZE]
         cut = choose_cut(scanned.name, probe, scanned.size)
         compress = cut is Cut.TEXT or is_compressible(probe)
-
-        def watched() -> Iterator[bytes]:
-            for piece in _chain(first, pieces):
-                if self._stop():
-                    raise StopAsked
-                yield piece
-
-        cuts = text_cuts(watched(), self._seed) if cut is Cut.TEXT else media_cuts(watched())
+        if len(first) < PIECE_SIZE and (cut is Cut.MEDIA or len(first) <= MIN_TEXT_CHUNK):
+            # Most files are one chunk, whose hash is the file's.
+            return self._store_alone(first, rest, compress=compress)
+        watched = self._until_stopped(_chain(first, rest))
+        cuts = text_cuts(watched, self._seed) if cut is Cut.TEXT else media_cuts(watched)
         ids: list[ChunkId] = []
-        whole: hashlib._Hash | None = None
-        only, alone = b"", hashlib.sha256().digest()
+        whole = hashlib.sha256()
         for data in cuts:
-            chunk = self._chunks.store(ChunkType.DATA, data, compress=compress)
-            ids.append(chunk.id)
-            if len(ids) == 1:
-                # Most files are one chunk, whose hash is the file's: they are hashed once.
-                only, alone = data, chunk.sha256
-                continue
-            if whole is None:
-                whole = hashlib.sha256(only)
+            ids.append(self._chunks.store(ChunkType.DATA, data, compress=compress).id)
             whole.update(data)
-        return tuple(ids), alone if whole is None else whole.digest()
+        return tuple(ids), whole.digest()
+
+    def _store_alone(self, data: bytes, rest: Iterator[bytes], *, compress: bool) -> "_Stored":
+        # The end is looked for: until then nobody noticed whether the file grew.
+        for _ in rest:
+            raise AssertionError("a short piece is the last")
+        if not data:
+            return (), hashlib.sha256().digest()
+        chunk = self._chunks.store(ChunkType.DATA, data, compress=compress)
+        return (chunk.id,), chunk.sha256
 
     def _save_database(
         self, path: Path, relative: RelativePath, scanned: ScannedEntry, stamp: Stamp, kind: DatabaseKind
@@ -388,14 +391,12 @@ class SourceSaver:
             known = None
         page_size = captured.page_size
         reading = PageReading(captured.image, page_size, known.hashes if known else None)
-        feed = _PageFeed(reading.extents(), page_size, self._stop)
-        stored = store_pages(
+        stored = store_extents(
             self._chunks,
             known.map if known else None,
             page_size=page_size,
             file_size=captured.size,
-            changed=feed.pages(),
-            read=feed.read,
+            extents=self._until_stopped(reading.extents()),
             compress=not captured.kind.sealed,
         )
         result = reading.result
@@ -409,6 +410,12 @@ class SourceSaver:
             pages=RememberedPages(result.hashes, stored).encode(),
         )
         return self._file_entry(scanned, result.size, result.sha256, self._page_content(stored))
+
+    def _until_stopped(self, pieces: "Iterator[_Piece]") -> "Iterator[_Piece]":
+        for piece in pieces:
+            if self._stop():
+                raise StopAsked
+            yield piece
 
     def _save_companion(self, name: bytes, path: Path, beside: ScannedEntry) -> tree.Entry:
         like = beside._replace(name=name, size=path.stat().st_size)
@@ -476,40 +483,15 @@ class _Noting:
         return stored
 
 
-class _PageFeed:
-    """Changed pages as the store asks for them: a page's number, then at once its bytes."""
-
-    def __init__(self, extents: Iterator[ChangedExtent], page_size: int, stop: Callable[[], bool]) -> None:
-        self._extents = extents
-        self._page_size = page_size
-        self._stop = stop
-        self._current = b""
-
-    def pages(self) -> Iterator[int]:
-        """Give the numbers of the changed pages in rising order."""
-        for extent in self._extents:
-            if self._stop():
-                raise StopAsked
-            at = 0
-            for first, count in extent.ranges:
-                for page in range(first, first + count):
-                    self._current = extent.data[at : at + self._page_size]
-                    at += self._page_size
-                    yield page
-
-    def read(self, _page: int) -> bytes:
-        """Return the bytes of the page whose number was given last."""
-        return self._current
-
-
 def _chain(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
     if first:
         yield first
     yield from rest
 
 
-def _path(folder: ScannedFolder, scanned: ScannedEntry) -> Path:
-    return folder.path / os.fsdecode(scanned.name)
+def _path(folder: ScannedFolder, scanned: ScannedEntry) -> str:
+    # Called for every file that is read: joining paths would cost more than opening one.
+    return f"{folder.path}{os.sep}{os.fsdecode(scanned.name)}"
 
 
 def _shown(relative: RelativePath) -> str:

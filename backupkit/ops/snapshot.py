@@ -23,12 +23,13 @@ from backupkit.ops.chat_facts import ChatFactsCache, count_chats
 from backupkit.ops.commit import DomainPart, commit_snapshot
 from backupkit.ops.domains import ensure_domain
 from backupkit.ops.events import Found, Notice, Phase, Progress, Severity, Tell
-from backupkit.ops.failures import SourceNotFound
+from backupkit.ops.failures import PacksSwept, SourceNotFound
 from backupkit.ops.journal import SourceFacts, TakenFacts
 from backupkit.ops.places import Places, on_same_disk, shown_path
+from backupkit.ops.reach import unwanted_packs
 from backupkit.ops.repository import Repository, open_repository, store_finding
 from backupkit.ops.save_source import SourceSaver, StopAsked
-from backupkit.store.domain_writer import DomainWriter
+from backupkit.store.domain_writer import DEFAULT_PROFILE, FIRST_PROFILE, DomainWriter
 from backupkit.store.index import Index
 from backupkit.store.layout import PackRef
 from backupkit.store.manifest import ChatFacts, Manifest, Source, Unreadable, store_manifest
@@ -126,13 +127,11 @@ def take_snapshot(
     for spec in sources:
         require_there(spec.path)
     sources = [replace(spec, name=shown_path(spec.name)) for spec in sources]
-    repository = open_repository(places, tell)
-    repository.config.require("write")
-    run = _Run(repository, clock, tell, stop, tuple(tags))
-    for spec in sources:
-        run.repository, domain = ensure_domain(run.repository, spec.app or spec.name, clock)
-        run.of_domain.setdefault(domain, []).append(spec)
-    taken = run.take()
+    try:
+        taken = _take(places, sources, clock, tell, stop, tags)
+    except PacksSwept:
+        # A sweep overtook this run, a day after it had said so. What it deletes is known now, and saved again.
+        taken = _take(places, sources, clock, tell, stop, tags)
     if not verify or taken.state == "partial":
         return taken
     from backupkit.ops.verify import DEFAULT_MAX_AGE, verify_snapshot  # noqa: PLC0415 - a quarter of all there is to load
@@ -140,6 +139,23 @@ def take_snapshot(
     age = DEFAULT_MAX_AGE if max_age is None else max_age
     verified = verify_snapshot(places, taken.snapshot, clock=clock, tell=tell, max_age=age)
     return replace(taken, state=verified.state, coverage=verified.coverage)
+
+
+def _take(
+    places: Places,
+    sources: Sequence[SourceSpec],
+    clock: Clock,
+    tell: Tell,
+    stop: Callable[[], bool],
+    tags: Sequence[str],
+) -> SnapshotTaken:
+    repository = open_repository(places, tell)
+    repository.config.require("write")
+    run = _Run(repository, clock, tell, stop, tuple(tags))
+    for spec in sources:
+        run.repository, domain = ensure_domain(run.repository, spec.app or spec.name, clock)
+        run.of_domain.setdefault(domain, []).append(spec)
+    return run.take()
 
 
 class _Run:
@@ -160,10 +176,15 @@ class _Run:
         self._stored_bytes = 0
         self._since_partial = 0
         self._last_partial = time.monotonic()
+        self._since = 0
+        self._unwanted: set[PackName] = set()
 
     def take(self) -> SnapshotTaken:
         cache_folder = self.repository.cache
         discard_leftovers(cache_folder / "scratch")
+        entries = self.repository.log.read().entries
+        self._since = len(entries)
+        self._unwanted = {ref.pack for ref in unwanted_packs(self.repository, entries)}
         was_stopped = False
         with FileCache.open(_made(cache_folder) / "files.sqlite") as cache:
             for domain, specs in self.of_domain.items():
@@ -185,12 +206,13 @@ class _Run:
             address,
             keys.index_key,
             lambda found: self._tell(store_finding(found)),
-            damaged=self.repository.damaged_packs.known(),
+            damaged=self.repository.damaged_packs.known() | self._unwanted,
         )
         before = index.packs()
         saved: list[Source] = []
         packs: set[PackName] = set()
-        with DomainWriter(backend, self.repository.id, domain, keys, index) as writer:
+        profile = DEFAULT_PROFILE if before else FIRST_PROFILE
+        with DomainWriter(backend, self.repository.id, domain, keys, index, profile=profile) as writer:
             part = _Part(domain, writer, index, before, saved, packs)
             for spec in specs:
                 saver = SourceSaver(
@@ -282,12 +304,12 @@ class _Run:
         assert part.spec is not None
         sources = [*part.saved, self._source(part.spec, part.saver, is_whole=False)]
         now = self._publish(part, sources, part.packs | part.saver.packs, complete=False)
-        commit_snapshot(self.repository, [*self._done, now], complete=False, at=self._clock.now())
+        commit_snapshot(self.repository, [*self._done, now], complete=False, at=self._clock.now(), since=self._since)
         self._tell(Notice("partial-saved", {"bytes": part.saver.counts.size}))
 
     def _commit(self, *, complete: bool, state: str) -> SnapshotTaken:
         at = self._clock.now()
-        committed = commit_snapshot(self.repository, self._done, complete=complete, at=at)
+        committed = commit_snapshot(self.repository, self._done, complete=complete, at=at, since=self._since)
         snapshot = committed.snapshot
         facts = tuple(self._facts)
         if state == "saved":

@@ -129,8 +129,8 @@ def salvage_snapshot(
     try:
         return find_snapshot(known, wanted), [], distrust
     except SnapshotNotFound as error:
-        # Nothing was saved here, or all of it is gone: the log's own story is the better answer.
-        raise (error if distrust.__cause__ is error or not known else distrust) from error
+        # Nothing was ever saved here; or something was, and why it cannot be believed is the better answer.
+        raise (error if isinstance(distrust.__cause__, SnapshotNotFound) else distrust) from error
 
 
 def _in_chain(found: Iterable[tuple[SnapshotId, SnapshotStatement]]) -> Iterator[tuple[SnapshotId, SnapshotStatement]]:

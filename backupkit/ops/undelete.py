@@ -9,6 +9,7 @@ from backupkit.ops.events import Tell
 from backupkit.ops.failures import SnapshotSwept
 from backupkit.ops.lifecycle import lifecycle_of
 from backupkit.ops.places import Places
+from backupkit.ops.reach import packs_of
 from backupkit.ops.repository import open_repository
 from backupkit.ops.snapshots import find_snapshot, known_snapshots
 from backupkit.ops.statements import publish_statement
@@ -28,7 +29,8 @@ def undelete_snapshots(places: Places, wanted: Sequence[str], *, clock: Clock, t
 
     Raises:
         NoRepository, SnapshotNotFound: there is nothing to take back.
-        SnapshotSwept: its bytes were deleted, or a sweep that runs now was faster.
+        SnapshotSwept: its bytes are not all there, or a sweep that runs now was faster.
+        ObjectMissing, MalformedObject: what it needs cannot be read.
     """
     repository = open_repository(places, tell)
     repository.config.require("write")
@@ -38,6 +40,10 @@ def undelete_snapshots(places: Places, wanted: Sequence[str], *, clock: Clock, t
     again = tuple(sorted(snapshot for snapshot, one in found.items() if one.life == "forgotten"))
     if not again:
         return Undeleted(())
+    present = repository.packs()
+    for snapshot in again:
+        if not packs_of(repository, snapshot) <= present:
+            raise SnapshotSwept(snapshot=snapshot)
 
     def admit(before: Sequence[LogEntry]) -> None:
         lost = lifecycle_of(repository, before).swept.intersection(again)

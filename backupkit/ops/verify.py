@@ -1,7 +1,7 @@
 """Reading every byte of a snapshot back, and saying so under a signature."""
 
 import hashlib
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -74,7 +74,7 @@ def verify_snapshot(
     listed = work.listed()
     read = work.read_packs(listed, started)
     if keyring is not None:
-        _open_all(work.repository, work.known, keyring, work.note, tell)
+        _open_all(work, keyring)
     method: Method = "sealed" if keyring is None else "open"
     coverage = work.publish(method, read.size, len(read.whole), clock.now(), clock=clock, max_age=max_age)
     return Verified(
@@ -206,14 +206,19 @@ def _require_domain(domain: DomainId, recorded: set[str] | None, data: bytes) ->
         raise MalformedObject(what="domain", reason="another-domain")
 
 
-def _open_all(
-    repository: Repository, known: KnownSnapshot, keyring: Keyring, note: Callable[[Finding], None], tell: Tell
-) -> None:
+def _open_all(work: Work, keyring: Keyring) -> None:
+    repository, known, tell = work.repository, work.known, work.tell
     done = files = 0
     # The statement rounds its size up; only the machine that took the snapshot knows it to the byte.
     total = sum(source.bytes for source in known.facts.sources) if known.facts else None
     for domain in known.statement.domains:
-        secrets = repository.open_domain(domain.id, keyring)
+        try:
+            secrets = repository.open_domain(domain.id, keyring)
+        except BackupkitError as error:
+            # Said already where no copy of the file is what it was; the other domains are opened all the same.
+            if not any(found.code == "domain-lost" and found.facts["name"] == domain.id.hex() for found in work.found):
+                work.note(Finding("domain-lost", domain.id.hex(), cause(error)))
+            continue
         reader = DomainReader(
             repository.backend, repository.id, domain.id, secrets, tell=lambda found: tell(store_finding(found))
         )
@@ -223,4 +228,4 @@ def _open_all(
                 files += 1
                 tell(Progress(Phase.CHECK, done, total, files))
             else:
-                note(outcome)
+                work.note(outcome)

@@ -8,7 +8,7 @@ The key's name is the origin. We write no extension lines, because nobody audits
 over, as the specification asks.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from backupkit.codec.malformed import MalformedObject
 from backupkit.crypto.signing import SigningKey, VerifyKey
@@ -20,8 +20,7 @@ MAX_SIZE = 2**53 - 1
 """The most leaves a log may say it has: what every JSON reader can still count."""
 
 
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
+class Checkpoint(NamedTuple):
     """A log's name, how many leaves it has, and the root over them."""
 
     origin: str

@@ -5,7 +5,6 @@ the head of the store's log along, so that who checks it also sees whether the s
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal, NamedTuple, cast
 
@@ -39,8 +38,7 @@ _RESULTS = frozenset({"passed", "failed", "not-done"})
 _WHAT = "coverage-pass"
 
 
-@dataclass(frozen=True, slots=True)
-class CoveredApp:
+class CoveredApp(NamedTuple):
     """Whose chats are covered.
 
     `signers` are the SHA-256 of the certificates that some Android level takes for the installed app's. None known (an
@@ -53,8 +51,7 @@ class CoveredApp:
     version_code: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Covered:
+class Covered(NamedTuple):
     """How much is covered; None where it is not known, as for sealed databases.
 
     `source_high_water` is the source's own mark of its newest record, opaque here: staleness is measured by it and not
@@ -71,8 +68,7 @@ class Covered:
     source_high_water: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(NamedTuple):
     """One check and what came of it. `method` says how, where there is more than one way (`sealed`, `open`)."""
 
     name: str
@@ -87,8 +83,7 @@ class Consistency(NamedTuple):
     proof: tuple[bytes, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class LogHead:
+class LogHead(NamedTuple):
     """The signed head of the store's log, and proofs from sizes at which the guard may have seen it last."""
 
     origin: str
@@ -96,8 +91,7 @@ class LogHead:
     consistency: tuple[Consistency, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class CoveragePass:
+class CoveragePass(NamedTuple):
     """What a pass says. `challenge` is the hex of the 16 to 32 bytes that a hook chose, or None."""
 
     verifier: str
@@ -182,7 +176,7 @@ def renew(data: bytes, key: SigningKey, log: LogHead, *, at: datetime) -> bytes 
     coverage = decode_coverage_pass(payload)
     if at >= coverage.expires:
         return None
-    return issue(replace(coverage, log=log, time_created=max(at, coverage.time_created)), key)
+    return issue(coverage._replace(log=log, time_created=max(at, coverage.time_created)), key)
 
 
 def proof_from(leaf_hashes: Sequence[bytes], old_size: int) -> Consistency:

@@ -5,7 +5,6 @@ question, of this time, for this app and signer, in a log that only grew, and go
 acts on the answer first keeps `CheckedPass.witness`.
 """
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 from hmac import compare_digest
@@ -48,16 +47,14 @@ ALWAYS_REQUIRED = frozenset({EVERY_BYTE_READ, KEYS_RECOVERABLE})
 """No policy can do without these: a backup that was not read, or that nobody can open, covers nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class InstalledApp:
+class InstalledApp(NamedTuple):
     """The app that an update would wipe, as it is installed now."""
 
     package: AppPackage
     signers: frozenset[CertificateDigest]
 
 
-@dataclass(frozen=True, slots=True)
-class PassPolicy:
+class PassPolicy(NamedTuple):
     """What the owner asks of a pass: how fresh, how deeply tried, and which further checks must have passed.
 
     `needs_signer` refuses a pass that does not know who signed the app.

@@ -1,8 +1,8 @@
 """What a guard knows a store by: its log's name and its two public keys, taken over once, when both sides were seen."""
 
-from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
+from typing import NamedTuple
 
 from backupkit.codec.canonical import decode_json, encode_canonical
 from backupkit.codec.malformed import NewerFormat
@@ -15,8 +15,7 @@ MAX_PINS_BYTES = 4096
 _WHAT = "pins"
 
 
-@dataclass(frozen=True, slots=True)
-class Pins:
+class Pins(NamedTuple):
     """The store `origin`: `log_key` signs its log's head, `attest_key` its statements and passes.
 
     They are two keys, because a signature under one must never count as one under the other.

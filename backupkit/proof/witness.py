@@ -5,13 +5,12 @@ the kept one, and it is kept, durably, before anything is answered on the streng
 """
 
 import os
-import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
+from typing import NamedTuple
 
 from backupkit.codec.canonical import decode_json, encode_canonical
 from backupkit.codec.malformed import NewerFormat
@@ -27,8 +26,7 @@ MAX_WITNESS_BYTES = 4096
 _WHAT = "witness"
 
 
-@dataclass(frozen=True, slots=True)
-class WitnessState:
+class WitnessState(NamedTuple):
     """The last head seen of the log `origin`: how many entries, and the root over them."""
 
     origin: str
@@ -118,7 +116,7 @@ def save(path: Path, state: WitnessState) -> None:
         OSError: it could not be kept, and the old one stands.
     """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
+    temporary = path.with_name(f".{path.name}.{os.urandom(6).hex()}")
     try:
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "wb") as file:

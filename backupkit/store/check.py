@@ -14,7 +14,7 @@ from backupkit.codec.malformed import MalformedObject, NewerFormat
 from backupkit.ids import ChunkId, RepositoryId
 from backupkit.store.backend import Backend, BackendError
 from backupkit.store.chunk_id import ChunkType
-from backupkit.store.contents import LOST, PathEntry, content_bytes, walk_tree
+from backupkit.store.contents import LOST, PathEntry, content_bytes, walk_each_once
 from backupkit.store.domain_reader import DomainReader, in_order
 from backupkit.store.finding import Finding, cause
 from backupkit.store.layout import PackRef
@@ -64,7 +64,7 @@ def check_outline(backend: Backend, repository: RepositoryId, pack: ListedPack) 
 def check_open(reader: DomainReader, root: ChunkId, *, threads: int = 2) -> Iterator[FileChecked | Finding]:
     """Open everything that a snapshot's root reaches. Gives one outcome for each file, and a finding for each lost folder.
 
-    Damage that the reader came upon in packs and index files goes to the reader's own `tell`.
+    Folders that are alike are looked at once, and named by the first of their paths. Damage that the reader came upon in packs and index files goes to the reader's own `tell`.
     """
     try:
         manifest = read_manifest(reader, root)
@@ -136,7 +136,7 @@ def _groups(
     group: list[PathEntry] = []
     size = 0
     for source in manifest.sources:
-        for place in walk_tree(reader, source.tree, findings.append):
+        for place in walk_each_once(reader, source.tree, findings.append):
             if place.entry.kind is not EntryKind.FILE:
                 continue
             group.append(place)

@@ -13,6 +13,9 @@ from backupkit.codec.malformed import MalformedObject
 LEVEL = 3
 """Levels 6 to 12 save at most 3 % for 3 to 10 times the time on chunks of 64 KiB."""
 
+FIRST_LEVEL = 1
+"""For the first snapshot of a domain (ADR 0015): two and a half times as fast on databases, which become an eighth larger."""
+
 _WORTH_IT = 0.97
 _BY_THREAD = threading.local()
 

@@ -32,7 +32,10 @@ LOST: tuple[type[BackupkitError], ...] = (ChunkLost, WrongChunkType, MalformedOb
 
 _MAX_DEPTH = 400
 MOST_ENTRIES = 50_000_000
-"""A few folders that name each other many times over can stand for more entries than there are atoms."""
+_FEW_ENTRIES = 100_000
+_MOST_ALIKE = 1000
+"""A few folders that name each other many times over can stand for more entries than there are atoms. A thousand copies of
+everything are believed."""
 
 
 class PathEntry(NamedTuple):
@@ -50,47 +53,63 @@ def walk_tree(
     below: bytes = b"",
 ) -> Iterator[PathEntry]:
     """Give everything below a folder, each folder before what is in it. Lost parts of folders are told and passed over."""
-    for number, place in enumerate(_walk(reader, tree, tell, below, depth=0)):
-        if number >= MOST_ENTRIES:
+    walk = _Walk(reader, tell)
+    for number, place in enumerate(walk.below(tree, below)):
+        if number >= min(MOST_ENTRIES, _FEW_ENTRIES + _MOST_ALIKE * walk.distinct):
             tell(Finding("folder-lost", _shown(below), "too-many-entries", chunks=(tree,)))
             return
         yield place
 
 
-def _walk(
-    reader: ReadsChunks,
-    tree: ChunkId,
-    tell: Callable[[Finding], None],
-    below: bytes,
-    *,
-    depth: int,
-) -> Iterator[PathEntry]:
-    shown = _shown(below)
-    if depth > _MAX_DEPTH:
-        tell(Finding("folder-lost", shown, "nested-too-deeply", chunks=(tree,)))
-        return
-    try:
-        parts = tree_parts(reader, tree)
-    except LOST as error:
-        tell(Finding("folder-lost", shown, cause(error), chunks=(tree,)))
-        return
-    last = b""
-    for part in parts:
+def walk_each_once(reader: ReadsChunks, tree: ChunkId, tell: Callable[[Finding], None]) -> Iterator[PathEntry]:
+    """Give everything below a folder, of folders that are alike the first only: all that there is to check."""
+    yield from _Walk(reader, tell, each_once=True).below(tree, b"")
+
+
+class _Walk:
+    """One way through a tree. `distinct` counts the entries of the folders that were not met before."""
+
+    def __init__(self, reader: ReadsChunks, tell: Callable[[Finding], None], *, each_once: bool = False) -> None:
+        self.distinct = 0
+        self._reader = reader
+        self._tell = tell
+        self._each_once = each_once
+        self._met: set[ChunkId] = set()
+
+    def below(self, tree: ChunkId, path: bytes, depth: int = 0) -> Iterator[PathEntry]:
+        is_new = tree not in self._met
+        if self._each_once and not is_new:
+            return
+        self._met.add(tree)
+        if depth > _MAX_DEPTH:
+            self._lose(path, "nested-too-deeply", tree)
+            return
         try:
-            entries = read_part(reader, part)
-            # A name twice, a link and a folder say, would lead what lies in the folder to wherever the link points.
-            names = [last, *(entry.name for entry in entries)]
-            if any(name >= following for name, following in pairwise(names)):
-                raise MalformedObject(what="tree", reason="not-sorted")
-            last = names[-1]
+            parts = tree_parts(self._reader, tree)
         except LOST as error:
-            tell(Finding("folder-lost", shown, cause(error), chunks=(part,)))
-            continue
-        for entry in entries:
-            path = below + b"/" + entry.name if below else entry.name
-            yield PathEntry(path, entry)
-            if entry.kind is EntryKind.FOLDER and entry.tree is not None:
-                yield from _walk(reader, entry.tree, tell, path, depth=depth + 1)
+            self._lose(path, cause(error), tree)
+            return
+        last = b""
+        for part in parts:
+            try:
+                entries = read_part(self._reader, part)
+                # A name twice, a link and a folder say, would lead what lies in the folder to wherever the link points.
+                names = [last, *(entry.name for entry in entries)]
+                if any(name >= following for name, following in pairwise(names)):
+                    raise MalformedObject(what="tree", reason="not-sorted")
+                last = names[-1]
+            except LOST as error:
+                self._lose(path, cause(error), part)
+                continue
+            self.distinct += len(entries) if is_new else 0
+            for entry in entries:
+                place = path + b"/" + entry.name if path else entry.name
+                yield PathEntry(place, entry)
+                if entry.kind is EntryKind.FOLDER and entry.tree is not None:
+                    yield from self.below(entry.tree, place, depth + 1)
+
+    def _lose(self, path: bytes, reason: str, chunk: ChunkId) -> None:
+        self._tell(Finding("folder-lost", _shown(path), reason, chunks=(chunk,)))
 
 
 def _shown(path: bytes) -> str:
@@ -128,7 +147,7 @@ def content_bytes(reader: ReadsChunks, content: Content) -> Iterator[bytes]:
 def reachable_chunks(reader: ReadsChunks, tree: ChunkId, tell: Callable[[Finding], None]) -> Iterator[ChunkId]:
     """Give every chunk that a folder needs, itself included, some of them more than once."""
     yield from _tree_chunks(reader, tree, tell)
-    for _, entry in walk_tree(reader, tree, tell):
+    for _, entry in walk_each_once(reader, tree, tell):
         if entry.tree is not None:
             yield from _tree_chunks(reader, entry.tree, lambda _: None)
         if entry.content is not None:

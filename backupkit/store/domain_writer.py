@@ -21,7 +21,7 @@ from backupkit.ids import ChunkId, DomainId, PackName, RepositoryId
 from backupkit.store import layout
 from backupkit.store.backend import Backend
 from backupkit.store.chunk_id import ChunkType, chunk_id, plain_sha256
-from backupkit.store.compression import LEVEL, Codec, compress
+from backupkit.store.compression import FIRST_LEVEL, LEVEL, Codec, compress
 from backupkit.store.failures import ChunkNotStored, ChunkTooLarge
 from backupkit.store.index import Index
 from backupkit.store.pack_format import MAX_PLAIN, PACK_TARGET, PAYLOAD_SIZE, Address
@@ -67,6 +67,8 @@ class PackProfile:
 
 
 DEFAULT_PROFILE = PackProfile()
+FIRST_PROFILE = PackProfile(level=FIRST_LEVEL)
+"""For a domain that holds nothing yet: what everything costs once, where each later day costs its own changes only."""
 
 
 class StoredChunk(NamedTuple):

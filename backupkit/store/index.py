@@ -195,6 +195,13 @@ class Index:
             self._runs = [_merge(self._runs)]
 
 
+def packs_named_by(backend: Backend, name: str, address: Address, index_key: bytes) -> set[PackName]:
+    """Return the packs that one index file names; raises for one that cannot be read."""
+    if backend.size(name) > MAX_INDEX:
+        raise MalformedObject(what=name, reason="too-large")
+    return set(_decode(backend.read(name), address, index_key).packs)
+
+
 class _Run:
     """Rows sorted by id, looked up without unpacking any: a table of first bytes, then a search in a few hundred bytes."""
 

@@ -4,6 +4,7 @@ import hashlib
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from backupkit.crypto.recipients import Recipient
 from backupkit.crypto.sealing import SALT_SIZE, TAG_SIZE, RecordCipher
@@ -34,8 +35,7 @@ from backupkit.store.pack_format import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class EncodedChunk:
+class EncodedChunk(NamedTuple):
     """A chunk ready to be laid into a pack: `stored` gives `plain` bytes under `codec`."""
 
     chunk: ChunkId
@@ -163,7 +163,7 @@ class PackBuilder:
     def _reserve(self, size: int) -> None:
         missing = self._size + size - len(self.buffer)
         if missing > 0:
-            self.buffer += bytes(max(missing, min(len(self.buffer), 1 << 20)))
+            self.buffer += bytes(max(missing, min(len(self.buffer), 4 << 20)))
 
 
 def build_pack(builder: PackBuilder, chunks: Iterable[EncodedChunk]) -> FinishedPack:

@@ -9,14 +9,13 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, islice
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from backupkit.codec.cursor import Cursor
 from backupkit.codec.framing import Mark, frame, unframe
 from backupkit.codec.malformed import MalformedObject
 from backupkit.ids import ChunkId
 from backupkit.store.chunk_id import ID_SIZE, ChunkType
-from backupkit.store.pack_format import MAX_PLAIN
 from backupkit.store.tree import ReadsChunks, StoresChunks
 
 EXTENT_PAGES = 256
@@ -29,6 +28,9 @@ _ROW = struct.Struct(">IIII")
 _COUNT = struct.Struct(">I")
 _WHAT = "page-map"
 _STRETCH = 16 << 20
+
+Extent: TypeAlias = tuple[Sequence[tuple[int, int]], bytes]
+"""Up to 256 changed pages: rows of them (the first, and how many follow in a row), and their bytes one after another."""
 
 
 class PageRun(NamedTuple):
@@ -110,16 +112,32 @@ def store_pages(
     Raises:
         MalformedObject: `changed` leaves out a page that `previous` does not know.
     """
+    extents = _bundled(changed, read)
+    return store_extents(writer, previous, page_size=page_size, file_size=file_size, extents=extents, compress=compress)
+
+
+def store_extents(
+    writer: StoresChunks,
+    previous: PageMap | None,
+    *,
+    page_size: int,
+    file_size: int,
+    extents: Iterable[Extent],
+    compress: bool = True,
+) -> PageMap:
+    """Store the changed pages of a file and return its new map, as `store_pages` does, where they come bundled.
+
+    Raises:
+        MalformedObject: the extents leave out a page that `previous` does not know.
+    """
     page_count, tail_size = divmod(file_size, page_size)
     fresh: list[PageRun] = []
-    batch: list[tuple[int, bytes]] = []
-    for page in changed:
-        batch.append((page, read(page)))
-        if len(batch) == EXTENT_PAGES or (len(batch) + 1) * page_size > MAX_PLAIN:
-            fresh += _store_extent(writer, batch, compress=compress)
-            batch = []
-    if batch:
-        fresh += _store_extent(writer, batch, compress=compress)
+    for ranges, data in extents:
+        chunk = writer.store(ChunkType.PAGE_EXTENT, data, compress=compress).id
+        at = 0
+        for first, pages in ranges:
+            fresh.append(PageRun(first, pages, chunk, at))
+            at += pages
     kept: Sequence[PageRun] = ()
     if previous is not None and previous.page_size == page_size:
         # A tail is kept only as what it was: a tail of the same length at the same place.
@@ -200,15 +218,13 @@ def run_bytes(page_map: PageMap, run: PageRun, extent: bytes) -> bytes:
     return extent[start : start + size]
 
 
-def _store_extent(writer: StoresChunks, batch: list[tuple[int, bytes]], *, compress: bool) -> Iterator[PageRun]:
-    extent = writer.store(ChunkType.PAGE_EXTENT, b"".join(data for _, data in batch), compress=compress).id
-    first = start = 0
-    for at, (page, _) in enumerate(batch):
-        if at == 0 or page != first + at - start:
-            if at:
-                yield PageRun(first, at - start, extent, start)
-            first, start = page, at
-    yield PageRun(first, len(batch) - start, extent, start)
+def _bundled(changed: Iterable[int], read: Callable[[int], bytes]) -> Iterator[Extent]:
+    """Bundle pages that come one by one into extents."""
+    pages = iter(changed)
+    while batch := list(islice(pages, EXTENT_PAGES)):
+        # Pages in a row differ from their places by the same number.
+        rows = (list(row) for _, row in groupby(enumerate(batch), key=lambda placed: placed[1] - placed[0]))
+        yield [(row[0][1], len(row)) for row in rows], b"".join(map(read, batch))
 
 
 def _overlay(kept: Sequence[PageRun], fresh: Sequence[PageRun]) -> Iterator[PageRun]:

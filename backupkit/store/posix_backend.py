@@ -248,8 +248,13 @@ class PosixBackend:
     @contextmanager
     def _locked(self) -> Iterator[None]:
         """Hold the folder's lock. The system lets go of it when this process ends, however it ends."""
-        # O_NOFOLLOW: a link that somebody left there would have us make or open a file elsewhere.
-        descriptor = os.open(self.root / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            # O_NOFOLLOW: a link that somebody left there would have us make or open a file elsewhere.
+            descriptor = os.open(self.root / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        except OSError as error:
+            if error.errno in {errno.EISDIR, errno.ELOOP}:
+                raise ObjectUnreadable(name=_LOCK, reason="not-a-file") from error
+            raise
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield

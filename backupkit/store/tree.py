@@ -27,6 +27,7 @@ INLINE_CHUNKS = 64
 _MOST_ENTRIES = 1024
 _WHAT = "tree"
 _HEX_ID = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_NO_NAMES = frozenset({b".", b".."})
 _NANOSECONDS = re.compile(r"-?\d{1,20}", re.ASCII)
 
 
@@ -103,15 +104,16 @@ class Entry:
     target: bytes | None = None
 
     def __post_init__(self) -> None:
-        if not self.name or self.name in {b".", b".."} or b"/" in self.name or b"\0" in self.name:
+        name, kind = self.name, self.kind
+        if not name or b"/" in name or b"\0" in name or name in _NO_NAMES:
             raise MalformedObject(what=_WHAT, reason="bad-name")
-        needed = {
-            EntryKind.FILE: (self.sha256, self.content),
-            EntryKind.FOLDER: (self.tree,),
-            EntryKind.LINK: (self.target,),
-        }[self.kind]
-        given = [value for value in (self.sha256, self.content, self.tree, self.target) if value is not None]
-        if None in needed or len(given) != len(needed):
+        is_file, is_folder = kind is EntryKind.FILE, kind is EntryKind.FOLDER
+        if (
+            (self.sha256 is not None) is not is_file
+            or (self.content is not None) is not is_file
+            or (self.tree is not None) is not is_folder
+            or (self.target is not None) is not (kind is EntryKind.LINK)
+        ):
             raise MalformedObject(what=_WHAT, reason="wrong-fields")
 
 
@@ -209,15 +211,15 @@ def _fields(reader: ReadsChunks, tree: ChunkId) -> dict[str, Any]:
 
 
 def _encode(entry: Entry) -> dict[str, Any]:
-    fields: dict[str, Any] = {
-        **_text("name", entry.name),
-        "kind": entry.kind.value,
-        "mode": entry.mode,
-        "mtime_ns": str(entry.mtime_ns),
-    }
+    fields: dict[str, Any] = _text("name", entry.name)
+    fields["kind"] = entry.kind.value
+    fields["mode"] = entry.mode
+    fields["mtime_ns"] = str(entry.mtime_ns)
     if entry.kind is EntryKind.FILE:
         assert entry.sha256 is not None
-        fields |= {"size": entry.size, "sha256": entry.sha256.hex(), "content": _encode_content(entry.content)}
+        fields["size"] = entry.size
+        fields["sha256"] = entry.sha256.hex()
+        fields["content"] = _encode_content(entry.content)
     elif entry.kind is EntryKind.FOLDER:
         assert entry.tree is not None
         fields["tree"] = entry.tree.hex()
@@ -228,15 +230,13 @@ def _encode(entry: Entry) -> dict[str, Any]:
 
 
 def _encode_content(content: Content | None) -> dict[str, Any]:
-    match content:
-        case Chunks(ids):
-            return {"chunks": [chunk.hex() for chunk in ids]}
-        case ChunkList(chunk):
-            return {"list": chunk.hex()}
-        case Pages(chunk, page_size):
-            return {"pages": chunk.hex(), "page_size": page_size}
-        case None:
-            raise MalformedObject(what=_WHAT, reason="wrong-fields")
+    if isinstance(content, Chunks):
+        return {"chunks": [chunk.hex() for chunk in content.ids]}
+    if isinstance(content, ChunkList):
+        return {"list": content.id.hex()}
+    if content is None:
+        raise MalformedObject(what=_WHAT, reason="wrong-fields")
+    return {"pages": content.map.hex(), "page_size": content.page_size}
 
 
 def _decode(fields: dict[str, Any]) -> Entry:

@@ -229,6 +229,16 @@ def test_a_database_that_is_shorter_than_it_says_is_cut_and_told(tmp_path: Path)
     assert [finding.code for finding in summary.findings] == ["export-cut"]
 
 
+@pytest.mark.parametrize("before", [0, 3_000_000], ids=["at-the-front", "behind-the-first-mib"])
+def test_a_database_is_known_wherever_its_schema_lies(tmp_path: Path, before: int) -> None:
+    path = tmp_path / "ChatStorage.sqlite"
+    # The schema's first page goes over into pages at the end when there are many tables.
+    make(path, f"create table filler (data blob); insert into filler values (zeroblob({before}));")
+    make(path, "".join(f"create table t{number} (a, b, c, d, e);" for number in range(200)) + CHAT_STORAGE)
+
+    assert summary_of(path).format == "whatsapp-iphone-db"
+
+
 def test_a_database_of_another_app_is_nobodys(tmp_path: Path) -> None:
     make(
         tmp_path / "a.db", "create table message (id integer, chat_row_id integer); create table chat_message_join (x)"

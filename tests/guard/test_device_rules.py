@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
+from backupkit.guard.device_facts import Device
 from backupkit.guard.device_rules import (
     CANDIDATE_RULES,
     UPDATE_RULES,
     Action,
-    Device,
     DeviceOutcome,
     IfForced,
     Outcome,

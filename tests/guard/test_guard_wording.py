@@ -4,7 +4,6 @@ import ast
 import itertools
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -30,11 +29,18 @@ COVERAGE = Coverage(
     conversations=96,
     media=6_502,
     bytes=11_000_000_000,
+    oldest=NOON.replace(year=2014),
     newest=NOON,
 )
 LOSSES = {
     "chats": Loss(
-        messages=50_000, conversations=96, media=6_502, bytes=11_000_000_000, newest=NOON, not_in_backup=1_789
+        messages=50_000,
+        conversations=96,
+        media=6_502,
+        bytes=11_000_000_000,
+        oldest=NOON.replace(year=2014),
+        newest=NOON,
+        not_in_backup=1_789,
     ),
     "messages": Loss(messages=50_000),
     "bytes": Loss(bytes=11_000_000_000),
@@ -50,7 +56,7 @@ HELD = Verdict(
     facts={"cause": "different-signer"},
 )
 CONSENT = Consent(ConsentBinding(WECHAT, "1" * 64, "2" * 64, COVERAGE.snapshot, COVERAGE.expires), "微信")
-COVERED = replace(HELD, decision=Decision.ALLOW, reason="backup-covers", coverage=COVERAGE, consent=CONSENT)
+COVERED = HELD.but(decision=Decision.ALLOW, reason="backup-covers", coverage=COVERAGE, consent=CONSENT)
 # The first line is for people who do not know these words.
 JARGON = re.compile(r"signature|certificate|lineage|hash|\bSDK\b|\bAPK\b|签名|证书|哈希|谱系", re.IGNORECASE)
 
@@ -67,13 +73,14 @@ def reasons_in_the_code() -> Iterator[str]:
     house = Path(backupkit.__file__).parent
     for path in itertools.chain((house / "guard").glob("*.py"), (house / "hooks").glob("*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
+            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name | ast.Attribute):
                 continue
-            if node.func.id in {"Unanswerable", "undecided", "undecided_line", "_unknown", "_usable", "replace"}:
+            called = node.func.id if isinstance(node.func, ast.Name) else node.func.attr
+            if called in {"Unanswerable", "undecided", "undecided_line", "_unknown", "_usable", "but"}:
                 given = [*node.args[:1], *(word.value for word in node.keywords if word.arg == "reason")]
                 yield from (str(value.value) for value in given if isinstance(value, ast.Constant))
     yield from (rule.reason for rule in (*CANDIDATE_RULES, *UPDATE_RULES))
-    yield from KEEPS_REASON.values()
+    yield from (*KEEPS_REASON.values(), "signer-in-key-set")
     yield from ("another-app", "no-verified-backup", "package-not-genuine", "uninstall", "update-instead")
     yield from ("removes-another-app", "reinstall-fails", "fact-missing", "record-conflict", "package-undecided")
     yield from (
@@ -120,7 +127,7 @@ def test_every_outcome_and_variant_has_its_headline(language: Language) -> None:
 def test_a_loss_is_said_with_a_number_and_nothing_is_left_unfilled(
     verdict: Verdict, variant: str, language: Language
 ) -> None:
-    sentences = said(replace(verdict, loss=LOSSES[variant]), language)
+    sentences = said(verdict.but(loss=LOSSES[variant]), language)
 
     # Where nobody counted, "all" is the true number; a 0 would read as if there were nothing to lose.
     assert re.search(r"\b(all|none)\b|全部" if variant == "uncounted" else r"\d", sentences[0])
@@ -144,7 +151,7 @@ def test_the_first_line_is_the_verdict_and_has_no_jargon(language: Language) -> 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_two_steps_are_different_sentences_and_the_second_asks_for_the_name(language: Language) -> None:
-    steps = said(replace(COVERED, loss=LOSSES["chats"]), language)[-2:]
+    steps = said(COVERED.but(loss=LOSSES["chats"]), language)[-2:]
 
     assert steps[0] != steps[1]
     assert "微信" in steps[1]
@@ -152,23 +159,23 @@ def test_the_two_steps_are_different_sentences_and_the_second_asks_for_the_name(
 
 
 def test_a_hold_says_first_what_the_update_is_and_then_what_is_missing() -> None:
-    chosen = wording(replace(HELD, loss=LOSSES["chats"]))
+    chosen = wording(HELD.but(loss=LOSSES["chats"]))
 
     assert (chosen.what.key, chosen.why.key) == ("reason.different-signer.what", "reason.different-signer.why")
     assert [sentence.key for sentence in chosen.more] == [
-        "reason.no-verified-backup.what", "reason.no-verified-backup.why", "loss.not-in-backup", "loss.newest",
+        "reason.no-verified-backup.what", "reason.no-verified-backup.why", "loss.not-in-backup", "loss.span",
     ]  # fmt: skip
     assert chosen.advice.key == "reason.no-verified-backup.try"
 
 
 def test_who_can_keep_the_chats_by_updating_is_told_so() -> None:
-    held = replace(HELD, facts={"cause": "update-instead"})
+    held = HELD.but(facts={"cause": "update-instead"})
 
     assert wording(held).advice.key == "reason.update-instead.try"
 
 
 def test_no_step_is_left_once_consent_was_given_or_the_update_is_held() -> None:
-    assert wording(replace(HELD, consent=CONSENT)).steps == ()
+    assert wording(HELD.but(consent=CONSENT)).steps == ()
     assert wording(HELD).steps == ()
 
 

@@ -69,7 +69,13 @@ def test_a_full_question_is_read_field_by_field() -> None:
         pass_path=Path("/tmp/a.pass"),
         challenge=b"\xc0" * 16,
         loss=Loss(
-            messages=5, conversations=2, media=1, bytes=9, newest=datetime(2018, 6, 1, 12, tzinfo=UTC), not_in_backup=3
+            messages=5,
+            conversations=2,
+            media=1,
+            bytes=9,
+            oldest=None,
+            newest=datetime(2018, 6, 1, 12, tzinfo=UTC),
+            not_in_backup=3,
         ),
         consent=ConsentAnswers("3" * 64, understood=True, typed="微信"),
         store="a shop",

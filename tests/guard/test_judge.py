@@ -1,7 +1,6 @@
 """The judgement as a whole: packages in, a verdict out, nothing raised."""
 
 import hashlib
-from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -82,6 +81,7 @@ def test_the_accident_of_2018_is_held_until_a_backup_covers_the_chats(scene: Sce
         "conversations": 96,
         "media": 6_502,
         "bytes": 11_000_000_000,
+        "oldest": "2015-09-05T12:00:00Z",
         "newest": "2018-06-01T09:00:00Z",
         "not_in_backup": 1_789,
     }
@@ -371,7 +371,7 @@ def test_a_drilled_and_copied_backup_meets_the_strictest_policy(scene: Scene) ->
 def test_the_pass_of_another_signers_app_covers_nothing(scene: Scene) -> None:
     scene.enrol_store()
     coverage = scene.coverage()
-    scene.issue(coverage, app=replace(coverage.app, signers=(CertificateDigest(make_key("ec", "other").digest),)))
+    scene.issue(coverage, app=coverage.app._replace(signers=(CertificateDigest(make_key("ec", "other").digest),)))
 
     assert answer(scene, question(scene)).reason == "pass-wrong-signer"
 

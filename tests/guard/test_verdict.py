@@ -2,7 +2,6 @@
 
 import itertools
 import json
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,6 +23,7 @@ COVERAGE = Coverage(
     conversations=1,
     media=0,
     bytes=10,
+    oldest=None,
     newest=None,
 )
 CONSENT = Consent(ConsentBinding(AppPackage("a.b"), None, None, COVERAGE.snapshot, NOON), "A")
@@ -33,7 +33,7 @@ HELD = Verdict(decision=Decision.HOLD, outcome=Outcome.WOULD_WIPE, reason="no-ve
 def test_the_keys_come_in_the_order_of_the_contract() -> None:
     assert list(HELD.to_json()) == [
         "type", "v", "decision", "outcome", "install_result", "reason", "signer_change", "would_erase", "consent",
-        "loss", "coverage", "candidate_sha256", "try", "exit_code",
+        "loss", "coverage", "candidate_sha256", "not_judged", "try", "exit_code",
     ]  # fmt: skip
 
 
@@ -42,7 +42,7 @@ def test_the_keys_come_in_the_order_of_the_contract() -> None:
     [(Decision.HOLD, 40), (Decision.DENY, 41), (Decision.UNDECIDED, 42)],
 )
 def test_each_decision_has_its_exit_code(decision: Decision, code: int) -> None:
-    assert replace(HELD, decision=decision).to_json()["exit_code"] == code
+    assert HELD.but(decision=decision).to_json()["exit_code"] == code
 
 
 def test_no_allow_can_be_built_that_nothing_justifies() -> None:
@@ -53,10 +53,12 @@ def test_no_allow_can_be_built_that_nothing_justifies() -> None:
         covered = outcome is Outcome.WOULD_WIPE and coverage is not None and consent is not None
         fields: dict[str, Any] = {"outcome": outcome, "would_erase": erases, "coverage": coverage, "consent": consent}
         if keeps or covered:
-            assert replace(HELD, decision=Decision.ALLOW, **fields).exit_code == 0
+            assert HELD.but(decision=Decision.ALLOW, **fields).exit_code == 0
         else:
             with pytest.raises(UnjustifiedAllow):
-                replace(HELD, decision=Decision.ALLOW, **fields)
+                HELD.but(decision=Decision.ALLOW, **fields)
+            with pytest.raises(UnjustifiedAllow):
+                HELD._replace(decision=Decision.ALLOW, **fields)
 
 
 def test_the_last_words_of_a_dying_hook_are_the_same_object() -> None:

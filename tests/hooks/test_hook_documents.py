@@ -54,7 +54,7 @@ def test_the_reasons_in_the_document_are_those_of_the_catalogue() -> None:
 def test_the_schema_of_a_verdict_knows_exactly_its_fields() -> None:
     assert "try" in schema("verdict")["required"]
     assert list(schema("verdict")["properties"]) == schema("verdict")["required"]
-    assert set(Verdict.__slots__) - {"suggestions", "judged", "facts"} <= set(schema("verdict")["properties"])
+    assert set(Verdict._fields) - {"suggestions", "judged", "facts"} <= set(schema("verdict")["properties"])
 
 
 def test_the_schema_of_a_question_refuses_what_the_program_refuses() -> None:

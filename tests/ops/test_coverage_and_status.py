@@ -1,5 +1,4 @@
 import shutil
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -80,7 +79,7 @@ def test_the_pass_of_another_app_is_renewed_with_the_new_head_and_covers_no_long
 
     assert renewed.witness == newest
     assert (
-        replace(renewed.coverage, log=before.coverage.log, time_created=before.coverage.time_created) == before.coverage
+        renewed.coverage._replace(log=before.coverage.log, time_created=before.coverage.time_created) == before.coverage
     )
     assert renewed.coverage.expires == before.coverage.expires
 

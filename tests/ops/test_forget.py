@@ -5,13 +5,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from backup_scene import PASSPHRASE, Scene, some_chats
+from backup_scene import Scene, some_chats
+from lifecycle_scene import decide_in_ledger, forget, keep, listed, take_days
 
 from backupkit.clock import to_rfc3339
-from backupkit.crypto.signing import SigningKey
 from backupkit.errors import BackupkitError
-from backupkit.guard.ledger import append
-from backupkit.guard.places import GuardPlaces
 from backupkit.ops.failures import (
     GuardHoldOpen,
     NothingKept,
@@ -20,44 +18,11 @@ from backupkit.ops.failures import (
     SnapshotNotFound,
     SnapshotsShrunk,
 )
-from backupkit.ops.forget import Forgotten, apply_retention, forget_snapshots
-from backupkit.ops.list_snapshots import list_forgotten, list_snapshots
-from backupkit.ops.retention import KeepRules
+from backupkit.ops.forget import forget_snapshots
+from backupkit.ops.list_snapshots import list_forgotten
 from backupkit.ops.show import show
 from backupkit.ops.status import status
 from backupkit.ops.undelete import undelete_snapshots
-
-assert PASSPHRASE
-
-
-def take_days(scene: Scene, days: int, *, verify: bool = False) -> list[str]:
-    """A snapshot a day, each with one more note."""
-    taken = []
-    for day in range(days):
-        scene.write(f"note-{day}.txt", f"day {day} " * 400)
-        taken.append(str(scene.take(verify=verify).snapshot))
-        scene.clock.at += timedelta(days=1)
-    return taken
-
-
-def forget(scene: Scene, *snapshots: str, **more: bool) -> Forgotten:
-    return forget_snapshots(scene.places, snapshots, clock=scene.clock, tell=scene.tell, **more)
-
-
-def keep(scene: Scene, dry_run: bool = False, accept_shrink: bool = False, **counts: int) -> Forgotten:
-    rules = KeepRules(**counts)
-    return apply_retention(
-        scene.places, rules, clock=scene.clock, tell=scene.tell, dry_run=dry_run, accept_shrink=accept_shrink
-    )
-
-
-def listed(scene: Scene) -> list[str]:
-    return [str(line.snapshot) for line in list_snapshots(scene.places)]
-
-
-def decide_in_ledger(scene: Scene, decision: str, package: str = "com.tencent.mm") -> None:
-    event = {"time": to_rfc3339(scene.clock.now()), "decision": decision, "package": package, "exit_code": 40}
-    append(GuardPlaces(scene.places.guard).ledger, event, SigningKey.generate())
 
 
 def test_what_is_forgotten_is_listed_no_more_and_comes_back(scene: Scene) -> None:

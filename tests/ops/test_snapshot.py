@@ -211,7 +211,7 @@ def test_a_stop_leaves_a_partial_snapshot_that_can_be_restored_and_the_next_run_
         scene.write(f"{number % 4}/{number:02d}", os.urandom(3000))
     asked = iter(range(1000))
 
-    stopped = scene.take(stop=lambda: next(asked) > 60)
+    stopped = scene.take(stop=lambda: next(asked) > 30)
 
     assert (stopped.state, stopped.complete) == ("partial", False)
     whole = bytes_of(scene.chats)

@@ -1,7 +1,6 @@
 import json
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -103,8 +102,7 @@ PASS = CoveragePass(
 DAILY = PassPolicy()
 
 
-@dataclass(frozen=True)
-class Question:
+class Question(NamedTuple):
     """What the hook asks with; each test changes one thing."""
 
     pins: Pins = PINS
@@ -148,13 +146,12 @@ def test_a_fresh_pass_counts_and_says_what_to_remember() -> None:
 def test_a_pass_survives_being_written() -> None:
     assert decode_coverage_pass(PASS.encode()) == PASS
 
-    bare = replace(
-        PASS,
+    bare = PASS._replace(
         app=CoveredApp(WECHAT),
         covered=Covered(None, None, None, 0, 0),
         challenge=None,
         checks=(),
-        log=replace(PASS.log, consistency=()),
+        log=PASS.log._replace(consistency=()),
     )
     assert decode_coverage_pass(bare.encode()) == bare
     assert json.loads(bare.encode())["predicate"]["log"]["consistency"] is None
@@ -171,24 +168,24 @@ def test_a_pass_survives_being_written() -> None:
         (QUESTION, signed(challenge="C0" * 16), PassMalformed),
         (QUESTION, sign_envelope(PASS.encode(), "text/plain", [ATTEST_KEY]), PassMalformed),
         (QUESTION, issue(PASS, LOG_KEY), PassSignatureInvalid),
-        (replace(QUESTION, challenge="c1" * 16), ISSUED, PassWrongChallenge),
-        (QUESTION, issue(replace(PASS, challenge=None), ATTEST_KEY), PassWrongChallenge),
-        (replace(QUESTION, now=PASS.expires), ISSUED, PassExpired),
-        (replace(QUESTION, policy=PassPolicy(max_age=timedelta(minutes=90))), ISSUED, PassTooOld),
-        (replace(QUESTION, now=NOON - timedelta(hours=1, minutes=6)), ISSUED, PassFromTheFuture),
-        (replace(QUESTION, installed=replace(INSTALLED, package=AppPackage("com.tencent.MM"))), ISSUED, PassWrongApp),
-        (replace(QUESTION, installed=replace(INSTALLED, signers=frozenset({STRANGER}))), ISSUED, PassWrongSigner),
-        (replace(QUESTION, installed=replace(INSTALLED, signers=frozenset())), ISSUED, PassWrongSigner),
-        (replace(QUESTION, installed=InstalledApp(WECHAT, frozenset({SIGNER, STRANGER}))), ISSUED, PassWrongSigner),
-        (replace(QUESTION, pins=replace(PINS, origin="backupkit.local/store/x")), ISSUED, LogUnknown),
-        (replace(QUESTION, pins=replace(PINS, log_key=ATTEST_KEY.verify_key)), ISSUED, LogUnknown),
-        (replace(QUESTION, witness=WitnessState("other", 3, b"\x00" * 32)), ISSUED, LogUnknown),
-        (replace(QUESTION, witness=seen([*LEAVES, LEAVES[0]])), ISSUED, LogRolledBack),
-        (replace(QUESTION, witness=seen([*LEAVES[:11], LEAVES[0]])), ISSUED, LogForked),
-        (replace(QUESTION, witness=seen([*LEAVES[:7], LEAVES[0]])), ISSUED, LogForked),
-        (replace(QUESTION, witness=seen(LEAVES[:7])), ISSUED, LogProofMissing),
-        (replace(QUESTION, policy=PassPolicy(needs="drilled")), ISSUED, PassPolicyNotMet),
-        (replace(QUESTION, policy=PassPolicy(required_checks=frozenset({SECOND_COPY}))), ISSUED, PassPolicyNotMet),
+        (QUESTION._replace(challenge="c1" * 16), ISSUED, PassWrongChallenge),
+        (QUESTION, issue(PASS._replace(challenge=None), ATTEST_KEY), PassWrongChallenge),
+        (QUESTION._replace(now=PASS.expires), ISSUED, PassExpired),
+        (QUESTION._replace(policy=PassPolicy(max_age=timedelta(minutes=90))), ISSUED, PassTooOld),
+        (QUESTION._replace(now=NOON - timedelta(hours=1, minutes=6)), ISSUED, PassFromTheFuture),
+        (QUESTION._replace(installed=INSTALLED._replace(package=AppPackage("com.tencent.MM"))), ISSUED, PassWrongApp),
+        (QUESTION._replace(installed=INSTALLED._replace(signers=frozenset({STRANGER}))), ISSUED, PassWrongSigner),
+        (QUESTION._replace(installed=INSTALLED._replace(signers=frozenset())), ISSUED, PassWrongSigner),
+        (QUESTION._replace(installed=InstalledApp(WECHAT, frozenset({SIGNER, STRANGER}))), ISSUED, PassWrongSigner),
+        (QUESTION._replace(pins=PINS._replace(origin="backupkit.local/store/x")), ISSUED, LogUnknown),
+        (QUESTION._replace(pins=PINS._replace(log_key=ATTEST_KEY.verify_key)), ISSUED, LogUnknown),
+        (QUESTION._replace(witness=WitnessState("other", 3, b"\x00" * 32)), ISSUED, LogUnknown),
+        (QUESTION._replace(witness=seen([*LEAVES, LEAVES[0]])), ISSUED, LogRolledBack),
+        (QUESTION._replace(witness=seen([*LEAVES[:11], LEAVES[0]])), ISSUED, LogForked),
+        (QUESTION._replace(witness=seen([*LEAVES[:7], LEAVES[0]])), ISSUED, LogForked),
+        (QUESTION._replace(witness=seen(LEAVES[:7])), ISSUED, LogProofMissing),
+        (QUESTION._replace(policy=PassPolicy(needs="drilled")), ISSUED, PassPolicyNotMet),
+        (QUESTION._replace(policy=PassPolicy(required_checks=frozenset({SECOND_COPY}))), ISSUED, PassPolicyNotMet),
     ],
 )
 def test_each_thing_that_is_wrong_has_its_own_refusal(
@@ -205,8 +202,7 @@ def test_each_thing_that_is_wrong_has_its_own_refusal(
 
 def test_the_refusals_come_in_the_documented_order() -> None:
     """Everything is wrong at once; mended one after the other, the next refusal shows."""
-    worst = replace(
-        PASS,
+    worst = PASS._replace(
         app=CoveredApp(AppPackage("org.other"), (STRANGER,)),
         challenge=None,
         checks=(),
@@ -215,18 +211,18 @@ def test_the_refusals_come_in_the_documented_order() -> None:
         expires=NOON,
         log=LogHead("other.example/log", head_of(LEAVES[:3], origin="other.example/log")),
     )
-    question = replace(QUESTION, witness=seen(LEAVES))
+    question = QUESTION._replace(witness=seen(LEAVES))
     mending: list[tuple[type[PassRefused], Any]] = [
-        (PassWrongChallenge, lambda it: replace(it, challenge=CHALLENGE)),
-        (PassExpired, lambda it: replace(it, expires=NOON + timedelta(hours=1))),
-        (PassTooOld, lambda it: replace(it, verified_at=NOON, time_created=NOON + timedelta(minutes=6))),
-        (PassFromTheFuture, lambda it: replace(it, time_created=NOON + timedelta(minutes=4))),
-        (PassWrongApp, lambda it: replace(it, app=CoveredApp(WECHAT, (STRANGER,)))),
-        (PassWrongSigner, lambda it: replace(it, app=PASS.app)),
-        (LogUnknown, lambda it: replace(it, log=LogHead(ORIGIN, head_of(LEAVES[:3])))),
-        (LogRolledBack, lambda it: replace(it, log=LogHead(ORIGIN, head_of([*LEAVES[:11], LEAVES[0]])))),
-        (LogForked, lambda it: replace(it, log=LogHead(ORIGIN, head_of(LEAVES)))),
-        (PassPolicyNotMet, lambda it: replace(it, checks=PASS.checks)),
+        (PassWrongChallenge, lambda it: it._replace(challenge=CHALLENGE)),
+        (PassExpired, lambda it: it._replace(expires=NOON + timedelta(hours=1))),
+        (PassTooOld, lambda it: it._replace(verified_at=NOON, time_created=NOON + timedelta(minutes=6))),
+        (PassFromTheFuture, lambda it: it._replace(time_created=NOON + timedelta(minutes=4))),
+        (PassWrongApp, lambda it: it._replace(app=CoveredApp(WECHAT, (STRANGER,)))),
+        (PassWrongSigner, lambda it: it._replace(app=PASS.app)),
+        (LogUnknown, lambda it: it._replace(log=LogHead(ORIGIN, head_of(LEAVES[:3])))),
+        (LogRolledBack, lambda it: it._replace(log=LogHead(ORIGIN, head_of([*LEAVES[:11], LEAVES[0]])))),
+        (LogForked, lambda it: it._replace(log=LogHead(ORIGIN, head_of(LEAVES)))),
+        (PassPolicyNotMet, lambda it: it._replace(checks=PASS.checks)),
     ]
 
     for refusal, mend in mending:
@@ -240,55 +236,55 @@ def test_the_refusals_come_in_the_documented_order() -> None:
 @pytest.mark.parametrize("name", [EVERY_BYTE_READ, KEYS_RECOVERABLE])
 @pytest.mark.parametrize("result", ["failed", "not-done"])
 def test_no_policy_does_without_reading_every_byte_and_recoverable_keys(name: str, result: Any) -> None:
-    checks = tuple(replace(check, result=result) if check.name == name else check for check in PASS.checks)
+    checks = tuple(check._replace(result=result) if check.name == name else check for check in PASS.checks)
 
     with pytest.raises(PassPolicyNotMet) as refused:
-        QUESTION.about(issue(replace(PASS, checks=checks), ATTEST_KEY))
+        QUESTION.about(issue(PASS._replace(checks=checks), ATTEST_KEY))
 
     assert refused.value.facts == {"check": name}
 
 
 def test_a_drilled_pass_meets_a_policy_that_asks_for_a_drill() -> None:
-    drilled = replace(PASS, checks=(*PASS.checks, Check(RESTORE_DRILL, "passed")))
+    drilled = PASS._replace(checks=(*PASS.checks, Check(RESTORE_DRILL, "passed")))
 
-    replace(QUESTION, policy=PassPolicy(needs="drilled")).about(issue(drilled, ATTEST_KEY))
+    QUESTION._replace(policy=PassPolicy(needs="drilled")).about(issue(drilled, ATTEST_KEY))
 
 
 def test_a_pass_names_the_signers_of_all_android_levels_and_the_device_has_one_of_them() -> None:
-    rotated = replace(PASS, app=replace(PASS.app, signers=(*PASS.app.signers, STRANGER)))
+    rotated = PASS._replace(app=PASS.app._replace(signers=(*PASS.app.signers, STRANGER)))
 
     assert QUESTION.about(issue(rotated, ATTEST_KEY)).coverage.app.signers == rotated.app.signers
 
 
 def test_a_pass_that_knows_no_signer_covers_the_app_unless_the_policy_asks_for_one() -> None:
-    unbound = issue(replace(PASS, app=CoveredApp(WECHAT)), ATTEST_KEY)
+    unbound = issue(PASS._replace(app=CoveredApp(WECHAT)), ATTEST_KEY)
 
     assert QUESTION.about(unbound).coverage.app.signers == ()
     with pytest.raises(PassWrongSigner):
-        replace(QUESTION, policy=PassPolicy(needs_signer=True)).about(unbound)
+        QUESTION._replace(policy=PassPolicy(needs_signer=True)).about(unbound)
 
 
 def test_who_asks_no_challenge_and_names_no_app_gets_an_answer() -> None:
-    replace(QUESTION, challenge=None, installed=None).about(ISSUED)
+    QUESTION._replace(challenge=None, installed=None).about(ISSUED)
 
 
 def test_the_case_of_a_challenge_does_not_matter() -> None:
-    replace(QUESTION, challenge=CHALLENGE.upper()).about(ISSUED)
+    QUESTION._replace(challenge=CHALLENGE.upper()).about(ISSUED)
 
 
 @pytest.mark.parametrize("size", [0, 5, 8, 12])
 def test_a_log_that_only_grew_is_followed_from_every_size_that_was_proved(size: int) -> None:
-    checked = replace(QUESTION, witness=seen(LEAVES[:size])).about(ISSUED)
+    checked = QUESTION._replace(witness=seen(LEAVES[:size])).about(ISSUED)
 
     assert checked.witness == seen(LEAVES)
 
 
 def test_reordering_two_old_entries_is_a_fork() -> None:
     swapped = [LEAVES[1], LEAVES[0], *LEAVES[2:]]
-    forged = replace(PASS, log=LogHead(ORIGIN, head_of(swapped), (proof_from(swapped, 8),)))
+    forged = PASS._replace(log=LogHead(ORIGIN, head_of(swapped), (proof_from(swapped, 8),)))
 
     with pytest.raises(LogForked):
-        replace(QUESTION, witness=seen(LEAVES[:8])).about(issue(forged, ATTEST_KEY))
+        QUESTION._replace(witness=seen(LEAVES[:8])).about(issue(forged, ATTEST_KEY))
 
 
 @settings(max_examples=60, deadline=None)
@@ -297,17 +293,17 @@ def test_a_log_that_was_forked_at_any_entry_is_noticed(data: st.DataObject) -> N
     known = data.draw(st.integers(1, 11))
     forked = list(LEAVES)
     forked[data.draw(st.integers(0, known - 1))] = leaf_hash(b"another past")
-    forged = replace(PASS, log=LogHead(ORIGIN, head_of(forked), (proof_from(forked, known),)))
+    forged = PASS._replace(log=LogHead(ORIGIN, head_of(forked), (proof_from(forked, known),)))
 
     with pytest.raises(LogForked):
-        replace(QUESTION, witness=seen(LEAVES[:known])).about(issue(forged, ATTEST_KEY))
+        QUESTION._replace(witness=seen(LEAVES[:known])).about(issue(forged, ATTEST_KEY))
 
 
 def test_an_older_head_that_once_was_valid_is_a_rollback() -> None:
-    older = replace(PASS, log=LogHead(ORIGIN, head_of(LEAVES[:11])))
+    older = PASS._replace(log=LogHead(ORIGIN, head_of(LEAVES[:11])))
 
     with pytest.raises(LogRolledBack) as refused:
-        replace(QUESTION, witness=seen(LEAVES)).about(issue(older, ATTEST_KEY))
+        QUESTION._replace(witness=seen(LEAVES)).about(issue(older, ATTEST_KEY))
 
     assert refused.value.facts == {"seen": 12, "found": 11}
 
@@ -367,13 +363,13 @@ def test_a_pass_tells_which_pins_to_look_for() -> None:
 @pytest.mark.parametrize(
     "broken",
     [
-        replace(PASS, challenge="short"),
-        replace(PASS, time_created=PASS.verified_at - timedelta(seconds=1)),
-        replace(PASS, checks=PASS.checks * 2),
-        replace(PASS, covered=replace(PASS.covered, source_high_water="")),
-        replace(PASS, log=replace(PASS.log, origin="another.example/log")),
-        replace(PASS, log=replace(PASS.log, consistency=(proof_from(LEAVES, 5),) * (MAX_OFFERS + 1))),
-        replace(PASS, covered=replace(PASS.covered, messages=-1)),
+        PASS._replace(challenge="short"),
+        PASS._replace(time_created=PASS.verified_at - timedelta(seconds=1)),
+        PASS._replace(checks=PASS.checks * 2),
+        PASS._replace(covered=PASS.covered._replace(source_high_water="")),
+        PASS._replace(log=PASS.log._replace(origin="another.example/log")),
+        PASS._replace(log=PASS.log._replace(consistency=(proof_from(LEAVES, 5),) * (MAX_OFFERS + 1))),
+        PASS._replace(covered=PASS.covered._replace(messages=-1)),
     ],
 )
 def test_a_pass_that_would_be_refused_by_everyone_is_not_issued(broken: CoveragePass) -> None:
@@ -382,7 +378,7 @@ def test_a_pass_that_would_be_refused_by_everyone_is_not_issued(broken: Coverage
 
 
 def test_times_are_written_to_the_second() -> None:
-    precise = replace(PASS, verified_at=PASS.verified_at + timedelta(milliseconds=5))
+    precise = PASS._replace(verified_at=PASS.verified_at + timedelta(milliseconds=5))
 
     assert QUESTION.about(issue(precise, ATTEST_KEY)).coverage == PASS
 
@@ -390,7 +386,7 @@ def test_times_are_written_to_the_second() -> None:
 def test_a_pass_that_still_holds_is_issued_again_when_the_log_has_grown() -> None:
     """Two apps, one store: the guard saw the newer head in the other app's pass."""
     grown = [*LEAVES, leaf_hash(b"the other app's snapshot")]
-    question = replace(QUESTION, witness=seen(grown))
+    question = QUESTION._replace(witness=seen(grown))
     log = LogHead(ORIGIN, head_of(grown), (proof_from(grown, len(LEAVES)),))
 
     with pytest.raises(LogRolledBack):
@@ -398,7 +394,7 @@ def test_a_pass_that_still_holds_is_issued_again_when_the_log_has_grown() -> Non
     renewed = renew(ISSUED, ATTEST_KEY, log, at=NOON)
 
     assert renewed is not None
-    assert question.about(renewed).coverage == replace(PASS, log=log, time_created=NOON)
+    assert question.about(renewed).coverage == PASS._replace(log=log, time_created=NOON)
     assert renew(ISSUED, ATTEST_KEY, log, at=PASS.expires) is None
     with pytest.raises(SignatureInvalid):
         renew(ISSUED, LOG_KEY, log, at=NOON)
@@ -408,7 +404,7 @@ def test_the_largest_pass_fits_the_cap() -> None:
     leaves = [leaf_hash(b"%d" % number) for number in range(5000)]
     offers = tuple(proof_from(leaves, 4000 + 17 * number) for number in range(MAX_OFFERS))
 
-    issued = issue(replace(PASS, log=LogHead(ORIGIN, head_of(leaves), offers)), ATTEST_KEY)
+    issued = issue(PASS._replace(log=LogHead(ORIGIN, head_of(leaves), offers)), ATTEST_KEY)
 
     assert len(issued) < MAX_PASS_BYTES
 

@@ -11,7 +11,7 @@ from backupkit.ids import ChunkId, PackName
 from backupkit.store import layout
 from backupkit.store.check import FileChecked, PackChecked, check_open, check_sealed
 from backupkit.store.chunk_id import ChunkType, plain_sha256
-from backupkit.store.contents import content_bytes, reachable_chunks, walk_tree
+from backupkit.store.contents import content_bytes, reachable_chunks, walk_each_once, walk_tree
 from backupkit.store.domain_reader import DomainReader
 from backupkit.store.domain_writer import DomainWriter, PackProfile
 from backupkit.store.finding import Finding
@@ -292,6 +292,34 @@ def test_folders_that_multiply_without_end_are_given_up(monkeypatch: pytest.Monk
         tree = write_tree(kept, [Entry(name, EntryKind.FOLDER, tree=tree) for name in (b"a", b"b")])
 
     assert len(list(walk_tree(kept, tree, findings.append))) == 1000
+    assert [finding.reason for finding in findings] == ["too-many-entries"]
+
+
+def a_bomb(kept: KeptChunks, levels: int) -> ChunkId:
+    """Folders of two folders each: a handful of chunks that stand for 2 ** levels folders."""
+    tree = write_tree(kept, [])
+    for _ in range(levels):
+        tree = write_tree(kept, [Entry(name, EntryKind.FOLDER, tree=tree) for name in (b"a", b"b")])
+    return tree
+
+
+def test_folders_that_are_alike_are_checked_once() -> None:
+    kept = KeptChunks()
+    tree = a_bomb(kept, 300)
+
+    assert len(list(walk_each_once(kept, tree, lambda finding: pytest.fail(str(finding))))) == 600
+    assert len(set(reachable_chunks(kept, tree, lambda finding: pytest.fail(str(finding))))) == 301
+
+
+def test_so_many_copies_of_everything_are_believed_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("backupkit.store.contents._FEW_ENTRIES", 100)
+    monkeypatch.setattr("backupkit.store.contents._MOST_ALIKE", 10)
+    findings: list[Finding] = []
+    kept = KeptChunks()
+
+    assert len(list(walk_tree(kept, a_bomb(kept, 6), findings.append))) == 2**7 - 2
+    assert findings == []
+    assert len(list(walk_tree(kept, a_bomb(kept, 60), findings.append))) <= 1300
     assert [finding.reason for finding in findings] == ["too-many-entries"]
 
 

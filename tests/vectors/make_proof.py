@@ -25,6 +25,7 @@ from backupkit.proof.coverage_pass import (
     proof_from,
 )
 from backupkit.proof.dsse import sign_envelope
+from backupkit.proof.forget_statement import ForgetStatement, UndeleteStatement
 from backupkit.proof.log_entry import entry_about
 from backupkit.proof.merkle import tree_root
 from backupkit.proof.pem import public_pem
@@ -32,6 +33,7 @@ from backupkit.proof.pins import Pins
 from backupkit.proof.snapshot_statement import DomainRoot, PackSet, SnapshotStatement, snapshot_id
 from backupkit.proof.sshsig import ATTESTATION_NAMESPACE, SNAPSHOT_NAMESPACE, allowed_signers_line, sign_ssh
 from backupkit.proof.statement import PAYLOAD_TYPE
+from backupkit.proof.sweep_statement import MarkStatement, SweepStatement
 from backupkit.proof.verify_statement import VerifyStatement
 from backupkit.proof.witness import WitnessState
 
@@ -94,7 +96,15 @@ def golden_files() -> dict[str, bytes]:
         challenge="c0" * 16,
         log=LogHead(ORIGIN, checkpoint, (proof_from(leaves, 1),)),
     )
+    marked = ((DomainId(b"\x01" * 16), PackName("03" * 32)), (DomainId(b"\x01" * 16), PackName("06" * 32)))
+    later = {
+        "forget": ForgetStatement(ORIGIN, (snapshot_id(taken),), "retention", TAKEN + timedelta(days=1)).encode(),
+        "undelete": UndeleteStatement(ORIGIN, (snapshot_id(taken),), TAKEN + timedelta(days=2)).encode(),
+        "mark": MarkStatement(ORIGIN, marked, 5, TAKEN + timedelta(days=40)).encode(),
+        "sweep": SweepStatement(ORIGIN, marked, (snapshot_id(taken),), TAKEN + timedelta(days=42)).encode(),
+    }
     return {
+        **{f"{kind}.dsse.json": sign_envelope(said, PAYLOAD_TYPE, [ATTEST_KEY]) for kind, said in later.items()},
         "snapshot.statement.json": taken,
         "snapshot.dsse.json": sign_envelope(taken, PAYLOAD_TYPE, [ATTEST_KEY]),
         "snapshot.sshsig": sign_ssh(taken, ATTEST_KEY, SNAPSHOT_NAMESPACE),

@@ -15,12 +15,13 @@ def guard_inspect(
     context: typer.Context,
     file: Annotated[list[Path], typer.Argument(metavar="FILE...")],
     device_sdk: Annotated[int | None, typer.Option("--device-sdk", min=1, max=10000, metavar="N")] = None,
+    idsig: Annotated[Path | None, typer.Option("--idsig", metavar="FILE")] = None,
 ) -> ExitCode:
     """Read a package for one Android level, or for all that it installs on. Exit 41: not genuine; 42: undecided."""
     from backupkit.guard.inspect_view import inspect
 
     session = session_of(context)
-    seen, code = inspect(*file, device_sdk=device_sdk)
+    seen, code = inspect(*file, device_sdk=device_sdk, idsig=idsig)
     lines = _genuine(session, seen) if seen["genuine"] else _refused(session, seen["findings"][0], code)
     fields = {name: value for name, value in seen.items() if name not in {"type", "v"}}
     session.printer.summary(fields, lines, kind=seen["type"])

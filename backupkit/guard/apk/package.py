@@ -17,7 +17,7 @@ from backupkit.guard.apk.reasons import Doubt, PackageNotGenuine, PackageUndecid
 from backupkit.guard.apk.signing import Signing
 from backupkit.guard.apk.signing_block import SigningBlock, find_signing_block
 from backupkit.guard.apk.source_stamp import SourceStamp, check_stamp
-from backupkit.guard.apk.verification import Verification
+from backupkit.guard.apk.verification import Claim, Verification
 from backupkit.guard.apk.zip_bytes import Archive, read_archive, shown
 from backupkit.ids import AppPackage, CertificateDigest
 
@@ -50,6 +50,8 @@ class Package:
     findings: tuple[Finding, ...]
     abis: tuple[str, ...]
     """The processors it brings native code for; none where it brings none."""
+    claims: tuple[Claim, ...]
+    """What each of its whole-file signatures says of the content, for whoever compares something with it."""
     _answers: dict[int, Signing | PackageNotGenuine]
 
     @property
@@ -170,6 +172,8 @@ class Judging:
             raise PackageUndecided(Doubt.LEVEL_UNKNOWN, level=first)
         self._levels = range(first, judged.last + 1)
         verification = Verification(archive, self._block, manifest)
+        self._claims = verification.claims
+        self._newer_scheme_from = verification.newer_scheme_from
         self._outcomes = LevelOutcomes(
             verification, self._levels, strict=judged.strict, signed_up_to=judged.signed_up_to
         )
@@ -188,9 +192,13 @@ class Judging:
         """
         answers = self._outcomes.settle(self._digests.finish())
         findings = _findings(self._block, self._stamp, answers)
+        if self._newer_scheme_from is not None:
+            findings = (*findings, Finding("apk-newer-scheme-ahead", str(self._newer_scheme_from)))
         first, last = self._levels[0], self._levels[-1]
         abis = native_abis(self.archive)
-        return Package(sha256, self.archive.file.size, self.manifest, first, last, findings, abis, answers)
+        return Package(
+            sha256, self.archive.file.size, self.manifest, first, last, findings, abis, self._claims(), answers
+        )
 
 
 def package_manifest(archive: Archive) -> Manifest:

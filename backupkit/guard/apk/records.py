@@ -28,6 +28,13 @@ class Record:
         assert isinstance(value, int)
         return value
 
+    def byte(self) -> int:
+        """Read a single byte."""
+        if not self:
+            raise RecordMalformed
+        self._at += 1
+        return self._data[self._at - 1]
+
     def sdk(self) -> int:
         """Read an API level, which Java holds in a signed number: a large one is negative there."""
         value = self.u32()

@@ -7,7 +7,7 @@ source.android.com/docs/security/features/apksigning/v3 and v3-1; AOSP `ApkSigna
 from dataclasses import dataclass
 
 from backupkit.guard.apk.lineage import Lineage, are_one_history, read_lineage
-from backupkit.guard.apk.reasons import Doubt, PackageNotGenuine, PackageUndecided, Reason
+from backupkit.guard.apk.reasons import PackageNotGenuine, Reason
 from backupkit.guard.apk.records import Record, RecordMalformed
 from backupkit.guard.apk.signer import CheckedSigner, SignerRecord, check_signer, read_signers
 
@@ -32,6 +32,8 @@ class RotatingSigner:
     rotation_min_sdk: int | None
     targets_dev_release: bool
     unknown_attributes: tuple[int, ...]
+    newer_scheme_from: int | None = None
+    """From which level on a signature of a newer scheme stands in its place, as its attributes say."""
 
 
 class SchemeV3:
@@ -129,6 +131,7 @@ def _check(record: SignerRecord) -> RotatingSigner:
     checked = check_signer(record, max(record.sdks.first, V3_SINCE))
     lineage: Lineage | None = None
     rotation_min_sdk: int | None = None
+    newer: list[int] = []
     for number, value in checked.attributes:
         if number == _PROOF_OF_ROTATION:
             if lineage is not None:
@@ -140,7 +143,7 @@ def _check(record: SignerRecord) -> RotatingSigner:
             except RecordMalformed as error:
                 raise PackageNotGenuine(Reason.ATTRIBUTE_MALFORMED, scheme=record.scheme) from error
         elif number in _HYBRID:
-            raise PackageUndecided(Doubt.NEWER_SCHEME)
+            newer.append(_level_of(value))
     numbers = [number for number, _ in checked.attributes]
     return RotatingSigner(
         checked,
@@ -148,7 +151,16 @@ def _check(record: SignerRecord) -> RotatingSigner:
         rotation_min_sdk,
         _TARGETS_DEV_RELEASE in numbers,
         tuple(number for number in numbers if number not in _KNOWN),
+        min(newer, default=None),
     )
+
+
+def _level_of(value: bytes) -> int:
+    """From which level on an attribute speaks; from the first where it cannot be read."""
+    try:
+        return max(Record(value).sdk(), 0)
+    except RecordMalformed:
+        return 0
 
 
 def _own_lineage(value: bytes, checked: CheckedSigner) -> Lineage:

@@ -17,6 +17,8 @@ V31 = 0x1B93AD61
 V32 = 0x70E1C89F
 SOURCE_STAMP_V1 = 0x2B09189E
 SOURCE_STAMP_V2 = 0x6DFF800D
+KNOWN = frozenset({V2, V3, V31, V32, SOURCE_STAMP_V1, SOURCE_STAMP_V2, 0x42726577, 0x504B4453, 0x2146444E})
+"""Every number that is understood here: also verity padding and two blocks of Google Play, which say nothing of the signer."""
 _MAGIC = b"APK Sig Block 42"
 _FOOTER = struct.Struct("<Q16s")
 _PAIR = struct.Struct("<QI")

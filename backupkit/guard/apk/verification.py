@@ -6,23 +6,34 @@ broken is a rejection, never a reason to try an older one. Sources: AOSP `ApkSig
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from backupkit.guard.apk.algorithms import ContentDigest
 from backupkit.guard.apk.lineage import Lineage
 from backupkit.guard.apk.manifest import Manifest
+from backupkit.guard.apk.newer_scheme import NEWER_SCHEME_LEVEL, newer_scheme_from
 from backupkit.guard.apk.reasons import Doubt, PackageNotGenuine, PackageUndecided, Reason
 from backupkit.guard.apk.signature_v1 import SchemeV1
 from backupkit.guard.apk.signature_v2 import SINCE as V2_SINCE, SchemeV2
 from backupkit.guard.apk.signature_v3 import V3_SINCE, V31_SINCE, RotatingSigner, SchemeV3
 from backupkit.guard.apk.signer import CheckedSigner
 from backupkit.guard.apk.signing import Scheme, Signing
-from backupkit.guard.apk.signing_block import V2, V3, V31, V32, SigningBlock
+from backupkit.guard.apk.signing_block import V2, V3, V31, SigningBlock
 from backupkit.guard.apk.zip_bytes import Archive
 
 _SANDBOX_SINCE = 26
 _TARGET_RULE_SINCE = 30
 _TARGET_RULE_FROM = 30
+
+
+class Claim(NamedTuple):
+    """What one signature says of the content: scheme, the signer's certificate, and every digest it gives."""
+
+    scheme: str
+    certificate: bytes
+    digests: frozenset[bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +60,10 @@ class Verification:
     """The signatures of one package. Each is checked once, when a level first needs it."""
 
     def __init__(self, archive: Archive, block: SigningBlock, manifest: Manifest) -> None:
-        """Look at what is there.
-
-        Raises:
-            PackageUndecided: a scheme that is newer than those known here.
-        """
-        # v3.2 signs with a classical and a post-quantum key, and the latter is the identity on devices that know it. A guard that
-        # looked past it would name the wrong signer (AOSP ApkSignatureSchemeV3Verifier.verifyV32Signers).
-        if V32 in block.values:
-            raise PackageUndecided(Doubt.NEWER_SCHEME)
+        """Look at what is there."""
         self._block = block
+        self.newer_scheme_from = newer_scheme_from(block)
+        """The first level that may look at a scheme which is not known here, or None."""
         self._manifest = manifest
         self._v1 = SchemeV1(archive)
         self._v2 = SchemeV2(block.values[V2]) if V2 in block.values else None
@@ -70,7 +75,12 @@ class Verification:
 
         Raises:
             PackageNotGenuine: the device would refuse the package.
+            PackageUndecided: it may look at a newer scheme than those known here.
         """
+        # v3.2 signs with a classical and a post-quantum key, and the latter is the identity on devices that know it. A guard that
+        # looked past it would name the wrong signer (AOSP ApkSignatureSchemeV3Verifier.verifyV32Signers).
+        if self.newer_scheme_from is not None and level >= self.newer_scheme_from:
+            raise PackageUndecided(Doubt.NEWER_SCHEME, level=level)
         draft = self._newest(level)
         # Apps made for API level 30 and up must use a newer scheme (AOSP ApkSignatureVerifier, since level 30).
         is_too_old = level >= _TARGET_RULE_SINCE and self._manifest.target_sdk >= _TARGET_RULE_FROM
@@ -115,6 +125,20 @@ class Verification:
         if not agrees:
             raise PackageNotGenuine(Reason.SCHEMES_DISAGREE)
 
+    def claims(self) -> tuple[Claim, ...]:
+        """Return what every whole-file signature says of the content, whichever level it is for. A broken one says nothing."""
+        found: list[CheckedSigner] = []
+        values = self._block.values
+        with suppress(PackageNotGenuine):
+            if self._v2 is not None:
+                found += self._v2.signers_at(V3_SINCE, has_v3=True)
+        for scheme, number in ((self._v3, V3), (self._v31, V31)):
+            with suppress(PackageNotGenuine):
+                found += [signer.checked for signer in scheme.get().check_all()] if number in values else []
+        return tuple(
+            Claim(one.scheme, one.certificate, frozenset(digest for _, digest in one.digests)) for one in found
+        )
+
     def jar_manifest(self) -> bytes:
         """Return the JAR manifest, or nothing where there is none."""
         return self._v1.manifest()
@@ -132,14 +156,14 @@ class Verification:
         if level >= V31_SINCE and V31 in values:
             signer = self._v31.get().signer_at(level)
             if signer is not None:
-                return _rotating("v3.1", signer)
+                return _rotating("v3.1", signer, level)
         if level >= V3_SINCE and V3 in values:
             signer = self._v3.get().signer_at(level)
             if signer is None:
                 raise PackageNotGenuine(Reason.SDK_RANGE_MISSING, scheme="v3")
             if level >= V31_SINCE:
                 self._check_rotation(signer)
-            return _rotating("v3", signer)
+            return _rotating("v3", signer, level)
         if level >= V2_SINCE and self._v2 is not None:
             signers = tuple(self._v2.signers_at(level, has_v3=V3 in values))
             return Draft("v2", tuple(signer.certificate for signer in signers), None, signers)
@@ -174,5 +198,8 @@ class _Lazy:
         return self._scheme
 
 
-def _rotating(scheme: Scheme, signer: RotatingSigner) -> Draft:
+def _rotating(scheme: Scheme, signer: RotatingSigner, level: int) -> Draft:
+    newer = signer.newer_scheme_from
+    if newer is not None and level >= min(newer, NEWER_SCHEME_LEVEL):
+        raise PackageUndecided(Doubt.NEWER_SCHEME, level=level)
     return Draft(scheme, (signer.checked.certificate,), signer.lineage, (signer.checked,))

@@ -155,6 +155,61 @@ _REASONS: dict[str, tuple[str, str, str]] = {
         "Android refuses that as an update; only removing the old app lets it in.",
         "Get the update from where the installed app came from.",
     ),
+    "split-missing": (
+        "The app needs another part that is not there ({install_result}).",
+        "Without it this device would refuse it and change nothing.",
+        "Ask again with the whole app.",
+    ),
+    "no-matching-abi": (
+        "The package is made for another kind of processor ({install_result}).",
+        "This device would refuse it and change nothing.",
+        "Keep the installed app, and get the package for this device.",
+    ),
+    "needs-all-abis": (
+        "The package lacks code for a kind of processor that this device has ({install_result}).",
+        "This device would refuse it and change nothing.",
+        "Keep the installed app, and get the package for this device.",
+    ),
+    "permission-taken": (
+        "Another app on this device already owns a permission that the package defines ({install_result}).",
+        "This device would refuse it and change nothing.",
+        "Keep the installed app.",
+    ),
+    "permission-group-taken": (
+        "Another app on this device already owns a group of permissions that the package defines ({install_result}).",
+        "This device would refuse it and change nothing.",
+        "Keep the installed app.",
+    ),
+    "permission-group-foreign": (
+        "The package puts a permission into a group that belongs to another app ({install_result}).",
+        "This device would refuse it and change nothing.",
+        "Keep the installed app.",
+    ),
+    "provider-taken": (
+        "Another app on this device already provides data under the same name ({install_result}).",
+        "This device would refuse it and change nothing.",
+        "Keep the installed app.",
+    ),
+    "becomes-instant": (
+        "The installed app would be replaced by its instant form ({install_result}).",
+        "This device would refuse it and change nothing.",
+        "Install the full app.",
+    ),
+    "another-version-required": (
+        "The store expects another version to be installed than the one that is ({install_result}).",
+        "This device would refuse it and change nothing.",
+        "Keep the installed app, and ask the store again.",
+    ),
+    "static-library": (
+        "The package is a library that cannot be updated ({install_result}).",
+        "This device would refuse it and change nothing.",
+        "Keep what is installed.",
+    ),
+    "signer-in-key-set": (
+        "The new package is signed with a key that the installed app named for its updates.",
+        "Android compares the keys and accepts it.",
+        "Install it as an update. Do not uninstall first.",
+    ),
     "not-a-base": (
         "The file is only a part of an app ({install_result}).",
         "Without the app's main package this device would refuse it and change nothing.",
@@ -337,6 +392,7 @@ _REASONS: dict[str, tuple[str, str, str]] = {
 
 _HEADLINES: dict[str, str] = {
     "verdict.allow": "ALLOW",
+    "verdict.ask-first": "ASK FIRST",
     "verdict.hold": "HOLD",
     "verdict.deny": "DENY",
     "verdict.undecided": "STOPPED",
@@ -388,6 +444,7 @@ _HEADLINES: dict[str, str] = {
     ),
     "consent.second": "Last step. Type {app} to give up what is on this phone; anything else keeps it.",
     "loss.not-in-backup": "{not_in_backup} messages are in no verified backup.",
+    "loss.span": "The messages are of {oldest:time} to {newest:time}.",
     "loss.newest": "The newest message is of {newest:time}.",
 }
 

@@ -1,6 +1,15 @@
 """What happens to snapshots after they were taken, in English."""
 
 MESSAGES: dict[str, str] = {
+    "sweep.deleted": "{packs} {packs:plural:pack|packs} deleted, {bytes} freed",
+    "sweep.would-delete": "{packs} {packs:plural:pack|packs} would be deleted, {bytes} freed. Nothing was changed.",
+    "sweep.snapshots": "{count} forgotten {count:plural:snapshot|snapshots} can no longer be taken back.",
+    "sweep.marked": "{packs} {packs:plural:pack|packs} ({bytes}) marked: no snapshot needs {packs:plural:it|them}",
+    "sweep.would-mark": "{packs} {packs:plural:pack|packs} ({bytes}) would be marked: no snapshot needs {packs:plural:it|them}",
+    "sweep.waiting": "{packs} marked {packs:plural:pack|packs} must wait, for a day after {packs:plural:it was|they were} marked",
+    "sweep.next": "After {at}: backupkit sweep",
+    "sweep.nothing": "Nothing to delete: every pack is needed.",
+    "finding.pack-needed-again": "A pack was to be deleted, and a snapshot needs it all the same, so it stays: {name}",
     "error.packs-swept.what": "The snapshot was not finished: {count} {count:plural:pack|packs} that it was built on {count:plural:was|were} deleted meanwhile.",
     "error.packs-swept.why": "A sweep ran at the same time, longer than a day after it had marked them. What this run stored is kept.",
     "error.packs-swept.try": "Run backupkit snapshot again; it saves what is missing.",

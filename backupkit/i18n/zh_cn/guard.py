@@ -155,6 +155,61 @@ _REASONS: dict[str, tuple[str, str, str]] = {
         "系统不允许更新改变这一点，只有卸载旧应用才能装上。",
         "请从原来的安装渠道获取更新。",
     ),
+    "split-missing": (
+        "应用还需要另一个部分，这里没有（{install_result}）。",
+        "缺少它，系统会拒绝安装，不做任何更改。",
+        "请提供完整的应用后再问一次。",
+    ),
+    "no-matching-abi": (
+        "这个安装包是给另一种处理器用的（{install_result}）。",
+        "系统会拒绝安装，不做任何更改。",
+        "请保留已安装的应用，换用适合本机的安装包。",
+    ),
+    "needs-all-abis": (
+        "这个安装包缺少本机某种处理器的代码（{install_result}）。",
+        "系统会拒绝安装，不做任何更改。",
+        "请保留已安装的应用，换用适合本机的安装包。",
+    ),
+    "permission-taken": (
+        "安装包定义的一项权限，本机已有别的应用在用（{install_result}）。",
+        "系统会拒绝安装，不做任何更改。",
+        "请保留已安装的应用。",
+    ),
+    "permission-group-taken": (
+        "安装包定义的一个权限组，本机已有别的应用在用（{install_result}）。",
+        "系统会拒绝安装，不做任何更改。",
+        "请保留已安装的应用。",
+    ),
+    "permission-group-foreign": (
+        "安装包把权限放进了别的应用的权限组（{install_result}）。",
+        "系统会拒绝安装，不做任何更改。",
+        "请保留已安装的应用。",
+    ),
+    "provider-taken": (
+        "本机已有别的应用用同样的名称提供数据（{install_result}）。",
+        "系统会拒绝安装，不做任何更改。",
+        "请保留已安装的应用。",
+    ),
+    "becomes-instant": (
+        "已安装的应用会被换成免安装版（{install_result}）。",
+        "系统会拒绝安装，不做任何更改。",
+        "请安装完整版。",
+    ),
+    "another-version-required": (
+        "商店以为装的是另一个版本，与实际不符（{install_result}）。",
+        "系统会拒绝安装，不做任何更改。",
+        "请保留已安装的应用，再向商店查询一次。",
+    ),
+    "static-library": (
+        "这是一个不能更新的静态库（{install_result}）。",
+        "系统会拒绝安装，不做任何更改。",
+        "请保留现有的安装。",
+    ),
+    "signer-in-key-set": (
+        "新安装包的签名密钥，是已安装应用指定可用于更新的密钥。",
+        "系统比对密钥后认可它。",
+        "请直接更新，不要先卸载。",
+    ),
     "not-a-base": (
         "这个文件只是应用的一部分（{install_result}）。",
         "没有主安装包，系统会拒绝安装，不做任何更改。",
@@ -337,6 +392,7 @@ _REASONS: dict[str, tuple[str, str, str]] = {
 
 _HEADLINES: dict[str, str] = {
     "verdict.allow": "放行",
+    "verdict.ask-first": "先问本人",
     "verdict.hold": "暂缓",
     "verdict.deny": "拒绝",
     "verdict.undecided": "已停止",
@@ -377,6 +433,7 @@ _HEADLINES: dict[str, str] = {
     ),
     "consent.second": "最后一步：请输入“{app}”，确认放弃本机上的内容；输入其他内容则保留。",
     "loss.not-in-backup": "有 {not_in_backup} 条消息不在任何已核验的备份里。",
+    "loss.span": "消息的时间从 {oldest:time} 到 {newest:time}。",
     "loss.newest": "最新一条消息的时间是 {newest:time}。",
 }
 

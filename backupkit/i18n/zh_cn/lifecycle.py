@@ -1,6 +1,15 @@
 """What happens to snapshots after they were taken, in Chinese."""
 
 MESSAGES: dict[str, str] = {
+    "sweep.deleted": "删除了 {packs} 个数据包，腾出 {bytes}",
+    "sweep.would-delete": "将会删除 {packs} 个数据包，腾出 {bytes}。什么也没有改动。",
+    "sweep.snapshots": "有 {count} 个已放弃的快照从此不能撤回。",
+    "sweep.marked": "标记了 {packs} 个数据包（{bytes}）：没有快照需要它们",
+    "sweep.would-mark": "将会标记 {packs} 个数据包（{bytes}）：没有快照需要它们",
+    "sweep.waiting": "有 {packs} 个已标记的数据包还要等，标记满一天才能删除",
+    "sweep.next": "{at} 之后请运行：backupkit sweep",
+    "sweep.nothing": "没有可删除的：每个数据包都有快照需要。",
+    "finding.pack-needed-again": "有一个数据包本来要删除，却仍有快照需要它，所以留下了：{name}",
     "error.packs-swept.what": "快照没有完成：它所用的 {count} 个数据包在此期间被删除了。",
     "error.packs-swept.why": "同时运行的 sweep 在标记它们一天多以后把它们删除了。这次已经存下的数据都还在。",
     "error.packs-swept.try": "请再运行一次 backupkit snapshot，缺少的部分会重新保存。",

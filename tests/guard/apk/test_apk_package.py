@@ -12,6 +12,7 @@ import pytest
 from apk_factory import (
     DEFAULT_CAPABILITIES,
     INSTALLED_DATA,
+    NEWEST,
     ROLLBACK,
     V2,
     V3,
@@ -449,18 +450,51 @@ class TestDecoys:
 
 
 class TestNotUnderstood:
-    def test_a_newer_scheme_is_never_judged(self, read: Read) -> None:
-        apk = add_pair(sign(build_apk(), A), V32, sized(b""))
+    def test_a_newer_scheme_that_cannot_be_read_is_never_judged(self, read: Read) -> None:
+        for value in (b"", sized(b""), b"from the future", sized(sequence([b"no signer"]))):
+            for sdk in (None, 28, 36):
+                with pytest.raises(PackageUndecided) as caught:
+                    read(add_pair(sign(build_apk(), A), V32, value), sdk)
+                assert caught.value.reason is Doubt.NEWER_SCHEME
 
-        for sdk in (None, 28, 36):
+    @pytest.mark.parametrize("number", [V32, 0x12345678])
+    def test_levels_that_never_heard_of_a_newer_scheme_are_judged_by_what_they_know(
+        self, read: Read, number: int
+    ) -> None:
+        plain = build_apk()
+        value = sized(sequence([make_signer(plain, B, sdks=(37, NEWEST)), make_signer(plain, C, sdks=(37, NEWEST))]))
+        apk = add_pair(sign(plain, A), number, value)
+
+        for sdk in (None, 36):
             with pytest.raises(PackageUndecided) as caught:
                 read(apk, sdk)
-            assert caught.value.reason is Doubt.NEWER_SCHEME
+            assert (caught.value.reason, caught.value.level) == (Doubt.NEWER_SCHEME, 36)
+        for sdk in (24, 28, 33, 35):
+            found = read(apk, sdk)
+            assert found.signing.digests == (A.digest,)
+            assert [one.code for one in found.findings] == ["apk-newer-scheme-ahead"]
+
+    def test_a_newer_scheme_that_names_an_older_level_is_believed(self, read: Read) -> None:
+        plain = build_apk()
+        apk = add_pair(sign(plain, A), V32, sized(sequence([make_signer(plain, B, sdks=(33, NEWEST))])))
+
+        assert read(apk, 32).signing.digests == (A.digest,)
+        with pytest.raises(PackageUndecided):
+            read(apk, 33)
+
+    @pytest.mark.parametrize("value", [b"", b"x" * 100, sized(b""), sized(sequence([b"1234"]))])
+    def test_what_shops_leave_under_unknown_numbers_is_passed_over(self, read: Read, value: bytes) -> None:
+        assert read(add_pair(sign(build_apk(), A), 0x12345678, value)).findings == ()
 
     @pytest.mark.parametrize("attribute", [0xBF940529, 0x9F06B79C])
-    def test_a_signer_that_names_a_newer_scheme_is_never_judged(self, read: Read, attribute: int) -> None:
-        with pytest.raises(PackageUndecided):
-            read(sign_v3(build_apk(), A, attributes=[(attribute, u32(37))]), 30)
+    def test_a_signer_that_names_a_newer_scheme_is_judged_below_it_only(self, read: Read, attribute: int) -> None:
+        apk = sign_v3(build_apk(), A, attributes=[(attribute, u32(37))])
+        unreadable = sign_v3(build_apk(), A, attributes=[(attribute, b"")])
+
+        assert read(apk, 35).signing.digests == (A.digest,)
+        for odd, sdk in ((apk, 36), (apk, None), (unreadable, 30)):
+            with pytest.raises(PackageUndecided):
+                read(odd, sdk)
 
     @pytest.mark.parametrize("sdk", [0, -1, NEWEST_KNOWN_SDK + 1])
     def test_an_unknown_level_is_not_judged(self, read: Read, sdk: int) -> None:

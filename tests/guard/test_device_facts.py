@@ -1,0 +1,239 @@
+"""What a shop says of the device, and what follows from it."""
+
+from typing import Any
+
+import pytest
+
+from backupkit.guard.device_facts import Device, DeviceMalformed, Owner, decode_device
+from backupkit.guard.device_rules import Action, Outcome, decide_install
+from backupkit.guard.facts import (
+    NO_SHARED_USER,
+    Capability,
+    Demands,
+    LineageNode,
+    PackageFacts,
+    Scheme,
+    SignerView,
+    signed_everywhere,
+)
+from backupkit.guard.request import RequestMalformed, decode_request
+from backupkit.ids import AppPackage, CertificateDigest
+
+A, B, C = (CertificateDigest(letter * 64) for letter in "abc")
+
+
+def signed(signer: CertificateDigest) -> SignerView:
+    return SignerView((signer,), (), Scheme.V3)
+
+
+APP = PackageFacts(
+    package=AppPackage("com.tencent.mm"),
+    signings=signed_everywhere(signed(A)),
+    version_code=10,
+    min_sdk=21,
+    target_sdk=34,
+    shared_user_id=NO_SHARED_USER,
+    test_only=False,
+    debuggable=False,
+    upgrade_keys=False,
+)
+STRANGER = AppPackage("org.example.stranger")
+
+
+def judge(device: dict[str, Any], installed: PackageFacts = APP, **demands: Any) -> tuple[str, int | None, str]:
+    offered = APP._replace(version_code=11, demands=Demands(**demands))
+    answer = decide_install(installed, offered, Action.UPGRADE, decode_device({"sdk": 35, **device}))
+    return answer.outcome.value, answer.install_result, answer.reason
+
+
+KEPT = ("keeps-data", 1, "signer-same")
+
+
+@pytest.mark.parametrize(
+    ("device", "demands", "code", "reason"),
+    [
+        ({"abis": ["arm64-v8a"]}, {"abis": ("x86_64",)}, -113, "no-matching-abi"),
+        (
+            {"abis": ["arm64-v8a", "armeabi-v7a"]},
+            {"abis": ("arm64-v8a",), "is_multi_arch": True},
+            -131,
+            "needs-all-abis",
+        ),
+        ({}, {"misses_splits": True}, -28, "split-missing"),
+        (
+            {"permissions": {"p": {"package": STRANGER, "signers": [B]}}},
+            {"permissions": ("p",)},
+            -112,
+            "permission-taken",
+        ),
+        (
+            {"permission_groups": {"g": {"package": STRANGER, "signers": [B]}}},
+            {"permission_groups": ("g",)},
+            -126,
+            "permission-group-taken",
+        ),
+        (
+            {"permission_groups": {"g": {"package": STRANGER, "signers": [B]}}},
+            {"permissions": ("p",), "permissions_in": (("p", "g"),)},
+            -127,
+            "permission-group-foreign",
+        ),
+        ({"providers": {"a.files": STRANGER}}, {"providers": ("a.files",)}, -13, "provider-taken"),
+        ({"instant": True}, {}, -116, "becomes-instant"),
+        ({"required_version": 9}, {}, -121, "another-version-required"),
+        ({}, {"static_library": True}, -5, "static-library"),
+    ],
+)
+def test_what_the_device_would_refuse_leaves_the_chats_alone(
+    device: dict[str, Any], demands: dict[str, Any], code: int, reason: str
+) -> None:
+    assert judge(device, **demands) == ("refused-safe", code, reason)
+
+
+@pytest.mark.parametrize(
+    ("device", "demands"),
+    [
+        ({"abis": ["arm64-v8a"]}, {}),
+        ({"abis": ["arm64-v8a", "armeabi-v7a"]}, {"abis": ("armeabi-v7a",)}),
+        ({"abis": ["arm64-v8a"]}, {"abis": ("arm64-v8a",), "is_multi_arch": True}),
+        ({"permissions": {"p": {"package": STRANGER, "signers": [A]}}}, {"permissions": ("p",)}),
+        ({"permissions": {"p": APP.package}}, {"permissions": ("p",)}),
+        ({"permissions": {"p": "android"}}, {"permissions": ("p",)}),
+        ({"permissions": {"q": {"package": STRANGER, "signers": [B]}}}, {"permissions": ("p",)}),
+        (
+            {"sdk": 30, "permission_groups": {"g": {"package": STRANGER, "signers": [B]}}},
+            {"permission_groups": ("g",), "permissions_in": (("p", "g"),)},
+        ),
+        ({"providers": {"a.files": APP.package}}, {"providers": ("a.files",)}),
+        ({"required_version": 10}, {}),
+        ({"sdk": 34, "abis": ["arm64-v8a", "x86"]}, {"abis": ("x86",), "is_multi_arch": True}),
+    ],
+)
+def test_what_the_device_would_take_is_kept(device: dict[str, Any], demands: dict[str, Any]) -> None:
+    assert judge(device, **demands) == KEPT
+
+
+def test_an_owner_whose_signer_was_not_said_is_no_reason_to_allow() -> None:
+    answer = judge({"permissions": {"p": STRANGER}}, permissions=("p",))
+
+    assert answer == ("unknown", None, "fact-missing")
+
+
+def test_what_nobody_said_is_named_and_refuses_nothing() -> None:
+    demands = Demands(abis=("x86",), permissions=("p",), permissions_in=(("p", "g"),), providers=("a",))
+    offered = APP._replace(demands=demands)
+
+    silent = decide_install(APP, offered, Action.UPGRADE, Device(34))
+    partly = decide_install(APP, offered, Action.UPGRADE, decode_device({"sdk": 34, "abis": ["x86"], "providers": {}}))
+    plain = decide_install(APP, APP._replace(demands=Demands()), Action.UPGRADE, Device(34))
+
+    assert silent.outcome is partly.outcome is plain.outcome is Outcome.KEEPS_DATA
+    assert silent.not_judged == ("abis", "permissions", "permission_groups", "providers")
+    assert partly.not_judged == ("permissions", "permission_groups")
+    assert plain.not_judged == ()
+
+
+def test_a_refusal_by_the_device_never_hides_that_another_signer_came() -> None:
+    stranger = APP._replace(signings=signed_everywhere(signed(B)), demands=Demands())
+
+    answer = decide_install(APP, stranger, Action.UPGRADE, decode_device({"sdk": 34, "instant": True}))
+
+    assert (answer.outcome, answer.install_result) == (Outcome.WOULD_WIPE, -7)
+
+
+def test_a_system_for_developers_lets_a_downgrade_through_that_was_asked_for() -> None:
+    older = APP._replace(version_code=9)
+    device = decode_device({"sdk": 34, "debuggable_build": True})
+
+    assert decide_install(APP, older, Action.DOWNGRADE, device).outcome is Outcome.KEEPS_DATA
+    assert decide_install(APP, older, Action.UPGRADE, device).install_result == -25
+    assert decide_install(APP, older, Action.DOWNGRADE, Device(34)).install_result == -25
+
+
+@pytest.mark.parametrize(
+    ("sets", "signer", "keys", "outcome", "reason"),
+    [
+        ((("k1",),), B, ((B, "k1"),), "keeps-data", "signer-in-key-set"),
+        ((("k1",), ("k2",)), B, ((B, "k2"),), "keeps-data", "signer-in-key-set"),
+        ((("k1", "k2"),), B, ((B, "k1"),), "would-wipe", "different-signer"),
+        ((("k1",),), A, ((A, "k1"),), "keeps-data", "signer-same"),
+        # The key sets replace the check: even the same certificate does not pass without its key in a set.
+        ((("k1",),), A, ((A, "k9"),), "would-wipe", "different-signer"),
+        (None, B, ((B, "k1"),), "unknown", "fact-missing"),
+        ((("k1",),), B, (), "unknown", "fact-missing"),
+    ],
+)
+def test_key_sets_for_updates_replace_the_check_of_certificates(
+    sets: Any, signer: CertificateDigest, keys: Any, outcome: str, reason: str
+) -> None:
+    installed = APP._replace(upgrade_keys=True, upgrade_key_sets=sets)
+    offered = APP._replace(signings=signed_everywhere(signed(signer)), demands=Demands(keys=keys))
+
+    answer = decide_install(installed, offered, Action.UPGRADE, Device(34))
+
+    assert (answer.outcome.value, answer.reason) == (outcome, reason)
+
+
+def test_in_a_shared_user_id_certificates_are_compared_whatever_the_key_sets_say() -> None:
+    installed = APP._replace(upgrade_keys=True, upgrade_key_sets=(("k1",),), shared_user_id="com.tencent.shared")
+    stranger = installed._replace(signings=signed_everywhere(signed(B)), demands=Demands(keys=((B, "k1"),)))
+
+    assert decide_install(installed, stranger, Action.UPGRADE, Device(34)).install_result == -7
+
+
+def test_a_permission_follows_a_rotation_that_keeps_its_capability() -> None:
+    owner = Owner(STRANGER, signed(A))
+    device = Device(34, permissions={"p": owner})
+    for flags, outcome in ((Capability.PERMISSION, Outcome.KEEPS_DATA), (Capability(0), Outcome.REFUSED_SAFE)):
+        nodes = (LineageNode(A, Capability.INSTALLED_DATA | flags), LineageNode(B, Capability(0)))
+        rotated = APP._replace(
+            signings=signed_everywhere(SignerView((B,), nodes, Scheme.V3)), demands=Demands(permissions=("p",))
+        )
+
+        assert decide_install(APP, rotated, Action.UPGRADE, device).outcome is outcome
+
+
+@pytest.mark.parametrize(
+    ("device", "field", "reason"),
+    [
+        ([], "device", "wrong-type"),
+        ({"sdk": True}, "sdk", "wrong-type"),
+        ({"sdk": 0}, "sdk", "out-of-range"),
+        ({"abis": "arm64-v8a"}, "abis", "wrong-type"),
+        ({"abis": [1]}, "abis", "wrong-type"),
+        ({"abis": [""]}, "abis", "out-of-range"),
+        ({"abis": ["x"] * 20_001}, "abis", "too-large"),
+        ({"providers": ["a"]}, "providers", "wrong-type"),
+        ({"providers": {"a": 7}}, "providers", "wrong-type"),
+        ({"providers": {"a": {"signers": []}}}, "providers", "wrong-type"),
+        ({"permissions": {"p": {"package": "a", "signers": []}}}, "permissions", "unknown-value"),
+        ({"permissions": {"p": {"package": "a", "signers": ["A" * 64]}}}, "permissions", "unknown-value"),
+        ({"instant": "yes"}, "instant", "wrong-type"),
+        ({"required_version": -1}, "required_version", "out-of-range"),
+    ],
+)
+def test_what_is_said_wrong_is_refused_by_its_field(device: Any, field: str, reason: str) -> None:
+    with pytest.raises(DeviceMalformed) as caught:
+        decode_device(device)
+
+    assert (caught.value.field, caught.value.reason) == (field, reason)
+
+
+def test_a_question_carries_the_device() -> None:
+    asked = b'{"package":"a.b","candidate":"/c.apk","device":{"sdk":34,"abis":["x86"],"unknown":1}}'
+
+    request = decode_request(asked)
+
+    assert request.device_sdk == 34
+    assert request.device.abis == frozenset({"x86"})
+
+
+@pytest.mark.parametrize(
+    ("device", "field"),
+    [(b'{"sdk":33}', "device.sdk"), (b"7", "device"), (b'{"abis":1}', "device.abis")],
+)
+def test_a_question_with_a_wrong_device_is_malformed(device: bytes, field: str) -> None:
+    with pytest.raises(RequestMalformed) as caught:
+        decode_request(b'{"package":"a.b","candidate":"/c.apk","device_sdk":34,"device":' + device + b"}")
+
+    assert caught.value.facts["field"] == field

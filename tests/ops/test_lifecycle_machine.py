@@ -1,0 +1,186 @@
+"""Everything that can happen to snapshots, in any order, against a dictionary of what was saved.
+
+Write, save, forget, take back, sweep with a clock that moves, lose a pack and repair, put the repository back to an older state; and the
+power may fail between any two writes. What must never happen: a snapshot that is kept, or can still be taken back, cannot be restored.
+"""
+
+import random
+import shutil
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from backup_scene import Scene, bytes_of
+from hypothesis import settings, strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from simulated_backends import PowerCut, PowerCutBackend
+
+from backupkit.ids import SnapshotId
+from backupkit.ops import repository as repositories
+from backupkit.ops.failures import HistoryRolledBack, SnapshotSwept
+from backupkit.ops.forget import forget_snapshots
+from backupkit.ops.reach import packs_of
+from backupkit.ops.repair import repair_repository, write_parity
+from backupkit.ops.snapshots import known_snapshots
+from backupkit.ops.sweep import sweep
+from backupkit.ops.undelete import undelete_snapshots
+from backupkit.store.memory_backend import MemoryBackend
+
+# Few contents, so that what was swept is often saved again; they share no chunk.
+CONTENTS = [random.Random(number).randbytes(3000) for number in range(4)]
+places_in_list = st.integers(0, 30)
+after_writes = st.none() | st.integers(0, 40)
+
+
+class Disk:
+    """What every repository is opened on: one memory, behind a power line that may be cut."""
+
+    def __init__(self, folder: Path) -> None:
+        self.inner = MemoryBackend()
+        for path in folder.rglob("*"):
+            if path.is_file() and not path.name.startswith("."):
+                self.inner.create(str(path.relative_to(folder)), path.read_bytes())
+        self.line: Any = self.inner
+
+    def opened(self, _root: Path) -> Any:
+        return self.line
+
+
+def machine(template: Scene, patch: pytest.MonkeyPatch) -> type[RuleBasedStateMachine]:
+    class Lifecycle(RuleBasedStateMachine):
+        def __init__(self) -> None:
+            super().__init__()
+            self.folder = Path(tempfile.mkdtemp())
+            self.scene = template.copy_to(self.folder / "disk")
+            self.scene.write("always", b"here")
+            self.disk = Disk(self.scene.places.repository)
+            patch.setattr(repositories, "PosixBackend", self.disk.opened)
+            self.saved: dict[SnapshotId, dict[str, bytes]] = {}
+            self.life: dict[SnapshotId, str] = {}
+            self.older: dict[str, bytes] | None = None
+
+        def teardown(self) -> None:
+            for snapshot, life in self.life.items():
+                if life != "swept":
+                    back = self.folder / f"back-{snapshot}"
+                    self.scene.restore(snapshot, back)
+                    assert bytes_of(back / "chats") == self.saved[snapshot]
+            shutil.rmtree(self.folder)
+
+        def act(self, writes: int | None, action: Callable[[], Any]) -> None:
+            """Do something, and let the power fail after so many writes; then look what came of it."""
+            self.scene.clock.at += timedelta(minutes=1)
+            if writes is not None:
+                self.disk.line = PowerCutBackend(writes, self.disk.inner)
+            with suppress(PowerCut, SnapshotSwept):
+                action()
+            self.disk.line = self.disk.inner
+            content = bytes_of(self.scene.chats)
+            for one in known_snapshots(self.scene.repository, with_forgotten=True):
+                self.saved.setdefault(one.id, content)
+                self.life[one.id] = one.life
+
+        def chosen(self, number: int, *lives: str) -> SnapshotId | None:
+            fitting = [one for one, life in self.life.items() if life in lives]
+            return fitting[number % len(fitting)] if fitting else None
+
+        @rule(name=st.sampled_from("abc"), content=st.none() | st.sampled_from(CONTENTS))
+        def write(self, name: str, content: bytes | None) -> None:
+            if content is None:
+                (self.scene.chats / name).unlink(missing_ok=True)
+            else:
+                self.scene.write(name, content)
+
+        @rule(writes=after_writes)
+        def save(self, writes: int | None) -> None:
+            before = len(self.life)
+            self.act(writes, self.scene.take)
+            assert len(self.life) == before + 1 if writes is None else before <= len(self.life) <= before + 1
+
+        @rule(number=places_in_list, writes=after_writes)
+        def forget(self, number: int, writes: int | None) -> None:
+            snapshot = self.chosen(number, "kept")
+            if snapshot is not None:
+                self.act(writes, lambda: self._forget(snapshot))
+                assert self.life[snapshot] == "forgotten" or writes is not None
+
+        def _forget(self, snapshot: SnapshotId) -> None:
+            forget_snapshots(
+                self.scene.places, [snapshot], clock=self.scene.clock, tell=self.scene.tell, accept_shrink=True
+            )
+
+        @rule(number=places_in_list, writes=after_writes)
+        def take_back(self, number: int, writes: int | None) -> None:
+            snapshot = self.chosen(number, "forgotten")
+            if snapshot is not None:
+                self.act(writes, lambda: self._undelete(snapshot))
+                assert self.life[snapshot] == "kept" or writes is not None
+
+        def _undelete(self, snapshot: SnapshotId) -> None:
+            undelete_snapshots(self.scene.places, [snapshot], clock=self.scene.clock, tell=self.scene.tell)
+
+        @rule(span=st.sampled_from([timedelta(hours=1), timedelta(hours=25), timedelta(days=31)]), writes=after_writes)
+        def sweep(self, span: timedelta, writes: int | None) -> None:
+            self.scene.clock.at += span
+            kept = {one for one, life in self.life.items() if life == "kept"}
+            self.act(writes, lambda: sweep(self.scene.places, clock=self.scene.clock, tell=self.scene.tell))
+            assert kept <= {one for one, life in self.life.items() if life == "kept"}
+
+        @rule(
+            number=places_in_list, name=st.sampled_from("abc"), content=st.sampled_from(CONTENTS), writes=after_writes
+        )
+        def forget_and_wait_and_save_on_and_sweep(
+            self, number: int, name: str, content: bytes, writes: int | None
+        ) -> None:
+            """The way to where bytes are deleted is long; this goes it at once."""
+            self.forget(number, None)
+            self.sweep(timedelta(days=31), None)
+            self.write(name, content)
+            self.save(None)
+            self.sweep(timedelta(hours=25), writes)
+
+        @rule(number=places_in_list)
+        def lose_a_pack_and_repair(self, number: int) -> None:
+            write_parity(self.scene.places, tell=self.scene.tell)
+            packs = sorted(self.scene.repository.packs())
+            if packs:
+                self.disk.inner.delete(packs[number % len(packs)].name)
+                done = repair_repository(self.scene.places, clock=self.scene.clock, tell=self.scene.tell)
+                assert done.lost == ()
+
+        @rule()
+        def remember_the_disk(self) -> None:
+            self.older = dict(self.disk.inner._objects)
+
+        @precondition(lambda self: self.older is not None)
+        @rule()
+        def put_the_disk_back(self) -> None:
+            newer = self.disk.inner._objects
+            assert self.older is not None
+            if newer["log/checkpoint"] == self.older["log/checkpoint"]:
+                return
+            self.disk.inner._objects = dict(self.older)
+            with pytest.raises(HistoryRolledBack):
+                sweep(self.scene.places, clock=self.scene.clock, tell=self.scene.tell)
+            self.disk.inner._objects = newer
+
+        @invariant()
+        def whatever_can_be_wanted_is_there(self) -> None:
+            repository = self.scene.repository
+            present = repository.packs()
+            for snapshot, life in self.life.items():
+                if life != "swept":
+                    assert packs_of(repository, snapshot) <= present
+
+    return Lifecycle
+
+
+def test_whatever_happens_no_wanted_snapshot_is_lost(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_state_machine_as_test(
+        machine(scene, monkeypatch),
+        settings=settings(max_examples=8, stateful_step_count=14, deadline=None),
+    )
