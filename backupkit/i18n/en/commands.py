@@ -69,7 +69,7 @@ MESSAGES: dict[str, str] = {
     "option.diff.recovery-words-file": "Open with the recovery words in this file instead of the passphrase",
     "command.search.summary": "Find messages in all snapshots by words, people and dates",
     "command.search.about": "Every word must be there; words in quotation marks must stand together. Chinese is found from one character on. Searching what is new first builds a sealed index in the cache, which may be lost at any time. The newest messages come first; one that many snapshots hold is shown once.",
-    "command.search.example": "backupkit search 生日\nbackupkit search '\"see you\"' --from Maya --since 2024-01-01\nbackupkit search --deleted --in 'Family table'",
+    "command.search.example": "backupkit search birthday\nbackupkit search '\"see you\"' --from Maya --since 2024-01-01\nbackupkit search --deleted --in 'Family table'",
     "argument.search.text": "The words to look for; none where a filter says enough",
     "option.search.within": "Only in conversations with this in their title; may be given again",
     "option.search.sender": "Only from people with this in their name; may be given again",
