@@ -355,6 +355,64 @@ def qq(_folder: Path) -> tuple[str, bytes]:
     )  # fmt: skip
 
 
+def qq_mht_page(*rows: str, parts: tuple[str, ...] = (), line: str = "\r\n") -> bytes:
+    """Return a file as QQ's message manager writes it."""
+    mark = "----=_NextPart_20CAFF23_6090_43fc_8C0A_EE179EE81D19"
+    head = ["From: <Save by Tencent MsgMgr>", "Subject: Tencent IM Message", "MIME-Version: 1.0", "Content-Type:multipart/related;", '\tcharset="utf-8"', '\ttype="text/html";',
+            f'\tboundary="{mark}"', "", f"--{mark}", "Content-Type: text/html", "Content-Transfer-Encoding:7bit", ""]  # fmt: skip
+    page = (
+        '<html xmlns="http://www.w3.org/1999/xhtml"><head><title>QQ Message</title></head><body><table width=100% cellspacing=0>'
+        "<tr><td><div style=padding-left:10px;><br><b>消息记录</b></div></td></tr>"
+        + "".join(rows)
+        + "</table></body></html>"
+    )
+    tail = [
+        text
+        for name in parts
+        for text in (
+            f"--{mark}",
+            "Content-Type:image/jpeg",
+            "Content-Transfer-Encoding:base64",
+            f"Content-Location:{name}",
+            "",
+            "/9j/4AAQ",
+            "",
+        )
+    ]
+    return line.join([*head, page, "", *tail, f"--{mark}--", ""]).encode()
+
+
+def qq_mht_heading(text: str) -> str:
+    """Return a heading: a group of conversations, or whom one is with."""
+    return f"<tr><td><div style=padding-left:10px;>{text}</div></td></tr>"
+
+
+def qq_mht_date(date: str) -> str:
+    """Return the row of a new day."""
+    return f"<tr><td style=border-bottom-width:1px;color:#3568BB;font-weight:bold;padding-left:10px;>日期: {date}</td></tr>"
+
+
+def qq_mht_row(nick: str, clock: str, body: str, *, own: bool = False) -> str:
+    """Return a message."""
+    colour = "#42B475" if own else "#006EFE"
+    return (
+        f"<tr><td><div style=color:{colour};padding-left:10px;><div style=float:left;margin-right:6px;>{nick}</div>{clock}</div>"
+        f"<div style=padding-left:20px;><font style=\"font-size:9pt;font-family:'宋体'\" color='000000'>{body}</font></div></td></tr>"
+    )
+
+
+@sample("qq-mht")
+def qq_mht(_folder: Path) -> tuple[str, bytes]:
+    return "小明.mht", qq_mht_page(
+        qq_mht_heading("消息分组:我的好友"), qq_mht_heading("消息对象:小明"), qq_mht_heading("&nbsp;"), qq_mht_date("2012-10-21"),
+        qq_mht_row("小明", "20:33:08", "在吗<br>&lt;tr&gt;"), qq_mht_row("我", "20:34:01", '<IMG src="{6BC28AA6-5AC0}.dat">', own=True),
+        qq_mht_date("2012-10-22"), qq_mht_row("小明", "9:00:00", "早"),
+        qq_mht_heading("消息分组:我的QQ群"), qq_mht_heading("消息对象:一家人"), qq_mht_date("2012-11-01"),
+        qq_mht_row("外婆(10086003)", "8:00:00", "吃饭了"), qq_mht_row("系统消息(10000)", "8:01:00", "外婆撤回了一条消息"),
+        parts=("{6BC28AA6-5AC0}.dat",),
+    )  # fmt: skip
+
+
 @sample("sms-xml")
 def sms(_folder: Path) -> tuple[str, bytes]:
     """Text messages, a multimedia message and a call, with the app's own emoji spelling."""

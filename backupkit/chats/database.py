@@ -5,23 +5,24 @@ belongs to the database and is copied along. Only ordinary tables are read; view
 schema are never touched.
 """
 
+import os
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from backupkit.chats.malformed import MalformedExport, TruncatedExport
 from backupkit.chats.model import Locator
-from backupkit.chats.reader import Recognition
+from backupkit.chats.reader import Recognition, Told, read_each
 from backupkit.chats.source import Content, SourceFiles
+from backupkit.chats.sqlite_copy import FAILURES, open_copy
+from backupkit.chats.sqlite_salvage import pad_to_declared_size, salvage
 
-# The module decodes names and messages of a damaged schema itself, strictly.
-_FAILURES = (sqlite3.Error, UnicodeError, OverflowError)
 _FRONT = 1 << 20
-MAX_CELL_BYTES = 64 * 2**20
 MAX_DATABASE_BYTES = 64 * 2**30
 
 
@@ -33,9 +34,18 @@ def databases_in(source: SourceFiles) -> Iterator[str]:
 class Database:
     """A private copy of a database. Made by `database_in`."""
 
-    def __init__(self, connection: sqlite3.Connection, name: str) -> None:
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        name: str,
+        *,
+        damage: MalformedExport | None = None,
+        read_around: Callable[[sqlite3.Connection], sqlite3.Connection | None] = lambda _damaged: None,
+    ) -> None:
         self.name = name
+        self.damage = damage
         self._connection = connection
+        self._read_around: Callable[[sqlite3.Connection], sqlite3.Connection | None] | None = read_around
         # Only what was made by a plain CREATE TABLE; a view or a virtual table could run anything when it is read.
         rows = connection.execute("select name, sql from sqlite_master where type = 'table'").fetchall()
         self.tables = frozenset(
@@ -48,7 +58,7 @@ class Database:
             return frozenset()
         try:
             rows = self._connection.execute("select name from pragma_table_info(?)", (table,)).fetchall()
-        except _FAILURES as error:
+        except FAILURES as error:
             raise MalformedExport(Locator(self.name), "database-damaged") from error
         return frozenset(str(row[0]) for row in rows)
 
@@ -57,25 +67,63 @@ class Database:
         return set(columns) <= self.columns(table)
 
     def rows(self, query: str) -> Iterator[Mapping[str, Any]]:
-        """Stream the rows of a query by column name.
+        """Stream the rows of a query by column name. Rows that cannot be read are left out, and `damage` tells it.
 
         Raises:
-            MalformedExport: the database is damaged where it is read.
+            MalformedExport: the database is damaged where it is read, and nothing around the damage can be read.
         """
+        given = 0
         try:
-            yield from self._connection.execute(query)
-        except _FAILURES as error:
-            raise MalformedExport(Locator(self.name), "database-damaged") from error
+            for row in self._connection.execute(query):
+                given += 1
+                yield row
+        except FAILURES as error:
+            self.damage = self.damage or MalformedExport(Locator(self.name), "database-damaged")
+            if not self._goes_on_without_the_damage():
+                raise self.damage from error
+        else:
+            return
+        try:
+            # The rows that were told already are the first ones of the sound copy too.
+            yield from islice(self._connection.execute(query), given, None)
+        except FAILURES as error:
+            raise self.damage from error
+
+    def _goes_on_without_the_damage(self) -> bool:
+        if self._read_around is None:
+            return False
+        sound, self._read_around = self._read_around(self._connection), None
+        if sound is not None:
+            self._connection = sound
+        return sound is not None
 
 
 def database_in(source: SourceFiles, name: str) -> Database:
     """Open a private copy of a database with its write-ahead log. It is made once and lasts as long as the source.
 
     Raises:
-        TruncatedExport: the file is shorter than its own header says.
+        TruncatedExport: the file is shorter than its own header says, and cannot be opened.
         MalformedExport: it is damaged, or too large.
     """
     return source.keep(f"database {name}", lambda stack: _open_copy(source, name, stack))
+
+
+def read_databases(
+    source: SourceFiles, names: Iterable[str], read_one: Callable[[str], Iterator[Told]]
+) -> Iterator[Told]:
+    """Read database after database, and tell the damage of each when all that can be read of it was told.
+
+    Raises:
+        MalformedExport: the first damage, at the very end.
+    """
+
+    def read(name: str) -> Iterator[Told]:
+        yield from read_one(name)
+        damage = database_in(source, name).damage
+        if damage is not None:
+            raise damage
+
+    return read_each(names, read)
 
 
 def claim_databases(
@@ -102,13 +150,15 @@ def mentions(source: SourceFiles, name: str, *words: bytes) -> bool:
 
 
 # The names by which the readers know their databases. One pass looks for all of them.
-_WORDS = (b"key_remote_jid", b"chat_row_id", b"ZWAMESSAGE", b"ZWACHATSESSION", b"chat_message_join")
+_WORDS = (
+    b"key_remote_jid", b"chat_row_id", b"ZWAMESSAGE", b"ZWACHATSESSION", b"chat_message_join", b"MesLocalID", b"CreateTime", b"dbContactRemark",
+)  # fmt: skip
 
 
 def _mentioned(source: SourceFiles, name: str) -> set[bytes]:
     if not source.size(name + "-wal"):
         # The schema nearly always lies at the front, and a database may be gigabytes long.
-        with suppress(MalformedExport, OSError, *_FAILURES):
+        with suppress(MalformedExport, OSError, *FAILURES):
             return _words_in(_schema_at_the_front(source, name))
     found: set[bytes] = set()
     for part in (name, name + "-wal"):
@@ -153,19 +203,33 @@ def _open_copy(source: SourceFiles, name: str, stack: ExitStack) -> Database:
     logs = [ending for ending in ("-wal", "-journal") if source.size(name + ending)]
     for ending in logs:
         _copy(source, name + ending, Path(folder, "copy.db" + ending))
-    if not logs:
-        _require_whole(copy, name)
+    if copy.stat().st_size < 100:
+        raise TruncatedExport(Locator(name), "database-cut")
+    is_cut = not logs and pad_to_declared_size(copy)
+    damage = TruncatedExport(Locator(name), "database-cut") if is_cut else None
+
+    def read_around(damaged: sqlite3.Connection) -> sqlite3.Connection | None:
+        sound = Path(folder, "sound.db")
+        try:
+            return open_copy(sound, stack) if salvage(damaged, sound) else None
+        except FAILURES:
+            return None
+        finally:
+            _forget_names(Path(folder))
+
     try:
-        connection = stack.enter_context(closing(sqlite3.connect(copy)))
-        connection.row_factory = sqlite3.Row
-        connection.text_factory = lambda data: data.decode("utf-8", "replace")
-        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_CELL_BYTES)
-        connection.execute("pragma trusted_schema = off")
-        connection.execute("pragma cell_size_check = on")
-        connection.execute("pragma query_only = on")
-        return Database(connection, name)
-    except _FAILURES as error:
-        raise MalformedExport(Locator(name), "database-damaged") from error
+        return Database(open_copy(copy, stack), name, damage=damage, read_around=read_around)
+    except FAILURES as error:
+        raise (damage or MalformedExport(Locator(name), "database-damaged")) from error
+    finally:
+        _forget_names(Path(folder))
+
+
+def _forget_names(folder: Path) -> None:
+    """Take the names of copies that are open, so that nothing of them is left if this program is killed."""
+    if os.name == "posix":
+        for file in folder.iterdir():
+            file.unlink()
 
 
 def _copy(source: SourceFiles, name: str, target: Path) -> None:
@@ -173,19 +237,6 @@ def _copy(source: SourceFiles, name: str, target: Path) -> None:
         raise MalformedExport(Locator(name), "database-too-large")
     with source.open(name) as stream, target.open("wb") as out:
         shutil.copyfileobj(stream, out, 1 << 20)
-
-
-def _require_whole(copy: Path, name: str) -> None:
-    with copy.open("rb") as stream:
-        head = stream.read(100)
-    if len(head) < 100:
-        raise TruncatedExport(Locator(name), "database-cut")
-    page_size = int.from_bytes(head[16:18], "big")
-    page_size = 65536 if page_size == 1 else page_size
-    pages = int.from_bytes(head[28:32], "big")
-    # The count is only kept by newer versions; they say so by repeating the change counter.
-    if head[24:28] == head[92:96] and copy.stat().st_size < page_size * pages:
-        raise TruncatedExport(Locator(name), "database-cut")
 
 
 def raw_of(row: Mapping[str, Any]) -> bytes:

@@ -20,6 +20,7 @@ from backupkit.chats.readers.kakao_text import KakaoText
 from backupkit.chats.readers.line_text import LineText
 from backupkit.chats.readers.mapped import mapped_readers
 from backupkit.chats.readers.matrix_json import MatrixJson
+from backupkit.chats.readers.qq_mht import QqMht
 from backupkit.chats.readers.qq_text import QqText
 from backupkit.chats.readers.signal_text import SignalText
 from backupkit.chats.readers.skype_json import SkypeJson
@@ -28,6 +29,7 @@ from backupkit.chats.readers.sms_xml import SmsXml
 from backupkit.chats.readers.telegram_html import TelegramHtml
 from backupkit.chats.readers.telegram_json import TelegramJson
 from backupkit.chats.readers.wechat_chatlog import WechatChatlog
+from backupkit.chats.readers.wechat_iphone_db import WechatIphoneDatabase
 from backupkit.chats.readers.wechat_memotrace import WechatMemotrace
 from backupkit.chats.readers.wechat_weflow import WechatWeflow
 from backupkit.chats.readers.whatsapp_android_db import WhatsAppAndroidDatabase
@@ -48,6 +50,7 @@ READERS: tuple[ChatReader, ...] = (
     SignalText(),
     KakaoText(),
     QqText(),
+    QqMht(),
     SmsXml(),
     GoogleVoice(),
     MatrixJson(),
@@ -58,6 +61,7 @@ READERS: tuple[ChatReader, ...] = (
     WhatsAppAndroidDatabase(),
     WhatsAppIphoneDatabase(),
     AppleDatabase(),
+    WechatIphoneDatabase(),
     *sealed.READERS,
 )
 

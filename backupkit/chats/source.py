@@ -19,11 +19,14 @@ from typing import Any, BinaryIO, Protocol, TypeVar, cast
 
 from backupkit.chats.archive import GuardedStream, open_archive, tar_members, trouble_with_name
 from backupkit.chats.cut_zip import members_of_cut_zip
+from backupkit.chats.ios_backup import MANIFEST, PROPERTIES, is_stored_file, look_at_backup
 from backupkit.chats.json_sample import sample_json
 from backupkit.chats.malformed import MalformedExport
 from backupkit.chats.model import Finding, Locator, Severity
+from backupkit.chats.opened_backups import open_sealed
 from backupkit.chats.partial import read_some
 from backupkit.chats.text_head import is_text, text_head
+from backupkit.chats.utf_16 import in_utf_8, is_utf_16
 
 T = TypeVar("T")
 
@@ -185,8 +188,10 @@ class SourceFiles:
         self.findings = findings
         self._members = members
         self._heads: OrderedDict[str, bytes] = OrderedDict()
+        self.sealed_backups: frozenset[str] = frozenset()
         self._known_contents: Mapping[str, Content] | None = None
         self._samples: dict[str, Any] = {}
+        self._is_utf_16: dict[str, bool] = {}
         self._is_single = len([name for name in members if not name.endswith((*LOG_ENDINGS, MAPPING_NAME))]) == 1
 
     def names(self) -> tuple[str, ...]:
@@ -220,11 +225,17 @@ class SourceFiles:
         return Path(member.path) if isinstance(member, DiskMember) else None
 
     def open(self, name: str) -> BinaryIO:
-        """Open a file for reading.
+        """Open a file for reading. Text in UTF-16 comes as UTF-8, which is what every reader knows.
 
         Raises:
             MalformedExport: it cannot be opened.
         """
+        if name not in self._is_utf_16:
+            self.head(name)
+        stream = self._open_as_it_is(name)
+        return in_utf_8(stream) if self._is_utf_16.get(name) else stream
+
+    def _open_as_it_is(self, name: str) -> BinaryIO:
         member = self._members.get(name)
         if member is None:
             raise MalformedExport(Locator(name), "no-such-file")
@@ -247,10 +258,13 @@ class SourceFiles:
         if name in self._heads and len(known) < HEAD_BYTES:
             return known
         try:
-            with self.open(name) as stream:
+            with self._open_as_it_is(name) as stream:
                 head, _failure = read_some(stream, max(size_bytes, HEAD_BYTES), name)
         except (MalformedExport, OSError):
             head = b""
+        self._is_utf_16[name] = is_utf_16(head)
+        if self._is_utf_16[name]:
+            head = head.decode("utf-16", "ignore").encode("utf-8")
         self._heads[name] = head[:HEAD_BYTES]
         if len(self._heads) > _HEADS_REMEMBERED:
             self._heads.popitem(last=False)
@@ -270,8 +284,10 @@ class SourceFiles:
 
 
 @contextmanager
-def open_source(path: Path, *, mapping: Path | None = None) -> Iterator[SourceFiles]:
+def open_source(path: Path, *, mapping: Path | None = None, key: bytes | None = None) -> Iterator[SourceFiles]:
     """Look into a folder, a file or an archive. `mapping` is read as if it lay at its root.
+
+    `key` is its owner's own, for backups that an app sealed with it; see `chats/opened_backups.py`.
 
     Raises:
         MalformedExport: there is nothing there, or more of it than the bounds allow.
@@ -287,9 +303,18 @@ def open_source(path: Path, *, mapping: Path | None = None) -> Iterator[SourceFi
                 raise MalformedExport(Locator(path.name), "no-such-file")
             if mapping is not None:
                 gathering.members[MAPPING_NAME] = DiskMember(str(mapping), mapping.stat().st_size)
+            if key is not None:
+                gathering.findings += open_sealed(gathering.members, key, stack)
         except OSError as error:
             raise MalformedExport(Locator(path.name), "unreadable") from error
-        yield SourceFiles(path.name, gathering.members, tuple(gathering.findings), stack)
+        source = SourceFiles(path.name, gathering.members, tuple(gathering.findings), stack)
+        source.sealed_backups = frozenset(gathering.sealed_backups)
+        yield source
+
+
+def is_sealed_backup(source: SourceFiles, folder: str) -> bool:
+    """Say whether a folder of the source is an encrypted iOS backup."""
+    return folder in source.sealed_backups
 
 
 @contextmanager
@@ -301,11 +326,16 @@ def open_members(label: str, members: Mapping[str, Member], copy: Callable[[str]
     """
     with ExitStack() as stack:
         gathering = _Gathering(stack)
+        seen_as_backup = gathering.add_ios_backups(members)
         for name, member in sorted(members.items()):
+            if any(name.startswith(prefix) and is_stored_file(name.removeprefix(prefix)) for prefix in seen_as_backup):
+                continue
             may_be_archive = len(members) == 1 or name.lower().endswith((".zip", ".tar"))
             if not (may_be_archive and gathering.add_copied_archive(name, member, copy)):
                 gathering.add(name, member)
-        yield SourceFiles(label, gathering.members, tuple(gathering.findings), stack)
+        source = SourceFiles(label, gathering.members, tuple(gathering.findings), stack)
+        source.sealed_backups = frozenset(gathering.sealed_backups)
+        yield source
 
 
 class _Gathering:
@@ -314,6 +344,7 @@ class _Gathering:
     def __init__(self, stack: ExitStack) -> None:
         self.members: dict[str, Member] = {}
         self.findings: list[Finding] = []
+        self.sealed_backups: set[str] = set()
         self._stack = stack
         self._nested_bytes = 0
 
@@ -323,14 +354,60 @@ class _Gathering:
             prefix, path = todo.pop()
             with os.scandir(path) as entries:
                 found = sorted(entries, key=lambda entry: entry.name)
+            is_backup = {MANIFEST, PROPERTIES} <= {one.name for one in found} and self._add_backup_folder(path, prefix)
             for entry in found:
                 inner = prefix + entry.name
                 if entry.is_dir(follow_symlinks=False):
-                    todo.append((inner + "/", entry.path))
+                    if not is_backup or len(entry.name) != 2:
+                        todo.append((inner + "/", entry.path))
                 elif entry.is_file(follow_symlinks=False):
                     is_archive = inner.lower().endswith((".zip", ".tar"))
                     if not (is_archive and self._add_archive(Path(entry.path), inner + "/")):
                         self.add(inner, DiskMember(entry.path, entry.stat(follow_symlinks=False).st_size))
+
+    def _add_backup_folder(self, path: str, prefix: str) -> bool:
+        members: dict[str, Member] = {}
+        todo = [""]
+        for folder in todo:
+            with os.scandir(os.path.join(path, folder)) as entries:  # noqa: PTH118  called for every folder of a source
+                for entry in entries:
+                    if entry.is_file(follow_symlinks=False):
+                        members[folder + entry.name] = DiskMember(entry.path, entry.stat(follow_symlinks=False).st_size)
+                    elif not folder and len(entry.name) == 2 and entry.is_dir(follow_symlinks=False):
+                        todo.append(entry.name + "/")
+        return self.add_ios_backup(members, prefix)
+
+    def add_ios_backups(self, members: Mapping[str, Member]) -> list[str]:
+        """Add every iOS backup among files that have no folders, and return where each begins."""
+        prefixes = [name.removesuffix(MANIFEST) for name in members if name.endswith(MANIFEST)]
+        return [
+            prefix
+            for prefix in prefixes
+            if prefix + PROPERTIES in members
+            and self.add_ios_backup(
+                {n.removeprefix(prefix): m for n, m in members.items() if n.startswith(prefix)}, prefix
+            )
+        ]
+
+    def add_ios_backup(self, members: Mapping[str, Member], prefix: str) -> bool:
+        """Add the chat apps' files of an iOS backup by their names on the phone; False where it is no backup."""
+        backup = look_at_backup(members, prefix)
+        if backup is None:
+            return False
+        self.findings += backup.findings
+        if backup.is_encrypted:
+            self.sealed_backups.add(prefix.rstrip("/"))
+            self.findings.append(
+                Finding(
+                    "sealed",
+                    Severity.INFO,
+                    Locator(prefix + MANIFEST),
+                    {"bytes": backup.total_bytes, "log_frames": 0, "log_commits": 0},
+                )
+            )
+        for name, member in backup.files:
+            self.add(prefix + name, member)
+        return True
 
     def add_single(self, path: Path) -> None:
         # A workbook is a zip archive too, but a single document to whoever points at it.

@@ -71,10 +71,10 @@ class ChatSummary:
         return any(finding.severity is Severity.ERROR for finding in self.findings)
 
 
-def summarise(path: Path, *, mapping: Path | None = None) -> ChatSummary | None:
+def summarise(path: Path, *, mapping: Path | None = None, key: bytes | None = None) -> ChatSummary | None:
     """Count what an export holds. None where it is no chat export known here, or nothing can be opened."""
     try:
-        with open_source(path, mapping=mapping) as source:
+        with open_source(path, mapping=mapping, key=key) as source:
             return summarise_source(source)
     except MalformedExport:
         return None

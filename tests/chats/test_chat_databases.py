@@ -1,15 +1,18 @@
 """Plain databases: read from private copies with their logs, and never touched."""
 
+import os
 import shutil
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
 from chat_factory import extend_chat_database, write_chat_database
-from chat_reading import messages_with, read_with, summary_of
+from chat_reading import messages_with, read_with, summary_of, tell_all
+from chat_schemas import CHAT_DB, CHAT_STORAGE
 from hypothesis import HealthCheck, given, settings, strategies as st
 
+from backupkit.chats.malformed import MalformedExport
 from backupkit.chats.model import (
     Conversation,
     ConversationKind,
@@ -17,9 +20,12 @@ from backupkit.chats.model import (
     Direction,
     Finding,
     MediaState,
+    Message,
     MessageKind,
 )
+from backupkit.chats.reader import Told
 from backupkit.chats.readers.apple_db import AppleDatabase, text_of_body
+from backupkit.chats.readers.wechat_iphone_db import WechatIphoneDatabase
 from backupkit.chats.readers.whatsapp_android_db import WhatsAppAndroidDatabase
 from backupkit.chats.readers.whatsapp_iphone_db import WhatsAppIphoneDatabase, apple_to_us
 from backupkit.chats.source import open_source
@@ -35,42 +41,6 @@ insert into messages values
   (2, '1@s.whatsapp.net', 1, 'K1', 5, 'hello', 1684000000123, null, '0', 0, null, null, null),
   (3, 'g@g.us', 0, 'K2', 0, null, 1684000001123, 'image/jpeg', '1', 5, 'IMG-1.jpg', 'look', '2@s.whatsapp.net'),
   (4, 'g@g.us', 0, 'K3', 6, 'x joined', 1684000002123, null, '0', 0, null, null, null);
-"""
-
-CHAT_STORAGE = """
-create table ZWACHATSESSION (Z_PK integer primary key, ZCONTACTJID text, ZPARTNERNAME text, ZSESSIONTYPE integer);
-create table ZWAGROUPMEMBER (Z_PK integer primary key, ZMEMBERJID text);
-create table ZWAMEDIAITEM (Z_PK integer primary key, ZMEDIALOCALPATH text, ZFILESIZE integer);
-create table ZWAMESSAGE (Z_PK integer primary key, ZCHATSESSION integer, ZGROUPMEMBER integer, ZMEDIAITEM integer, ZISFROMME integer,
-  ZMESSAGEDATE timestamp, ZMESSAGETYPE integer, ZTEXT text, ZSTANZAID text, ZFROMJID text);
-insert into ZWACHATSESSION values (1, '1@s.whatsapp.net', 'Ada', 0), (2, 'g@g.us', 'Family', 1);
-insert into ZWAGROUPMEMBER values (1, '2@s.whatsapp.net');
-insert into ZWAMEDIAITEM values (1, 'Media/1/a.jpg', 5);
-insert into ZWAMESSAGE values
-  (1, 1, null, null, 1, 705692800.5, 0, 'hello', 'S1', null),
-  (2, 2, 1, 1, 0, 705692801.0, 1, null, 'S2', 'g@g.us'),
-  (3, 2, 1, null, 0, 705692802.0, 14, null, 'S3', 'g@g.us');
-"""
-
-CHAT_DB = """
-create table message (ROWID integer primary key, guid text unique, text text, attributedBody blob, handle_id integer, service text, date integer,
-  date_edited integer, date_retracted integer, is_from_me integer, associated_message_guid text, associated_message_type integer, item_type integer);
-create table chat (ROWID integer primary key, guid text, style integer, chat_identifier text, display_name text);
-create table handle (ROWID integer primary key, id text);
-create table chat_message_join (chat_id integer, message_id integer);
-create table attachment (ROWID integer primary key, guid text, filename text, mime_type text, transfer_name text, total_bytes integer);
-create table message_attachment_join (message_id integer, attachment_id integer);
-insert into handle values (1, '+1732');
-insert into chat values (1, 'iMessage;-;+1732', 45, '+1732', ''), (2, 'iMessage;+;chat9', 43, 'chat9', 'Tea');
-insert into message values
-  (1, 'G1', 'hello', null, 1, 'iMessage', 705692800000000000, 0, 0, 0, null, 0, 0),
-  (2, 'G2', null, null, 0, 'iMessage', 705692801500000000, 705692900000000000, 0, 1, null, 0, 0),
-  (3, 'G3', 'Loved "hello"', null, 1, 'iMessage', 705692802000000000, 0, 0, 0, 'p:0/G1', 2000, 0),
-  (4, 'G4', null, null, 1, 'iMessage', 705692803000000000, 0, 705692804000000000, 0, null, 0, 0),
-  (5, 'G5', '\ufffc', null, 1, 'iMessage', 705692805, 0, 0, 0, null, 0, 0);
-insert into chat_message_join values (1, 1), (1, 2), (2, 2), (1, 3), (1, 4);
-insert into attachment values (1, 'A1', '~/Library/Messages/Attachments/aa/a.jpg', 'image/jpeg', 'a.jpg', 5);
-insert into message_attachment_join values (5, 1);
 """
 
 
@@ -225,8 +195,55 @@ def test_a_database_that_is_shorter_than_it_says_is_cut_and_told(tmp_path: Path)
 
     summary = summary_of(path)
 
-    assert (summary.format, summary.messages) == ("whatsapp-android-db", 0)
+    assert summary.format == "whatsapp-android-db"
+    assert summary.messages is not None
+    assert 700 < summary.messages < 2000
     assert [finding.code for finding in summary.findings] == ["export-cut"]
+
+
+def test_a_database_with_lost_pages_gives_the_messages_around_them(tmp_path: Path) -> None:
+    path = write_chat_database(tmp_path / "msgstore.db", messages=3000).path
+    data = bytearray(path.read_bytes())
+    pages = len(data) // 4096
+    for page in (pages // 3, pages // 2):
+        data[page * 4096 : (page + 1) * 4096] = bytes(4096)
+    path.write_bytes(bytes(data))
+
+    summary = summary_of(path)
+    numbers = {message.native_id for message in messages_with_damage(path)}
+
+    assert summary.messages is not None
+    assert 2700 < summary.messages < 3000
+    assert len(numbers) == summary.messages
+    assert [(finding.code, finding.facts["reason"]) for finding in summary.findings] == [
+        ("export-damaged", "database-damaged")
+    ]
+
+
+def messages_with_damage(path: Path) -> list[Message]:
+    told: list[Told] = []
+    with open_source(path) as source, suppress(MalformedExport):
+        reader = WhatsAppAndroidDatabase()
+        tell_all(reader.read(source, reader.recognise(source)), told)
+    return [one for one in told if isinstance(one, Message)]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="open files keep their names there")
+def test_nothing_of_a_database_is_left_when_its_reader_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "scratch"))
+    (tmp_path / "scratch").mkdir()
+    path = write_chat_database(tmp_path / "msgstore.db", messages=300).path
+    with open_source(path) as source:
+        reader = WhatsAppAndroidDatabase()
+        telling = reader.read(source, reader.recognise(source))
+        next(telling)
+
+        left = [one for one in (tmp_path / "scratch").rglob("*") if one.is_file()]
+
+        assert len(list(telling)) >= 300
+    assert left == []
 
 
 @pytest.mark.parametrize("before", [0, 3_000_000], ids=["at-the-front", "behind-the-first-mib"])
@@ -251,11 +268,18 @@ def test_a_database_of_another_app_is_nobodys(tmp_path: Path) -> None:
     assert summarise(tmp_path) is None
 
 
-DATABASES = {"android": OLD_MSGSTORE, "iphone": CHAT_STORAGE, "apple": CHAT_DB}
+WECHAT = """
+create table Chat_0123456789abcdef0123456789abcdef (TableVer integer, MesLocalID integer primary key, MesSvrID bigint, CreateTime integer,
+  Message text, Status integer, ImgStatus integer, Type integer, Des integer);
+insert into Chat_0123456789abcdef0123456789abcdef values (1, 1, 9, 1700000000, 'hi', 2, 1, 1, 1), (1, 2, 10, 1700000009, '<msg/>', 2, 1, 49, 0);
+create table Friend (userName text, dbContactRemark blob);
+insert into Friend values ('wxid_a', x'0a0161');
+"""
+DATABASES = {"wechat": WECHAT, "android": OLD_MSGSTORE, "iphone": CHAT_STORAGE, "apple": CHAT_DB}
 
 
 @pytest.mark.parametrize("name", DATABASES)
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_pages_changed_anywhere_are_never_a_traceback(tmp_path: Path, name: str, data: st.DataObject) -> None:
     path = tmp_path / "x.db"
@@ -269,7 +293,7 @@ def test_pages_changed_anywhere_are_never_a_traceback(tmp_path: Path, name: str,
     )
 
     with open_source(path) as source:
-        for reader in (WhatsAppAndroidDatabase(), WhatsAppIphoneDatabase(), AppleDatabase()):
+        for reader in (WhatsAppAndroidDatabase(), WhatsAppIphoneDatabase(), AppleDatabase(), WechatIphoneDatabase()):
             reader.recognise(source)
     summary = summarise(path)
 

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from backupkit.chats.model import Finding
 from backupkit.chats.registry import READERS
 from backupkit.chats.source import open_source
-from backupkit.chats.summary import summarise
+from backupkit.chats.summary import first_messages, summarise
 
 QUICK = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -51,6 +51,31 @@ def test_a_file_is_known_whatever_it_is_called(tmp_path: Path, name: str) -> Non
 
     assert summary is not None
     assert summary.format == name.split(maxsplit=1)[0]
+
+
+@pytest.mark.parametrize(
+    "saved_as", ["utf-16 with a mark", "utf-16 the other way", "other line ends", "a mark in front"]
+)
+@pytest.mark.parametrize("name", SAMPLES)
+def test_a_file_that_was_saved_again_says_the_same(tmp_path: Path, name: str, saved_as: str) -> None:
+    file, data = SAMPLES[name](tmp_path)
+    text = data.decode("utf-8-sig")
+    again = {
+        "utf-16 with a mark": text.encode("utf-16"),
+        "utf-16 the other way": b"\xfe\xff" + text.encode("utf-16-be"),
+        "other line ends": text.replace("\r\n", "\n").replace("\n", "\r\n").encode(),
+        "a mark in front": b"\xef\xbb\xbf" + text.encode(),
+    }[saved_as]
+    (tmp_path / file).write_bytes(data)
+    before = first_messages(tmp_path / file, count=1000)
+    (tmp_path / file).write_bytes(again)
+
+    after = first_messages(tmp_path / file, count=1000)
+
+    assert before
+    assert [(one.text.replace("\r", ""), one.ts_utc_us, one.kind) for one in after] == [
+        (one.text.replace("\r", ""), one.ts_utc_us, one.kind) for one in before
+    ]
 
 
 @pytest.mark.parametrize("name", SAMPLES)

@@ -11,6 +11,7 @@ from backupkit.chats.model import Conversation, DeletionState, Direction, Findin
 from backupkit.chats.reader import Told
 from backupkit.chats.readers.whatsapp_text import WhatsAppText
 from backupkit.chats.source import open_source
+from backupkit.chats.summary import first_messages
 
 
 def write(tmp_path: Path, *lines: Any, name: str = "WhatsApp Chat with Li.txt") -> Any:
@@ -163,10 +164,10 @@ def test_lines_of_the_app_itself_have_no_sender(tmp_path: Path) -> None:
         ("<Multimedia omitido>", MessageKind.OTHER),
         ("<Médias omis>", MessageKind.OTHER),
         ("<Mídia oculta>", MessageKind.OTHER),
-        ("<省略多媒体文件>", MessageKind.FILE),
-        ("<忽略多媒體檔>", MessageKind.FILE),
+        ("<省略多媒体文件>", MessageKind.OTHER),
+        ("<忽略多媒體檔>", MessageKind.OTHER),
         ("<メディアは含まれていません>", MessageKind.OTHER),
-        ("<Без медиафайлов>", MessageKind.FILE),
+        ("<Без медиафайлов>", MessageKind.OTHER),
         ("\u200eimage omitted", MessageKind.IMAGE),
         ("\u200eBild weggelassen", MessageKind.IMAGE),
         ("\u200evidéo absente", MessageKind.VIDEO),
@@ -296,3 +297,19 @@ def test_bytes_that_are_no_text_are_told_and_do_not_stop_the_reading(tmp_path: P
 def test_what_only_resembles_it_is_not_taken(tmp_path: Path, lines: Any) -> None:
     with open_source(write(tmp_path, *lines, name="WhatsApp Chat with Li.txt")) as source:
         assert WhatsAppText().recognise(source).claims == {}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "這訊息已刪除", "تم حذف هذه الرسالة", "הודעה זו נמחקה", "यह मैसेज डिलीट किया गया था", "Det här meddelandet raderades", "Tämä viesti poistettiin",
+        "Ta wiadomość została usunięta", "Це повідомлення видалено", "Acest mesaj a fost șters", "Tin nhắn này đã bị xóa", "ข้อความนี้ถูกลบแล้ว",
+    ],
+)  # fmt: skip
+def test_a_deleted_message_is_known_in_more_languages(tmp_path: Path, said: str) -> None:
+    path = tmp_path / "WhatsApp Chat with Tom.txt"
+    path.write_text(f"15/03/2024, 14:05 - Tom: hi\n15/03/2024, 14:06 - Tom: {said}\n", "utf-8")
+
+    first, second = first_messages(path)
+
+    assert (first.deletion, second.deletion) == (DeletionState.NONE, DeletionState.RECALLED)

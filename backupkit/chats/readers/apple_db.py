@@ -7,7 +7,7 @@ needed. A message in no conversation is normal there and is kept.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from backupkit.chats.database import Database, claim_databases, database_in, raw_of
+from backupkit.chats.database import Database, claim_databases, database_in, raw_of, read_databases
 from backupkit.chats.json_fields import int_of, text_of
 from backupkit.chats.media_files import find_media_above, role_of_name
 from backupkit.chats.model import (
@@ -27,7 +27,7 @@ from backupkit.chats.model import (
     Reaction,
     Severity,
 )
-from backupkit.chats.reader import Recognition, Told, read_each
+from backupkit.chats.reader import Recognition, Told
 from backupkit.chats.readers.whatsapp_iphone_db import apple_to_us
 from backupkit.chats.source import SourceFiles
 
@@ -66,7 +66,7 @@ class AppleDatabase:
 
     def read(self, source: SourceFiles, recognition: Recognition) -> Iterator[Told]:
         """Stream the conversations of every claimed database."""
-        return read_each(recognition.files, lambda name: _read_file(source, name))
+        return read_databases(source, recognition.files, lambda name: _read_file(source, name))
 
 
 def _is_it(database: Database) -> bool:

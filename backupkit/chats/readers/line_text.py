@@ -91,7 +91,7 @@ class LineText:
 
 
 def _certainty(head: str) -> int:
-    first, _newline, rest = head.partition("\n")
+    first, _newline, rest = head.lstrip("\ufeff\r\n").partition("\n")
     if not any(title.match(first) for title in _TITLES):
         return 0
     lines = rest.splitlines()
@@ -167,11 +167,15 @@ class _Reading:
     _day: int | None = None
     _pending: _Pending | None = None
     _is_open_quote: bool = False
+    _is_begun: bool = False
     _size_bytes: int = 0
 
     def line(self, line: Line) -> Iterator[Told]:
         self.damaged += line.is_damaged
-        if line.number == 1:
+        if not self._is_begun:
+            if not line.text.strip("\ufeff "):
+                return
+            self._is_begun = True
             self._name(line.text)
             yield self.conversation()
             return

@@ -34,7 +34,7 @@ _GROUP = re.compile(r"消息分组[:：](.*)$")
 _WITH = re.compile(r"消息对象[:：](.*)$")
 _RULE = re.compile(r"={10,}\s*$")
 _HEAD = re.compile(r"(\d{4})-(\d{2})-(\d{2}) (\d{1,2}):(\d{2}):(\d{2}) (.{1,200})$")
-_SENDER = re.compile(
+SENDER = re.compile(
     r"(?:【(?P<rank>[^】]{0,40})】)?(?P<nick>.*?)(?:\((?P<number>\d{4,12})\)|<(?P<mail>[^<>@\s]+@[^<>\s]+)>)\s*$"
 )
 _MEDIA = {
@@ -43,7 +43,7 @@ _MEDIA = {
     "[视频]": MessageKind.VIDEO,
     "[语音]": MessageKind.VOICE,
 }
-_RECALLED = re.compile(r"撤回了一条(?:成员)?消息")
+RECALLED = re.compile(r"撤回了一条(?:成员)?消息")
 _LOOKED_AT = 16 * 1024
 _MAX_MESSAGE_BYTES = 16 * 2**20
 
@@ -73,7 +73,7 @@ def _certainty(lines: list[str]) -> int:
     first = next((line for line in lines if line.strip("\ufeff \t\r")), "")
     is_topped = _TOP.match(first.lstrip("\ufeff")) is not None
     names_other = any(_WITH.match(line) for line in lines[:20])
-    has_message = any((head := _HEAD.match(line)) and _SENDER.match(head.group(7)) for line in lines)
+    has_message = any((head := _HEAD.match(line)) and SENDER.match(head.group(7)) for line in lines)
     if is_topped:
         return 97 if names_other or has_message else 85
     return 85 if names_other and has_message else 0
@@ -105,7 +105,7 @@ class _Reading:
         self.damaged += line.is_damaged
         head = _HEAD.match(line.text)
         # Inside a message a line that looks like a head but names nobody is text.
-        if head and (_SENDER.match(head.group(7)) or self._head is None or self._is_after_gap()):
+        if head and (SENDER.match(head.group(7)) or self._head is None or self._is_after_gap()):
             yield from self._flush()
             self._head, self._texts, self._raw, self._size_bytes = (head, line.number), [], [line.raw], 0
         elif _RULE.match(line.text):
@@ -151,7 +151,7 @@ class _Reading:
         year, month, day, hour, minute, second = (int(part) for part in match.groups()[:6])
         days = DateOrder.YEAR_MONTH_DAY.day_number((year, month, day))
         seconds = seconds_of_day(hour, minute, second, None)
-        sender = _SENDER.match(match.group(7))
+        sender = SENDER.match(match.group(7))
         identity = (sender["number"] or sender["mail"]) if sender else None
         nick = (sender["nick"] if sender else match.group(7)).strip()
         text = "\n".join(self._texts).strip("\n\r ")
@@ -159,7 +159,7 @@ class _Reading:
         if not is_system:
             self._people.saw(identity, nick)
         roles = [role for mark, role in _MEDIA.items() for _each in range(text.count(mark))]
-        is_recalled = len(text) < 80 and _RECALLED.search(text) is not None
+        is_recalled = len(text) < 80 and RECALLED.search(text) is not None
         kind = MessageKind.SYSTEM if is_system else MessageKind.TEXT
         if is_recalled:
             kind = MessageKind.RECALL

@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from backupkit.chats.model import Finding, Locator, Severity
+from backupkit.chats.protobuf import bytes_fields, varint
 from backupkit.chats.reader import Recognition, Told
-from backupkit.chats.source import Content, SourceFiles
+from backupkit.chats.source import Content, SourceFiles, is_sealed_backup
 
 _DATABASE_NAME = re.compile(r"\.(?:db|db3|sqlite|sqlite3)$", re.IGNORECASE)
 _WECHAT = re.compile(
@@ -42,6 +43,9 @@ class Sealed:
 
     def read(self, source: SourceFiles, recognition: Recognition) -> Iterator[Told]:
         """Tell what is known of each file; there are no messages to tell."""
+        if self.format == "ios-encrypted-backup":
+            # Told where the folder was looked at: it is the folder that is sealed, not this file.
+            return
         for name in recognition.files:
             yield Finding("sealed", Severity.INFO, Locator(name), dict(_facts(source, name)))
         if self.format == "wechat-backup-folder":
@@ -57,6 +61,7 @@ READERS = (
     Sealed("whatsapp-crypt12", "whatsapp", "com.whatsapp"),
     Sealed("whatsapp-crypt14", "whatsapp", "com.whatsapp"),
     Sealed("whatsapp-crypt15", "whatsapp", "com.whatsapp"),
+    Sealed("ios-encrypted-backup", None, None),
     Sealed("sealed-database", None, None),
 )
 
@@ -86,6 +91,8 @@ def _by_head(name: str, head: bytes, size_bytes: int) -> tuple[str, int] | None:
 def _by_randomness(source: SourceFiles, name: str, head: bytes, size_bytes: int) -> tuple[str, int] | None:
     """A SQLCipher file has no mark at all: whole pages of randomness, the first of them too."""
     base = posixpath.basename(name)
+    if base == "Manifest.db" and _bits(head) > _MIN_BITS and is_sealed_backup(source, posixpath.dirname(name)):
+        return "ios-encrypted-backup", 95
     if (
         base in {"BAK_0_TEXT", "BAK_0_MEDIA"}
         and source.size(posixpath.join(posixpath.dirname(name), "Backup.db")) is not None
@@ -117,7 +124,7 @@ def _bits(data: bytes) -> float:
 
 def _whatsapp_version(head: bytes) -> str | None:
     """Recognise the protobuf in front of crypt14 and crypt15: its length, whether it has features, and the kind of its key."""
-    length, at = _varint(head, 0)
+    length, at = varint(head, 0)
     if length is None or not 16 <= length <= 512:
         return None
     if head[at : at + 1] == b"\x01" and head[at + 1 : at + 2] == b"\x08":
@@ -125,7 +132,7 @@ def _whatsapp_version(head: bytes) -> str | None:
     body = head[at : at + length]
     if body[:1] != b"\x08" or body[1:2] not in {b"\x00", b"\x01"} or len(body) < length:
         return None
-    fields = dict(_fields(body))
+    fields = dict(bytes_fields(body))
     if body[1:2] == b"\x00" and len(fields.get(2, b"")) >= 64:
         return "whatsapp-crypt14"
     return "whatsapp-crypt15" if body[1:2] == b"\x01" and len(fields.get(3, b"") or fields.get(2, b"")) >= 16 else None
@@ -135,42 +142,9 @@ def _is_signal_header(head: bytes) -> bool:
     length = int.from_bytes(head[:4], "big")
     if not 40 <= length <= 256 or len(head) < 4 + length:
         return False
-    outer = dict(_fields(head[4 : 4 + length]))
-    inner = dict(_fields(outer.get(1, b"")))
+    outer = dict(bytes_fields(head[4 : 4 + length]))
+    inner = dict(bytes_fields(outer.get(1, b"")))
     return len(inner.get(1, b"")) == 16 and len(inner.get(2, b"")) == 32
-
-
-def _varint(data: bytes, at: int) -> tuple[int | None, int]:
-    value = 0
-    for place in range(5):
-        if at >= len(data):
-            return None, at
-        value |= (data[at] & 0x7F) << (7 * place)
-        at += 1
-        if not data[at - 1] & 0x80:
-            return value, at
-    return None, at
-
-
-def _fields(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Tell the fields of a protobuf that hold bytes, up to the first that is none."""
-    at = 0
-    while at < len(data):
-        tag, at = _varint(data, at)
-        if tag is None:
-            return
-        if tag & 7 == 0:
-            value, at = _varint(data, at)
-            if value is None:
-                return
-        elif tag & 7 == 2:
-            length, at = _varint(data, at)
-            if length is None or at + length > len(data):
-                return
-            yield tag >> 3, data[at : at + length]
-            at += length
-        else:
-            return
 
 
 def _facts(source: SourceFiles, name: str) -> Iterator[tuple[str, int]]:

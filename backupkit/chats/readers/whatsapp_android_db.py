@@ -6,7 +6,7 @@ A message is the same one by its key, its side and its chat; the row number chan
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from backupkit.chats.database import Database, claim_databases, database_in, raw_of
+from backupkit.chats.database import Database, claim_databases, database_in, raw_of, read_databases
 from backupkit.chats.json_fields import int_of, milliseconds_to_us, text_of
 from backupkit.chats.media_files import find_media_above
 from backupkit.chats.model import (
@@ -23,7 +23,7 @@ from backupkit.chats.model import (
     MessageKind,
     Precision,
 )
-from backupkit.chats.reader import Recognition, Told, read_each
+from backupkit.chats.reader import Recognition, Told
 from backupkit.chats.source import SourceFiles
 
 _KINDS = {
@@ -64,7 +64,7 @@ class WhatsAppAndroidDatabase:
 
     def read(self, source: SourceFiles, recognition: Recognition) -> Iterator[Told]:
         """Stream the chats of every claimed database."""
-        return read_each(recognition.files, lambda name: _read_file(source, name))
+        return read_databases(source, recognition.files, lambda name: _read_file(source, name))
 
 
 def _is_it(database: Database) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from backupkit.chats.database import Database, claim_databases, database_in, raw_of
+from backupkit.chats.database import Database, claim_databases, database_in, raw_of, read_databases
 from backupkit.chats.json_fields import int_of, text_of, within_time
 from backupkit.chats.media_files import find_media_above
 from backupkit.chats.model import (
@@ -19,7 +19,7 @@ from backupkit.chats.model import (
     MessageKind,
     Precision,
 )
-from backupkit.chats.reader import Recognition, Told, read_each
+from backupkit.chats.reader import Recognition, Told
 from backupkit.chats.source import SourceFiles
 
 APPLE_EPOCH_SECONDS = 978_307_200
@@ -64,7 +64,7 @@ class WhatsAppIphoneDatabase:
 
     def read(self, source: SourceFiles, recognition: Recognition) -> Iterator[Told]:
         """Stream the chats of every claimed database."""
-        return read_each(recognition.files, lambda name: _read_file(source, name))
+        return read_databases(source, recognition.files, lambda name: _read_file(source, name))
 
 
 def _is_it(database: Database) -> bool:

@@ -40,7 +40,7 @@ _DATE = (
     rf"(\d{{1,4}}){_MARK}(?:{SPACE}?[./\-]|年|년){_MARK}{SPACE}?(\d{{1,2}}){_MARK}(?:{SPACE}?[./\-]|月|월){_MARK}{SPACE}?"
     rf"(\d{{1,4}})(?:\.|日|일|{SPACE}г\.)?{_MARK}"
 )
-_JOIN = rf"(?:[,،]?{SPACE}{{1,2}}(?:(?:um|à|at|às|klo|kl\.?|u|в){SPACE})?|[,،])"
+_JOIN = rf"(?:[,،]?{_MARK}{SPACE}{{1,2}}(?:(?:um|à|at|às|klo|kl\.?|u|в){SPACE})?|[,،])"
 _TIME = rf"(?:({HALF_DAY}){SPACE}?)?(\d{{1,2}})[:.](\d{{2}})(?:[:.](\d{{2}}))?(?:{SPACE}?({HALF_DAY}))?(?:{SPACE}Uhr)?{_MARK}"
 _BRACKET = re.compile(rf"{_MARK}\[{_MARK}{_DATE}{_JOIN}{_MARK}{_TIME}\]{SPACE}?")
 _DASH = re.compile(rf"{_MARK}{_DATE}{_JOIN}{_MARK}{_TIME}{SPACE}[-\u2013]{SPACE}")

@@ -27,6 +27,9 @@ _ROLES: tuple[tuple[MessageKind, re.Pattern[str]], ...] = (
     (MessageKind.FILE, re.compile(r"do[ck]ument|файл|документ|文件|文档|檔|ドキュメント|문서|belge", re.IGNORECASE)),
 )  # fmt: skip
 
+# Words for media of any kind that hold the word for a file.
+_ANY_MEDIA = re.compile(r"медиафайл|медіафайл|多媒[体體]|媒[体體]|미디어|मीडिया|multimedia", re.IGNORECASE)
+
 # A deleted message keeps its line; its text is one of these sentences and nothing else.
 _DELETED = re.compile(
     r"^(?:(?:this|you deleted this) message(?: was)? ?(?:deleted)?|message deleted"
@@ -39,6 +42,14 @@ _DELETED = re.compile(
     r"|(?:данное|это) сообщение удалено|(?:вы удалили данное сообщение|вы удалили это сообщение)"
     r"|你已?删除了?(?:此|这条)消息|(?:此|这条|该)消息已(?:被)?(?:删除|撤回)|你刪除了此訊息|您已刪除此訊息|此訊息已(?:被)?刪除"
     r"|このメッセージは削除(?:されました|しました)|メッセージを削除しました|이 메시지는 삭제되었습니다|삭제된 메시지입니다|메시지를 삭제했습니다"
+    r"|[这這](?:条|則|则)?(?:消息|訊息)已(?:被)?[删刪]除|تم حذف هذه الرسالة|لقد حذفت هذه الرسالة|حذفت هذه الرسالة|הודעה זו נמחקה|מחקת הודעה זו|מחקת את ההודעה"
+    r"|यह (?:मैसेज|संदेश) (?:डिलीट कर दिया गया|डिलीट किया गया था|हटा दिया गया है|मिटाया गया था)|आपने यह (?:मैसेज|संदेश) (?:डिलीट किया|हटा दिया|मिटाया)"
+    r"|det här meddelandet (?:raderades|har raderats)|du raderade (?:det här )?meddelandet|tämä viesti poistettiin|poistit tämän viestin"
+    r"|denne (?:besked|meddelelse|meldingen) (?:blev|ble) slettet|du slettede denne besked|du slettet denne meldingen|denne meldingen ble slettet"
+    r"|ta wiadomość została usunięta|tato zpráva byla (?:smazána|odstraněna)|(?:smazali|odstranili) jste tuto zprávu"
+    r"|це повідомлення видалено|ви видалили це повідомлення|acest mesaj a fost șters|ați șters acest mesaj|ai șters acest mesaj"
+    r"|ezt az üzenetet törölték|törölted ezt az üzenetet|tin nhắn này đã bị xóa|bạn đã xóa tin nhắn này|ข้อความนี้ถูกลบแล้ว|คุณลบข้อความนี้แล้ว"
+    r"|αυτό το μήνυμα διαγράφηκε|διαγράψατε αυτό το μήνυμα|este missatge s'ha eliminat|has eliminat aquest missatge|mesej ini telah dipadam"
     r"|bu mesaj silindi|bu mesajı sildiniz|wiadomość usunięta|usunięto tę wiadomość|pesan ini (?:telah )?dihapus|anda menghapus pesan ini)"
     r"[.。]?$",
     re.IGNORECASE,
@@ -64,6 +75,8 @@ def left_out(text: str) -> MessageKind | None:
     shown = text.strip("\u200e\u200f <>")
     if not shown or len(shown) > 80 or "\n" in shown or not _LEFT_OUT_RE.search(shown):
         return None
+    if _ANY_MEDIA.search(shown):
+        return MessageKind.OTHER
     for role, words in _ROLES:
         if words.search(shown):
             return role

@@ -23,6 +23,7 @@ def doctor(
     context: typer.Context,
     path: Annotated[Path, typer.Argument(metavar="PATH")],
     mapping: Annotated[Path | None, typer.Option("--mapping", metavar="FILE")] = None,
+    key_file: Annotated[Path | None, typer.Option("--key-file", metavar="FILE")] = None,
 ) -> ExitCode:
     """Look into an export and count what is there. Nothing is written."""
     from backupkit.chats.summary import summarise
@@ -33,7 +34,7 @@ def doctor(
         raise SourceNotFound(path=str(path), reason="missing")
     if mapping is not None:
         _require_right(mapping)
-    summary = summarise(path, mapping=mapping)
+    summary = summarise(path, mapping=mapping, key=None if key_file is None else _key_in(key_file))
     if summary is None:
         return _database(session, path)
     fields, lines = _fields(summary), _lines(session, summary)
@@ -56,6 +57,18 @@ def _require_right(mapping: Path) -> None:
         raise SourceNotFound(path=str(mapping), reason="unreadable") from error
 
 
+def _key_in(file: Path) -> bytes:
+    """Read its owner's own key. It comes from a file and never from the command line, where others could see it."""
+    from backupkit.chats.opened_backups import MAX_KEY_FILE_BYTES, read_key
+    from backupkit.ops.failures import SourceNotFound
+
+    try:
+        with file.open("rb") as stream:
+            return read_key(stream.read(MAX_KEY_FILE_BYTES))
+    except OSError as error:
+        raise SourceNotFound(path=str(file), reason="unreadable") from error
+
+
 def _first_messages(path: Path, mapping: Path) -> list[dict[str, str]]:
     """Return how the first messages are understood, for whoever is writing the mapping."""
     from backupkit.chats.summary import first_messages
@@ -63,7 +76,7 @@ def _first_messages(path: Path, mapping: Path) -> list[dict[str, str]]:
     return [
         {
             "conversation": printable(one.conversation)[:MOST_CHARACTERS],
-            "time": f"{one.ts_raw} ({one.ts_zone})"[:MOST_CHARACTERS],
+            "time_as_written": f"{one.ts_raw} ({one.ts_zone})"[:MOST_CHARACTERS],
             "sender": printable(one.sender_name or one.sender_id or "-")[:MOST_CHARACTERS],
             "kind": one.kind.value,
             "direction": one.direction.value,

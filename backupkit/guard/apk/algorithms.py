@@ -4,8 +4,8 @@ Source: source.android.com/docs/security/features/apksigning/v2 ("Signature Algo
 `SignatureAlgorithm` for the verity variants and for which platform knows which.
 """
 
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from backupkit.guard.apk.public_keys import (
     DsaKey,
@@ -36,8 +36,7 @@ class _Kind(Enum):
     DSA = "dsa"
 
 
-@dataclass(frozen=True, slots=True)
-class SignatureAlgorithm:
+class SignatureAlgorithm(NamedTuple):
     """One way to sign, with the first API level that knows it."""
 
     number: int

@@ -7,7 +7,7 @@ does. Sources: AOSP `ResourceTypes.h` (ResChunk_header, ResStringPool_header, Re
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _XML, _STRING_POOL, _RESOURCE_MAP, _START, _END = 0x0003, 0x0001, 0x0180, 0x0102, 0x0103
 _CHUNK = struct.Struct("<HHI")
@@ -29,8 +29,7 @@ class XmlMalformed(ValueError):
     """The bytes are no binary XML that a phone would read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Attribute:
+class Attribute(NamedTuple):
     """One attribute. `resource` is 0 where it has no number, as with `package`."""
 
     name: str
@@ -58,8 +57,7 @@ class Attribute:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class Element:
+class Element(NamedTuple):
     """The start of an element, with the names of the elements around it: `path[-1]` is its own name."""
 
     path: tuple[str, ...]

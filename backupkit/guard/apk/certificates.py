@@ -4,7 +4,7 @@ Android compares certificates byte by byte as they lie in the package (AOSP `Ver
 """
 
 import hashlib
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from backupkit.guard.apk import der
 from backupkit.guard.apk.der import NotAsn1
@@ -20,8 +20,7 @@ _SUBJECT_KEY = "2.5.29.14"
 _UNDERSTOOD = {f"2.5.29.{number}" for number in (9, 14, 15, 16, 17, 18, 19, 28, 30, 31, 32, 33, 35, 36, 37, 46, 54)}
 
 
-@dataclass(frozen=True, slots=True)
-class Certificate:
+class Certificate(NamedTuple):
     """The parts of a certificate, each as it lies in the file."""
 
     raw: bytes

@@ -53,7 +53,7 @@ def open_chunks(file: FileIO, size: int, fill: Fill) -> Iterator[Chunks]:
             finally:
                 chunks.close()
         else:
-            yield _Buffered(fill)
+            yield _Buffered(fill, min(size, CHUNK))
 
 
 @contextmanager
@@ -112,8 +112,9 @@ class _Mapped:
 class _Buffered:
     """Chunks that are read into buffers which go round."""
 
-    def __init__(self, fill: Fill) -> None:
+    def __init__(self, fill: Fill, size: int) -> None:
         self._fill = fill
+        self._size = size
         self._free: SimpleQueue[memoryview] = SimpleQueue()
         self._made = 0
         self._whole: dict[int, memoryview] = {}
@@ -121,7 +122,7 @@ class _Buffered:
     def take(self, offset: int, size: int) -> memoryview:
         if self._free.empty() and self._made < _BUFFERS:
             self._made += 1
-            self._free.put(memoryview(bytearray(CHUNK)))
+            self._free.put(memoryview(bytearray(self._size)))
         whole = self._free.get()
         view = whole[:size]
         self._whole[id(view)] = whole

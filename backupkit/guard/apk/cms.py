@@ -4,7 +4,7 @@ Only what decides is read: the certificates as they lie there, and the signer in
 `SignedAttributes`.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from backupkit.guard.apk import der
 from backupkit.guard.apk.certificates import Certificate, comparable_name, read_certificate
@@ -20,8 +20,7 @@ _MOST_SIGNERS = 16
 """Each costs a signature check; real blocks have one."""
 
 
-@dataclass(frozen=True, slots=True)
-class SignerInfo:
+class SignerInfo(NamedTuple):
     """One signature over the signature file, or over attributes that hold its digest."""
 
     issuer: bytes | None
@@ -64,16 +63,14 @@ class SignerInfo:
         return bytes((der.SET,)) + self.signed_attributes.raw[1:]
 
 
-@dataclass(frozen=True, slots=True)
-class SignedAttributes:
+class SignedAttributes(NamedTuple):
     """The two attributes that count."""
 
     content_type: str | None
     message_digest: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
-class SignedData:
+class SignedData(NamedTuple):
     """A signature block."""
 
     content_type: str

@@ -5,7 +5,7 @@ parsers refuse, so nothing here depends on an X.509 parser. Source: ITU-T X.690;
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 INTEGER = 0x02
 BIT_STRING = 0x03
@@ -21,8 +21,7 @@ class NotAsn1(ValueError):
     """The bytes are not the ASN.1 value that is expected here."""
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(NamedTuple):
     """One value: its tag byte, all its bytes, and the content within. Tags above 30 do not occur in what is read here."""
 
     tag: int

@@ -11,9 +11,9 @@ one is told and nothing more, because every other way of installing ignores it; 
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import NamedTuple
 
 from backupkit.guard.apk.algorithms import ALGORITHMS, ContentDigest
 from backupkit.guard.apk.certificates import is_same_key, read_certificate
@@ -47,8 +47,7 @@ class IdsigIssue(StrEnum):
     CONTENT_DIFFERS = "content-differs"
 
 
-@dataclass(frozen=True, slots=True)
-class SigningInfo:
+class SigningInfo(NamedTuple):
     """What one signer said of the package. `block` is the block id that it is for, or 0 for v3 and v2."""
 
     block: int
@@ -60,8 +59,7 @@ class SigningInfo:
     signature: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Idsig:
+class Idsig(NamedTuple):
     """An `.idsig` file, read and not compared."""
 
     salt: bytes
@@ -133,7 +131,7 @@ def _compare(found: Idsig, info: SigningInfo, package: Package) -> IdsigIssue | 
     is_right = algorithm.check(info.public_key_info, found.signed_bytes(package.size, info), info.signature)
     if not is_right or not is_same_key(read_certificate(info.certificate), info.public_key_info):
         return IdsigIssue.SIGNATURE_WRONG
-    meant = [claim for claim in package.claims if (claim.scheme == "v3.1") == (info.block == V31)]
+    meant = [claim for claim in package.claims() if (claim.scheme == "v3.1") == (info.block == V31)]
     if not any(claim.certificate == info.certificate for claim in meant):
         return IdsigIssue.SIGNER_DIFFERS
     return None if any(info.package_digest in claim.digests for claim in meant) else IdsigIssue.DIGEST_DIFFERS

@@ -8,7 +8,7 @@ section's raw bytes up to and with its empty line, so each section keeps where i
 import base64
 import binascii
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _LINE = re.compile(rb"([^\r\n]*)(\r\n|\r|\n|\Z)")
 _MOST_SECTIONS = 400_000
@@ -29,8 +29,7 @@ _LATE_SINCE = 9
 _STRONGEST_SINCE = 18
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
+class Section(NamedTuple):
     """One section: its raw place in the file, and its attributes with names in lower case. The first of a name counts."""
 
     start: int

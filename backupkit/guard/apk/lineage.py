@@ -9,8 +9,8 @@ Each node is signed by the one before it. The flags say what the app still grant
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import IntFlag
+from typing import NamedTuple
 
 from backupkit.guard.apk.algorithms import ALGORITHMS
 from backupkit.guard.apk.certificates import certificate_digest, read_certificate
@@ -41,8 +41,7 @@ class Capability(IntFlag):
         return [one.name.lower().replace("_", "-") for one in cls if flags & one and one.name]
 
 
-@dataclass(frozen=True, slots=True)
-class LineageNode:
+class LineageNode(NamedTuple):
     """One signer of the past or present: its certificate as it lies in the package, and what it is still granted."""
 
     certificate: bytes
@@ -58,8 +57,7 @@ class LineageNode:
         return bool(self.capabilities & capability)
 
 
-@dataclass(frozen=True, slots=True)
-class Lineage:
+class Lineage(NamedTuple):
     """The signers from the first to the current one."""
 
     nodes: tuple[LineageNode, ...]

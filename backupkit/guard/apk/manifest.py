@@ -6,8 +6,9 @@ apksig `ApkUtils` for the API levels.
 
 import base64
 import hashlib
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import NamedTuple
 
 from backupkit.guard.apk.binary_xml import TYPE_STRING, Attribute, Element, XmlMalformed, read_elements
 from backupkit.guard.apk.reasons import PackageNotGenuine, Reason
@@ -58,8 +59,7 @@ _LETTERS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Manifest:
+class Manifest(NamedTuple):
     """The facts of a manifest. What it does not say has Android's default."""
 
     package: AppPackage
@@ -86,7 +86,7 @@ class Manifest:
     permission_groups: tuple[str, ...] = ()
     providers: tuple[str, ...] = ()
     """Authorities of its content providers."""
-    key_sets: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    key_sets: Mapping[str, tuple[str, ...]] = MappingProxyType({})
     """Names of declared key sets, with the SHA-256 of each of their public keys; empty where a key cannot be read."""
     upgrade_key_sets: tuple[str, ...] = ()
     split: str | None = None

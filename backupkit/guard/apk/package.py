@@ -4,7 +4,7 @@
 """
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,16 +29,14 @@ MOST_MANIFEST = 32 << 20
 _MOST_ABIS = 32
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """Something worth telling that decides nothing."""
 
     code: str
     detail: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Package:
+class Package(NamedTuple):
     """A genuine package, and what it says about itself."""
 
     sha256: str
@@ -50,9 +48,10 @@ class Package:
     findings: tuple[Finding, ...]
     abis: tuple[str, ...]
     """The processors it brings native code for; none where it brings none."""
-    claims: tuple[Claim, ...]
-    """What each of its whole-file signatures says of the content, for whoever compares something with it."""
-    _answers: dict[int, Signing | PackageNotGenuine]
+    claims: Callable[[], tuple[Claim, ...]]
+    """Says what each of its whole-file signatures says of the content, for whoever compares something with it."""
+    answers: dict[int, Signing | PackageNotGenuine]
+    """What each level says; `signing_at` asks it."""
 
     @property
     def package(self) -> AppPackage:
@@ -91,7 +90,7 @@ class Package:
             PackageNotGenuine: that device would refuse it, though others take it.
             PackageUndecided: this level was not judged: it is below minSdk, above `NEWEST_KNOWN_SDK`, or not the device's.
         """
-        answer = self._answers.get(sdk)
+        answer = self.answers.get(sdk)
         if answer is None:
             raise PackageUndecided(Doubt.LEVEL_NOT_JUDGED, level=sdk)
         if isinstance(answer, PackageNotGenuine):
@@ -101,7 +100,7 @@ class Package:
     def signer_keys(self) -> dict[CertificateDigest, str]:
         """SHA-256 of each signer's public key, by the digest of its certificate."""
         signers = {
-            signer for answer in self._answers.values() if isinstance(answer, Signing) for signer in answer.signers
+            signer for answer in self.answers.values() if isinstance(answer, Signing) for signer in answer.signers
         }
         return {
             certificate_digest(signer): hashlib.sha256(read_certificate(signer).public_key_info).hexdigest()
@@ -110,7 +109,7 @@ class Package:
 
     def at(self, sdk: int) -> Signing | None:
         """Return who signed it, as `signing_at`; None where that level does not take it or was not judged."""
-        answer = self._answers.get(sdk)
+        answer = self.answers.get(sdk)
         return answer if isinstance(answer, Signing) else None
 
 
@@ -197,7 +196,7 @@ class Judging:
         first, last = self._levels[0], self._levels[-1]
         abis = native_abis(self.archive)
         return Package(
-            sha256, self.archive.file.size, self.manifest, first, last, findings, abis, self._claims(), answers
+            sha256, self.archive.file.size, self.manifest, first, last, findings, abis, self._claims, answers
         )
 
 

@@ -12,10 +12,8 @@ Android takes a set only as one app: one package name, one version, one set of s
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
 from io import FileIO
 from itertools import pairwise
 from pathlib import Path
@@ -52,16 +50,14 @@ _CLAIMS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(NamedTuple):
     """One package of a set, by the name it has there."""
 
     name: str
     package: Package
 
 
-@dataclass(frozen=True, slots=True)
-class PackageSet:
+class PackageSet(NamedTuple):
     """A genuine base package with its splits, signed alike.
 
     `sha256` names what was judged: the one file's, or for several files that of the lines `sha256sum` prints for them, sorted by name.
@@ -247,6 +243,8 @@ def _bounded(archives: Iterable[Archive]) -> Iterator[Archive]:
 
 def _expanded(archive: Archive, entry: Entry) -> tuple[PackageFile, str]:
     """Expand a member into a file without a name; return it with the digest of the compressed bytes."""
+    import tempfile  # noqa: PLC0415  # much to load, and few containers compress what is compressed already
+
     start, length = archive.data_range(entry)
     packed = hashlib.sha256()
 
@@ -320,8 +318,7 @@ def _as_part_of(base: Manifest, manifest: Manifest) -> Manifest:
     """A split says little of itself: where and how it must be signed follows from its base."""
     if manifest.split is None:
         return manifest
-    return replace(
-        manifest,
+    return manifest._replace(
         min_sdk=max(manifest.min_sdk, base.min_sdk),
         target_sdk=base.target_sdk,
         target_sandbox_version=base.target_sandbox_version,

@@ -7,8 +7,7 @@ Sources: RFC 8017 (RSA), FIPS 186-4 section 4.7 (DSA), RFC 5480 and RFC 3279 (ke
 """
 
 import hashlib
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
@@ -57,8 +56,7 @@ class KeyMalformed(ValueError):
     """The bytes hold no key that is understood here."""
 
 
-@dataclass(frozen=True, slots=True)
-class RsaKey:
+class RsaKey(NamedTuple):
     """An RSA public key."""
 
     modulus: int
@@ -70,8 +68,7 @@ class RsaKey:
         return (self.modulus.bit_length() + 7) // 8
 
 
-@dataclass(frozen=True, slots=True)
-class DsaKey:
+class DsaKey(NamedTuple):
     """A DSA public key with its parameters."""
 
     p: int
@@ -80,8 +77,7 @@ class DsaKey:
     y: int
 
 
-@dataclass(frozen=True, slots=True)
-class EcKey:
+class EcKey(NamedTuple):
     """A point on one of the NIST curves."""
 
     curve: ec.EllipticCurve

@@ -6,7 +6,7 @@ by API level, so every answer is for one level. Sources: apksig `V1SchemeVerifie
 
 import hashlib
 from bisect import bisect_right
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from backupkit.guard.apk.certificates import Certificate
 from backupkit.guard.apk.cms import AttributeRepeated, SignedData, SignerInfo, read_attributes, read_signed_data
@@ -31,21 +31,18 @@ _ALL_INFOS_SINCE = 24
 _SCHEMES_SINCE = {2: 24, 3: 28}
 
 
-@dataclass(slots=True)
-class _Signer:
-    """One signature block with its signature file."""
+class _Signer(NamedTuple):
+    """One signature block with its signature file. `answers` are the signature checks done so far, by signer info."""
 
-    name: str
     block: Entry
     file: Entry
-    file_bytes: bytes = b""
-    sections: list[Section] = field(default_factory=list)
-    data: SignedData | None = None
-    answers: dict[int, bool] = field(default_factory=dict)
+    file_bytes: bytes
+    sections: list[Section]
+    data: SignedData
+    answers: dict[int, bool]
 
 
-@dataclass(slots=True)
-class _Loaded:
+class _Loaded(NamedTuple):
     """All that is read once, whatever the level."""
 
     manifest: bytes
@@ -164,22 +161,25 @@ def _load(archive: Archive) -> _Loaded:
     for name in by_name:
         if name not in archive.by_name:
             raise _wrong(Reason.V1_ENTRY_MISSING, name)
-    signers = _find_signers(archive)
-    if not signers:
+    pairs = _find_signers(archive)
+    if not pairs:
         raise _wrong(Reason.V1_NO_SIGNATURES)
-    if len(signers) > _MOST_SIGNERS:
+    if len(pairs) > _MOST_SIGNERS:
         raise _wrong(Reason.TOO_MANY_SIGNERS)
-    for signer in signers:
-        block = archive.read(signer.block, most=_MOST_FILE)
-        signer.file_bytes = archive.read(signer.file, most=_MOST_FILE)
-        try:
-            signer.data = read_signed_data(block)
-        except (NotAsn1, ValueError) as error:
-            raise _wrong(Reason.V1_BLOCK_MALFORMED, signer.block.name) from error
-        if not signer.data.signers:
-            raise _wrong(Reason.V1_NO_SIGNER_INFO, signer.block.name)
-        signer.sections = _sections(signer.file_bytes)
+    signers = [_load_signer(archive, block, file) for block, file in pairs]
     return _Loaded(manifest, main, by_name, signers)
+
+
+def _load_signer(archive: Archive, block: Entry, file: Entry) -> _Signer:
+    raw = archive.read(block, most=_MOST_FILE)
+    file_bytes = archive.read(file, most=_MOST_FILE)
+    try:
+        data = read_signed_data(raw)
+    except (NotAsn1, ValueError) as error:
+        raise _wrong(Reason.V1_BLOCK_MALFORMED, block.name) from error
+    if not data.signers:
+        raise _wrong(Reason.V1_NO_SIGNER_INFO, block.name)
+    return _Signer(block, file, file_bytes, _sections(file_bytes), data, {})
 
 
 def _sections(data: bytes) -> list[Section]:
@@ -189,7 +189,7 @@ def _sections(data: bytes) -> list[Section]:
         raise _wrong(Reason.ENTRY_TOO_LARGE) from error
 
 
-def _find_signers(archive: Archive) -> list[_Signer]:
+def _find_signers(archive: Archive) -> list[tuple[Entry, Entry]]:
     """Pair each signature block with its signature file; a block without one is ignored (apksig JAR_SIG_MISSING_FILE)."""
     signers = []
     for entry in archive.entries:
@@ -197,7 +197,7 @@ def _find_signers(archive: Archive) -> list[_Signer]:
             continue
         file = archive.by_name.get(entry.name[: entry.name.rindex(b".")] + b".SF")
         if file is not None:
-            signers.append(_Signer(shown(entry.name), entry, file))
+            signers.append((entry, file))
     return signers
 
 
@@ -206,7 +206,6 @@ def _check_block(signer: _Signer, level: int) -> Certificate:
 
     Devices below API level 24 try the first signer info only; newer ones try all and take the first that is right.
     """
-    assert signer.data is not None
     infos = signer.data.signers if level >= _ALL_INFOS_SINCE else signer.data.signers[:1]
     right: Certificate | None = None
     for index, info in enumerate(infos):
@@ -219,7 +218,6 @@ def _check_block(signer: _Signer, level: int) -> Certificate:
 
 def _check_info(signer: _Signer, index: int, info: SignerInfo, level: int) -> Certificate | None:
     """Check one signer info: its certificate if it is right, None if it is wrong and another may be tried."""
-    assert signer.data is not None
     unacceptable = _wrong(Reason.V1_SIGNER_UNACCEPTABLE, signer.block.name)
     if not is_accepted(info.digest_oid, info.signature_oid, level):
         raise _wrong(Reason.V1_ALGORITHM_UNSUPPORTED, signer.block.name)

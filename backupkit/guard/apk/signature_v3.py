@@ -4,7 +4,7 @@ v3.1 lies in a block of its own beside v3, so that older devices keep the old si
 source.android.com/docs/security/features/apksigning/v3 and v3-1; AOSP `ApkSignatureSchemeV3Verifier`; apksig `V3SchemeVerifier`.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from backupkit.guard.apk.lineage import Lineage, are_one_history, read_lineage
 from backupkit.guard.apk.reasons import PackageNotGenuine, Reason
@@ -23,8 +23,7 @@ _HYBRID = (0xBF940529, 0x9F06B79C)
 _KNOWN = {_PROOF_OF_ROTATION, _ROTATION_MIN_SDK, _TARGETS_DEV_RELEASE, *_HYBRID}
 
 
-@dataclass(frozen=True, slots=True)
-class RotatingSigner:
+class RotatingSigner(NamedTuple):
     """A checked signer of scheme 3 or 3.1, with its attributes read."""
 
     checked: CheckedSigner
@@ -65,7 +64,7 @@ class SchemeV3:
         found = []
         for index, record in enumerate(self._records):
             # A signer for other levels is not even looked at by the device.
-            if record.sdks is None or level not in record.sdks:
+            if record.sdks is None or not record.sdks.holds(level):
                 continue
             signer = self._signer(index, record)
             # A development release carries the number of the release before it, so a signer meant for it names that number; a

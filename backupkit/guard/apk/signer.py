@@ -5,7 +5,7 @@ attributes}; the SDK range exists in scheme 3 only. Nothing of the signed data i
 `ApkSignatureSchemeV2Verifier.verifySigner`, `ApkSignatureSchemeV3Verifier.verifySigner`; apksig `V2SchemeVerifier`, `V3SchemeVerifier`.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from backupkit.guard.apk.algorithms import ALGORITHMS, ContentDigest, strongest
 from backupkit.guard.apk.certificates import is_same_key, read_certificate
@@ -15,19 +15,18 @@ from backupkit.guard.apk.reasons import PackageNotGenuine, Reason
 from backupkit.guard.apk.records import Record, RecordMalformed, items, numbered
 
 
-@dataclass(frozen=True, slots=True)
-class SdkRange:
+class SdkRange(NamedTuple):
     """API levels from the first to the last, both included."""
 
     first: int
     last: int
 
-    def __contains__(self, level: int) -> bool:
+    def holds(self, level: int) -> bool:
+        """Whether a level is among them."""
         return self.first <= level <= self.last
 
 
-@dataclass(frozen=True, slots=True)
-class SignerRecord:
+class SignerRecord(NamedTuple):
     """A signer as it lies in the file: nothing here is proved yet."""
 
     scheme: str
@@ -37,8 +36,7 @@ class SignerRecord:
     public_key_info: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class CheckedSigner:
+class CheckedSigner(NamedTuple):
     """A signer whose signature was checked. What it says of the content is not compared yet: see `check_content`."""
 
     scheme: str

@@ -1,7 +1,6 @@
 """Who signed a package, as a device of one API level sees it."""
 
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from backupkit.guard.apk.certificates import certificate_digest
 from backupkit.guard.apk.lineage import Lineage
@@ -10,8 +9,7 @@ from backupkit.ids import CertificateDigest
 Scheme: TypeAlias = Literal["v1", "v2", "v3", "v3.1"]
 
 
-@dataclass(frozen=True, slots=True)
-class Signing:
+class Signing(NamedTuple):
     """The signature that decides: its scheme, the signers' certificates as they lie in the package, and the lineage, if there is one."""
 
     scheme: Scheme

@@ -7,7 +7,9 @@ Little endian. Source: source.android.com/docs/security/features/apksigning/v2; 
 """
 
 import struct
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
 
 from backupkit.guard.apk.zip_bytes import Archive
 
@@ -27,12 +29,11 @@ MOST_BLOCK = 64 << 20
 _MOST_PAIRS = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class SigningBlock:
+class SigningBlock(NamedTuple):
     """The values found, by id, and where the block begins. Without a block there are none, and the offset is the directory's."""
 
     offset: int
-    values: dict[int, bytes] = field(default_factory=dict)
+    values: Mapping[int, bytes] = MappingProxyType({})
     repeated: frozenset[int] = frozenset()
     """Ids that came more than once: a decoy for readers that take the last one."""
     is_cut_short: bool = False

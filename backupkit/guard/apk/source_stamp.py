@@ -8,8 +8,8 @@ Source: apksig `V2SourceStampVerifier`, `SourceStampVerifier`, `SourceStampConst
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from backupkit.guard.apk.algorithms import ALGORITHMS, ContentDigest
 from backupkit.guard.apk.certificates import certificate_digest, read_certificate
@@ -51,8 +51,7 @@ class StampIssue(StrEnum):
     LINEAGE_INVALID = "lineage-invalid"
 
 
-@dataclass(frozen=True, slots=True)
-class SourceStamp:
+class SourceStamp(NamedTuple):
     """What was found. Without an issue, the stamp holds."""
 
     certificate: CertificateDigest | None

@@ -7,21 +7,22 @@ broken is a rejection, never a reason to try an older one. Sources: AOSP `ApkSig
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from backupkit.guard.apk.algorithms import ContentDigest
 from backupkit.guard.apk.lineage import Lineage
 from backupkit.guard.apk.manifest import Manifest
 from backupkit.guard.apk.newer_scheme import NEWER_SCHEME_LEVEL, newer_scheme_from
 from backupkit.guard.apk.reasons import Doubt, PackageNotGenuine, PackageUndecided, Reason
-from backupkit.guard.apk.signature_v1 import SchemeV1
 from backupkit.guard.apk.signature_v2 import SINCE as V2_SINCE, SchemeV2
 from backupkit.guard.apk.signature_v3 import V3_SINCE, V31_SINCE, RotatingSigner, SchemeV3
 from backupkit.guard.apk.signer import CheckedSigner
 from backupkit.guard.apk.signing import Scheme, Signing
 from backupkit.guard.apk.signing_block import V2, V3, V31, SigningBlock
 from backupkit.guard.apk.zip_bytes import Archive
+
+if TYPE_CHECKING:
+    from backupkit.guard.apk.signature_v1 import SchemeV1
 
 _SANDBOX_SINCE = 26
 _TARGET_RULE_SINCE = 30
@@ -36,8 +37,7 @@ class Claim(NamedTuple):
     digests: frozenset[bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(NamedTuple):
     """A signing whose signatures were checked, and whose content digests were not compared yet."""
 
     scheme: Scheme
@@ -65,7 +65,8 @@ class Verification:
         self.newer_scheme_from = newer_scheme_from(block)
         """The first level that may look at a scheme which is not known here, or None."""
         self._manifest = manifest
-        self._v1 = SchemeV1(archive)
+        self._archive = archive
+        self._jar: SchemeV1 | None = None
         self._v2 = SchemeV2(block.values[V2]) if V2 in block.values else None
         self._v3 = _Lazy(lambda: SchemeV3(block.values[V3], "v3"))
         self._v31 = _Lazy(lambda: SchemeV3(block.values[V31], "v3.1"))
@@ -141,7 +142,15 @@ class Verification:
 
     def jar_manifest(self) -> bytes:
         """Return the JAR manifest, or nothing where there is none."""
-        return self._v1.manifest()
+        return self._v1().manifest()
+
+    def _v1(self) -> "SchemeV1":
+        # Imported here: most packages are decided by a newer scheme, and the reader of the old one is the largest of all.
+        if self._jar is None:
+            from backupkit.guard.apk.signature_v1 import SchemeV1  # noqa: PLC0415
+
+            self._jar = SchemeV1(self._archive)
+        return self._jar
 
     def _all_v3(self, last: int) -> list[RotatingSigner]:
         return self._v3.get().check_all() if last >= V3_SINCE and V3 in self._block.values else []
@@ -173,7 +182,7 @@ class Verification:
         found = {2} if V2 in values else set()
         if V3 in values:
             found.add(3)
-        return Draft("v1", self._v1.signers_at(level, found_schemes=found))
+        return Draft("v1", self._v1().signers_at(level, found_schemes=found))
 
     def _check_rotation(self, signer: RotatingSigner) -> None:
         """v3 says from which level on v3.1 takes over; if that block is gone, it was cut off."""

@@ -8,7 +8,7 @@ libziparchive (`OpenArchiveInternal`, `ParseZipArchive`, `FindEntry`); apksig `Z
 import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from backupkit.guard.apk.package_file import PackageBytes
 from backupkit.guard.apk.reasons import PackageNotGenuine, Reason
@@ -33,8 +33,7 @@ _MOST_RATIO = 1032
 """Deflate cannot expand more than 1032 times; a declared size above that is a lie, and nothing is allocated for it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One entry as the central directory describes it. Sizes and offsets are bytes."""
 
     name: bytes
@@ -51,8 +50,7 @@ class Entry:
         return self.method != _STORED
 
 
-@dataclass(frozen=True, slots=True)
-class Archive:
+class Archive(NamedTuple):
     """The container: its entries in the order of the central directory, and where its parts lie."""
 
     file: PackageBytes

@@ -30,6 +30,7 @@ MESSAGES: dict[str, str] = {
     "field.v": "The version of its form; 1",
     "field.added": "Paths only in the second snapshot",
     "field.first_messages": "With `--mapping`: the first messages as they were understood, shortened",
+    "field.time_as_written": "The time as it stands in the export, and where its zone comes from",
     "field.app": "The app, such as wechat or telegram; null where unknown",
     "field.apps": "The apps in the snapshot; null where this computer did not take it",
     "field.by_conversation": "The same counts for each conversation",

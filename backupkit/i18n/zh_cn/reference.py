@@ -30,6 +30,7 @@ MESSAGES: dict[str, str] = {
     "field.v": "对象的格式版本；1",
     "field.added": "只在第二个快照里的路径",
     "field.first_messages": "用了 `--mapping` 时：最前面几条消息读成了什么样，已截短",
+    "field.time_as_written": "导出里写的时间，以及时区从何而来",
     "field.app": "应用，例如 wechat、telegram；不知道时为 null",
     "field.apps": "快照里的应用；不是这台电脑拍的则为 null",
     "field.by_conversation": "每个会话各自的统计",
