@@ -112,6 +112,7 @@ class Demo:
     def ask_hook(self, installed: Path, candidate: Path, consent: dict[str, object] | None = None) -> dict[str, object]:
         request: dict[str, object] = {
             "type": "hook-request",
+            "deadline_ms": 20_000,
             "v": 1,
             "action": "upgrade",
             "package": PACKAGE,

@@ -119,7 +119,8 @@ class Computer:
             [str(Path(sys.executable).with_name("backupkit-hook"))],
             env=self.environment,
             cwd=self.home,
-            input=json.dumps(request),
+            # A busy machine may take longer than the two seconds that a store waits by default.
+            input=json.dumps({"deadline_ms": 60_000, **request}),
             capture_output=True,
             text=True,
             check=False,

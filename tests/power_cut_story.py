@@ -4,14 +4,18 @@ import random
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 from backup_scene import Scene, SteppingClock, bytes_of
 from power_cut import VARIANTS, Disk, Recorder, lay_out
 
+from backupkit.ops.forget import forget_snapshots
+from backupkit.ops.lifecycle import GRACE, UNDO
 from backupkit.ops.repair import repair_repository
 from backupkit.ops.repository import PLACE_FILE
 from backupkit.ops.snapshots import known_snapshots
+from backupkit.ops.sweep import sweep
 from backupkit.store import layout
 
 TOPS = ("repository", "state")
@@ -20,12 +24,13 @@ TOPS = ("repository", "state")
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One use of backupkit. `needs_repair` where the repository is damaged until it is through."""
+    """One use of backupkit. `needs_repair` where the repository is damaged until it is through; `again` finishes what was cut off."""
 
     name: str
     act: Callable[[Scene], object]
     prepare: Callable[[Scene], object] = lambda _: None
     needs_repair: bool = False
+    again: Callable[[Scene], object] | None = None
     takes: bool = False
 
 
@@ -49,6 +54,8 @@ class Story:
     expected: dict[str, dict[str, dict[str, bytes]]] = field(default_factory=dict)
     """What each snapshot must give back: each source's files."""
     new: set[str] = field(default_factory=set)
+    gone: set[str] = field(default_factory=set)
+    """Snapshots that the run lets go: they may be there or not."""
 
     def cuts(self) -> Iterator[Cut]:
         """Give every moment in every variant that is not like one before."""
@@ -80,7 +87,10 @@ class Story:
         if self.run.needs_repair:
             done = repair_repository(after.places, clock=after.clock, tell=after.tell)
             assert done.state in {"whole", "repaired"}, done
-        self._require_all_restores(after, is_over=cut.calls == len(self.recorder.calls))
+        self._require_all_restores(after, "back", is_over=cut.calls == len(self.recorder.calls))
+        if self.run.again is not None:
+            self.run.again(after)
+            self._require_all_restores(after, "again", is_over=False)
         taken = after.take(*_sources(after), verify=True)
         assert taken.state == "verified", after.codes()
         assert after.verify(opened=True).findings == (), after.codes()
@@ -88,16 +98,16 @@ class Story:
         assert not restored.damaged, restored.damaged
         assert _files(folder / "last") == {source.name: bytes_of(source) for source in _sources(after)}
 
-    def _require_all_restores(self, after: Scene, *, is_over: bool) -> None:
+    def _require_all_restores(self, after: Scene, name: str, *, is_over: bool) -> None:
         known = {one.id for one in known_snapshots(after.repository)}
-        before = set(self.expected) - self.new
+        before = set(self.expected) - self.new - self.gone
         assert before <= known, "what was committed before the run is named by the log"
         assert known <= set(self.expected), "and nothing that never was"
         assert not is_over or self.new <= known, "what the run said was saved is saved"
         for number, snapshot in enumerate(sorted(known)):
-            restored = after.restore(snapshot, after.folder / f"back-{number}")
+            restored = after.restore(snapshot, after.folder / f"{name}-{number}")
             assert not restored.damaged, restored.damaged
-            assert _files(after.folder / f"back-{number}") == self.expected[snapshot]
+            assert _files(after.folder / f"{name}-{number}") == self.expected[snapshot]
 
 
 def tell_story(run: Run, folder: Path) -> Story:
@@ -117,7 +127,9 @@ def tell_story(run: Run, folder: Path) -> Story:
     shutil.copytree(scene.places.cache, folder / "cache-after")
     assert recorder.missed == [], "changes went past the recorder"
     story = Story(run, folder, scene, recorder, expected)
-    for one in known_snapshots(scene.repository):
+    known = known_snapshots(scene.repository)
+    story.gone = set(expected) - {one.id for one in known}
+    for one in known:
         if one.id not in expected:
             assert one.facts is not None
             names = [source.name for source in one.facts.sources]
@@ -163,6 +175,23 @@ def _damage(scene: Scene) -> None:
         place.unlink() if number % 3 else place.write_bytes(b"garbage")
 
 
+def _forget_first(scene: Scene) -> None:
+    first = known_snapshots(scene.repository)[0].id
+    forget_snapshots(scene.places, [first], clock=scene.clock, tell=scene.tell, accept_shrink=True)
+
+
+def _sweep(scene: Scene) -> None:
+    sweep(scene.places, clock=scene.clock, tell=scene.tell)
+
+
+def _forgotten_long_ago(scene: Scene) -> None:
+    """Marked and ripe: the next sweep condemns and deletes."""
+    _forget_first(scene)
+    scene.clock.at += UNDO + timedelta(days=1)
+    _sweep(scene)
+    scene.clock.at += GRACE + timedelta(days=1)
+
+
 RUNS = (
     Run("snapshot-of-a-new-source", lambda scene: scene.take(*_sources(scene)), _another_source),
     Run("snapshot", lambda scene: scene.take(), _one_day_later),
@@ -174,4 +203,6 @@ RUNS = (
         _damage,
         needs_repair=True,
     ),
+    Run("forget", _forget_first, again=_sweep),
+    Run("sweep", _sweep, _forgotten_long_ago, again=_sweep),
 )

@@ -82,6 +82,11 @@ class WalSummary:
         return self.committed == 0
 
     @property
+    def ends_within_a_page(self) -> bool:
+        """The file is no whole number of frames long."""
+        return self.header is not None and (self.size - HEADER_SIZE) % (FRAME_HEADER_SIZE + self.header.page_size) != 0
+
+    @property
     def is_garbled(self) -> bool:
         """The log has contents, and its head is not that of a log."""
         return self.header is None and self.size > 0

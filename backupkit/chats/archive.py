@@ -5,6 +5,8 @@ than deflate plausibly does on text.
 """
 
 import io
+import re
+import shutil
 import struct
 import tarfile
 import zipfile
@@ -86,6 +88,60 @@ def tar_members(path: Path, locator: Locator, max_members: int) -> Iterator[tarf
                 archive.members.clear()  # type: ignore[attr-defined]  # typeshed hides it
     except (tarfile.TarError, OSError, EOFError, ValueError, OverflowError) as error:
         raise MalformedExport(locator, "archive-directory-damaged") from error
+
+
+_GZIP = b"\x1f\x8b\x08"
+_ANDROID = re.compile(rb"ANDROID BACKUP\n\d{1,3}\n([01])\n([\w-]{1,20})\n")
+
+
+def is_inflatable(head: bytes) -> bool:
+    """Say whether a file may be a compressed tar archive, or an Android backup that is not encrypted."""
+    found = _ANDROID.match(head)
+    return head.startswith(_GZIP) if found is None else found[2] == b"none"
+
+
+def is_sealed_android_backup(head: bytes) -> bool:
+    """Say whether a file is an Android backup with a password."""
+    found = _ANDROID.match(head)
+    return found is not None and found[2] != b"none"
+
+
+def inflates_to_tar(path: Path) -> bool:
+    """Look at the first bytes of what a compressed archive holds, before all of it is written."""
+    with path.open("rb") as stream:
+        found = _ANDROID.match(stream.read(64))
+        stream.seek(found.end() if found else 0)
+        begun = stream.read(1 << 16)
+    if found is None or found[1] == b"1":
+        try:
+            begun = zlib.decompressobj(zlib.MAX_WBITS if found else zlib.MAX_WBITS | 16).decompress(begun, 512)
+        except zlib.error:
+            return False
+    return begun[257:262] == b"ustar"
+
+
+def inflate(path: Path, target: Path, locator: Locator) -> MalformedExport | None:
+    """Write what a compressed archive holds, within bounds. Returns the damage that ended it; what came before is written."""
+    with path.open("rb") as stream, target.open("wb") as out:
+        found = _ANDROID.match(stream.read(64))
+        stream.seek(found.end() if found else 0)
+        if found is not None and found[1] == b"0":
+            shutil.copyfileobj(stream, out, 1 << 20)
+            return None
+        inflating = zlib.decompressobj(wbits=zlib.MAX_WBITS if found else zlib.MAX_WBITS | 16)
+        left = FREE_BYTES + MAX_SWELLING * path.stat().st_size
+        while block := stream.read(1 << 20):
+            while block:
+                try:
+                    plain = inflating.decompress(block, 1 << 20)
+                except zlib.error:
+                    return MalformedExport(locator, "archive-member-damaged")
+                left -= len(plain)
+                if left < 0:
+                    return MalformedExport(locator, "archive-member-swells")
+                out.write(plain)
+                block = inflating.unconsumed_tail
+        return None if inflating.eof else MalformedExport(locator, "archive-cut")
 
 
 def trouble_with_name(name: str) -> str | None:

@@ -17,7 +17,15 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, TypeVar, cast
 
-from backupkit.chats.archive import GuardedStream, open_archive, tar_members, trouble_with_name
+from backupkit.chats.archive import (
+    GuardedStream,
+    inflate,
+    inflates_to_tar,
+    is_inflatable,
+    open_archive,
+    tar_members,
+    trouble_with_name,
+)
 from backupkit.chats.cut_zip import members_of_cut_zip
 from backupkit.chats.ios_backup import MANIFEST, PROPERTIES, is_stored_file, look_at_backup
 from backupkit.chats.json_sample import sample_json
@@ -39,6 +47,7 @@ MAX_NESTED_BYTES = 4 * 2**30
 HEAD_BYTES = 4096
 _HEADS_REMEMBERED = 2048
 _SAMPLES_REMEMBERED = 2048
+_ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".ab")
 LOG_ENDINGS = ("-wal", "-shm", "-journal")
 
 # What these hold is media or code, never a chat export. Only used inside folders and archives, so that thousands of
@@ -330,7 +339,7 @@ def open_members(label: str, members: Mapping[str, Member], copy: Callable[[str]
         for name, member in sorted(members.items()):
             if any(name.startswith(prefix) and is_stored_file(name.removeprefix(prefix)) for prefix in seen_as_backup):
                 continue
-            may_be_archive = len(members) == 1 or name.lower().endswith((".zip", ".tar"))
+            may_be_archive = len(members) == 1 or name.lower().endswith(_ARCHIVES)
             if not (may_be_archive and gathering.add_copied_archive(name, member, copy)):
                 gathering.add(name, member)
         source = SourceFiles(label, gathering.members, tuple(gathering.findings), stack)
@@ -361,7 +370,7 @@ class _Gathering:
                     if not is_backup or len(entry.name) != 2:
                         todo.append((inner + "/", entry.path))
                 elif entry.is_file(follow_symlinks=False):
-                    is_archive = inner.lower().endswith((".zip", ".tar"))
+                    is_archive = inner.lower().endswith(_ARCHIVES)
                     if not (is_archive and self._add_archive(Path(entry.path), inner + "/")):
                         self.add(inner, DiskMember(entry.path, entry.stat(follow_symlinks=False).st_size))
 
@@ -434,9 +443,21 @@ class _Gathering:
         if not _begins_archive(head):
             return False
         if head[257:262] == b"ustar":
-            return self._add_tar(path, prefix)
+            return self._add_tar(path, prefix, Locator(prefix.rstrip("/") or path.name))
+        if is_inflatable(head):
+            return self._add_inflated_tar(path, prefix)
         opened = self._stack.enter_context(path.open("rb"))
         return self._add_zip(opened, prefix, prefix.rstrip("/") or path.name, 1) or self._add_cut_zip(path, prefix)
+
+    def _add_inflated_tar(self, path: Path, prefix: str) -> bool:
+        if not inflates_to_tar(path):
+            return False
+        folder = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="backupkit-archive-"))
+        plain, locator = Path(folder, "plain.tar"), Locator(prefix.rstrip("/") or path.name)
+        failure = inflate(path, plain, locator)
+        if failure is not None:
+            self.findings.append(Finding("archive-damaged", Severity.ERROR, locator, {"reason": failure.reason}))
+        return self._add_tar(plain, prefix, locator)
 
     def _add_cut_zip(self, path: Path, prefix: str) -> bool:
         found = [
@@ -470,8 +491,7 @@ class _Gathering:
             self.add(name, member)
         return True
 
-    def _add_tar(self, path: Path, prefix: str) -> bool:
-        locator = Locator(prefix.rstrip("/") or path.name)
+    def _add_tar(self, path: Path, prefix: str, locator: Locator) -> bool:
         try:
             for member in tar_members(path, locator, MAX_FILES):
                 trouble = trouble_with_name(member.name)
@@ -514,7 +534,7 @@ class _Gathering:
 
 
 def _begins_archive(head: bytes) -> bool:
-    return head[257:262] == b"ustar" or head[:4] in {b"PK\x03\x04", b"PK\x05\x06"}
+    return head[257:262] == b"ustar" or head[:4] in {b"PK\x03\x04", b"PK\x05\x06"} or is_inflatable(head)
 
 
 def _trouble_with(info: zipfile.ZipInfo) -> str | None:

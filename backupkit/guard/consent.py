@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Any, NamedTuple
 
-from backupkit.clock import to_rfc3339
+from backupkit.clock import from_rfc3339, to_rfc3339
 from backupkit.codec.canonical import decode_json, encode_canonical
 from backupkit.codec.malformed import MalformedObject
 from backupkit.crypto.failures import SignatureInvalid
@@ -23,6 +23,8 @@ from backupkit.ids import AppPackage, SnapshotId
 FIRST_STEP = "consent.first"
 SECOND_STEP = "consent.second"
 """Catalogue keys of the two screens. Their words differ on purpose: what is the same twice is clicked away twice."""
+
+MAX_VERDICT_BYTES = 1 << 20
 
 
 class ConsentRefused(BackupkitError):
@@ -88,6 +90,41 @@ class Consent(NamedTuple):
                 {"step": 2, "text": SECOND_STEP, "answer": self.app_name},
             ],
         }
+
+
+def asked_in(verdict: bytes) -> Consent:
+    """Read which consent a verdict asks for.
+
+    Raises:
+        ConsentRefused: it is no verdict, or it asks for none.
+    """
+    try:
+        asked = decode_json(verdict, what="verdict", max_bytes=MAX_VERDICT_BYTES)["consent"]
+        consent = Consent(_binding_of(asked["binding"]), _text(asked["app_name"]))
+        # The id was computed by the guard: a binding that was changed since has another.
+        is_whole = consent.binding.id == asked["id"]
+    except (MalformedObject, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ConsentRefused(reason="malformed") from error
+    if not is_whole:
+        raise ConsentRefused(reason="malformed")
+    return consent
+
+
+def _binding_of(named: Any) -> ConsentBinding:
+    old, new = named["old_sha256"], named["new_sha256"]
+    return ConsentBinding(
+        AppPackage(_text(named["package"])),
+        None if old is None else _text(old),
+        None if new is None else _text(new),
+        SnapshotId(_text(named["snapshot"])),
+        from_rfc3339(_text(named["expires"])),
+    )
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(type(value).__name__)
+    return value
 
 
 class ConsentAnswers(NamedTuple):

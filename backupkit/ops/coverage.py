@@ -130,7 +130,7 @@ def _issue(
         Check(COUNT_MATCH, "passed" if all(source.messages is not None for source in sources) else "not-done"),
         Check(KEYS_RECOVERABLE, "passed"),
         Check(RESTORE_DRILL, "passed" if method == "drill" else "not-done"),
-        Check(SECOND_COPY, "not-done"),
+        Check(SECOND_COPY, "passed" if repository.second_copies.holds(known.id, at, max_age) else "not-done"),
     )
     expires = at + max_age
     coverage = CoveragePass(

@@ -1,5 +1,6 @@
 """What the hook reads, written by us: pins and coverage passes."""
 
+from backupkit.guard.desk import save_owner
 from backupkit.guard.places import GuardPlaces, write_whole
 from backupkit.ids import AppPackage
 from backupkit.ops.repository import Repository
@@ -21,6 +22,9 @@ def write_pins(repository: Repository) -> bool:
     if places.pins.exists():
         return places.pins.read_bytes() == pins_of(repository).encode()
     write_whole(places.pins, pins_of(repository).encode())
+    if not places.owner_key.exists():
+        # Who can open this repository can also consent without a screen, by a signature.
+        save_owner(places, repository.public.owner_key)
     return True
 
 

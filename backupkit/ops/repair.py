@@ -187,8 +187,7 @@ def _repair_packs(repository: Repository, expected: Collection[PackRef], work: _
         work.tell(Progress(Phase.CHECK, work.bytes_read, None, number + 1, len(refs)))
     names = [ref.pack for ref in damaged]
     repository.damaged_packs.learn(damaged=names, whole=whole)
-    if repository.original is None:
-        repository.pack_reads.learn(whole=whole, damaged=names, at=started)
+    repository.pack_reads.learn(whole=whole, damaged=names, at=started)
     for domain in sorted({ref.domain for ref in damaged}):
         _repair_domain(repository, domain, [ref.pack for ref in damaged if ref.domain == domain], work)
 

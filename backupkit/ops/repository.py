@@ -3,6 +3,7 @@
 Opening needs no passphrase. What must be opened is asked for later, by the use case that needs it.
 """
 
+import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -22,6 +23,7 @@ from backupkit.ops.failures import NoRepository, NotAWriter, RepositoryIsCopy
 from backupkit.ops.journal import Journal
 from backupkit.ops.pack_reads import PackReads
 from backupkit.ops.places import Places, write_private
+from backupkit.ops.second_copies import SecondCopies
 from backupkit.ops.signed_log import SignedLog
 from backupkit.ops.unlock import AskSecret
 from backupkit.store import layout
@@ -81,8 +83,16 @@ class Repository:
 
     @property
     def pack_reads(self) -> PackReads:
-        """When this machine read each pack whole."""
-        return PackReads(self.memory / "pack-reads")
+        """When this machine read each pack whole, here: what a copy's disk still holds says nothing of the original's."""
+        if self.original is None:
+            return PackReads(self.memory / "pack-reads")
+        place = hashlib.sha256(os.fsencode(self.places.repository.resolve())).hexdigest()
+        return PackReads(self.memory / f"pack-reads-{place[:16]}")
+
+    @property
+    def second_copies(self) -> SecondCopies:
+        """The snapshots that this machine read back from a copy on another disk."""
+        return SecondCopies(self.memory / "second-copies.json")
 
     def require_writer(self) -> WriterState:
         """Return this machine's keys for writing.

@@ -15,7 +15,7 @@ from backupkit.errors import BackupkitError
 from backupkit.ids import DomainId, PackName, SnapshotId
 from backupkit.ops.coverage import CoverageIssued, issue_passes
 from backupkit.ops.events import Found, Notice, Phase, Progress, Severity, Tell
-from backupkit.ops.places import Places
+from backupkit.ops.places import Places, on_same_disk
 from backupkit.ops.repository import Repository, open_repository, store_finding
 from backupkit.ops.snapshots import LATEST, KnownSnapshot, choose_snapshot
 from backupkit.ops.statements import publish_statement, recorded_keys
@@ -152,8 +152,7 @@ class Work:
                 damaged.append(ref.pack)
             self.note(outcome)
         self.remember_damaged(damaged, whole)
-        if self.repository.original is None:
-            self.repository.pack_reads.learn(whole=whole, damaged=damaged, at=started)
+        self.repository.pack_reads.learn(whole=whole, damaged=damaged, at=started)
         return PacksRead(tuple(whole), done)
 
     def remember_damaged(self, damaged: Collection[PackName], whole: Collection[PackName] = ()) -> None:
@@ -167,6 +166,9 @@ class Work:
         """Sign and log what was found, as of `at`, where this machine writes; issue passes where nothing is lost."""
         repository, passed = self.repository, not self.found
         if repository.original is not None:
+            # A copy on the same disk dies with it, and counts for nothing.
+            if passed and not on_same_disk(repository.places.repository, repository.original):
+                repository.second_copies.learn(self.known.id, at)
             self.tell(Notice("copy-only-read", {"original": str(repository.original)}))
             return ()
         if repository.writer is None:

@@ -42,13 +42,10 @@ def verify_sample(
     listed = work.listed()
     before = work.repository.pack_reads.known(started)
     read = work.read_packs(oldest_first(listed, before, share), started)
-    # What is read of a second copy says nothing of the packs here, and is not remembered.
-    reads = before if work.repository.original is None else {}
-    reads = {**reads, **dict.fromkeys(read.whole, started)}
+    reads = {**before, **dict.fromkeys(read.whole, started)}
     oldest = min((reads.get(pack.ref.pack, _NEVER) for pack in listed), default=started)
-    if work.repository.original is None:
-        present = {ref.pack for name in work.repository.backend.names(layout.PACKS) if (ref := layout.pack_of(name))}
-        work.repository.pack_reads.keep(present, started)
+    present = {ref.pack for name in work.repository.backend.names(layout.PACKS) if (ref := layout.pack_of(name))}
+    work.repository.pack_reads.keep(present, started)
     done = Verified(
         snapshot=work.known.id,
         state="damaged" if work.found else "saved",

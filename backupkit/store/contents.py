@@ -32,7 +32,7 @@ LOST: tuple[type[BackupkitError], ...] = (ChunkLost, WrongChunkType, MalformedOb
 
 _MAX_DEPTH = 400
 MOST_ENTRIES = 50_000_000
-_FEW_ENTRIES = 100_000
+_FEW_ENTRIES = 10_000
 _MOST_ALIKE = 1000
 """A few folders that name each other many times over can stand for more entries than there are atoms. A thousand copies of
 everything are believed."""

@@ -45,6 +45,13 @@ FILES = {
     "msgstore-old.db.crypt14": ("whatsapp-crypt14", "whatsapp", crypt(0, has_features=False)),
     "msgstore.db.crypt15": ("whatsapp-crypt15", "whatsapp", crypt(1, has_features=True)),
     "msgstore.db.crypt12": ("whatsapp-crypt12", "whatsapp", b"\x00\x01\x02" + noise(5000)),
+    "Tencent Files/10001/Msg3.0.db": ("qq-sealed-database", "qq", b"SQLite header 3\0" + noise(8 * 4096)),
+    "全部消息记录.bak": ("qq-backup", "qq", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + noise(9000)),
+    "phone.ab": (
+        "android-backup",
+        None,
+        b"ANDROID BACKUP\n5\n1\nAES-256\n" + noise(64).hex().encode() + b"\n" + noise(5000),
+    ),
     "secret.sqlite": ("sealed-database", None, noise(8 * 4096)),
 }
 

@@ -185,3 +185,42 @@ def test_a_line_that_looks_like_a_head_but_names_nobody_is_text(tmp_path: Path) 
     found = messages_with(QqText(), path)
 
     assert [message.text for message in found] == ["2023-05-07 10:00:00 见面\n好", "行"]
+
+
+def test_line_for_computers_writes_spaces(tmp_path: Path) -> None:
+    text = "[LINE] Chat history with Bob Lee\r\n2025.12.10 Wednesday\r\n20:13 Bob Lee hi there\r\n20:14 Me Photos\r\n20:15 Bob Lee unsent a message.\r\n"
+    (tmp_path / "a.txt").write_text(text, "utf-8")
+    untitled = (
+        "2025.12.10 水曜日\n20:13 花子 こんにちは\n20:14 太郎 写真\n2025.12.11 木曜日\n9:13 花子 二行の\nメッセージ\n"
+    )
+    (tmp_path / "b.txt").write_text(untitled, "utf-8")
+
+    first, second, third = messages_with(LineText(), tmp_path / "a.txt")
+    found = messages_with(LineText(), tmp_path / "b.txt")
+
+    assert (first.sender_name, first.text, first.direction) == ("Bob Lee", "hi there", Direction.IN)
+    assert (second.sender_name, second.kind) == ("Me", MessageKind.IMAGE)
+    assert (third.sender_name, third.deletion) == (None, DeletionState.RECALLED)
+    assert [(one.sender_name, one.text) for one in found] == [
+        ("花子", "こんにちは"),
+        ("太郎", "写真"),
+        ("花子", "二行の\nメッセージ"),
+    ]
+
+
+def test_kakaotalks_lines_about_people_are_the_apps_own(tmp_path: Path) -> None:
+    windows = "가족 님과 카카오톡 대화\n저장한 날짜 : 2026-04-25 15:20:11\n--------------- 2026년 4월 25일 토요일 ---------------\n[엄마] [오전 12:05] 안녕\n둘째 줄\n아빠님이 들어왔습니다.\n[아빠] [오후 1:05] 응\n"
+    iphone = "단톡 카카오톡 대화\n저장한 날짜 : 2020. 4. 25. 오후 4:00\n\n2020. 4. 25. 오후 3:20, 민수 : 안녕\n2020. 4. 25. 오후 3:21: 민수님이 나갔습니다.\n"
+    (tmp_path / "w.txt").write_text(windows, "utf-8")
+    (tmp_path / "i.txt").write_text(iphone, "utf-8")
+
+    first, second, third = messages_with(KakaoText(), tmp_path / "w.txt")
+    fourth, fifth = messages_with(KakaoText(), tmp_path / "i.txt")
+
+    assert (first.text, second.text, second.direction, third.sender_name) == (
+        "안녕\n둘째 줄",
+        "아빠님이 들어왔습니다.",
+        Direction.SYSTEM,
+        "아빠",
+    )
+    assert (fourth.sender_name, fifth.direction, fifth.text) == ("민수", Direction.SYSTEM, "민수님이 나갔습니다.")

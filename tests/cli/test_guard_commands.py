@@ -119,7 +119,7 @@ def test_a_ledger_that_was_altered_is_exit_21(computer: Computer) -> None:
 
 def test_the_hook_is_the_same_program(computer: Computer) -> None:
     request = {
-        "type": "hook-request", "v": 1,
+        "type": "hook-request", "v": 1, "deadline_ms": 60_000,
         "installed": {"path": str(computer.home / "old.apk")}, "candidate": {"path": str(computer.home / "update.apk")},
     }  # fmt: skip
 

@@ -97,6 +97,40 @@ def test_a_target_that_fills_up_gives_exit_14_and_no_half_file(
     assert all(whole[path] == data for path, data in restored.items())
 
 
+def test_verify_and_repair_on_a_full_disk_are_exit_14_and_complete_when_there_is_room_again(
+    ready_computer: Computer, tmp_path: Path, small_disk: Path
+) -> None:
+    computer, dice = ready_computer, random.Random(6)
+    computer.environment["BACKUPKIT_REPO"] = str(small_disk / "repository")
+    computer.run("init", "--no-input", "--recovery-sheet", tmp_path / "sheet.html")
+    chats = tmp_path / "chats"
+    grow(chats, dice, 6)
+    computer.run("snapshot", chats)
+    computer.run("repair")
+    packs = sorted((small_disk / "repository" / "packs").rglob("?" * 64))
+    largest = max(packs, key=lambda path: path.stat().st_size)
+    before = largest.read_bytes()
+    largest.unlink()
+    status = os.statvfs(small_disk)
+    filler = small_disk / "filler"
+    filler.write_bytes(bytes(status.f_bavail * status.f_frsize))
+
+    read = computer.run("verify", "--json", expect=14)
+    quick = computer.run("verify", "--quick", "--json", expect=20)
+    mended = computer.run("repair", "--json", expect=14)
+    back = computer.run("restore", "--to", tmp_path / "back", "--json", expect=20)
+    filler.unlink()
+
+    assert {read.last["code"], mended.last["code"]} <= {"no-space", "space-gone"}
+    assert [one["code"] for one in quick.last["findings"]] == ["pack-damaged"]
+    assert back.last["type"] == "summary"
+    assert computer.run("repair", "--json").last["state"] == "repaired"
+    assert largest.read_bytes() == before
+    assert computer.run("verify", "--open", "--json").last["state"] == "verified"
+    computer.run("restore", "--to", tmp_path / "whole")
+    assert files_of(tmp_path / "whole" / "chats") == files_of(chats)
+
+
 def test_without_root_a_limit_on_file_sizes_stands_for_a_full_disk(ready_computer: Computer, tmp_path: Path) -> None:
     computer, dice = ready_computer, random.Random(8)
     chats = tmp_path / "chats"

@@ -12,7 +12,7 @@ import pytest
 from power_cut import Recorder
 from power_cut_story import RUNS, Cut, Run, tell_story
 
-CUTS = int(os.environ.get("BACKUPKIT_TEST_CUTS", "5"))
+CUTS = int(os.environ.get("BACKUPKIT_TEST_CUTS", "4"))
 """How many moments of each run are replayed."""
 
 

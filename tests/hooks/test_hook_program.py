@@ -44,6 +44,7 @@ class Phone:
             "device_sdk": 33,
             "app_name": "微信",
             "store": "a shop",
+            "deadline_ms": 25_000,
             **fields,
         }
         assert problems(question, REQUEST_SCHEMA) == []

@@ -1,13 +1,21 @@
 """A copy of a repository is only read: its log stays the original's."""
 
 import shutil
+from datetime import timedelta
 
+import chat_factory
 import pytest
 from backup_scene import PASSPHRASE, Scene, bytes_of, some_chats
 
+from backupkit.guard.places import GuardPlaces
+from backupkit.ids import AppPackage
 from backupkit.ops.failures import HistoryRolledBack, RepositoryIsCopy
 from backupkit.ops.initialise import initialise
 from backupkit.ops.places import Places
+from backupkit.proof.coverage_pass import MAX_PASS_BYTES, SECOND_COPY, decode_coverage_pass
+from backupkit.proof.dsse import read_envelope
+
+TELEGRAM = AppPackage("org.telegram.messenger")
 
 
 class SceneOfCopy(Scene):
@@ -39,6 +47,41 @@ def test_checking_a_copy_changes_nothing_and_the_original_goes_on(scene: Scene) 
     assert bytes_of(copy.places.repository) == before
     assert "copy-only-read" in copy.codes()
     assert scene.take(verify=True).state == "verified"
+
+
+def test_a_whole_copy_on_another_disk_is_named_in_the_next_pass_for_a_time(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def second_copy() -> str:
+        assert scene.verify().coverage
+        data = GuardPlaces(scene.places.guard).pass_of(TELEGRAM).read_bytes()
+        _, payload, _ = read_envelope(data, max_bytes=MAX_PASS_BYTES)
+        return decode_coverage_pass(payload).result_of(SECOND_COPY)
+
+    chat_factory.write_telegram_chat(scene.folder / "telegram", messages=20)
+    scene.take(scene.folder / "telegram", app="telegram")
+    copied(scene).verify()
+    on_the_same_disk = second_copy()
+    monkeypatch.setattr("backupkit.ops.verify.on_same_disk", lambda *_: False)
+    copied(scene).verify()
+
+    assert (on_the_same_disk, second_copy()) == ("not-done", "passed")
+    scene.clock.at += timedelta(hours=25)
+    assert second_copy() == "not-done"
+    scene.repository.second_copies.path.write_bytes(b"garbage")
+    assert second_copy() == "not-done"
+
+
+def test_a_damaged_copy_counts_for_nothing(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("backupkit.ops.verify.on_same_disk", lambda *_: False)
+    some_chats(scene)
+    scene.take()
+    copy = copied(scene)
+    pack = next(path for path in sorted((copy.places.repository / "packs").rglob("*")) if path.is_file())
+    pack.write_bytes(pack.read_bytes()[:-1])
+
+    assert copy.verify().state == "damaged"
+    assert not scene.repository.second_copies.path.exists()
 
 
 def test_an_old_copy_is_noticed_and_a_snapshot_into_a_copy_is_refused(scene: Scene) -> None:

@@ -1,5 +1,7 @@
 """A part of the bytes today, or the structure only: neither passes for a verification."""
 
+import shutil
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -52,13 +54,20 @@ def test_samples_add_up_to_a_verification_when_every_pack_was_read(saved: Scene)
     assert [line.state for line in list_snapshots(saved.places)][-1] == "saved"
     assert entries(saved) == before
 
+    second_read = sorted(saved.repository.pack_reads.known(saved.clock.at).values())[1]
     last = sample(saved)
 
     assert (last.state, last.packs, last.packs_total) == ("verified", 1, 3)
     known = known_snapshots(saved.repository)[-1]
     assert (known.state, known.verified_at) == ("verified", last.oldest_read), "it counts from the pack read first"
+    assert entries(saved) == before + 1
+    following = sample(saved)
+    assert following.state == "verified"
+    assert following.oldest_read == second_read, "and goes on from the one that is the oldest now"
+    saved.verify()
+    size = entries(saved)
     assert sample(saved).state == "verified"
-    assert entries(saved) == before + 1, "and is not said again while nothing better is known"
+    assert entries(saved) == size, "where more is on record already nothing is said"
 
 
 def test_packs_that_were_read_too_long_ago_do_not_count(saved: Scene) -> None:
@@ -89,6 +98,18 @@ def test_a_clock_that_was_ahead_leaves_no_pack_unread(saved: Scene) -> None:
     saved.clock.at -= 290 * DAY
 
     assert sample(saved).oldest_read is None
+
+
+def test_a_second_copy_is_read_in_parts_as_well_and_nothing_is_said_of_the_original(saved: Scene) -> None:
+    second = replace(saved.places, repository=saved.folder / "usb")
+    shutil.copytree(saved.places.repository, second.repository)
+    before = entries(saved)
+
+    done = [verify_sample(second, share=0.01, clock=saved.clock, tell=saved.tell) for _ in range(3)]
+
+    assert [(one.state, one.packs) for one in done] == [("saved", 1), ("saved", 1), ("verified", 1)]
+    assert sample(saved).state == "saved"
+    assert entries(saved) == before
 
 
 def test_damage_in_a_sample_is_on_record_like_any_other(saved: Scene) -> None:

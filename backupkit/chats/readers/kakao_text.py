@@ -38,8 +38,12 @@ _BRACKETS = re.compile(
     rf"\[(.{{1,100}}?)\] \[(?:({HALF_DAY}) )?(\d{{1,2}}):(\d{{2}})(?: ({HALF_DAY}))?\] ?(.*)$", re.DOTALL
 )
 _COMMA = re.compile(
-    rf"(\d{{4}})(?:년 |\. ?)(\d{{1,2}})(?:월 |\. ?)(\d{{1,2}})(?:일|\.) (?:({HALF_DAY}) )?(\d{{1,2}}):(\d{{2}}), (?:(.{{1,100}}?) : ?)?(.*)$",
+    rf"(\d{{4}})(?:년 |\. ?)(\d{{1,2}})(?:월 |\. ?)(\d{{1,2}})(?:일|\.) (?:({HALF_DAY}) )?(\d{{1,2}}):(\d{{2}})(?:, (?:(.{{1,100}}?) : ?)?|: )(.*)$",
     re.DOTALL,
+)
+# What Windows writes about people coming and going has neither a name nor a time in front.
+_SYSTEM = re.compile(
+    r".{1,60}님(?:이|을|께서) .{0,60}(?:들어왔|나갔|초대했|내보냈|되었|바꾸었)습니다\.?$|채팅방 관리자가 메시지를 가렸습니다\.$"
 )
 _MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()  # noqa: SIM905  twelve words
 _ENGLISH_DAY = re.compile(r"(?:-{3,} )?(?:\w+day, )?([A-Z][a-z]{2})[a-z]* (\d{1,2}), (\d{4})(?: -{3,})?\s*$")
@@ -127,6 +131,7 @@ class _Reading:
     _raw: list[bytes] = field(default_factory=list)
     _size_bytes: int = 0
     _is_begun: bool = False
+    _is_bracketed: bool = False
 
     def line(self, line: Line) -> Iterator[Told]:
         self.damaged += line.is_damaged
@@ -143,6 +148,7 @@ class _Reading:
         comma = None if brackets else _COMMA.match(line.text)
         if brackets:
             yield from self.flush()
+            self._is_bracketed = True
             sender, before, hour, minute, after, text = brackets.groups()
             second = seconds_of_day(int(hour), int(minute), 0, before or after)
             self._begin(line, sender, (self._day, second), text)
@@ -163,6 +169,9 @@ class _Reading:
             yield from self.flush()
             parts = (int(day_line.group(1)), int(day_line.group(2)), int(day_line.group(3)))
             self._day = DateOrder.YEAR_MONTH_DAY.day_number(parts)
+        elif self._is_bracketed and _SYSTEM.match(line.text):
+            yield from self.flush()
+            self._begin(line, None, (None, None), line.text)
         elif self._pending is not None:
             self._size_bytes += len(line.raw)
             if self._size_bytes > _MAX_MESSAGE_BYTES:

@@ -41,9 +41,11 @@ _TITLES = (
 _SAVED = re.compile(r"(?:保存日時|儲存日期|保存日期|储存日期|Saved on) ?[：:]")
 _DAY = re.compile(
     r"(?:(?P<before>Sun|Mon|Tue|Wed|Thu|Fri|Sat)[a-z]*, )?(\d{1,4})[/.](\d{1,2})[/.](\d{1,4})"
-    r"(?: ?[(（](?P<in>[^)）]{1,9})[)）]| (?P<after>\w+day)| ?(?:星期|週|周).)?\s*$"
+    r"(?: ?[(（](?P<in>[^)）]{1,9})[)）]| (?P<after>\w+day|.曜日)| ?(?:星期|週|周).)?\s*$"
 )
 _MESSAGE = re.compile(rf"(?:({HALF_DAY}){SPACE}?)?(\d{{1,2}}):(\d{{2}})(?:{SPACE}?({HALF_DAY}))?\t(.*)$", re.DOTALL)
+# The program for computers writes spaces where phones write tabs.
+_SPACED = re.compile(rf"(?:({HALF_DAY}){SPACE}?)?(\d{{1,2}}):(\d{{2}})(?: ({HALF_DAY}))? (?=\S)(.*)$", re.DOTALL)
 _WEEKDAYS = {
     name: number
     for number, names in enumerate(
@@ -53,7 +55,20 @@ _WEEKDAYS = {
 }
 
 _MEDIA = {
-    MessageKind.IMAGE: ("写真", "照片", "图片", "圖片", "Photo", "Photos", "アルバム", "相簿", "相册", "Album"),
+    MessageKind.IMAGE: (
+        "写真",
+        "照片",
+        "图片",
+        "圖片",
+        "Photo",
+        "Photos",
+        "Image",
+        "画像",
+        "アルバム",
+        "相簿",
+        "相册",
+        "Album",
+    ),
     MessageKind.VIDEO: ("動画", "影片", "视频", "Video"),
     MessageKind.STICKER: ("スタンプ", "貼圖", "贴图", "表情贴图", "Sticker"),
     MessageKind.VOICE: ("ボイスメッセージ", "語音訊息", "语音讯息", "语音信息", "Voice message"),
@@ -92,17 +107,20 @@ class LineText:
 
 def _certainty(head: str) -> int:
     first, _newline, rest = head.lstrip("\ufeff\r\n").partition("\n")
-    if not any(title.match(first) for title in _TITLES):
-        return 0
     lines = rest.splitlines()
+    if not any(title.match(first) for title in _TITLES):
+        # The program for computers may leave the title out: a day with its weekday, and messages below.
+        day = _DAY.match(first.rstrip("\r"))
+        is_named_day = day is not None and day["after"] is not None and first[4:5] == "."
+        return 66 if is_named_day and sum(map(bool, map(_SPACED.match, lines))) > 1 else 0
     is_saved = any(_SAVED.match(line) for line in lines[:2])
-    has_message = any(map(_MESSAGE.match, lines))
+    has_message = any(_MESSAGE.match(line) or _SPACED.match(line) for line in lines)
     return 97 if is_saved and has_message else 85 if is_saved or has_message else 0
 
 
 def _read_file(source: SourceFiles, name: str) -> Iterator[Told]:
     order, is_certain = _order(source, name)
-    reading = _Reading(name, order)
+    reading = _Reading(name, order, _is_spaced(source, name))
     messages = 0
     with source.open(name) as stream:
         for line in lines_of(stream, name):
@@ -115,6 +133,11 @@ def _read_file(source: SourceFiles, name: str) -> Iterator[Told]:
         yield Finding("date-order-assumed", Severity.WARNING, Locator(name), {"order": order.spelt})
     if reading.damaged:
         yield Finding("text-not-utf-8", Severity.ERROR, Locator(name), {"count": reading.damaged})
+
+
+def _is_spaced(source: SourceFiles, name: str) -> bool:
+    lines = text_head(source.head(name, _LOOKED_AT)).splitlines()
+    return not any(map(_MESSAGE.match, lines)) and any(map(_SPACED.match, lines))
 
 
 def _order(source: SourceFiles, name: str) -> tuple[DateOrder, bool]:
@@ -131,7 +154,8 @@ def _order(source: SourceFiles, name: str) -> tuple[DateOrder, bool]:
                 parts = (int(match.group(2)), int(match.group(3)), int(match.group(4)))
                 dates += 1
                 evidence.saw(parts)
-                weekday = _WEEKDAYS.get((match["before"] or match["in"] or match["after"] or "")[:3])
+                written = match["before"] or match["in"] or match["after"] or ""
+                weekday = _WEEKDAYS.get(written[:3], _WEEKDAYS.get(written[:1]))
                 for order in DateOrder:
                     day = order.day_number(parts)
                     agree[order] += day is not None and (day + 3) % 7 == weekday
@@ -160,6 +184,7 @@ class _Pending:
 class _Reading:
     file: str
     order: DateOrder
+    is_spaced: bool = False
     damaged: int = 0
     _title: str | None = None
     _kind: ConversationKind = ConversationKind.UNKNOWN
@@ -176,10 +201,11 @@ class _Reading:
             if not line.text.strip("\ufeff "):
                 return
             self._is_begun = True
-            self._name(line.text)
+            is_title = self._name(line.text)
             yield self.conversation()
-            return
-        begins = _MESSAGE.match(line.text)
+            if is_title:
+                return
+        begins = (_SPACED if self.is_spaced else _MESSAGE).match(line.text)
         if begins:
             yield from self._flush()
             self._begin(begins, line)
@@ -206,17 +232,20 @@ class _Reading:
         people = tuple(Participant(None, person) for person in self._people)
         return Conversation(self._title or self.file, self._title, self._kind, people, locator=Locator(self.file))
 
-    def _name(self, text: str) -> None:
+    def _name(self, text: str) -> bool:
         for title in _TITLES:
             match = title.match(text)
             if match:
                 found = match.groupdict()
                 self._title = found.get("who") or found.get("group")
                 self._kind = ConversationKind.PRIVATE if "who" in found else ConversationKind.GROUP
-                return
+                return True
+        return False
 
     def _begin(self, match: re.Match[str], line: Line) -> None:
         before, hour, minute, after, rest = match.groups()
+        if self.is_spaced:
+            rest = self._tabbed(rest)
         second = seconds_of_day(int(hour), int(minute), 0, before or after)
         written = line.text.partition("\t")[0]
         self._pending = _Pending(second or 0, written, rest, self._day, line.number, [line.raw])
@@ -224,6 +253,15 @@ class _Reading:
         text = rest.partition("\t")[2]
         # A message of several lines is wrapped in quotes, and may hold a line that looks like a day.
         self._is_open_quote = text.startswith('"') and not (text.endswith('"') and len(text) > 1)
+
+    def _tabbed(self, rest: str) -> str:
+        """Put the tab where it would be: behind the other side's name where it is known, else behind the first word."""
+        if _UNSENT.search(rest):
+            return "\t" + rest
+        if self._title and rest.startswith(self._title + " "):
+            return self._title + "\t" + rest[len(self._title) + 1 :]
+        name, space, text = rest.partition(" ")
+        return name + "\t" + text if space else "\t" + rest
 
     def _flush(self) -> Iterator[Message]:
         pending, self._pending, self._is_open_quote = self._pending, None, False
@@ -237,7 +275,7 @@ class _Reading:
             text = text[1:-1].replace('""', '"')
         if sender and len(self._people) < 20_000:
             self._people[sender] = None
-        media = _media(text)
+        media = _media(text, is_spaced=self.is_spaced)
         kind, deletion = _kind(sender, text, media)
         yield Message(
             conversation=self._title or self.file,
@@ -260,9 +298,10 @@ class _Reading:
         return Direction.IN if sender == self._title else Direction.OUT
 
 
-def _media(text: str) -> tuple[Media, ...]:
-    if text.startswith("[") and text.endswith("]") and text[1:-1] in _ROLES:
-        role = _ROLES[text[1:-1]]
+def _media(text: str, *, is_spaced: bool) -> tuple[Media, ...]:
+    named = text[1:-1] if text.startswith("[") and text.endswith("]") else text if is_spaced else ""
+    if named in _ROLES:
+        role = _ROLES[named]
         return () if role is MessageKind.LOCATION else (Media(text, MediaState.OMITTED, role),)
     return ()
 

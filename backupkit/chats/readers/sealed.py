@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from backupkit.chats.archive import is_sealed_android_backup
 from backupkit.chats.model import Finding, Locator, Severity
 from backupkit.chats.protobuf import bytes_fields, varint
 from backupkit.chats.reader import Recognition, Told
@@ -23,6 +24,8 @@ _WECHAT = re.compile(
 )
 _SIGNAL_DESKTOP = re.compile(r"(?:^|/)sql/db\.sqlite$")
 _NTQQ = b"SQLite header 3\0"
+_QQ_BACKUP = re.compile(r"(?:消息记录|QQ|TIM)[^/]*\.bak$", re.IGNORECASE)
+_COMPOUND = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _MIN_BITS = 7.7
 _LOOKED_AT = 4096
 _WAL_MAGIC = {b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83"}
@@ -56,6 +59,8 @@ READERS = (
     Sealed("wechat-sealed-database", "wechat", "com.tencent.mm"),
     Sealed("wechat-backup-folder", "wechat", "com.tencent.mm"),
     Sealed("qq-sealed-database", "qq", "com.tencent.mobileqq"),
+    Sealed("qq-backup", "qq", "com.tencent.mobileqq"),
+    Sealed("android-backup", None, None),
     Sealed("signal-desktop-db", "signal", "org.thoughtcrime.securesms"),
     Sealed("signal-backup", "signal", "org.thoughtcrime.securesms"),
     Sealed("whatsapp-crypt12", "whatsapp", "com.whatsapp"),
@@ -76,8 +81,13 @@ def _judge(source: SourceFiles) -> Iterator[tuple[str, tuple[str, int]]]:
 
 
 def _by_head(name: str, head: bytes, size_bytes: int) -> tuple[str, int] | None:
-    if head.startswith(_NTQQ) and head[32:40] == b"QQ_NT DB":
-        return "qq-sealed-database", 97
+    if head.startswith(_NTQQ):
+        # The older program for computers begins its databases the same way, without the newer one's mark.
+        return "qq-sealed-database", 97 if head[32:40] == b"QQ_NT DB" else 90
+    if _QQ_BACKUP.search(name) and size_bytes > 4096 and (head.startswith(_COMPOUND) or _bits(head) > _MIN_BITS):
+        return "qq-backup", 80
+    if is_sealed_android_backup(head):
+        return "android-backup", 95
     if head[:3] == b"\x00\x01\x02" and name.lower().endswith(".crypt12") and _bits(head[67:]) > _MIN_BITS:
         return "whatsapp-crypt12", 90
     version = _whatsapp_version(head)

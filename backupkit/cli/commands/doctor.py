@@ -1,10 +1,11 @@
 """`backupkit doctor PATH`: what an export holds and what is wrong with it, before or without saving it."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from backupkit.cli import database_report
 from backupkit.cli.results import MOST_LISTED
 from backupkit.cli.session import Session, session_of
 from backupkit.errors import ExitCode
@@ -13,10 +14,11 @@ from backupkit.ui.json_fields import json_value
 
 if TYPE_CHECKING:
     from backupkit.chats.model import Finding
-    from backupkit.chats.summary import ChatSummary
+    from backupkit.chats.summary import ChatSummary, ConversationSummary
 
 
 MOST_CHARACTERS = 60
+MOST_CONVERSATIONS = 100
 
 
 def doctor(
@@ -24,6 +26,8 @@ def doctor(
     path: Annotated[Path, typer.Argument(metavar="PATH")],
     mapping: Annotated[Path | None, typer.Option("--mapping", metavar="FILE")] = None,
     key_file: Annotated[Path | None, typer.Option("--key-file", metavar="FILE")] = None,
+    verify_key: Annotated[Path | None, typer.Option("--verify-key", metavar="FILE")] = None,
+    every: Annotated[bool, typer.Option("--all")] = False,
 ) -> ExitCode:
     """Look into an export and count what is there. Nothing is written."""
     from backupkit.chats.summary import summarise
@@ -36,14 +40,21 @@ def doctor(
         _require_right(mapping)
     summary = summarise(path, mapping=mapping, key=None if key_file is None else _key_in(key_file))
     if summary is None:
-        return _database(session, path)
-    fields, lines = _fields(summary), _lines(session, summary)
+        return _database(session, path, verify_key)
+    fields, lines = _fields(summary, every=every), _lines(session, summary, every=every)
+    is_damaged = summary.is_damaged
+    if (found := database_report.examine(path, verify_key)) is not None:
+        health, checked = found
+        fields["database"] = database_report.fields(health, checked)
+        fields["findings"] = [*fields["findings"], *database_report.findings(health)]
+        lines += database_report.lines(session, path, health, checked)
+        is_damaged = is_damaged or any(one.lost for one in health.findings)
     if mapping is not None:
         shown = _first_messages(path, mapping)
         fields["first_messages"] = shown
         lines += [session.say("doctor.first-message", **one) for one in shown]
     session.printer.summary(fields, lines)
-    return ExitCode.DAMAGED if summary.is_damaged else ExitCode.DONE
+    return ExitCode.DAMAGED if is_damaged else ExitCode.DONE
 
 
 def _require_right(mapping: Path) -> None:
@@ -86,44 +97,45 @@ def _first_messages(path: Path, mapping: Path) -> list[dict[str, str]]:
     ]
 
 
-def _database(session: Session, path: Path) -> ExitCode:
+def _database(session: Session, path: Path, verify_key: Path | None) -> ExitCode:
     """Look at a file that no reader understands: it may be an app's database, sealed or not."""
-    from backupkit.capture.sqlite_health import examine_database
-
-    health = examine_database(path) if path.is_file() else None
-    fields: dict[str, object] = dict.fromkeys(
+    found = database_report.examine(path, verify_key)
+    told: dict[str, object] = dict.fromkeys(
         ("app", "package", "format", "messages", "conversations", "media", "media_missing")
     )
-    if health is None:
+    if found is None:
         lines = [session.say("doctor.not-understood", path=str(path))]
-        session.printer.summary({**fields, "sealed": False, "findings": []}, lines)
+        session.printer.summary({**told, "sealed": False, "findings": []}, lines)
         return ExitCode.NOT_UNDERSTOOD
+    health, checked = found
     is_damaged = any(one.lost for one in health.findings)
     form = "sealed-database" if health.kind.sealed else "sqlite-database"
-    fields["format"] = form
-    findings = [
-        {"code": one.code, "severity": "error" if one.lost else "warning", "params": json_value(one.facts)}
-        for one in health.findings
-    ]
+    told |= {"format": form, "sealed": health.kind.sealed, "findings": database_report.findings(health)}
+    told["database"] = database_report.fields(health, checked)
     head = "doctor.damaged" if is_damaged else "doctor.sealed" if health.kind.sealed else "doctor.database"
     app = session.say("doctor.some-app")
     lines = [session.terminal.paint("bad" if is_damaged else "good", session.say(head, app=app, format=form))]
-    lines += [
-        f"{'x' if one.lost else '!'} {session.say(f'finding.{one.code}', **one.facts)}" for one in health.findings
-    ]
-    session.printer.summary({**fields, "sealed": health.kind.sealed, "findings": findings}, lines)
+    session.printer.summary(told, [*lines, *database_report.lines(session, path, health, checked)])
     return ExitCode.DAMAGED if is_damaged else ExitCode.DONE
 
 
-def _fields(summary: "ChatSummary") -> dict[str, object]:
+def _fields(summary: "ChatSummary", *, every: bool) -> dict[str, Any]:
     names = (
         "app", "package", "format", "sealed", "messages", "conversations", "media", "media_missing", "oldest", "newest",
         "times_are_local", "high_water",
     )  # fmt: skip
-    fields: dict[str, object] = {name: json_value(getattr(summary, name)) for name in names}
-    fields["by_conversation"] = json_value(summary.by_conversation)
+    fields: dict[str, Any] = {name: json_value(getattr(summary, name)) for name in names}
+    shown = _conversations(summary, every=every)
+    fields["by_conversation"] = json_value(shown)
+    fields["by_conversation_left_off"] = len(summary.by_conversation) - len(shown)
     fields["findings"] = [_finding(one) for one in summary.findings]
     return fields
+
+
+def _conversations(summary: "ChatSummary", *, every: bool) -> "list[ConversationSummary]":
+    """Return the conversations with the most messages first: so many, or all of them."""
+    ordered = sorted(summary.by_conversation, key=lambda one: (-one.messages, one.key))
+    return ordered if every else ordered[:MOST_CONVERSATIONS]
 
 
 def _finding(finding: "Finding") -> dict[str, object]:
@@ -131,7 +143,7 @@ def _finding(finding: "Finding") -> dict[str, object]:
     return {"code": finding.code, "severity": finding.severity.value, **where, "params": json_value(finding.facts)}
 
 
-def _lines(session: Session, summary: "ChatSummary") -> list[str]:
+def _lines(session: Session, summary: "ChatSummary", *, every: bool) -> list[str]:
     say, catalogue, terminal = session.say, session.catalogue, session.terminal
     head = "doctor.damaged" if summary.is_damaged else "doctor.sealed" if summary.sealed else "doctor.sound"
     app = summary.app or say("word.unknown")
@@ -144,7 +156,12 @@ def _lines(session: Session, summary: "ChatSummary") -> list[str]:
     if summary.oldest is not None:
         span = {"oldest": catalogue.time(summary.oldest), "newest": catalogue.time(summary.newest)}
         lines.append("  " + say("show.span", **span))
-    most = len(summary.findings) if session.asked.verbose else MOST_LISTED
+    if every:
+        lines += [
+            "  " + say("doctor.conversation", title=printable(one.title or one.key), messages=one.messages)
+            for one in _conversations(summary, every=True)
+        ]
+    most = len(summary.findings) if every or session.asked.verbose else MOST_LISTED
     for finding in summary.findings[:most]:
         mark = {"error": "x", "warning": "!", "info": "i"}[finding.severity.value]
         where = f"  {printable(str(finding.locator))}" if finding.locator else ""

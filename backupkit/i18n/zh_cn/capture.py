@@ -47,5 +47,7 @@ MESSAGES: dict[str, str] = {
     "finding.copied-without-lock": "{path} 是在两次写入之间、没有加锁的情况下复制的：应用一直锁着它，或者所在磁盘不支持锁。",
     "finding.database-not-whole-pages": "{path} 被截断了：大小 {size:size} 不是每页 {page_size} 字节的整数倍。",
     "finding.database-shorter-than-declared": "{path} 被截断了：{declared} 页只剩 {pages} 页。",
+    "finding.verify-key-of-another-database": "这把密钥不是 {path} 的，或者它后来重新加密过：盐值与密钥不符。没有检查任何一页。",
+    "finding.wal-ends-within-a-page": "{path} 的预写日志（{size:size}）断在一页中间。可能是应用正在写，也可能是复制时被截断；若是后者，这里会缺少较新的消息。",
     "finding.pages-not-authentic": "{path} 的 {checked} 页里有 {pages} 页已损坏，第一处在第 {first} 页。",
 }
