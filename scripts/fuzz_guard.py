@@ -6,6 +6,7 @@ Each finding is written to --keep with the traceback. A finding that is fixed be
 """
 
 import argparse
+import json
 import random
 import resource
 import sys
@@ -19,22 +20,54 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
-from apk_factory import build_apk, make_key, make_lineage, read_zip, sections, sign, sign_v1, sign_v2
+from apk_factory import (
+    NEWEST,
+    V32,
+    ZipEntry,
+    add_pair,
+    build_apk,
+    make_idsig,
+    make_key,
+    make_lineage,
+    make_signer,
+    make_zip,
+    read_zip,
+    sections,
+    sequence,
+    sign,
+    sign_v1,
+    sign_v2,
+    sized,
+)
 
 from backupkit.guard.apk.binary_xml import XmlMalformed, read_elements
 from backupkit.guard.apk.certificates import read_certificate
 from backupkit.guard.apk.cms import AttributeRepeated, read_attributes, read_signed_data
 from backupkit.guard.apk.der import NotAsn1
+from backupkit.guard.apk.idsig import read_idsig
 from backupkit.guard.apk.jar_manifest import read_sections
 from backupkit.guard.apk.lineage import read_lineage
 from backupkit.guard.apk.package import read_package
+from backupkit.guard.apk.package_set import read_package_set
 from backupkit.guard.apk.public_keys import KeyMalformed, read_public_key
 from backupkit.guard.apk.reasons import PackageNotGenuine, PackageUndecided
 from backupkit.guard.apk.records import RecordMalformed
+from backupkit.guard.package_index import Listing, ListingUnusable, read_listing
+from backupkit.guard.request import RequestMalformed, decode_request
+from backupkit.ids import AppPackage
 
 MOST_SECONDS = 5.0
 MOST_MEMORY = 400 << 20
-EXPECTED = (PackageNotGenuine, PackageUndecided, XmlMalformed, KeyMalformed, NotAsn1, RecordMalformed)
+EXPECTED = (
+    PackageNotGenuine,
+    PackageUndecided,
+    XmlMalformed,
+    KeyMalformed,
+    NotAsn1,
+    RecordMalformed,
+    ListingUnusable,
+    RequestMalformed,
+)
 LENGTHS = [
     b"\0\0\0\0",
     b"\xff\xff\xff\xff",
@@ -92,7 +125,14 @@ def targets(corpus: Path | None) -> Iterator[tuple[str, list[bytes], Callable[[b
     a, b = make_key("ec", "A"), make_key("rsa-1024", "B")
     apk = build_apk(min_sdk=21, target_sdk=29, files={"a.txt": b"hello" * 50}, permissions=["p"], key_sets={"k": 2})
     jar = sign_v1(apk, b, signed_attributes=True)
-    packages = [sign(apk, a), jar, sign(apk, b, lineage=make_lineage([a, b]), rotation_min_sdk=33), sign_v2(apk, a, b)]
+    newer = sized(sequence([make_signer(apk, b, sdks=(37, NEWEST))]))
+    packages = [
+        add_pair(sign(apk, a), V32, newer),
+        sign(apk, a),
+        jar,
+        sign(apk, b, lineage=make_lineage([a, b]), rotation_min_sdk=33),
+        sign_v2(apk, a, b),
+    ]
     if corpus:
         packages += [path.read_bytes() for path in sorted(corpus.rglob("*.apk")) if path.stat().st_size < 100_000]
     folder = Path(tempfile.mkdtemp(prefix="fuzz-guard-"))
@@ -110,6 +150,36 @@ def targets(corpus: Path | None) -> Iterator[tuple[str, list[bytes], Callable[[b
     yield "certificate", [a.certificate, b.certificate], lambda data: read_certificate(data).may_sign()
     yield "key", [a.public_key_info, b.public_key_info, make_key("dsa", "C").public_key_info], read_public_key
     yield "lineage", [make_lineage([a, b]).encode()], read_lineage
+    split = sign(build_apk(split="config.zh"), a)
+    lists = ZipEntry(
+        b"manifest.json", b'{"package_name":"org.example.chat","version_code":"1","split_apks":[{"file":"b"}]}'
+    )
+    containers = [
+        make_zip([ZipEntry(b"base.apk", sign(apk, a), method), ZipEntry(b"zh.apk", split, method), lists])
+        for method in (0, 8)
+    ]
+
+    def container(data: bytes) -> object:
+        path = folder / "app.xapk"
+        path.write_bytes(data)
+        return read_package_set([path])
+
+    yield "container", containers, container
+    yield "idsig", [make_idsig(sign(apk, a), a), make_idsig(sign(apk, a), a, more=[(1, b, b"x" * 32)])], read_idsig
+    package = AppPackage("org.example.chat")
+    manifest = {"versionCode": 1, "usesSdk": {"minSdkVersion": 21}, "signer": {"sha256": [a.digest]}}
+    index = json.dumps({"packages": {package: {"versions": {"x": {"manifest": manifest}}}}}).encode()
+
+    def listing(data: bytes) -> object:
+        path = folder / "index-v2.json"
+        path.write_bytes(data)
+        return read_listing(Listing(path, package))
+
+    yield "index", [index], listing
+    owner = {"package": package, "signers": [a.digest]}
+    device = {"sdk": 34, "abis": ["x86"], "permissions": {"p": owner}, "providers": {"a": package}, "instant": False}
+    question = {"package": package, "candidate": "/c.apk", "device": device}
+    yield "question", [json.dumps(question).encode()], decode_request
 
 
 def read_block(data: bytes) -> object:
@@ -146,7 +216,7 @@ def main() -> int:
             parse(data)
             counts[f"{name}: read"] += 1
         except EXPECTED as error:
-            if name == "package" and not isinstance(error, (PackageNotGenuine, PackageUndecided)):
+            if name in {"package", "container"} and not isinstance(error, (PackageNotGenuine, PackageUndecided)):
                 findings += keep(chosen.keep, name, data)
             counts[f"{name}: refused"] += 1
         except Exception:  # noqa: BLE001  # whatever is not typed is what is looked for

@@ -48,6 +48,7 @@ VERBS: Final[tuple[Verb, ...]] = (
     *_verbs("guard", "guard_inspect", "guard inspect"),
     *_verbs("guard", "guard_hook", "guard hook"),
     *_verbs("guard", "guard_serve", "guard serve"),
+    *_verbs("guard", "guard_install", "guard install", "guard uninstall"),
     *_verbs("guard", "guard_consent", "guard consent"),
     *_verbs("guard", "guard_drill", "guard drill"),
     *_verbs("guard", "guard_log", "guard log", "guard explain"),

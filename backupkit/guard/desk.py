@@ -14,6 +14,7 @@ from backupkit.codec.canonical import decode_json, encode_canonical
 from backupkit.codec.malformed import MalformedObject, NewerFormat
 from backupkit.crypto.signing import PUBLIC_SIZE, SigningKey, VerifyKey
 from backupkit.errors import Fact
+from backupkit.guard.desktop import DesktopChange, decide_desktop
 from backupkit.guard.judge import (
     Known,
     Unanswerable,
@@ -27,7 +28,7 @@ from backupkit.guard.package_record import Records
 from backupkit.guard.places import GuardPlaces, read_small, write_whole
 from backupkit.guard.policy import GuardPolicy, PolicyRefused
 from backupkit.guard.request import UpdateRequest
-from backupkit.guard.verdict import Decision, Verdict, undecided
+from backupkit.guard.verdict import Decision, Judged, Verdict, undecided
 from backupkit.ids import AppPackage
 from backupkit.proof.coverage_pass import MAX_PASS_BYTES
 from backupkit.proof.pins import MAX_PINS_BYTES, Pins, decode_pins
@@ -53,6 +54,11 @@ class Desk(NamedTuple):
         judged = judged_of(request)
         verdict = never_raise(lambda: self._judge(request, now), judged)
         return self._recorded(verdict, now)
+
+    def answer_desktop(self, change: DesktopChange, now: datetime) -> Verdict:
+        """Decide about a package of the system, remember it, and return the verdict. Never raises."""
+        judged = Judged(action=change.action, package=change.app, app_name=change.name, store=change.store)
+        return self._recorded(never_raise(lambda: self._decide_desktop(change, now), judged), now)
 
     def refuse(self, reason: str, facts: Mapping[str, Fact], now: datetime) -> Verdict:
         """Answer something that was no question; that is remembered too."""
@@ -80,6 +86,20 @@ class Desk(NamedTuple):
                 witness.keep(judgement.witness)
             if judgement.record is not None and judgement.record != examined.on_file:
                 records.write(judgement.record)
+        return judgement.verdict
+
+    def _decide_desktop(self, change: DesktopChange, now: datetime) -> Verdict:
+        with held_witness(self.places.witness) as witness:
+            known = Known(
+                pins=load_pins(self.places),
+                policy=self.policy or load_policy(self.places),
+                witness=witness.state,
+                now=now,
+                pass_data=_pass_on_file(self.places, change.app),
+            )
+            judgement = decide_desktop(change, known)
+            if judgement.witness is not None:
+                witness.keep(judgement.witness)
         return judgement.verdict
 
     def _recorded(self, verdict: Verdict, now: datetime) -> Verdict:

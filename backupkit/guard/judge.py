@@ -32,15 +32,16 @@ from backupkit.guard.device_rules import (
     decide_install,
 )
 from backupkit.guard.facts import NEWEST_SDK, PackageFacts
-from backupkit.guard.package_record import PackageRecord, Records, observe, with_offer
+from backupkit.guard.package_index import Listing, read_listing
+from backupkit.guard.package_record import EnrolledBy, PackageRecord, Records, enrol, observe, with_offer
 from backupkit.guard.package_source import files_behind, read_facts
 from backupkit.guard.pass_envelope import require_as_issued
 from backupkit.guard.places import read_small
 from backupkit.guard.policy import ConsentFrom, GuardPolicy, Needs
 from backupkit.guard.request import ConsentToken, OnDisk, OnRecord, UpdateRequest
 from backupkit.guard.verdict import Coverage, Decision, Judged, Loss, Verdict, undecided
-from backupkit.proof.coverage_pass import MAX_PASS_BYTES, SECOND_COPY, CoveragePass
-from backupkit.proof.pass_check import InstalledApp, PassPolicy, check_pass
+from backupkit.proof.coverage_pass import MAX_PASS_BYTES, SECOND_COPY, CoveragePass, Covered
+from backupkit.proof.pass_check import InstalledApp, PassPolicy, authentic_pass, check_pass
 from backupkit.proof.pins import Pins
 from backupkit.proof.refusals import PassRefused
 from backupkit.proof.witness import WitnessState
@@ -153,7 +154,7 @@ def never_raise(answer: Callable[[], Verdict], judged: Judged) -> Verdict:
 
 def judged_of(request: UpdateRequest) -> Judged:
     """What is known of the update before anything was read."""
-    package = request.installed.package if isinstance(request.installed, OnRecord) else request.package
+    package = request.package if isinstance(request.installed, OnDisk) else request.installed.package
     return Judged(
         action=request.action, package=package or request.package, app_name=request.app_name, store=request.store
     )
@@ -218,6 +219,10 @@ def _installed(
         if record is None:
             raise Unanswerable("app-not-enrolled", package=request.installed.package)
         return record.facts, record, record
+    if isinstance(request.installed, Listing):
+        facts = read_listing(request.installed)
+        on_file = _record(records, OnRecord(facts.package))
+        return facts, on_file, _beside(facts, on_file, now)
     try:
         facts = _read(request.installed, request.device_sdk, marks)
     except PackageNotGenuine as error:
@@ -225,6 +230,12 @@ def _installed(
         raise Unanswerable("installed-not-genuine", detail=error.reason.value) from error
     on_file = _record(records, OnRecord(facts.package))
     return facts, on_file, observe(on_file, facts, now)
+
+
+def _beside(listed: PackageFacts, on_file: PackageRecord | None, now: datetime) -> PackageRecord:
+    """What an index says may be installed, and what was seen may be as well: both are judged, and nothing of it is kept."""
+    record = enrol(listed, now, by=EnrolledBy.FIRST_USE)
+    return record if on_file is None else record._replace(offered=(on_file.facts, *on_file.offered))
 
 
 def _record(records: Records, wanted: OnRecord) -> PackageRecord | None:
@@ -273,8 +284,10 @@ def conclude(examined: Examined, known: Known) -> Judgement:
     return Judgement(verdict, seen, _remembered(examined, verdict))
 
 
-def _remembered(examined: Examined, verdict: Verdict) -> PackageRecord:
-    """The record with the candidate in it where the shop may now install it in place of the app."""
+def _remembered(examined: Examined, verdict: Verdict) -> PackageRecord | None:
+    """The record with the candidate in it where the shop may now install it in place of the app; None: nothing was seen."""
+    if isinstance(examined.request.installed, Listing):
+        return None
     is_update = examined.outcome.outcome is not Outcome.PARALLEL_APP
     is_consented = verdict.consent is None or verdict.consent.given_by is not None
     if examined.candidate is None or verdict.decision is not Decision.ALLOW or not (is_update and is_consented):
@@ -349,12 +362,17 @@ def _over_chats(examined: Examined, known: Known) -> tuple[Verdict, WitnessState
             installed=_installed_app(examined.installed, request.device_sdk),
             challenge=request.challenge.hex() if request.challenge else None,
             now=known.now,
-            policy=_pass_policy(known.policy),
+            policy=pass_policy(known.policy),
             witness=known.witness,
         )
     except PassRefused as error:
-        return base.but(reason=error.reason, facts={**base.facts, **error.facts}), None
-    covered = _covered(base, checked.coverage, known.policy)
+        # A pass that no longer counts still says how much there was to lose.
+        counted = authentic_pass(data, known.pins)
+        is_of_app = counted is not None and counted.app.package == examined.installed.package
+        loss = _loss(base.loss, counted.covered) if counted is not None and is_of_app else base.loss
+        return base.but(reason=error.reason, loss=loss, facts={**base.facts, **error.facts}), None
+    coverage = coverage_of(checked.coverage, known.policy)
+    covered = base.but(coverage=coverage, loss=_loss(base.loss, checked.coverage.covered))
     return _with_consent(covered, request.consent, known), checked.witness
 
 
@@ -372,7 +390,8 @@ def _installed_app(facts: PackageFacts, sdk: int | None) -> InstalledApp:
     return InstalledApp(facts.package, frozenset(view.signers if view else ()))
 
 
-def _pass_policy(policy: GuardPolicy) -> PassPolicy:
+def pass_policy(policy: GuardPolicy) -> PassPolicy:
+    """What the owner asks of a pass."""
     return PassPolicy(
         max_age=policy.max_backup_age,
         needs="drilled" if policy.needs is Needs.DRILLED else "verified",
@@ -380,9 +399,10 @@ def _pass_policy(policy: GuardPolicy) -> PassPolicy:
     )
 
 
-def _covered(base: Verdict, proved: CoveragePass, policy: GuardPolicy) -> Verdict:
+def coverage_of(proved: CoveragePass, policy: GuardPolicy) -> Coverage:
+    """What a pass that counts proves."""
     counted = proved.covered
-    coverage = Coverage(
+    return Coverage(
         snapshot=proved.snapshot,
         verified_at=proved.verified_at,
         # The earlier of the two ends: what the pass promises, and what the owner accepts.
@@ -395,17 +415,20 @@ def _covered(base: Verdict, proved: CoveragePass, policy: GuardPolicy) -> Verdic
         oldest=counted.oldest_message_at,
         newest=counted.newest_message_at,
     )
-    said = base.loss or Loss()
-    loss = Loss(
-        messages=_known(said.messages, coverage.messages),
-        conversations=_known(said.conversations, coverage.conversations),
-        media=_known(said.media, coverage.media),
-        bytes=_known(said.bytes, coverage.bytes),
-        oldest=said.oldest or coverage.oldest,
-        newest=said.newest or coverage.newest,
+
+
+def _loss(said: Loss | None, counted: Covered) -> Loss:
+    """What would be gone: the numbers of the question first, then those of the pass."""
+    said = said or Loss()
+    return Loss(
+        messages=_known(said.messages, counted.messages),
+        conversations=_known(said.conversations, counted.conversations),
+        media=_known(said.media, counted.media),
+        bytes=_known(said.bytes, counted.size_bytes),
+        oldest=said.oldest or counted.oldest_message_at,
+        newest=said.newest or counted.newest_message_at,
         not_in_backup=said.not_in_backup,
     )
-    return base.but(coverage=coverage, loss=loss)
 
 
 def _known(said: int | None, covered: int | None) -> int | None:

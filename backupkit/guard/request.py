@@ -16,6 +16,7 @@ from backupkit.errors import BackupkitError, ExitCode
 from backupkit.guard.consent import MAX_TOKEN_BYTES, ConsentAnswers
 from backupkit.guard.device_facts import Device, DeviceMalformed, decode_device
 from backupkit.guard.device_rules import Action
+from backupkit.guard.package_index import Listing
 from backupkit.guard.verdict import Loss
 from backupkit.ids import AppPackage
 
@@ -64,7 +65,7 @@ class ConsentToken(NamedTuple):
 class UpdateRequest(NamedTuple):
     """What a shop wants to do, and what it knows."""
 
-    installed: OnDisk | OnRecord
+    installed: OnDisk | OnRecord | Listing
     action: Action = Action.UPGRADE
     candidate: OnDisk | None = None
     package: AppPackage | None = None

@@ -25,6 +25,7 @@ _HELP = {
     "en": """\
 Usage: backupkit-hook [--request FILE]
        backupkit-hook serve [--socket PATH] [--http PORT] [--print-unit]
+       backupkit-hook apt --state DIR
 
 An app store or package manager asks before an update: may it be installed, or would it wipe the chats?
 The question is one JSON object (hook-request) on standard input, the answer one JSON object (verdict) on standard output.
@@ -34,6 +35,7 @@ The question is one JSON object (hook-request) on standard input, the answer one
     --socket PATH  where to listen; $XDG_RUNTIME_DIR/backupkit/hook.sock otherwise
     --http PORT    listen on 127.0.0.1 as well; 0 picks a port
     --print-unit   print a systemd unit and stop
+  apt              answer apt (DPkg::Pre-Install-Pkgs, version 3) from the guard below DIR/backupkit/guard
   --version        show the version
   --help           show this
 
@@ -43,6 +45,7 @@ only when its "state" is "given". Everything else, a crash and a time-out includ
     "zh": """\
 用法：backupkit-hook [--request 文件]
       backupkit-hook serve [--socket 路径] [--http 端口] [--print-unit]
+      backupkit-hook apt --state 文件夹
 
 应用商店或包管理器在更新之前询问：能不能安装，会不会清空聊天记录？
 问题是标准输入中的一个 JSON 对象（hook-request），答复是标准输出中的一个 JSON 对象（verdict）。
@@ -52,6 +55,7 @@ only when its "state" is "given". Everything else, a crash and a time-out includ
     --socket 路径  监听位置；默认为 $XDG_RUNTIME_DIR/backupkit/hook.sock
     --http 端口    同时监听 127.0.0.1；0 表示自动选择端口
     --print-unit   输出 systemd 单元文件后退出
+  apt              回答 apt（DPkg::Pre-Install-Pkgs，第 3 版），使用 文件夹/backupkit/guard 下的守卫
   --version        显示版本
   --help           显示本说明
 
@@ -95,6 +99,8 @@ def main(arguments: Sequence[str], environment: Mapping[str, str], *, started: f
         return 0
     if arguments and arguments[0] == "serve":
         return _serve(arguments[1:], environment)
+    if arguments and arguments[0] == "apt":
+        return _apt(arguments[1:], _language(environment))
     if arguments and (len(arguments) != 2 or arguments[0] != "--request"):
         sys.stderr.write(_HELP["en"].splitlines()[0] + "\n")
         return USAGE_EXIT
@@ -110,6 +116,24 @@ def _serve(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
         sys.stderr.write(_HELP["en"].splitlines()[1].strip() + "\n")
         return USAGE_EXIT
     return serve(wanted, environment, _language(environment))
+
+
+def _apt(arguments: Sequence[str], language: str) -> int:
+    try:
+        from backupkit.guard.places import GuardPlaces
+        from backupkit.hooks.apt import MAX_INPUT_BYTES, ask_apt, state_of
+
+        state = state_of(arguments)
+        if state is None:
+            sys.stderr.write("backupkit-hook apt --state DIR\n")
+            return USAGE_EXIT
+        places = GuardPlaces(state / "backupkit" / "guard")
+        told, code = ask_apt(_read(0, most=MAX_INPUT_BYTES), places, language)
+        sys.stderr.write(told)
+    except BaseException as error:  # noqa: BLE001 - a guard that crashes must hold, and say so
+        sys.stderr.write(f"backupkit: {_failure(error)}\n")
+        return UNDECIDED_EXIT
+    return code
 
 
 def _answer(request_file: str | None, environment: Mapping[str, str], started: float) -> int:
@@ -148,11 +172,11 @@ def _open(path: str) -> int:
     return handle
 
 
-def _read(handle: int) -> bytes:
+def _read(handle: int, *, most: int = MAX_REQUEST_BYTES) -> bytes:
     data = bytearray()
     while piece := os.read(handle, 1 << 16):
         data += piece
-        if len(data) > MAX_REQUEST_BYTES:
+        if len(data) > most:
             raise _TooLarge
     return bytes(data)
 

@@ -205,6 +205,7 @@ def unit_text(place: Path, port: int | None) -> str:
     """A systemd user unit that keeps the server running."""
     program = Path(sys.executable).with_name("backupkit-hook")
     http = "" if port is None else f" --http {port}"
+    command = f'"{program}" serve --socket "{place}"{http}'.replace("%", "%%")
     return f"""\
 # ~/.config/systemd/user/backupkit-hook.service
 [Unit]
@@ -212,7 +213,7 @@ Description=backupkit: answers app stores before an update
 Documentation=https://backupkit.local/docs/reference/hook-protocol
 
 [Service]
-ExecStart="{program}" serve --socket "{place}"{http}
+ExecStart={command}
 Restart=always
 RestartSec=1
 KillSignal=SIGTERM

@@ -31,6 +31,7 @@ from backupkit.proof.refusals import (
     PassFromTheFuture,
     PassMalformed,
     PassPolicyNotMet,
+    PassRefused,
     PassSignatureInvalid,
     PassTooOld,
     PassWrongApp,
@@ -107,6 +108,17 @@ def check_pass(
         if coverage.result_of(name) != "passed":
             raise PassPolicyNotMet(check=name)
     return CheckedPass(coverage, head, seen)
+
+
+def authentic_pass(data: bytes, pins: Pins) -> CoveragePass | None:
+    """Return what the pinned key signed, whether it still counts or not; None where it signed nothing of the kind.
+
+    Only for telling numbers: that they are authentic does not make them fresh.
+    """
+    try:
+        return _open(data, pins)
+    except PassRefused:
+        return None
 
 
 def claimed_origin(data: bytes) -> str:
@@ -191,6 +203,7 @@ __all__ = [
     "InstalledApp",
     "PassPolicy",
     "Pins",
+    "authentic_pass",
     "check_pass",
     "claimed_origin",
 ]

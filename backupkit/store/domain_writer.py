@@ -33,7 +33,6 @@ UNFINISHED_AGE = timedelta(hours=1)
 
 _BATCH_BYTES = 1 << 20
 _BATCH_CHUNKS = 256
-_PACKS_PER_INDEX = 64
 _DATA = {ChunkType.DATA, ChunkType.PAGE_EXTENT}
 
 
@@ -287,8 +286,7 @@ class DomainWriter:
             self.stored_bytes += len(finished.data)
             finished.data.release()
             self._buffers.append(builder.buffer)
-            if self._index.unsaved_packs >= _PACKS_PER_INDEX:
-                # A crash now costs at most one GiB of work: the next run finds the rest by this index.
+            if self._index.is_save_due:
                 self._index.save_new(self._backend, self._keys.index_key)
         except BaseException as error:
             self._fail(error)

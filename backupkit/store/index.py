@@ -5,14 +5,15 @@ checked by opening the chunk; a row that is wrong is a row that is not there.
 """
 
 import hashlib
+import os
 import struct
+import tempfile
 import threading
 from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import suppress
-from itertools import pairwise
-from typing import NamedTuple, TypeAlias
+from functools import partial
+from typing import IO, NamedTuple, TypeAlias
 
 from backupkit.codec.framing import Mark, frame, unframe
 from backupkit.codec.malformed import MalformedObject, NewerFormat
@@ -34,6 +35,18 @@ _COUNT = struct.Struct(">I")
 _DIGEST_SIZE = 32
 _RECENT = 16_384
 _MOST_RUNS = 24
+_MOST_IN_MEMORY = 32 << 20
+"""Bytes of rows in memory; with more, they go into a temporary file."""
+
+_ROWS_PER_FILE = 50_000
+_PACKS_PER_FILE = 64
+"""A crash costs at most one GiB of work: the next run finds the rest by the index files."""
+
+_FEW_ROWS = 32_768
+_MOST_NUMBER_WIDTH = 3
+
+_Table: TypeAlias = tuple[PackName, bytes]
+"""A pack and its rows, one after another, in which the number of the pack is left open."""
 
 
 class Location(NamedTuple):
@@ -44,9 +57,10 @@ class Location(NamedTuple):
 
 
 class Index:
-    """The chunks of one domain that are in published packs, by id. About 56 bytes a chunk; safe for threads.
+    """The chunks of one domain that are in published packs, by id. Safe for threads.
 
-    Rows lie sorted in immutable runs; what was added lately lies in a dictionary until it is large enough for a run.
+    Rows of 56 bytes lie sorted in immutable runs; what was added lately lies in a dictionary until it is large enough for a
+    run. Half a million rows are in memory, the others in temporary files, of which each look-up reads a few kilobytes.
     """
 
     def __init__(self, address: Address) -> None:
@@ -55,8 +69,9 @@ class Index:
         self._recent: dict[ChunkId, list[Location]] = {}
         self._packs: dict[PackName, PackName] = {}
         self._absent: set[PackName] = set()
-        self._unsaved: list[tuple[PackName, Sequence[Row]]] = []
+        self._unsaved: list[_Table] = []
         self._lock = threading.Lock()
+        self._has_no_room = False
 
     @classmethod
     def load(
@@ -120,7 +135,7 @@ class Index:
                 if not saved or place not in self.locations(row.chunk):
                     self._recent.setdefault(row.chunk, []).insert(0, place)
             if not saved:
-                self._unsaved.append((pack, rows))
+                self._unsaved.append((pack, _packed(rows)))
             if len(self._recent) >= _RECENT:
                 self._settle_recent()
 
@@ -131,16 +146,17 @@ class Index:
             self._absent.add(pack)
 
     def save_new(self, backend: Backend, index_key: bytes) -> None:
-        """Write what was added since the last time as one new index file."""
+        """Write what was added since the last time as new index files: one, unless there is very much of it."""
         with self._lock:
             unsaved, self._unsaved = self._unsaved, []
-        if not unsaved:
-            return
-        data = _encode(unsaved, self.address, index_key)
-        name = layout.index(self.address.domain, hashlib.sha256(data).hexdigest())
         try:
-            # A wrong index would be found out and read around, but only by the reader: the writer would trust it.
-            backend.create(name, data, check=lambda back: _require_same(back, data, name))
+            while unsaved:
+                count = _enough(unsaved)
+                data = _encode(unsaved[:count], self.address, index_key)
+                name = layout.index(self.address.domain, hashlib.sha256(data).hexdigest())
+                # A wrong index would be found out and read around, but only by the reader: the writer would trust it.
+                backend.create(name, data, check=partial(_require_same, data=data, name=name))
+                del unsaved[:count]
         except BaseException:
             with self._lock:
                 self._unsaved[:0] = unsaved
@@ -150,6 +166,11 @@ class Index:
     def unsaved_packs(self) -> int:
         """How many packs were added that no index file names yet."""
         return len(self._unsaved)
+
+    @property
+    def is_save_due(self) -> bool:
+        """Whether so much was added that it should be written down now, and not be kept in memory."""
+        return len(self._unsaved) >= _PACKS_PER_FILE or _enough(self._unsaved) < len(self._unsaved)
 
     def packs(self) -> set[PackName]:
         """Return the packs that some row names and that are there."""
@@ -170,8 +191,10 @@ class Index:
 
     def _take(self, run: "_Run") -> None:
         for pack in run.packs:
-            self._packs.setdefault(pack, pack)
+            if pack is not None:
+                self._packs.setdefault(pack, pack)
         self._runs.append(run)
+        self._spill()
 
     def _settle_recent(self) -> None:
         names: list[PackName] = []
@@ -191,110 +214,225 @@ class Index:
 
     def _settle(self) -> None:
         """Merge the runs when there are many, so that looking up stays quick."""
-        if len(self._runs) > _MOST_RUNS:
-            self._runs = [_merge(self._runs)]
+        self._spill()
+        for spilled in (False, True):
+            # Beyond 65,536 packs in a run there is no end to the numbers that its merging would leave out.
+            runs = [run for run in self._runs if run.is_spilled is spilled and _number_width(run) < _MOST_NUMBER_WIDTH]
+            if len(runs) > _MOST_RUNS:
+                self._replace(runs, _merge(runs, spilled=spilled))
+
+    def _spill(self) -> None:
+        """Put the runs that are in memory into a temporary file when they are large."""
+        runs = [run for run in self._runs if not run.is_spilled]
+        if not self._has_no_room and sum(run.size for run in runs) > _MOST_IN_MEMORY:
+            try:
+                self._replace(runs, _merge(runs, spilled=True))
+            except OSError:
+                # A full disk is no reason not to read from it: then the rows stay in memory.
+                self._has_no_room = True
+
+    def _replace(self, runs: "list[_Run]", by: "_Run") -> None:
+        self._runs = [by, *(run for run in self._runs if run not in runs)]
 
 
 def packs_named_by(backend: Backend, name: str, address: Address, index_key: bytes) -> set[PackName]:
     """Return the packs that one index file names; raises for one that cannot be read."""
     if backend.size(name) > MAX_INDEX:
         raise MalformedObject(what=name, reason="too-large")
-    return set(_decode(backend.read(name), address, index_key).packs)
+    packs = _decode(backend.read(name), address, index_key).packs
+    return {pack for pack in packs if pack is not None}
 
 
 class _Run:
-    """Rows sorted by id, looked up without unpacking any: a table of first bytes, then a search in a few hundred bytes."""
+    """Rows sorted by id, looked up without unpacking any: a table of first bytes, then a search in a few hundred bytes.
 
-    __slots__ = ("_rows", "_starts", "_wide", "packs")
+    `packs` are the packs that rows name by number; None stands for a number that means none.
+    """
 
-    def __init__(self, packs: tuple[PackName, ...], rows: bytes) -> None:
+    is_spilled = False
+
+    def __init__(self, packs: "tuple[PackName | None, ...]", rows: bytes) -> None:
         self.packs = packs
+        self.size = len(rows)
         self._rows = rows
-        count = len(rows) // _ROW.size
         first = rows[0 :: _ROW.size]
         if first != bytes(sorted(first)):
             raise MalformedObject(what="index", reason="not-sorted")
+        self._starts = array("I", [*(bisect_left(first, byte) for byte in range(256)), len(first)])
         # One byte decides among 256 places, two among 65,536: never more than some hundred rows to search.
-        self._wide = count > 32_768
-        edges = [bisect_left(first, byte) for byte in range(256)] + [count]
-        if self._wide:
-            edges = _wide_edges(rows, edges)
-        self._starts = array("I", edges)
+        self._wide = array("I")
 
     def find(self, chunk: ChunkId) -> Iterator[Location]:
-        bucket = chunk[0] << 8 | chunk[1] if self._wide else chunk[0]
-        position, end = self._starts[bucket] * _ROW.size, self._starts[bucket + 1] * _ROW.size
-        while (position := self._rows.find(chunk, position, end)) >= 0:
+        rows, position, end = self._window(chunk)
+        while (position := rows.find(chunk, position, end)) >= 0:
             if position % _ROW.size == 0:
-                location = self._location(position)
+                location = self._location(rows, position)
                 if location is not None:
                     yield location
             position += 1
 
     def first(self, chunk: ChunkId) -> Location | None:
-        bucket = chunk[0] << 8 | chunk[1] if self._wide else chunk[0]
-        start, end = self._starts[bucket] * _ROW.size, self._starts[bucket + 1] * _ROW.size
-        position = self._rows.find(chunk, start, end)
+        rows, start, end = self._window(chunk)
+        position = rows.find(chunk, start, end)
         if position < 0:
             return None
         if position % _ROW.size:
             return next(self.find(chunk), None)
-        return self._location(position)
+        return self._location(rows, position)
 
     def chunks_in(self, pack: PackName) -> Iterator[ChunkId]:
-        if pack in self.packs:
-            number = self.packs.index(pack)
-            for row in _ROW.iter_unpack(self._rows):
-                if row[1] == number:
+        numbers = {number for number, name in enumerate(self.packs) if name == pack}
+        for byte in range(256) if numbers else ():
+            for row in _ROW.iter_unpack(self.bucket(byte)):
+                if row[1] in numbers:
                     yield ChunkId(row[0])
 
     def bucket(self, byte: int) -> bytes:
         """Return the rows whose ids begin with a byte."""
-        low = byte << 8 if self._wide else byte
-        high = (byte + 1) << 8 if self._wide else byte + 1
-        return self._rows[self._starts[low] * _ROW.size : self._starts[high] * _ROW.size]
+        return self._rows[self._starts[byte] * _ROW.size : self._starts[byte + 1] * _ROW.size]
 
-    def _location(self, position: int) -> Location | None:
-        chunk, number, kind, codec, offset, stored, plain = _ROW.unpack_from(self._rows, position)
-        if number >= len(self.packs):
-            return None
-        return Location(self.packs[number], Row(ChunkId(chunk), kind, codec, offset, stored, plain))
+    def _window(self, chunk: ChunkId) -> tuple[bytes, int, int]:
+        """Return bytes, and from where to where in them the rows of a chunk may lie."""
+        if self.size <= _FEW_ROWS * _ROW.size:
+            starts, bucket = self._starts, chunk[0]
+        else:
+            starts, bucket = self._wide or self._widened(), chunk[0] << 8 | chunk[1]
+        return self._rows, starts[bucket] * _ROW.size, starts[bucket + 1] * _ROW.size
+
+    def _widened(self) -> "array[int]":
+        edges = array("I")
+        for byte in range(256):
+            edges.extend(_second_edges(self.bucket(byte), self._starts[byte]))
+        edges.append(self.size // _ROW.size)
+        self._wide = edges
+        return edges
+
+    def _location(self, rows: bytes, position: int) -> Location | None:
+        chunk, number, kind, codec, offset, stored, plain = _ROW.unpack_from(rows, position)
+        pack = self.packs[number] if number < len(self.packs) else None
+        return None if pack is None else Location(pack, Row(ChunkId(chunk), kind, codec, offset, stored, plain))
 
 
-def _wide_edges(rows: bytes, edges: list[int]) -> list[int]:
-    wide = []
-    for low, high in pairwise(edges):
-        second = rows[low * _ROW.size + 1 : high * _ROW.size : _ROW.size]
-        wide += [low + bisect_left(second, byte) for byte in range(256)]
-    return [*wide, edges[-1]]
+class _SpilledRun(_Run):
+    """A run in a temporary file without a name: the rows that begin with the same two bytes are read at a time."""
+
+    is_spilled = True
+
+    def __init__(self, packs: "tuple[PackName | None, ...]", file: IO[bytes], wide: "array[int]") -> None:
+        self.packs = packs
+        self.size = wide[-1] * _ROW.size
+        self._file = file
+        self._wide = wide
+
+    def __del__(self) -> None:
+        self._file.close()
+
+    def bucket(self, byte: int) -> bytes:
+        return self._read(byte << 8, (byte + 1) << 8)
+
+    def _window(self, chunk: ChunkId) -> tuple[bytes, int, int]:
+        bucket = chunk[0] << 8 | chunk[1]
+        rows = self._read(bucket, bucket + 1)
+        return rows, 0, len(rows)
+
+    def _read(self, first: int, end: int) -> bytes:
+        start = self._wide[first] * _ROW.size
+        return os.pread(self._file.fileno(), self._wide[end] * _ROW.size - start, start)
 
 
-def _merge(runs: Sequence[_Run]) -> _Run:
+def _second_edges(rows: bytes, first_row: int) -> list[int]:
+    """Return where the rows of each second byte begin among rows of one first byte, counted on from `first_row`."""
+    second = rows[1 :: _ROW.size]
+    return [first_row + bisect_left(second, byte) for byte in range(256)]
+
+
+def _merge(runs: Sequence[_Run], *, spilled: bool) -> _Run:
     """Merge runs by the first byte of their ids, so that only a 256th of the rows is in memory as objects."""
-    names = list(dict.fromkeys(pack for run in runs for pack in run.packs))
-    numbers = {name: number for number, name in enumerate(names)}
-    renumbered = [[numbers[pack].to_bytes(4, "big") for pack in run.packs] for run in runs]
-    merged = bytearray()
-    for byte in range(256):
-        rows = []
-        for run, pack_numbers in zip(runs, renumbered, strict=True):
-            data = run.bucket(byte)
-            for at in range(0, len(data), _ROW.size):
-                number = int.from_bytes(data[at + 32 : at + 36], "big")
-                with suppress(IndexError):
-                    rows.append(data[at : at + 32] + pack_numbers[number] + data[at + 36 : at + _ROW.size])
-        rows.sort()
-        merged += b"".join(rows)
-    return _Run(tuple(names), bytes(merged))
+    if not spilled:
+        names, buckets = _merged(runs)
+        return _Run(names, b"".join(buckets))
+    # Its ids are keyed and confirm nothing. It ends with the process, however that ends.
+    file = tempfile.TemporaryFile(prefix="backupkit-index-", buffering=1 << 20)  # noqa: SIM115 - as long as the run
+    wide = array("I")
+    count = 0
+    names, buckets = _merged(runs)
+    for rows in buckets:
+        wide.extend(_second_edges(rows, count))
+        count += len(rows) // _ROW.size
+        file.write(rows)
+    file.flush()
+    wide.append(count)
+    return _SpilledRun(names, file, wide)
+
+
+def _merged(runs: Sequence[_Run]) -> "tuple[tuple[PackName | None, ...], Iterator[bytes]]":
+    """Return the packs of all runs, and for each first byte the rows of all runs, sorted."""
+    names: list[PackName | None] = []
+    bases = []
+    for run in runs:
+        # Each run's packs begin at a number whose last bytes are zero: then only the others need to be put in.
+        room = 256 ** _number_width(run)
+        names += [None] * (-len(names) % room)
+        bases.append(len(names))
+        names += run.packs
+
+    def buckets() -> Iterator[bytes]:
+        for byte in range(256):
+            rows: list[bytes] = []
+            for run, base in zip(runs, bases, strict=True):
+                rows += _rows_of(_renumbered(run.bucket(byte), base, _number_width(run)))
+            rows.sort()
+            yield b"".join(rows)
+
+    return tuple(names), buckets()
+
+
+def _number_width(run: _Run) -> int:
+    """Return in how many bytes the numbers of a run's packs are."""
+    return max(((len(run.packs) - 1).bit_length() + 7) // 8, 1)
+
+
+def _renumbered(rows: bytes, base: int, width: int) -> bytes:
+    """Put a base into the numbers of packs, column by column. Rows whose number means no pack are left out."""
+    columns = [32 + column for column in range(4 - width)]
+    count = len(rows) // _ROW.size
+    if any(rows[column :: _ROW.size].count(0) != count for column in columns):
+        rows = b"".join(row for row in _rows_of(rows) if not any(row[32 : 36 - width]))
+        count = len(rows) // _ROW.size
+    numbered = bytearray(rows)
+    for column, value in zip(columns, base.to_bytes(4, "big"), strict=False):
+        numbered[column :: _ROW.size] = bytes([value]) * count
+    return bytes(numbered)
+
+
+def _rows_of(rows: bytes) -> list[bytes]:
+    return [rows[at : at + _ROW.size] for at in range(0, len(rows), _ROW.size)]
 
 
 def _pack_row(number: int, row: Row) -> bytes:
     return _ROW.pack(row.chunk, number, row.kind, row.codec, row.offset, row.stored, row.plain)
 
 
-def _encode(tables: Iterable[tuple[PackName, Sequence[Row]]], address: Address, index_key: bytes) -> bytes:
-    tables = list(tables)
-    rows = sorted(_pack_row(number, row) for number, (_, table) in enumerate(tables) for row in table)
+def _packed(rows: Iterable[Row]) -> bytes:
+    return b"".join([_pack_row(0, row) for row in rows])
+
+
+def _enough(tables: Sequence[_Table]) -> int:
+    """Return how many of some packs fill an index file: one at least."""
+    size = 0
+    for count, (_, rows) in enumerate(tables, start=1):
+        size += len(rows)
+        if size >= _ROWS_PER_FILE * _ROW.size:
+            return count
+    return len(tables)
+
+
+def _encode(tables: Sequence[_Table], address: Address, index_key: bytes) -> bytes:
+    rows: list[bytes] = []
+    for number, (_, table) in enumerate(tables):
+        numbered = number.to_bytes(4, "big")
+        rows += [row[:32] + numbered + row[36:] for row in _rows_of(table)]
+    rows.sort()
     plain = b"".join(
         (
             _COUNT.pack(len(tables)),

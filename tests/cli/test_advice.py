@@ -34,6 +34,6 @@ def test_every_command_that_a_sentence_advises_exists(language: Language) -> Non
 
 
 def test_advice_to_run_what_does_not_exist_is_found() -> None:
-    assert unknown_advice("backupkit guard install") == ["backupkit guard install"]
+    assert unknown_advice("backupkit guard launch") == ["backupkit guard launch"]
     assert unknown_advice("backupkit doctor --selftest") == ["backupkit doctor --selftest"]
     assert unknown_advice("backupkit saves chats") == []

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from apk_factory import build_apk, make_key, sign
+from apk_factory import ZipEntry, build_apk, make_key, make_zip, sign
 from computer import Computer
 from json_schema import differences
 
@@ -44,6 +44,32 @@ def test_a_damaged_package_is_refused_in_words(computer: Computer, language: str
 
     assert "error." not in answer.out
     assert computer.run("guard", "inspect", "bad.apk", "--json", expect=41).last["genuine"] is False
+
+
+def test_a_container_and_several_files_are_one_app(computer: Computer) -> None:
+    base = (computer.home / "update.apk").read_bytes()
+    split = sign(build_apk(PACKAGE, 2, split="config.zh"), make_key(name="A"))
+    (computer.home / "zh.apk").write_bytes(split)
+    (computer.home / "app.xapk").write_bytes(make_zip([ZipEntry(b"base.apk", base), ZipEntry(b"zh.apk", split)]))
+
+    answer = computer.run("guard", "inspect", "app.xapk", "--json").last
+    files = computer.run("guard", "inspect", "update.apk", "zh.apk").out
+    checked = computer.run("guard", "check", "--candidate", "app.xapk", "--installed", "old.apk", "--json").last
+
+    assert (answer["packaging"], [one["split"] for one in answer["members"]]) == ("container", [None, "config.zh"])
+    assert "zh.apk" in files
+    assert (checked["decision"], checked["candidate_sha256"]) == ("allow", answer["sha256"])
+
+
+def test_the_installed_app_may_be_named_by_an_index(computer: Computer) -> None:
+    manifest = {"versionCode": 1, "signer": {"sha256": [make_key(name="A").digest]}}
+    index = {"packages": {PACKAGE: {"versions": {"x": {"manifest": manifest}}}}}
+    (computer.home / "index-v2.json").write_text(json.dumps(index))
+    named = ("--installed", f"index-v2.json#{PACKAGE}@1", "--json")
+
+    assert computer.run("guard", "check", "--candidate", "update.apk", *named).last["decision"] == "allow"
+    assert computer.run("guard", "check", "--candidate", "other.apk", *named, expect=40).last["decision"] == "hold"
+    computer.run("guard", "check", "--candidate", "other.apk", "--installed", f"index-v2.json#{PACKAGE}@x", expect=2)
 
 
 def test_an_update_by_the_same_maker_is_allowed(computer: Computer) -> None:

@@ -376,6 +376,23 @@ def test_the_pass_of_another_signers_app_covers_nothing(scene: Scene) -> None:
     assert answer(scene, question(scene)).reason == "pass-wrong-signer"
 
 
+def test_a_pass_that_no_longer_counts_still_says_how_much_there_is_to_lose(scene: Scene) -> None:
+    scene.enrol_store()
+    scene.issue(verified_at=scene.now - timedelta(days=3), time_created=scene.now - timedelta(days=3))
+
+    held = answer(scene, question(scene, loss=Loss(messages=50_000)))
+    data = bytearray(scene.places.pass_of(WECHAT).read_bytes())
+    data[data.index(b'"sig":"') + 12] ^= 1
+    scene.places.pass_of(WECHAT).write_bytes(data)
+    forged = answer(scene, question(scene))
+
+    assert said(held) == ("hold", "would-wipe", "pass-too-old")
+    assert held.coverage is None
+    assert held.loss is not None
+    assert (held.loss.messages, held.loss.conversations, held.loss.bytes) == (50_000, 96, 11_000_000_000)
+    assert (forged.decision, forged.loss) == (Decision.HOLD, None)
+
+
 def test_without_a_paired_store_no_pass_counts(scene: Scene) -> None:
     scene.issue()
 

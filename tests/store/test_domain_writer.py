@@ -250,7 +250,7 @@ def test_work_done_before_a_crash_is_found_by_the_next_run(
 def test_an_index_is_written_on_the_way_so_that_a_crash_costs_little(
     backend: MemoryBackend, address: Address, secrets: DomainSecrets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("backupkit.store.domain_writer._PACKS_PER_INDEX", 2)
+    monkeypatch.setattr("backupkit.store.index._PACKS_PER_FILE", 2)
 
     with interrupted(), writer(backend, address, secrets) as one:
         for plain in plains(7, count=100):

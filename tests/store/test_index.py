@@ -97,6 +97,58 @@ def test_many_rows_and_many_files_are_found_after_they_were_merged(
         assert one.packs() == {pack_name(number) for number in range(40)}
 
 
+@pytest.mark.parametrize("has_room", [True, False], ids=["spilled", "no-room"])
+def test_more_rows_than_memory_should_hold_are_found_in_temporary_files(
+    backend: MemoryBackend, address: Address, monkeypatch: pytest.MonkeyPatch, *, has_room: bool
+) -> None:
+    monkeypatch.setattr(index_module, "_RECENT", 200)
+    monkeypatch.setattr(index_module, "_MOST_RUNS", 3)
+    monkeypatch.setattr(index_module, "_MOST_IN_MEMORY", 700 * 56)
+    if not has_room:
+        monkeypatch.setattr("tempfile.tempdir", "/nowhere")
+    index, _ = load(backend, address)
+    expected: dict[ChunkId, Location] = {}
+    for number in range(30):
+        # The same chunks lie in several packs, and some runs name more packs than a byte counts.
+        rows = rows_of(number % 25, 100)
+        publish(backend, address, index, pack_name(number), rows)
+        index.save_new(backend, KEY)
+        expected |= {row.chunk: Location(pack_name(number), row) for row in rows}
+    for number in range(300, 900):
+        rows = rows_of(number, 1)
+        publish(backend, address, index, pack_name(number), rows)
+        expected[rows[0].chunk] = Location(pack_name(number), rows[0])
+    index.save_new(backend, KEY)
+
+    loaded, findings = load(backend, address)
+
+    assert findings == []
+    for one in (index, loaded):
+        assert any(run.is_spilled for run in one._runs) is has_room
+        for chunk, place in expected.items():
+            assert place in one.locations(chunk)
+        assert all(one.find(ChunkId(random.Random(n).randbytes(32))) is None for n in range(5000, 5200))
+        assert set(one.chunks_in(pack_name(7))) == {row.chunk for row in rows_of(7, 100)}
+
+
+def test_very_much_that_is_new_is_saved_in_several_files(
+    backend: MemoryBackend, address: Address, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index_module, "_ROWS_PER_FILE", 100)
+    index, _ = load(backend, address)
+    due = []
+    for number in range(7):
+        publish(backend, address, index, pack_name(number), rows_of(number, 40))
+        due.append(index.is_save_due)
+
+    index.save_new(backend, KEY)
+
+    assert due == [False, False, False, True, True, True, True]
+    assert len(list(backend.names(layout.INDEXES))) == 3
+    loaded, _ = load(backend, address)
+    assert all(loaded.find(row.chunk) for number in range(7) for row in rows_of(number, 40))
+
+
 def test_what_was_saved_is_not_saved_again(backend: MemoryBackend, address: Address) -> None:
     index, _ = load(backend, address)
     publish(backend, address, index, pack_name(1), rows_of(1, 3))

@@ -293,7 +293,7 @@ def lying_index(base: Base, change: Callable[[Any], Any]) -> None:
             ]
         for name in base.objects(layout.indexes(domain)):
             (base.root / name).unlink()
-        rows = [(pack, [change(row) for row in table]) for pack, table in sorted(tables.items())]
+        rows = [(pack, index_file._packed(map(change, table))) for pack, table in sorted(tables.items())]
         data = index_file._encode(rows, address, keys.index_key)
         (base.root / layout.index(domain, hashlib.sha256(data).hexdigest())).write_bytes(data)
 
@@ -406,7 +406,7 @@ def _(base: Base) -> None:
         for one in index.locations(chunk)
         if one.row.kind == ChunkType.TREE
     ]
-    data = index_file._encode([(domain.pack, rows[:1])], address, keys.index_key)
+    data = index_file._encode([(domain.pack, index_file._packed(rows[:1]))], address, keys.index_key)
     (base.root / layout.index(domain.id, hashlib.sha256(data).hexdigest())).write_bytes(data)
 
 

@@ -13,6 +13,7 @@ from backupkit.cli.verdict_page import verdict_lines
 from backupkit.errors import BackupkitError, ExitCode
 
 if TYPE_CHECKING:
+    from backupkit.guard.package_index import Listing
     from backupkit.guard.request import ConsentToken, OnDisk, OnRecord
 
 HELP = "backupkit guard check --help"
@@ -36,7 +37,7 @@ class TokenUnreadable(BackupkitError):
 
 def guard_check(
     context: typer.Context,
-    installed: Annotated[str, typer.Option("--installed", metavar="FILE|PACKAGE")],
+    installed: Annotated[str, typer.Option("--installed", metavar="FILE|PACKAGE|INDEX#PACKAGE")],
     candidate: Annotated[Path | None, typer.Option("--candidate", metavar="FILE")] = None,
     action: Annotated[GuardAction, typer.Option("--action")] = GuardAction.UPGRADE,
     device_sdk: Annotated[int | None, typer.Option("--device-sdk", min=1, max=10000, metavar="N")] = None,
@@ -72,7 +73,8 @@ def guard_check(
     return ExitCode(int(verdict.exit_code))
 
 
-def _installed(named: str) -> "OnDisk | OnRecord":
+def _installed(named: str) -> "OnDisk | OnRecord | Listing":
+    from backupkit.guard.package_index import Listing
     from backupkit.guard.request import OnDisk, OnRecord, is_package_name
     from backupkit.ids import AppPackage
 
@@ -80,6 +82,12 @@ def _installed(named: str) -> "OnDisk | OnRecord":
     path = Path(named)
     if is_package_name(named) and not path.exists():
         return OnRecord(AppPackage(named))
+    index, _, app = named.rpartition("#")
+    package, _, version = app.partition("@")
+    if index and is_package_name(package) and not path.exists():
+        if version and not (version.isascii() and version.isdigit() and len(version) < 20):
+            raise ValueWrong(name="--installed", found=named, expected="INDEX#PACKAGE@VERSION", help=HELP)
+        return Listing(Path(index).absolute(), AppPackage(package), int(version) if version else None)
     return OnDisk(path.absolute())
 
 

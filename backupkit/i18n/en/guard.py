@@ -38,6 +38,11 @@ _REASONS: dict[str, tuple[str, str, str]] = {
         "Without it, yesterday's proof could be shown again today.",
         "Ask again with a challenge of 16 to 32 random bytes.",
     ),
+    "desktop-covered": (
+        "The backup of {verified_at:time} was read back in full and covers the chats of {app}.",
+        "The package manager leaves your home folder alone; should the new version spoil it, the backup brings it back.",
+        "Go on.",
+    ),
     "backup-covers": (
         "The backup of {verified_at:time} was read back in full and covers {app}.",
         "The chats on this phone would still be deleted; the backup is what remains.",
@@ -308,6 +313,11 @@ _REASONS: dict[str, tuple[str, str, str]] = {
         "Without knowing who made the installed app, no update can be compared with it.",
         "backupkit guard trust add FILE        with the package file of the installed app",
     ),
+    "listing-unusable": (
+        "The app index does not say who signed {package} ({reason}).",
+        "An index that cannot be read, or that names several signers, is nothing to compare an update with.",
+        "Ask again with the package file of the installed app, or name its version: INDEX#PACKAGE@VERSION",
+    ),
     "record-conflict": (
         "The installed {package} was made by someone else than the one known here.",
         "It was replaced without a proof, or the record is of another device.",
@@ -417,8 +427,7 @@ _HEADLINES: dict[str, str] = {
         "Stopped: installing this would delete {size:size} of {app} chats on this phone. They cannot be brought back."
     ),
     "headline.would-wipe.hold.uncounted": (
-        "Stopped: installing this would delete all {app} chats on this phone, and none of them is covered by a verified "
-        "backup."
+        "Stopped: installing this would delete all {app} chats on this phone, and no verified backup counts for them now."
     ),
     "headline.would-wipe.allow.chats": (
         "Your decision: {conversations} chats with {messages} messages ({size:size}) on this phone would be deleted."
@@ -454,6 +463,7 @@ _ERRORS: dict[str, tuple[str, str, str]] = {
         "A setting that is unknown, misspelt or unsafe would leave you unguarded without your knowing.",
         "backupkit config check",
     ),
+    "listing-unusable": _REASONS["listing-unusable"],
     "record-conflict": _REASONS["record-conflict"],
     "consent-refused": (
         "What was given is not consent to this update ({reason}).",

@@ -38,6 +38,11 @@ _REASONS: dict[str, tuple[str, str, str]] = {
         "没有随机数，昨天的证明今天还能再用一次。",
         "请带上 16 到 32 字节的随机数重新提问。",
     ),
+    "desktop-covered": (
+        "{verified_at:time} 的备份已逐字节读回，包含 {app} 的聊天记录。",
+        "包管理器不动您的主目录；万一新版本弄坏了它，可以从备份找回。",
+        "可以继续。",
+    ),
     "backup-covers": (
         "{verified_at:time} 的备份已逐字节读回，包含 {app} 的聊天记录。",
         "本机上的聊天记录仍会被删除，留下的是那份备份。",
@@ -308,6 +313,11 @@ _REASONS: dict[str, tuple[str, str, str]] = {
         "不知道已安装的应用是谁做的，就无法与更新作比较。",
         "backupkit guard trust add 文件        文件是已安装应用的安装包；登记后再问一次",
     ),
+    "listing-unusable": (
+        "应用索引没有说明 {package} 由谁签名（{reason}）。",
+        "索引无法读取，或列出了多个签名者，就无法用来比对更新。",
+        "请改用已安装应用的安装包文件，或写明版本：INDEX#PACKAGE@VERSION",
+    ),
     "record-conflict": (
         "已安装的 {package} 与这里登记的不是同一签名者。",
         "它被替换过而没有证明，或者登记来自另一台设备。",
@@ -443,6 +453,7 @@ _ERRORS: dict[str, tuple[str, str, str]] = {
         "不认识、写错或不安全的设置，会让您在不知情时失去保护。",
         "backupkit config check        检查设置",
     ),
+    "listing-unusable": _REASONS["listing-unusable"],
     "record-conflict": _REASONS["record-conflict"],
     "consent-refused": (
         "所给的内容不是对本次更新的同意（{reason}）。",

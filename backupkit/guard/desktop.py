@@ -1,0 +1,69 @@
+"""A chat program on this computer that its package manager is about to change.
+
+The package manager leaves the home folder alone, so nothing is wiped by rule. What is at stake are scripts inside the
+package and a profile that the new version rewrites for ever: nobody can say beforehand. So the change waits for a
+verified backup that counts; there is no consent that could replace one, because a backup takes minutes.
+"""
+
+from typing import NamedTuple
+
+from backupkit.errors import Fact
+from backupkit.guard.device_rules import Action, Outcome
+from backupkit.guard.judge import Judgement, Known, coverage_of, pass_policy
+from backupkit.guard.verdict import Decision, Judged, Verdict
+from backupkit.ids import AppPackage
+from backupkit.proof.pass_check import check_pass
+from backupkit.proof.refusals import PassRefused, PassWrongApp
+
+
+class DesktopChange(NamedTuple):
+    """What would happen to one package of the system. `app` is the app whose chats the program keeps."""
+
+    name: str
+    action: Action
+    app: AppPackage
+    store: str
+
+
+def decide_desktop(change: DesktopChange, known: Known) -> Judgement:
+    """Let a change through when a verified backup of the app's chats counts, and hold it otherwise."""
+    judged = Judged(action=change.action, package=change.app, app_name=change.name, store=change.store)
+    if known.pass_data is None:
+        return Judgement(_held("no-verified-backup", judged))
+    if known.pins is None:
+        return Judgement(_held("no-pinned-store", judged))
+    try:
+        checked = check_pass(
+            known.pass_data,
+            pins=known.pins,
+            # Which certificate signed the app on a phone says nothing of a program on a computer.
+            installed=None,
+            challenge=None,
+            now=known.now,
+            policy=pass_policy(known.policy),
+            witness=known.witness,
+        )
+        if checked.coverage.app.package != change.app:
+            raise PassWrongApp(covered=checked.coverage.app.package, installed=change.app)
+    except PassRefused as error:
+        return Judgement(_held(error.reason, judged, error.facts))
+    verdict = Verdict(
+        decision=Decision.ALLOW,
+        outcome=Outcome.KEEPS_DATA,
+        reason="desktop-covered",
+        would_erase=False,
+        coverage=coverage_of(checked.coverage, known.policy),
+        judged=judged,
+    )
+    return Judgement(verdict, checked.witness)
+
+
+def _held(reason: str, judged: Judged, facts: dict[str, Fact] | None = None) -> Verdict:
+    return Verdict(
+        decision=Decision.HOLD,
+        outcome=Outcome.UNKNOWN,
+        reason=reason,
+        suggestions=("backupkit snapshot", "backupkit verify"),
+        judged=judged,
+        facts=facts or {},
+    )

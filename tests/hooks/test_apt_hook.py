@@ -1,0 +1,204 @@
+"""apt asks before it changes a chat program: the real apt, in a root of its own."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from computer import Computer
+from guard_scene import WECHAT, Scene
+from hypothesis import given, settings, strategies as st
+from json_schema import differences
+
+from backupkit.clock import SystemClock
+from backupkit.guard.desk import load_hook_key
+from backupkit.guard.device_rules import Action
+from backupkit.guard.ledger import read_ledger, verify_ledger
+from backupkit.hooks.apt import AptMalformed, Row, read_rows
+
+HOOK = Path(sys.executable).with_name("backupkit-hook")
+ROOT = Path(__file__).parents[2]
+needs_apt = pytest.mark.skipif(
+    os.geteuid() != 0 or shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None,
+    reason="needs apt, and root to run it",
+)
+
+
+def question(*rows: str) -> bytes:
+    return "\n".join(
+        ["VERSION 3", "APT::Architecture=amd64", "CommandLine::AsString=apt%20upgrade", "", *rows, ""]
+    ).encode()
+
+
+@pytest.mark.parametrize(
+    ("row", "read"),
+    [
+        ("wechat 1.0 all none < 2.0 all none /var/cache/wechat_2.0.deb", [Row("wechat", Action.UPGRADE)]),
+        ("wechat 2.0 all none > 1.0 all none /a b.deb", [Row("wechat", Action.DOWNGRADE)]),
+        ("wechat 2.0 all none = 2.0 all none /a.deb", [Row("wechat", Action.REINSTALL)]),
+        ("wechat 2.0 all none > - - none **REMOVE**", [Row("wechat", Action.UNINSTALL)]),
+        ("wechat - - none < 2.0 all none /a.deb", []),
+        ("wechat 1.0 all none < 2.0 all none **CONFIGURE**", []),
+    ],
+)
+def test_each_kind_of_change_is_read(row: str, read: list[Row]) -> None:
+    assert list(read_rows(question(row))) == read
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"VERSION 2\n\n", b"VERSION 3\nA=b", b"/a.deb\n", question("wechat 1.0 all"), question("a 1 b c ! 2 d e f")],
+)
+def test_what_is_not_apts_question_is_refused(data: bytes) -> None:
+    with pytest.raises(AptMalformed):
+        list(read_rows(data))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.binary(max_size=200))
+def test_any_bytes_are_rows_or_refused(data: bytes) -> None:
+    try:
+        rows = list(read_rows(b"VERSION 3\n\n" + data))
+    except AptMalformed:
+        return
+    assert all(isinstance(row, Row) for row in rows)
+
+
+@dataclass
+class Debian:
+    """A root with nothing in it but apt's own folders, and a scene with the guard's memory."""
+
+    folder: Path
+    scene: Scene
+
+    @property
+    def entry(self) -> Path:
+        return self.folder / "root" / "etc/apt/apt.conf.d/99backupkit"
+
+    def apt(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            ["apt-get", "-y", "-q", *arguments], capture_output=True, text=True, check=False, cwd=self.folder,
+            env={**os.environ, "APT_CONFIG": str(self.folder / "apt.conf"), "LANG": "C", "LC_ALL": "C"},
+        )  # fmt: skip
+
+    @property
+    def version(self) -> str | None:
+        """Which version of the program is there."""
+        file = self.folder / "root" / "usr/share/wechat/version"
+        return file.read_text().strip() if file.exists() else None
+
+
+@pytest.fixture
+def debian(tmp_path: Path) -> Debian:
+    root = tmp_path / "root"
+    for name in (
+        "etc/apt/apt.conf.d", "etc/apt/preferences.d", "etc/apt/trusted.gpg.d", "var/lib/apt/lists/partial", "var/log/apt",
+        "var/cache/apt/archives/partial", "var/lib/dpkg/updates", "var/lib/dpkg/info",
+    ):  # fmt: skip
+        (root / name).mkdir(parents=True)
+    for name in ("var/lib/dpkg/status", "etc/apt/sources.list"):
+        (root / name).touch()
+    (tmp_path / "apt.conf").write_text(
+        f'Dir "{root}/";\nDir::Etc::parts "apt.conf.d";\nDir::State::status "{root}/var/lib/dpkg/status";\n'
+        'Dir::Bin::dpkg "/usr/bin/dpkg";\nAPT::Sandbox::User "root";\n'
+        f'DPkg::Options {{"--root={root}"; "--force-not-root"; "--log={root}/dpkg.log"; "--force-script-chrootless";}};\n'
+    )
+    for version in ("1.0", "2.0"):
+        package = tmp_path / f"wechat-{version}"
+        (package / "DEBIAN").mkdir(parents=True)
+        (package / "usr/share/wechat").mkdir(parents=True)
+        (package / "usr/share/wechat/version").write_text(version)
+        (package / "DEBIAN/control").write_text(
+            f"Package: wechat\nVersion: {version}\nArchitecture: all\nMaintainer: A <a@example.org>\nDescription: a chat\n"
+        )
+        subprocess.run(
+            ["dpkg-deb", "-b", "--root-owner-group", package, tmp_path / f"wechat_{version}.deb"],
+            check=True, capture_output=True,
+        )  # fmt: skip
+    scene = Scene(tmp_path, now=SystemClock().now().replace(microsecond=0))
+    scene.enrol_store()
+    return Debian(tmp_path, scene)
+
+
+@needs_apt
+def test_apt_waits_for_a_backup_that_counts(debian: Debian) -> None:
+    computer = Computer(debian.folder / "home")
+    computer.environment["XDG_STATE_HOME"] = str(debian.folder / "state")
+    installed = computer.run("guard", "install", "--store", "apt", "--entry", str(debian.entry), "--yes", "--json").last
+    assert debian.apt("install", "./wechat_1.0.deb").returncode == 0
+
+    held = debian.apt("install", "./wechat_2.0.deb")
+    removal = debian.apt("remove", "wechat")
+    debian.scene.issue()
+    let_through = debian.apt("install", "./wechat_2.0.deb")
+
+    assert installed["entry"] == debian.entry.read_text()
+    assert (held.returncode, removal.returncode) == (100, 100)
+    assert "no-verified-backup" in held.stdout + held.stderr
+    assert (let_through.returncode, debian.version) == (0, "2.0")
+    entries = list(read_ledger(debian.scene.places.ledger))
+    assert [(entry["decision"], entry["action"], entry["store"], entry["package"]) for entry in entries] == [
+        ("hold", "upgrade", "apt", WECHAT), ("hold", "uninstall", "apt", WECHAT), ("allow", "upgrade", "apt", WECHAT),
+    ]  # fmt: skip
+    assert verify_ledger(debian.scene.places.ledger, load_hook_key(debian.scene.places).verify_key).entries == 3
+
+
+@needs_apt
+def test_the_entry_is_removed_before_the_program_and_apt_goes_on(debian: Debian) -> None:
+    computer = Computer(debian.folder / "home")
+    entry = ("--store", "apt", "--entry", str(debian.entry))
+    computer.run("guard", "install", *entry, "--yes")
+    assert debian.apt("install", "./wechat_1.0.deb").returncode == 0
+    assert debian.apt("install", "./wechat_2.0.deb").returncode == 100
+    assert debian.version == "1.0"
+
+    removed = computer.run("guard", "uninstall", *entry, "--json").last
+    again = computer.run("guard", "uninstall", *entry, "--json").last
+
+    assert (removed["uninstalled"], again["uninstalled"]) == (True, False)
+    assert not debian.entry.exists()
+    assert debian.apt("install", "./wechat_2.0.deb").returncode == 0
+    assert debian.version == "2.0"
+
+
+def test_nothing_is_written_unasked_or_over_what_others_wrote(tmp_path: Path) -> None:
+    computer = Computer(tmp_path / "home")
+    other = tmp_path / "other"
+    other.write_text('APT::Something "1";\n')
+    entry = ("--store", "apt", "--entry")
+
+    unasked = computer.run("guard", "install", *entry, str(tmp_path / "new"), "--no-input", "--json", expect=2)
+    over = computer.run("guard", "install", *entry, str(other), "--yes", "--json", expect=2)
+    away = computer.run("guard", "uninstall", *entry, str(other), "--json", expect=2)
+    nowhere = computer.run("guard", "install", *entry, str(tmp_path / "no" / "folder"), "--yes", "--json", expect=2)
+
+    assert not (tmp_path / "new").exists()
+    assert [answer.last["code"] for answer in (unasked, over, away, nowhere)] == [
+        "argument-missing", "host-entry-foreign", "host-entry-foreign", "host-entry-unwritable",
+    ]  # fmt: skip
+    assert other.read_text() == 'APT::Something "1";\n'
+
+
+def test_what_is_printed_fits_its_schema(tmp_path: Path) -> None:
+    computer = Computer(tmp_path / "home")
+    entry = ("--store", "apt", "--entry", str(tmp_path / "entry"))
+    for name, more in (("guard-install", ["--yes"]), ("guard-uninstall", [])):
+        schema = json.loads((ROOT / f"backupkit/ui/schemas/{name}-1.json").read_text("utf-8"))
+        assert differences(computer.run(*name.split("-"), *entry, *more, "--json").last, schema) == []
+
+
+@pytest.mark.parametrize(("data", "code"), [(b"nonsense", 42), (question("bash 1 all none < 2 all none /b.deb"), 0)])
+def test_the_program_says_undecided_to_garbage_and_lets_others_alone(tmp_path: Path, data: bytes, code: int) -> None:
+    (tmp_path / "backupkit" / "guard").mkdir(parents=True)
+
+    done = subprocess.run([HOOK, "apt", "--state", tmp_path], input=data, capture_output=True, check=False)
+    wechat = question("wechat 1.0 all none < 2.0 all none /a.deb")
+    lost = subprocess.run([HOOK, "apt", "--state", tmp_path / "none"], input=wechat, capture_output=True, check=False)
+    idle = subprocess.run([HOOK, "apt", "--state", tmp_path / "none"], input=data, capture_output=True, check=False)
+    words = subprocess.run([HOOK, "apt"], input=data, capture_output=True, check=False)
+
+    assert (done.returncode, idle.returncode, lost.returncode, words.returncode) == (code, code, 42, 2)
