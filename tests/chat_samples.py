@@ -413,6 +413,38 @@ def qq_mht(_folder: Path) -> tuple[str, bytes]:
     )  # fmt: skip
 
 
+@sample("qq-exporter json")
+def qq_exporter(_folder: Path) -> tuple[str, bytes]:
+    messages = [qq_exported(number) for number in range(6)]
+    messages[1]["content"] = {
+        "text": "[图片]",
+        "resources": [{"type": "image", "filename": "a.jpg", "url": "https://x.invalid/a"}],
+    }
+    messages[2] |= {"isSystemMessage": True}
+    messages[3] |= {"isRecalled": True}
+    return "group.json", _json(
+        {**qq_exporter_facts(6), "messages": messages, "avatars": {"1": "data:image/png;base64,AA=="}}
+    )
+
+
+def qq_exporter_facts(messages: int) -> dict[str, object]:
+    """Return what QQChatExporter writes around the messages."""
+    return {
+        "metadata": {"name": "QQChatExporter V4 / https://x.invalid", "version": "4.0.0"},
+        "chatInfo": {"name": "一家人", "type": "group", "selfUin": "10001"},
+        "statistics": {"totalMessages": messages, "senders": []},
+    }
+
+
+def qq_exported(number: int) -> dict[str, object]:
+    """Return one message as QQChatExporter writes it."""
+    return {
+        "messageId": f"74{number}", "messageSeq": str(number), "timestamp": f"2022-10-29T06:42:{number:02}.000Z", "messageType": 2,
+        "isSystemMessage": False, "isRecalled": False, "sender": {"uid": f"u_{number % 2}", "uin": f"1000{number % 2}", "name": "外婆"},
+        "content": {"text": f"早安 {number}", "resources": []}, "rawMessage": {"sendNickName": "grandma", "sendMemberName": "外婆"},
+    }  # fmt: skip
+
+
 @sample("sms-xml")
 def sms(_folder: Path) -> tuple[str, bytes]:
     """Text messages, a multimedia message and a call, with the app's own emoji spelling."""

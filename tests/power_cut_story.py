@@ -5,7 +5,9 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
+from unittest.mock import patch
 
 from backup_scene import Scene, SteppingClock, bytes_of
 from power_cut import VARIANTS, Disk, Recorder, lay_out
@@ -17,6 +19,7 @@ from backupkit.ops.repository import PLACE_FILE
 from backupkit.ops.snapshots import known_snapshots
 from backupkit.ops.sweep import sweep
 from backupkit.store import layout
+from backupkit.store.posix_backend import PosixBackend
 
 TOPS = ("repository", "state")
 """What is recorded. The cache may be lost at any time: it is replayed as it was before the run, and as it is after it."""
@@ -156,6 +159,12 @@ def _one_day_later(scene: Scene) -> None:
     _chats(scene, 7)
 
 
+def _take_without_links(scene: Scene) -> None:
+    """As on a stick with exFAT: names are claimed under a lock."""
+    with patch("backupkit.ops.repository.PosixBackend", partial(PosixBackend, hard_links=False)):
+        scene.take()
+
+
 def _another_source(scene: Scene) -> None:
     (scene.folder / "other").mkdir()
     (scene.folder / "other" / "first.txt").write_text("of somebody else\n")
@@ -195,6 +204,7 @@ def _forgotten_long_ago(scene: Scene) -> None:
 RUNS = (
     Run("snapshot-of-a-new-source", lambda scene: scene.take(*_sources(scene)), _another_source),
     Run("snapshot", lambda scene: scene.take(), _one_day_later),
+    Run("snapshot-without-hard-links", _take_without_links, _one_day_later),
     Run("snapshot-and-verify", lambda scene: scene.take(verify=True), _one_day_later),
     Run("verify", lambda scene: scene.verify()),
     Run(

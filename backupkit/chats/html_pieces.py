@@ -14,7 +14,7 @@ from backupkit.chats.malformed import MalformedExport
 from backupkit.chats.model import Locator
 from backupkit.chats.partial import read_some
 
-MAX_PIECE_BYTES = 8 * 2**20
+MAX_PIECE_BYTES = 4 * 2**20
 MAX_DEPTH = 200
 _BLOCK = 1 << 18
 # A mark may be cut by the end of a block: this much is looked at again.
@@ -69,6 +69,7 @@ class Elements(HTMLParser):
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self.fields: dict[str, str] = {}
+        self._parts: dict[str, list[str]] = {}
         self._open: list[tuple[str, str | None]] = []
 
     def take(self, data: bytes, file: str, offset: int) -> None:
@@ -78,7 +79,7 @@ class Elements(HTMLParser):
             MalformedExport: it is no web page, or nested deeper than any.
         """
         self.reset()
-        self.fields = {}
+        self._parts = {}
         self._open = []
         try:
             self.feed(data.decode("utf-8", "replace"))
@@ -87,6 +88,7 @@ class Elements(HTMLParser):
             raise MalformedExport(Locator(file, f"byte {offset}"), "element-damaged") from error
         except RecursionError as error:
             raise MalformedExport(Locator(file, f"byte {offset}"), "nested-too-deep") from error
+        self.fields = {field: "".join(parts) for field, parts in self._parts.items()}
 
     @property
     def depth(self) -> int:
@@ -99,7 +101,8 @@ class Elements(HTMLParser):
 
     def put(self, field: str, text: str) -> None:
         """Add text to a field."""
-        self.fields[field] = self.fields.get(field, "") + text
+        # Joined once at the end: a hostile message has a million pieces.
+        self._parts.setdefault(field, []).append(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Note an element that begins."""

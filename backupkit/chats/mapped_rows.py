@@ -15,7 +15,7 @@ from backupkit.chats.source import SourceFiles
 from backupkit.chats.text_lines import lines_of
 from backupkit.chats.xlsx_rows import xlsx_rows
 
-MAX_SURROUNDINGS = 500_000
+MAX_SURROUNDINGS = 200_000
 ENDINGS = {
     ".json": "json",
     ".jsonl": "jsonl",
@@ -158,7 +158,7 @@ class _Walk:
     def _keep(self, numbers: tuple[int, ...], path: FieldPath, value: Any) -> None:
         if numbers not in self._facts and len(self._facts) >= MAX_SURROUNDINGS:
             raise MalformedExport(Locator(self._name), "too-many-surroundings")
-        kept = value[:1000] if isinstance(value, str) else value
+        kept = value[:300] if isinstance(value, str) else value
         if not isinstance(kept, dict | list):
             self._facts.setdefault(numbers, {})[path] = kept
 

@@ -20,6 +20,7 @@ from backupkit.chats.readers.kakao_text import KakaoText
 from backupkit.chats.readers.line_text import LineText
 from backupkit.chats.readers.mapped import mapped_readers
 from backupkit.chats.readers.matrix_json import MatrixJson
+from backupkit.chats.readers.qq_exporter import QqExporter
 from backupkit.chats.readers.qq_mht import QqMht
 from backupkit.chats.readers.qq_text import QqText
 from backupkit.chats.readers.signal_text import SignalText
@@ -51,6 +52,7 @@ READERS: tuple[ChatReader, ...] = (
     KakaoText(),
     QqText(),
     QqMht(),
+    QqExporter(),
     SmsXml(),
     GoogleVoice(),
     MatrixJson(),

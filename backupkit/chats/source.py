@@ -48,6 +48,7 @@ HEAD_BYTES = 4096
 _HEADS_REMEMBERED = 2048
 _SAMPLES_REMEMBERED = 2048
 _ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".ab")
+_DATABASES = (".sqlite", ".db", "-wal", "-journal")
 LOG_ENDINGS = ("-wal", "-shm", "-journal")
 
 # What these hold is media or code, never a chat export. Only used inside folders and archives, so that thousands of
@@ -414,8 +415,17 @@ class _Gathering:
                     {"bytes": backup.total_bytes, "log_frames": 0, "log_commits": 0},
                 )
             )
-        for name, member in backup.files:
+        # Databases first: of more media than can be held in view, the last are left out.
+        files = sorted(backup.files, key=lambda file: not file[0].endswith(_DATABASES))
+        room = max(MAX_FILES - 1000 - len(self.members), 0)
+        for name, member in files[:room]:
             self.add(prefix + name, member)
+        if len(files) > room:
+            self.findings.append(
+                Finding(
+                    "member-left-out", Severity.WARNING, Locator(prefix + files[room][0]), {"reason": "too-many-files"}
+                )
+            )
         return True
 
     def add_single(self, path: Path) -> None:

@@ -25,6 +25,7 @@ MAX_CELL_CHARACTERS = 8 * 2**20
 MAX_UNFINISHED_BYTES = 32 * 2**20
 MAX_WORKBOOK_BYTES = 2 * 2**30
 _BLOCK = 1 << 16
+_REMEMBERED = 50_000
 _REFERENCE = re.compile(r"([A-Z]{1,3})(\d{0,7})")
 # Formats that Excel has built in for dates and times, the East Asian ones too.
 _DATE_FORMATS = {*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)}
@@ -92,6 +93,7 @@ class _Strings:
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
         self._ends = array("Q", [0])
+        self._seen: dict[int, str] = {}
 
     def add(self, text: str) -> None:
         data = text.encode("utf-8", "surrogatepass")
@@ -101,8 +103,15 @@ class _Strings:
     def get(self, number: int) -> str:
         if not 0 <= number < len(self._ends) - 1:
             return ""
+        known = self._seen.get(number)
+        if known is not None:
+            return known
         self._file.seek(self._ends[number])
-        return self._file.read(self._ends[number + 1] - self._ends[number]).decode("utf-8", "surrogatepass")
+        text = self._file.read(self._ends[number + 1] - self._ends[number]).decode("utf-8", "surrogatepass")
+        # Names and kinds come again and again, words once: the short ones are worth remembering.
+        if len(text) < 64 and len(self._seen) < _REMEMBERED:
+            self._seen[number] = text
+        return text
 
 
 class _Workbook:

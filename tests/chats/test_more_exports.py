@@ -1,16 +1,18 @@
 """What the exports of SMS, Google Voice, Matrix, Skype and WeChat's tools say, in the model."""
 
+import json
 import tarfile
 from pathlib import Path
 
 import pytest
 from chat_reading import messages_with, read_with, summary_of
-from chat_samples import SAMPLES
+from chat_samples import SAMPLES, qq_exported, qq_exporter_facts
 
 from backupkit.chats.malformed import MalformedExport
 from backupkit.chats.model import Conversation, DeletionState, Direction, MediaState, MessageKind
 from backupkit.chats.readers.google_voice import GoogleVoice
 from backupkit.chats.readers.matrix_json import MatrixJson
+from backupkit.chats.readers.qq_exporter import QqExporter
 from backupkit.chats.readers.skype_json import SkypeJson
 from backupkit.chats.readers.sms_xml import SmsXml
 from backupkit.chats.readers.wechat_chatlog import WechatChatlog
@@ -190,3 +192,42 @@ def test_both_csv_files_of_memotrace_are_read(tmp_path: Path) -> None:
         ("88001", MessageKind.TEXT),
         ("88002", MessageKind.IMAGE),
     ]
+
+
+def test_qqchatexporters_parts_are_all_read_or_told(tmp_path: Path) -> None:
+    chunks = [{"index": number, "fileName": f"c{number}.jsonl", "count": 3} for number in range(3)]
+    manifest = {**qq_exporter_facts(9), "chunked": {"chunksDir": "chunks", "chunks": chunks}}
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest), "utf-8")
+    (tmp_path / "chunks").mkdir()
+    for number in range(3):
+        lines = [json.dumps(qq_exported(number * 3 + place)) for place in range(3)]
+        (tmp_path / "chunks" / f"c{number}.jsonl").write_text("\n".join(lines) + "\n", "utf-8")
+
+    whole = summary_of(tmp_path)
+    (tmp_path / "chunks" / "c1.jsonl").unlink()
+    lacking = summary_of(tmp_path)
+
+    assert (whole.format, whole.messages, whole.findings) == ("qq-exporter", 9, ())
+    assert lacking.messages == 6
+    assert {finding.code for finding in lacking.findings} == {"shard-missing", "declared-differs"}
+
+
+def test_qqchatexporters_messages_have_sides_kinds_and_names(tmp_path: Path) -> None:
+    file, data = SAMPLES["qq-exporter json"](tmp_path)
+    (tmp_path / file).write_bytes(data)
+
+    first, second, third, fourth, *_rest = messages_with(QqExporter(), tmp_path / file)
+
+    assert (first.sender_id, first.sender_name, first.direction, first.ts_utc_us) == (
+        "10000",
+        "外婆",
+        Direction.IN,
+        1667025720_000_000,
+    )
+    assert (second.direction, second.kind, second.media[0].state) == (
+        Direction.OUT,
+        MessageKind.IMAGE,
+        MediaState.OMITTED,
+    )
+    assert (third.direction, third.kind) == (Direction.SYSTEM, MessageKind.SYSTEM)
+    assert (fourth.kind, fourth.deletion) == (MessageKind.RECALL, DeletionState.RECALLED)

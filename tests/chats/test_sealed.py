@@ -172,3 +172,12 @@ def test_no_head_is_too_odd_to_look_at(tmp_path: Path, start: bytes, data: bytes
     summary = summarise(path)
 
     assert summary is None or summary.sealed or summary.messages is not None
+
+
+def test_signals_newer_backup_is_known_by_its_three_files(tmp_path: Path) -> None:
+    for part in ("main", "metadata", "files"):
+        lay(tmp_path, f"SignalBackups/signal-backup-2026-01-02-03-04-05/{part}", noise(5000))
+
+    summary = summary_of(tmp_path)
+
+    assert (summary.format, summary.app, summary.messages) == ("signal-backup-folder", "signal", None)

@@ -1,6 +1,7 @@
 """The table of Android's update rules, row by row, on plain values."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -365,3 +366,13 @@ def test_taking_facts_away_never_makes_an_update_more_welcome(old: set[str], new
 
     assert full.outcome is Outcome.WOULD_WIPE
     assert partial.outcome is Outcome.WOULD_WIPE
+
+
+@pytest.mark.parametrize("page", ["apk-rules.md", "apk-rules.zh-CN.md"])
+def test_every_rule_is_written_down_with_its_code(page: str) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "reference" / page).read_text("utf-8")
+    rows = [line for line in text.splitlines() if line.startswith("| -")]
+
+    assert [
+        rule.reason for rule in (*CANDIDATE_RULES, *UPDATE_RULES) if not any(f"`{rule.reason}`" in row for row in rows)
+    ] == []

@@ -85,11 +85,12 @@ def _read_page(source: SourceFiles, name: str) -> Iterator[Told]:
 
 
 class _Found:
-    __slots__ = ("end", "files", "name", "start", "tel", "text", "when")
+    __slots__ = ("end", "files", "name", "start", "tel", "texts", "when")
 
     def __init__(self, start: int) -> None:
         self.start, self.end = start, start
-        self.when = self.tel = self.name = self.text = ""
+        self.when = self.tel = self.name = ""
+        self.texts: list[str] = []
         self.files: list[str] = []
 
 
@@ -139,7 +140,7 @@ class _Page(HTMLParser):
             elif tag == "q":
                 self._in_quote = True
             elif tag == "br" and self._in_quote:
-                message.text += "\n"
+                message.texts.append("\n")
             elif tag in {"img", "audio", "video"} or (tag == "a" and {"vcard", "video", "audio"} & set(classes)):
                 reference = found.get("src") or found.get("href")
                 if reference:
@@ -164,7 +165,7 @@ class _Page(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if self._in_quote and self._message_depth is not None:
-            self.messages[-1].text += data
+            self.messages[-1].texts.append(data)
         elif self._in_name and self.people:
             tel, shown = self.people[-1]
             self.people[-1] = (tel, shown + data)
@@ -190,7 +191,7 @@ def _message(source: SourceFiles, name: str, place: tuple[str, int], found: _Fou
         sender_name=found.name or None,
         direction=Direction.OUT if is_own else Direction.IN,
         kind=media[0].role if media else MessageKind.TEXT,
-        text=found.text,
+        text="".join(found.texts),
         media=media,
     )
 

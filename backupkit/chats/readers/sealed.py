@@ -63,6 +63,7 @@ READERS = (
     Sealed("android-backup", None, None),
     Sealed("signal-desktop-db", "signal", "org.thoughtcrime.securesms"),
     Sealed("signal-backup", "signal", "org.thoughtcrime.securesms"),
+    Sealed("signal-backup-folder", "signal", "org.thoughtcrime.securesms"),
     Sealed("whatsapp-crypt12", "whatsapp", "com.whatsapp"),
     Sealed("whatsapp-crypt14", "whatsapp", "com.whatsapp"),
     Sealed("whatsapp-crypt15", "whatsapp", "com.whatsapp"),
@@ -103,6 +104,8 @@ def _by_randomness(source: SourceFiles, name: str, head: bytes, size_bytes: int)
     base = posixpath.basename(name)
     if base == "Manifest.db" and _bits(head) > _MIN_BITS and is_sealed_backup(source, posixpath.dirname(name)):
         return "ios-encrypted-backup", 95
+    if base == "main" and _bits(head) > _MIN_BITS and _is_signal_folder(source, posixpath.dirname(name)):
+        return "signal-backup-folder", 90
     if (
         base in {"BAK_0_TEXT", "BAK_0_MEDIA"}
         and source.size(posixpath.join(posixpath.dirname(name), "Backup.db")) is not None
@@ -120,6 +123,11 @@ def _by_randomness(source: SourceFiles, name: str, head: bytes, size_bytes: int)
     ):
         return "signal-desktop-db", 92
     return ("wechat-sealed-database", 85) if _WECHAT.search(name) else ("sealed-database", 70)
+
+
+def _is_signal_folder(source: SourceFiles, folder: str) -> bool:
+    """Say whether the newer backup of Signal lies here: two small files beside it, and shared media above."""
+    return all(source.size(posixpath.join(folder, part)) is not None for part in ("metadata", "files"))
 
 
 def _bits(data: bytes) -> float:

@@ -206,7 +206,7 @@ class _Chat:
         except MalformedExport as error:
             yield Finding("record-not-understood", Severity.WARNING, locator, {"reason": error.reason})
             return
-        if found.number is None:
+        if found.number is None or not (found.is_closed or piece.is_last):
             yield Finding("record-not-understood", Severity.WARNING, locator)
         elif found.number >= 0 and found.is_closed:
             yield self._message(name, locator, piece, found)

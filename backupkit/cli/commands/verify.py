@@ -39,11 +39,9 @@ def verify(
     else:
         checked = _whole(session, snapshot, session.secret(recovery_words_file) if opens else None)
     head = session.say("snapshot.head", snapshot=checked.snapshot)
-    how = session.say(f"verify.method.{checked.method}")
     lines = [
         f"{head}  {state_word(session, checked.state)}",
-        "  "
-        + session.say("verify.read", bytes=session.catalogue.size(checked.bytes_read), packs=checked.packs, how=how),
+        "  " + _what_was_read(session, checked),
         *lost_line(session, checked.findings),
     ]
     if checked.method in {"sample", "quick"} and checked.state == "saved":
@@ -92,6 +90,13 @@ def _share(text: str) -> float:
     if not 0 < percent <= 100:
         raise ValueWrong(name="--sample", found=text, expected="1% .. 100%", help=HELP)
     return percent / 100
+
+
+def _what_was_read(session: Session, checked: "Verified") -> str:
+    if checked.method == "quick":
+        return session.say("verify.looked-at", packs=checked.packs_total)
+    how = session.say(f"verify.method.{checked.method}")
+    return session.say("verify.read", bytes=session.catalogue.size(checked.bytes_read), packs=checked.packs, how=how)
 
 
 def _not_verified(session: Session, checked: "Verified") -> list[str]:

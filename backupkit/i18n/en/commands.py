@@ -270,7 +270,7 @@ MESSAGES: dict[str, str] = {
     "verify.method.sealed": "every byte against its seal, without a key",
     "verify.method.open": "everything opened and compared",
     "verify.method.sample": "a part, every byte of it against its seal",
-    "verify.method.quick": "structure only",
+    "verify.looked-at": "{packs} {packs:plural:pack|packs} looked at (structure only)",
     "verify.only-structure": "Everything is there and as long as it must be. What is in it was not read: this is no verification.",
     "verify.only-sample": "Of {packs} {packs:plural:pack|packs}, the one read longest ago was read {oldest}: too long ago, or before the snapshot. This part alone is no verification.",
     "verify.only-sample.never": "Not all of {packs} {packs:plural:pack was|packs were} read yet. This part alone is no verification.",

@@ -270,7 +270,7 @@ MESSAGES: dict[str, str] = {
     "verify.method.sealed": "逐字节比对封存校验值，无需密钥",
     "verify.method.open": "全部打开并比对",
     "verify.method.sample": "其中一部分，逐字节比对封存校验值",
-    "verify.method.quick": "只看结构",
+    "verify.looked-at": "已查看 {packs} 个数据包（只看结构）",
     "verify.only-structure": "数据齐全，大小也都相符。但没有读内容：这不算核验。",
     "verify.only-sample": "{packs} 个数据包中，最久没读的一个上次读于 {oldest}：已过期限，或早于快照。只读这一部分不算核验。",
     "verify.only-sample.never": "{packs} 个数据包还没有全部读过。只读这一部分不算核验。",

@@ -19,6 +19,7 @@ from apk_factory import (
     V31,
     V32,
     AppKey,
+    ZipEntry,
     add_pair,
     build_apk,
     make_key,
@@ -436,6 +437,15 @@ class TestDecoys:
         apk = sign_v2(sign_v1(build_apk(min_sdk=21), make_key("rsa", "decoy"), schemes="2"), A)
 
         assert refusal(apk) is Reason.SCHEMES_DISAGREE
+
+    @pytest.mark.parametrize("name", [b"META-INF/A.RSA\n", b"META-INF/A\n.RSA", b"META-INF/\rA.RSA"])
+    def test_names_with_line_breaks_are_no_signatures(self, read: Read, refusal: Refusal, name: bytes) -> None:
+        """fdroid fakesigner, PoC 5a: a pattern that stops at the end of a line takes the decoy for the signature."""
+        decoy = next(one for one in read_zip(sign_v1(build_apk(), C)) if one.name.endswith((b".RSA", b".EC")))
+        entries = [*read_zip(build_apk(min_sdk=21, target_sdk=29)), ZipEntry(name, decoy.data)]
+
+        assert read(sign_v1(make_zip(entries), A), 23).signing.digests == (A.digest,)
+        assert refusal(make_zip(entries)) is Reason.UNSIGNED
 
     def test_an_unknown_block_is_passed_over(self, read: Read) -> None:
         assert read(add_pair(sign(build_apk(), A), 0x504B4453, b"dependencies")).signing.digests == (A.digest,)
