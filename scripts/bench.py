@@ -38,6 +38,8 @@ FIRST, SAME, DAY, CHECK, OPEN, RESTORE = (
 )
 WORKS = (FIRST, SAME, DAY, CHECK, OPEN, RESTORE)
 REPEATED = 3
+MOST_TIMES_THE_DAY = 1.25
+"""What a day may store at most, as a multiple of its changed pages when compressed and its new media."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,10 +229,11 @@ def main() -> None:
     days = []
     for number in range(1, asked.rounds + 1):
         run = _Round(asked.work, corpus, tools, costs)
-        days.append(run.through(lambda: _next_day(corpus, asked.seed), f"{number}/{asked.rounds}"))
-    print(report(made, days, costs, asked.scale, asked.rounds))
+        days.append(run.through(lambda: next_day(corpus, asked.seed), f"{number}/{asked.rounds}"))
+    print(report(made, days, costs))
     if asked.json is not None:
-        asked.json.write_text(json.dumps({"corpus": made, "days": days, "costs": _plain(costs)}, indent=1), "utf-8")
+        found = {"scale": asked.scale, "rounds": asked.rounds, "corpus": made, "days": days, "costs": _plain(costs)}
+        asked.json.write_text(json.dumps(found, indent=1), "utf-8")
 
 
 def make_corpus(corpus: Path, scale: float, seed: int) -> dict[str, int]:
@@ -245,7 +248,8 @@ def make_corpus(corpus: Path, scale: float, seed: int) -> dict[str, int]:
     return found
 
 
-def _next_day(corpus: Path, seed: int) -> dict[str, int]:
+def next_day(corpus: Path, seed: int) -> dict[str, int]:
+    """Let a day go by in the source; return bytes of changed pages, of those compressed, and of new media."""
     counter = corpus / "days"
     day = int(counter.read_text("ascii")) + 1 if counter.exists() else 1
     counter.write_text(str(day), "ascii")
@@ -262,6 +266,16 @@ def _corpus_program(corpus: Path, *arguments: str) -> dict[str, int]:
     return made
 
 
+def prepare(tool: Tool, bench: Bench) -> None:
+    """Make a new repository."""
+    shutil.rmtree(bench.folder, ignore_errors=True)
+    (bench.folder / "home").mkdir(parents=True)
+    (bench.folder / "passphrase").write_text(PASSPHRASE + "\n", "utf-8")
+    command = tool.make(bench)
+    if command is not None:
+        measure(command, bench.environment())
+
+
 class _Round:
     """New repositories for all tools, and every kind of work in turn, the tools side by side."""
 
@@ -275,7 +289,7 @@ class _Round:
     def through(self, next_day: Callable[[], dict[str, int]], name: str) -> dict[str, int]:
         """Go through all kinds of work; return what the day was made of."""
         for tool in self._tools:
-            self._prepare(tool)
+            prepare(tool, self._benches[tool.name])
         self._all(name, FIRST, lambda tool, bench: tool.save(bench, 0))
         for number in range(1, REPEATED + 1):
             self._all(name, SAME, partial(_save_again, number))
@@ -288,15 +302,6 @@ class _Round:
             shutil.rmtree(self._benches[tool.name].folder)
         return day
 
-    def _prepare(self, tool: Tool) -> None:
-        bench = self._benches[tool.name]
-        shutil.rmtree(bench.folder, ignore_errors=True)
-        (bench.folder / "home").mkdir(parents=True)
-        (bench.folder / "passphrase").write_text(PASSPHRASE + "\n", "utf-8")
-        command = tool.make(bench)
-        if command is not None:
-            measure(command, bench.environment())
-
     def _all(self, name: str, work: str, command_of: Callable[[Tool, Bench], list[str] | None]) -> None:
         for tool in self._tools:
             bench = self._benches[tool.name]
@@ -306,9 +311,11 @@ class _Round:
                 continue
             # What others wrote before must not be waited for by this one's fsync.
             os.sync()
-            cost = measure(command, bench.environment(), stored=partial(_grown, bench.repository, before))
+            cost = measure(command, bench.environment(), stored=partial(grown, bench.repository, before))
             print(f"round {name}: {work}: {tool.name}: {cost.wall:.2f} s, CPU {cost.cpu:.2f} s", file=sys.stderr)
             self._costs[work][tool.name].append(cost)
+            # On a memory file system what all have restored would not fit.
+            shutil.rmtree(bench.restored, ignore_errors=True)
 
 
 def _save_again(number: int, tool: "Tool", bench: "Bench") -> list[str] | None:
@@ -338,45 +345,43 @@ def stored_bytes(repository: Path) -> int:
     return sum(entry.lstat().st_size for entry in repository.rglob("*") if entry.is_file())
 
 
-def _grown(repository: Path, before: int) -> int:
+def grown(repository: Path, before: int) -> int:
+    """Return by how many bytes a repository grew."""
     return stored_bytes(repository) - before
 
 
 def report(
-    made: Mapping[str, int],
-    days: Sequence[Mapping[str, int]],
-    costs: Mapping[str, Mapping[str, Sequence[Cost]]],
-    scale: float,
-    rounds: int,
+    made: Mapping[str, int], days: Sequence[Mapping[str, int]], costs: Mapping[str, Mapping[str, Sequence[Cost]]]
 ) -> str:
-    """Return the tables, as they go into the document."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    """Return the table, and what the day was made of."""
     lines = [
-        (
-            f"{made['bytes'] / 1e9:.2f} GB in {made['files']:,} files (scale {scale:g}); "
-            f"{os.cpu_count()} cores, {memory / 2**30:.0f} GiB of memory; medians of {rounds} rounds."
-        ),
+        f"{made['bytes'] / 1e9:.2f} GB in {made['files']:,} files",
         "",
-        "| work | tool | wall s | CPU s | peak MB | stored MB | wall ÷ restic | CPU ÷ restic |",
+        "| work | tool | wall s | CPU s | peak MB | stored MB | wall / restic | CPU / restic |",
         "|---|---|---|---|---|---|---|---|",
+        *(f"| {' | '.join(row)} |" for row in rows_of(costs)),
     ]
-    for work in WORKS:
-        for tool, found in costs[work].items():
-            if found:
-                lines.append(_line(work, tool, found, _peer(work, costs)))
-    changed, compressed, media = (
-        statistics.median(day[key] for day in days) / 1e6
-        for key in ("changed_bytes", "compressed_bytes", "media_bytes")
-    )
+    bar, compressed, media = bar_of(days)
     lines += [
         "",
-        (
-            f"The day: {changed:.1f} MB of changed pages, {compressed:.1f} MB when compressed, and {media:.1f} MB of new "
-            f"media. The bar for what is stored: 1.25 x {compressed:.1f} + {media:.1f} = "
-            f"{1.25 * compressed + media:.1f} MB."
-        ),
+        f"The day: {compressed:.1f} MB of changed pages when compressed, {media:.1f} MB of new media; the bar: {bar:.1f} MB",
     ]
     return "\n".join(lines)
+
+
+def bar_of(days: Sequence[Mapping[str, int]]) -> tuple[float, float, float]:
+    """Return in MB what a day may store at most, and of what: its changed pages when compressed, and its new media."""
+    compressed, media = (
+        statistics.median(day[key] for day in days) / 1e6 for key in ("compressed_bytes", "media_bytes")
+    )
+    return MOST_TIMES_THE_DAY * (compressed + media), compressed, media
+
+
+def rows_of(costs: Mapping[str, Mapping[str, Sequence[Cost]]]) -> list[list[str]]:
+    """Return the rows of the table: medians over the rounds."""
+    return [
+        _row(work, tool, found, _peer(work, costs)) for work in WORKS for tool, found in costs[work].items() if found
+    ]
 
 
 def _peer(work: str, costs: Mapping[str, Mapping[str, Sequence[Cost]]]) -> Sequence[Cost]:
@@ -384,7 +389,7 @@ def _peer(work: str, costs: Mapping[str, Mapping[str, Sequence[Cost]]]) -> Seque
     return costs[OPEN if work == CHECK else work].get(Restic.name, ())
 
 
-def _line(work: str, tool: str, found: Sequence[Cost], peer: Sequence[Cost]) -> str:
+def _row(work: str, tool: str, found: Sequence[Cost], peer: Sequence[Cost]) -> list[str]:
     wall, cpu = (statistics.median(getattr(cost, name) for cost in found) for name in ("wall", "cpu"))
     memory = max(cost.memory for cost in found) / 1e6
     stored = statistics.median(cost.stored for cost in found) / 1e6
@@ -395,7 +400,7 @@ def _line(work: str, tool: str, found: Sequence[Cost], peer: Sequence[Cost]) -> 
             f"{ours / statistics.median(getattr(cost, name) for cost in peer):.2f}"
             for ours, name in ((wall, "wall"), (cpu, "cpu"))
         ]
-    return f"| {work} | {tool} | {wall:.2f} | {cpu:.2f} | {memory:.0f} | {shown} | {ratios[0]} | {ratios[1]} |"
+    return [work, tool, f"{wall:.2f}", f"{cpu:.2f}", f"{memory:.0f}", shown, *ratios]
 
 
 def _plain(costs: Mapping[str, Mapping[str, Sequence[Cost]]]) -> dict[str, dict[str, list[dict[str, float]]]]:

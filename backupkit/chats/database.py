@@ -151,7 +151,7 @@ def mentions(source: SourceFiles, name: str, *words: bytes) -> bool:
 
 # The names by which the readers know their databases. One pass looks for all of them.
 _WORDS = (
-    b"key_remote_jid", b"chat_row_id", b"ZWAMESSAGE", b"ZWACHATSESSION", b"chat_message_join", b"MesLocalID", b"CreateTime", b"dbContactRemark",
+    b"key_remote_jid", b"chat_row_id", b"ZWAMESSAGE", b"ZWACHATSESSION", b"chat_message_join", b"MesLocalID", b"CreateTime", b"dbContactRemark", b"date_received", b"thread_id",
 )  # fmt: skip
 
 

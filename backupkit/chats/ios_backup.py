@@ -20,6 +20,7 @@ from xml.parsers import expat
 from backupkit.chats.archive import trouble_with_name
 from backupkit.chats.model import Finding, Locator, Severity
 from backupkit.chats.sqlite_copy import FAILURES, open_copy
+from backupkit.errors import Fact
 
 MANIFEST = "Manifest.db"
 PROPERTIES = "Manifest.plist"
@@ -151,11 +152,13 @@ def _read_manifest(members: Mapping[str, S], prefix: str, there: Mapping[str, S]
                 if declared is not None and stored.size_bytes < declared:
                     cut.saw(shown)
                 found.files.append((name, stored))
-    for code, tally in (("backup-files-missing", missing), ("backup-files-cut", cut), ("backup-names-wrong", wrong)):
-        if tally.count:
-            found.findings.append(
-                Finding(code, Severity.ERROR, Locator(prefix + MANIFEST), {"count": tally.count, "name": tally.first})
-            )
+    where = Locator(prefix + MANIFEST)
+    if missing.count:
+        found.findings.append(Finding("backup-files-missing", Severity.ERROR, where, missing.facts()))
+    if cut.count:
+        found.findings.append(Finding("backup-files-cut", Severity.ERROR, where, cut.facts()))
+    if wrong.count:
+        found.findings.append(Finding("backup-names-wrong", Severity.ERROR, where, wrong.facts()))
 
 
 @dataclass(slots=True)
@@ -166,6 +169,9 @@ class _Tally:
     def saw(self, name: str) -> None:
         self.first = self.first or name[:300]
         self.count += 1
+
+    def facts(self) -> dict[str, Fact]:
+        return {"count": self.count, "name": self.first}
 
 
 def _chat_name(domain: str, path: str) -> str | None:

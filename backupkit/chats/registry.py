@@ -23,6 +23,7 @@ from backupkit.chats.readers.matrix_json import MatrixJson
 from backupkit.chats.readers.qq_exporter import QqExporter
 from backupkit.chats.readers.qq_mht import QqMht
 from backupkit.chats.readers.qq_text import QqText
+from backupkit.chats.readers.signal_android_db import SignalAndroidDatabase
 from backupkit.chats.readers.signal_text import SignalText
 from backupkit.chats.readers.skype_json import SkypeJson
 from backupkit.chats.readers.slack_export import SlackExport
@@ -64,6 +65,7 @@ READERS: tuple[ChatReader, ...] = (
     WhatsAppIphoneDatabase(),
     AppleDatabase(),
     WechatIphoneDatabase(),
+    SignalAndroidDatabase(),
     *sealed.READERS,
 )
 

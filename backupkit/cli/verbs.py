@@ -38,6 +38,7 @@ VERBS: Final[tuple[Verb, ...]] = (
     *_verbs("care", "forget", "forget"),
     *_verbs("care", "undelete", "undelete"),
     *_verbs("care", "sweep", "sweep"),
+    *_verbs("care", "copy", "copy"),
     *_verbs("care", "repair", "repair"),
     *_verbs("care", "doctor", "doctor"),
     *_verbs("care", "explain", "explain"),

@@ -210,7 +210,6 @@ def unit_text(place: Path, port: int | None) -> str:
 # ~/.config/systemd/user/backupkit-hook.service
 [Unit]
 Description=backupkit: answers app stores before an update
-Documentation=https://backupkit.local/docs/reference/hook-protocol
 
 [Service]
 ExecStart={command}

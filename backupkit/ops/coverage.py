@@ -1,5 +1,6 @@
 """Coverage passes for the hook: one for each app that a verified snapshot covers."""
 
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,7 +9,7 @@ from backupkit.clock import from_rfc3339
 from backupkit.errors import BackupkitError
 from backupkit.guard.package_record import PackageRecord, Records
 from backupkit.guard.places import GuardPlaces
-from backupkit.ids import AppPackage, CertificateDigest
+from backupkit.ids import AppPackage, CertificateDigest, SnapshotId
 from backupkit.ops.confirm_recovery import confirmation
 from backupkit.ops.events import Notice, Tell
 from backupkit.ops.guard_files import write_pass
@@ -71,6 +72,18 @@ def issue_passes(
     )
     _renew_others(repository, {one.package for one in issued}, log, at)
     return issued
+
+
+def count_second_copy(repository: Repository, snapshots: Collection[SnapshotId], at: datetime) -> None:
+    """Issue the passes on file again for snapshots that lie on another disk now. All else that they say stays as it was."""
+    folder = GuardPlaces(repository.places.guard).pass_of(AppPackage("any")).parent
+    key = repository.require_writer().writer.attest
+    log = _log_head(repository)
+    for path in sorted(folder.glob("*.pass")):
+        with suppress(OSError, BackupkitError):
+            renewed = renew(path.read_bytes(), key, log, at=at, copied=frozenset(snapshots))
+            if renewed is not None:
+                write_pass(repository, AppPackage(path.stem), renewed)
 
 
 def _log_head(repository: Repository) -> LogHead:

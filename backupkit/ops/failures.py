@@ -104,6 +104,34 @@ class NeedUnknown(BackupkitError):
     exit_code = ExitCode.DAMAGED
 
 
+class CopyToItself(BackupkitError):
+    """The copy would lie in the repository, or the repository in the copy. Facts: `path`."""
+
+    code = "copy-to-itself"
+    exit_code = ExitCode.USAGE
+
+
+class CopyOfAnother(BackupkitError):
+    """Something else than a copy of this repository lies there. Facts: `path`."""
+
+    code = "copy-of-another"
+    exit_code = ExitCode.TARGET_NOT_EMPTY
+
+
+class CopyIsNewer(BackupkitError):
+    """The copy knows more than the repository that is to be copied over it. Facts: `path`, `copy`, `own` (sizes)."""
+
+    code = "copy-is-newer"
+    exit_code = ExitCode.NOT_AUTHENTIC
+
+
+class CopyForked(BackupkitError):
+    """The copy's log is another history than the repository's. Facts: `path`, `reason`."""
+
+    code = "copy-forked"
+    exit_code = ExitCode.NOT_AUTHENTIC
+
+
 class SourceNotFound(BackupkitError):
     """A source to take does not exist or cannot be entered. Facts: `path`, `reason`."""
 

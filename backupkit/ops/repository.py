@@ -91,7 +91,7 @@ class Repository:
 
     @property
     def second_copies(self) -> SecondCopies:
-        """The snapshots that this machine read back from a copy on another disk."""
+        """The snapshots that this machine copied to another disk, or read back from there."""
         return SecondCopies(self.memory / "second-copies.json")
 
     def require_writer(self) -> WriterState:

@@ -1,6 +1,8 @@
-"""Which snapshots were read back whole from a copy on another disk, and when: what the check `second-copy` of a pass rests on.
+"""Which snapshots a copy on another disk holds whole, and when that was seen: what the check `second-copy` of a pass rests on.
 
-This machine's own memory. Losing it costs one more `verify --repo` of the copy.
+Either the copy was read back, or `copy` found or put every pack there, each hashed when it arrived.
+
+This machine's own memory. Losing it costs one more `copy`, or `verify --repo` of the copy.
 """
 
 from dataclasses import dataclass
@@ -23,9 +25,10 @@ class SecondCopies:
 
     path: Path
 
-    def learn(self, snapshot: SnapshotId, at: datetime) -> None:
-        """Remember that a copy of a snapshot is whole."""
-        read = {**self._read(), snapshot: to_rfc3339(at)}
+    def learn(self, at: datetime, *snapshots: SnapshotId) -> None:
+        """Remember that a copy of each of these snapshots, oldest first, is whole; of very many the newest."""
+        read = self._read()
+        read.update((snapshot, to_rfc3339(at)) for snapshot in snapshots[-_MOST_SNAPSHOTS:])
         newest = sorted(read.items(), key=lambda one: one[1])[-_MOST_SNAPSHOTS:]
         write_private(self.path, encode_canonical({"v": 1, "read": dict(newest)}))
 

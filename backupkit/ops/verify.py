@@ -168,7 +168,7 @@ class Work:
         if repository.original is not None:
             # A copy on the same disk dies with it, and counts for nothing.
             if passed and not on_same_disk(repository.places.repository, repository.original):
-                repository.second_copies.learn(self.known.id, at)
+                repository.second_copies.learn(at, self.known.id)
             self.tell(Notice("copy-only-read", {"original": str(repository.original)}))
             return ()
         if repository.writer is None:

@@ -4,7 +4,7 @@ It is shaped after in-toto's "simple verification result" and travels as one DSS
 the head of the store's log along, so that who checks it also sees whether the store was rolled back.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Literal, NamedTuple, cast
 
@@ -162,12 +162,14 @@ def issue(coverage: CoveragePass, key: SigningKey) -> bytes:
     return envelope
 
 
-def renew(data: bytes, key: SigningKey, log: LogHead, *, at: datetime) -> bytes | None:
+def renew(
+    data: bytes, key: SigningKey, log: LogHead, *, at: datetime, copied: Collection[SnapshotId] = ()
+) -> bytes | None:
     """Issue a pass again with a newer head of the log; None where it has expired meanwhile.
 
     Whoever issues passes does this with all that still hold whenever the log has grown. Otherwise a guard that saw the
     newer head in another app's pass would take the older head in this one for a rollback. What the pass promises, and
-    since when and until when, stays as it was.
+    since when and until when, stays as it was; but where its snapshot is among those that were `copied`, it has a second copy.
 
     Raises:
         MalformedObject, SignatureInvalid: it is no pass that this key signed.
@@ -176,7 +178,10 @@ def renew(data: bytes, key: SigningKey, log: LogHead, *, at: datetime) -> bytes 
     coverage = decode_coverage_pass(payload)
     if at >= coverage.expires:
         return None
-    return issue(coverage._replace(log=log, time_created=max(at, coverage.time_created)), key)
+    checks = coverage.checks
+    if coverage.snapshot in copied:
+        checks = (*(check for check in checks if check.name != SECOND_COPY), Check(SECOND_COPY, "passed"))
+    return issue(coverage._replace(checks=checks, log=log, time_created=max(at, coverage.time_created)), key)
 
 
 def proof_from(leaf_hashes: Sequence[bytes], old_size: int) -> Consistency:

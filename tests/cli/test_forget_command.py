@@ -77,3 +77,30 @@ def test_what_cannot_be_meant_is_refused(computer: Computer) -> None:
     assert [one.last["code"] for one in (clash, nothing, unknown)] == [
         "options-clash", "nothing-kept", "snapshot-not-found",
     ]  # fmt: skip
+
+
+def test_sweep_and_copy_say_what_they_did(computer: Computer) -> None:
+    first = computer.run_here("snapshots", "--json").objects[0]["snapshot"]
+    computer.run_here("forget", first)
+    assert isinstance(computer.clock, SteppingClock)
+    computer.clock.at += timedelta(days=31)
+
+    tried = computer.run_here("sweep", "--dry-run", "--json")
+    marked = computer.run_here("sweep")
+    computer.clock.at += timedelta(hours=25)
+    done = computer.run_here("sweep", "--json")
+    nothing = computer.run_here("sweep")
+    copied = computer.run_here("copy", "--to", computer.home / "usb", "--json")
+    again = computer.run_here("copy", "--to", computer.home / "usb")
+
+    for answer, name in ((tried, "sweep-1"), (done, "sweep-1"), (copied, "copy-1")):
+        assert differences(answer.last, schema(name)) == []
+    assert (tried.last["marked"], done.last["deleted_packs"], done.last["snapshots"]) == (1, 1, [first])
+    assert "1 pack (" in marked.out
+    assert "every pack is needed" in nothing.out
+    assert (copied.last["state"], copied.last["snapshots"], copied.last["second_copy"]) == ("whole", 2, False)
+    assert "0 files copied" in again.out
+    computer.run_here("copy", "--to", computer.repository, "--json", expect=2)
+    (computer.home / "mine").mkdir()
+    (computer.home / "mine/letter").write_text("mine")
+    computer.run_here("copy", "--to", computer.home / "mine", "--json", expect=23)

@@ -1,0 +1,35 @@
+"""`backupkit copy`: keep a second copy of the repository on another disk."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from backupkit.cli.results import exit_for, lost_line, state_word
+from backupkit.cli.session import session_of
+from backupkit.errors import ExitCode
+from backupkit.ui.json_fields import json_fields
+
+
+def copy(
+    context: typer.Context,
+    to: Annotated[Path, typer.Option("--to", metavar="DIR")],
+) -> ExitCode:
+    """Bring a second copy up to date. Needs no passphrase."""
+    from backupkit.ops.copy import copy_repository
+
+    session = session_of(context)
+    done = copy_repository(session.places, to, clock=session.clock, tell=session.tell, stop=session.stop)
+    if done.state == "stopped" and session.stop.asked:
+        raise session.stop.error()
+    say = session.say
+    lines = [
+        f"{say('copy.head')}  {state_word(session, done.state)}",
+        "  " + say("copy.copied", objects=done.objects, bytes=session.catalogue.size(done.bytes)),
+        "  " + say("copy.holds", snapshots=done.snapshots),
+    ]
+    if done.deleted_packs:
+        lines.append("  " + say("copy.deleted", packs=done.deleted_packs))
+    lines += lost_line(session, done.findings)
+    session.printer.summary(json_fields(done), lines)
+    return exit_for(done.findings)
