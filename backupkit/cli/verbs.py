@@ -30,6 +30,7 @@ VERBS: Final[tuple[Verb, ...]] = (
     *_verbs("everyday", "verify", "verify"),
     *_verbs("everyday", "restore", "restore"),
     *_verbs("everyday", "diff", "diff"),
+    *_verbs("everyday", "search", "search"),
     *_verbs("everyday", "export", "export"),
     *_verbs("everyday", "status", "status"),
     *_verbs("care", "init", "init"),

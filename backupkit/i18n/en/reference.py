@@ -1,6 +1,14 @@
 """What fields of JSON and variables of the environment mean."""
 
 MESSAGES: dict[str, str] = {
+    "field.first_seen": "The first snapshot, of those kept, that has it",
+    "field.last_seen": "The last snapshot, of those kept, that has it",
+    "field.hits": "How many are shown",
+    "field.matches": "How many there are",
+    "field.is_exact": "Whether `matches` is exact; otherwise there are at most so many",
+    "field.places": "Where the words stand in `text`: first character and the one after the last",
+    "schema.hit-1": "Each line but the last of `backupkit search --json`: a message that was found",
+    "schema.search-1": "The last object of `backupkit search --json`",
     "field.copies": "How many copies of small files were written again",
     "field.packs_total": "How many packs the snapshot needs",
     "field.oldest_read": "When the pack that was read longest ago was read; null while one of them never was",

@@ -1,6 +1,14 @@
 """What fields of JSON and variables of the environment mean, in Chinese."""
 
 MESSAGES: dict[str, str] = {
+    "field.first_seen": "现存快照中最早有它的一个",
+    "field.last_seen": "现存快照中最后有它的一个",
+    "field.hits": "显示的条数",
+    "field.matches": "匹配的条数",
+    "field.is_exact": "`matches` 是否精确；否则是上限",
+    "field.places": "词语在 `text` 中的位置：首字符和末字符之后",
+    "schema.hit-1": "`backupkit search --json` 除最后一行外的每一行：找到的消息",
+    "schema.search-1": "`backupkit search --json` 的最后一个对象",
     "field.copies": "重新写好了多少份小文件副本",
     "field.packs_total": "快照共需要多少个数据包",
     "field.oldest_read": "最久没读的数据包上次读于何时；还有没读过的则为 null",
