@@ -10,11 +10,13 @@ from lifecycle_scene import decide_in_ledger, forget, listed
 from backupkit.ids import SnapshotId
 from backupkit.ops.commit import commit_snapshot
 from backupkit.ops.failures import GuardHoldOpen, NeedUnknown, PacksSwept, SnapshotSwept
+from backupkit.ops.lifecycle import lifecycle_of
 from backupkit.ops.list_snapshots import list_forgotten
 from backupkit.ops.reach import packs_of
 from backupkit.ops.repair import repair_repository, write_parity
 from backupkit.ops.snapshot import SourceSpec, _take as _take_once
 from backupkit.ops.snapshots import read_snapshot
+from backupkit.ops.statements import publish_statement
 from backupkit.ops.sweep import Swept, sweep
 from backupkit.ops.undelete import undelete_snapshots
 from backupkit.store import layout
@@ -114,6 +116,28 @@ def test_a_repair_neither_misses_nor_brings_back_what_was_swept(scene: Scene) ->
     assert scene.verify(second).state == "verified"
 
 
+def test_a_repair_after_a_sweep_that_was_cut_off_leaves_to_the_next_sweep_what_goes(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replaced(scene)
+    write_parity(scene.places, tell=scene.tell)
+    later(scene, days=31)
+    swept(scene)
+    later(scene, hours=25)
+    with monkeypatch.context() as patch:
+        patch.setattr("backupkit.ops.sweep.delete_packs", lambda *_: iter(()))
+        swept(scene)
+    gone = sorted(lifecycle_of(scene.repository, scene.repository.log.read().entries).gone)
+    scene.repository.backend.delete(gone[0].name)
+
+    repaired = repair_repository(scene.places, clock=scene.clock, tell=scene.tell)
+
+    assert len(gone) == 2
+    assert (repaired.state, repaired.repaired) == ("whole", ())
+    assert gone[0].pack not in packs(scene)
+    assert swept(scene).deleted_packs == 1
+
+
 def test_what_an_old_parity_group_needs_to_bring_back_a_damaged_pack_stays_until_the_repair(scene: Scene) -> None:
     _, second = replaced(scene)
     third_packs = packs(scene)
@@ -140,6 +164,8 @@ def test_a_snapshot_taken_back_in_time_is_spared(scene: Scene) -> None:
     later(scene, hours=25)
 
     assert swept(scene).deleted_packs == 0
+    assert "pack-needed-again" not in scene.codes()
+    assert [entry.type for entry in scene.repository.log.read().entries].count("sweep") == 0
     assert scene.verify(first).state == "verified"
 
 
@@ -205,7 +231,6 @@ def test_a_commit_that_a_sweep_came_before_at_the_last_moment_is_refused(
     swept(scene)
     later(scene, hours=25)
     scene.write("one.bin", b"\x01first" * 9000)
-    monkeypatch.setattr("backupkit.ops.snapshot.unwanted_packs", lambda *_: set())
     done: list[Swept] = []
 
     def sweep_first(*arguments: Any) -> Any:
@@ -214,15 +239,42 @@ def test_a_commit_that_a_sweep_came_before_at_the_last_moment_is_refused(
             done.append(swept(scene))
         return published
 
-    monkeypatch.setattr("backupkit.ops.commit.publish_pack_list", sweep_first)
-    with pytest.raises(PacksSwept):
-        take_once(scene)
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr("backupkit.ops.commit.publish_pack_list", sweep_first)
+        patch.setattr("backupkit.ops.snapshot.unwanted_packs", lambda *_: set())
+        with pytest.raises(PacksSwept):
+            take_once(scene)
     third = scene.take().snapshot
 
     assert done[0].deleted_packs == 2
     assert listed(scene)[1:] == [third]
     assert scene.verify(third).state == "verified"
+
+
+def test_a_sweep_that_a_snapshot_came_before_at_the_last_moment_spares_what_it_needs(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The snapshot's entry takes the place in the log that the sweep was about to take."""
+    replaced(scene)
+    later(scene, days=31)
+    swept(scene)
+    later(scene, hours=25)
+    scene.write("one.bin", b"\x01first" * 9000)
+    taken: list[str] = []
+
+    def snapshot_first(*arguments: Any, **more: Any) -> int:
+        if not taken:
+            taken.append(scene.take().snapshot)
+        return publish_statement(*arguments, **more)
+
+    monkeypatch.setattr("backupkit.ops.snapshot.unwanted_packs", lambda *_: set())
+    monkeypatch.setattr("backupkit.ops.sweep.publish_statement", snapshot_first)
+    done = swept(scene)
+
+    # The manifest of the first snapshot goes; its data is needed again.
+    assert done.deleted_packs == 1
+    assert "pack-needed-again" not in scene.codes()
+    assert scene.verify(taken[0]).state == "verified"
 
 
 def test_nothing_is_deleted_while_the_guard_holds_an_update_or_the_need_is_unknown(scene: Scene) -> None:

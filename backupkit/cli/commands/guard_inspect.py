@@ -13,7 +13,7 @@ from backupkit.ui.columns import wrapped
 
 def guard_inspect(
     context: typer.Context,
-    file: Annotated[list[Path], typer.Argument(metavar="FILE...")],
+    file: Annotated[list[Path], typer.Argument(metavar="FILE")],
     device_sdk: Annotated[int | None, typer.Option("--device-sdk", min=1, max=10000, metavar="N")] = None,
     idsig: Annotated[Path | None, typer.Option("--idsig", metavar="FILE")] = None,
 ) -> ExitCode:

@@ -106,7 +106,7 @@ def files_of(path: Path) -> list[Path]:
         return [path]
     try:
         with os.scandir(path) as found:
-            names = [one.name for one in found if one.name.lower().endswith(".apk")]
+            names = [one.name for one in found if one.name.lower().endswith(".apk") and one.is_file()]
     except OSError as error:
         raise PackageUndecided(Doubt.UNREADABLE) from error
     if not names:

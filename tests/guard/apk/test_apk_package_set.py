@@ -73,6 +73,7 @@ def test_a_folder_and_several_files_are_one_set_too(tmp_path: Path) -> None:
     for name, apk in (("base.apk", BASE), ("zh.APK", ZH)):
         (tmp_path / name).write_bytes(apk)
     (tmp_path / "readme.txt").write_bytes(b"not a package")
+    (tmp_path / "folder.apk").mkdir()
 
     folder = read_package_set([tmp_path])
     files = read_package_set([tmp_path / "zh.APK", tmp_path / "base.apk"])
