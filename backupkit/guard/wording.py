@@ -41,8 +41,8 @@ def wording(verdict: Verdict) -> Wording:
     # Where the chats are at stake, what the update would do comes before what is missing to allow it.
     first = reason if cause is None else f"reason.{cause}"
     more = [] if cause is None else [f"{reason}.what", f"{reason}.why"]
-    if verdict.loss is not None and verdict.loss.not_in_backup is not None:
-        more.append("loss.not-in-backup")
+    if verdict.loss is not None and verdict.would_erase:
+        more.append(_not_in_backup(verdict.loss))
     if verdict.loss is not None and verdict.loss.newest is not None:
         more.append("loss.newest" if verdict.loss.oldest is None else "loss.span")
     return Wording(
@@ -127,6 +127,10 @@ def _counted(loss: Loss | None) -> str:
     if loss.messages is not None:
         return "messages"
     return "uncounted" if loss.bytes is None else "bytes"
+
+
+def _not_in_backup(loss: Loss) -> str:
+    return "loss.not-in-backup.unknown" if loss.not_in_backup is None else "loss.not-in-backup"
 
 
 VARIANTS = ("chats", "messages", "bytes", "uncounted")

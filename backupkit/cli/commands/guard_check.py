@@ -50,6 +50,7 @@ def guard_check(
     """Judge an update. The exit code is the decision: 0 allow, 40 hold, 41 deny, 42 undecided."""
     from backupkit.guard.device_rules import Action
     from backupkit.guard.request import OnDisk, UpdateRequest
+    from backupkit.ops.guard_loss import with_loss
 
     session = session_of(context)
     if candidate is None and action is not GuardAction.UNINSTALL:
@@ -68,6 +69,7 @@ def guard_check(
     )
     publish_policy(session)
     verdict = guard_desk(session).answer(request, session.clock.now())
+    verdict = with_loss(verdict, session.places, session.settings.sources)
     fields = verdict.to_json()
     kind = fields.pop("type")
     fields.pop("v")

@@ -144,7 +144,7 @@ MESSAGES: dict[str, str] = {
     "option.key-sheet.recovery-words-file": "Open with the recovery words in this file instead of the passphrase",
     "command.guard.summary": "What an app update would do to the chats",
     "command.guard-check.summary": "Ask whether an update may be installed",
-    "command.guard-check.about": "Nothing is installed or removed. The exit code is the decision: 0 allow, 40 hold, 41 deny, 42 undecided. Install only on 0.",
+    "command.guard-check.about": "Nothing is installed or removed. The exit code is the decision: 0 allow, 40 hold, 41 deny, 42 undecided. Install only on 0. Where this computer knows the app's chats (a source in the settings, or the last snapshot), it counts what no verified backup holds.",
     "command.guard-check.example": "backupkit guard check --candidate wechat-8.apk --installed com.tencent.mm\nbackupkit guard check --candidate new.apk --installed old.apk --action reinstall --device-sdk 34",
     "option.guard-check.installed": "The installed app: its package file, a name already known here, or its entry in an F-Droid index (index-v2.json#PACKAGE, #PACKAGE@VERSION)",
     "option.guard-check.candidate": "The package file that is offered",

@@ -452,7 +452,8 @@ _HEADLINES: dict[str, str] = {
         "{covered_size:size} in it can be restored. Keep {app}, or continue?"
     ),
     "consent.second": "Last step. Type {app} to give up what is on this phone; anything else keeps it.",
-    "loss.not-in-backup": "{not_in_backup} messages are in no verified backup.",
+    "loss.not-in-backup": "{not_in_backup} {not_in_backup:plural:message is|messages are} not in the backup.",
+    "loss.not-in-backup.unknown": "How many messages are not in the backup is not known.",
     "loss.span": "The messages are of {oldest:time} to {newest:time}.",
     "loss.newest": "The newest message is of {newest:time}.",
 }

@@ -144,7 +144,7 @@ MESSAGES: dict[str, str] = {
     "option.key-sheet.recovery-words-file": "不用口令，改用该文件里的恢复词打开",
     "command.guard.summary": "应用升级会对聊天记录做什么",
     "command.guard-check.summary": "询问某个更新能不能装",
-    "command.guard-check.about": "不会安装或删除任何东西。退出码就是裁定：0 放行，40 暂缓，41 拒绝，42 无法判断。只有 0 才可以安装。",
+    "command.guard-check.about": "不会安装或删除任何东西。退出码就是裁定：0 放行，40 暂缓，41 拒绝，42 无法判断。只有 0 才可以安装。如果这台电脑知道该应用的聊天记录在哪里（设置中的来源，或上一次快照），还会数出有多少条消息不在已核验的备份里。",
     "command.guard-check.example": "backupkit guard check --candidate wechat-8.apk --installed com.tencent.mm\nbackupkit guard check --candidate new.apk --installed old.apk --action reinstall --device-sdk 34",
     "option.guard-check.installed": "已安装的应用：安装包文件、已登记的包名，或 F-Droid 索引中的条目（index-v2.json#包名，或 #包名@版本）",
     "option.guard-check.candidate": "待安装的安装包文件",

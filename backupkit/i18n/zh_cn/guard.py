@@ -442,7 +442,8 @@ _HEADLINES: dict[str, str] = {
         "保留 {app}，还是继续？"
     ),
     "consent.second": "最后一步：请输入“{app}”，确认放弃本机上的内容；输入其他内容则保留。",
-    "loss.not-in-backup": "有 {not_in_backup} 条消息不在任何已核验的备份里。",
+    "loss.not-in-backup": "有 {not_in_backup} 条消息不在备份里。",
+    "loss.not-in-backup.unknown": "不清楚有多少条消息不在备份里。",
     "loss.span": "消息的时间从 {oldest:time} 到 {newest:time}。",
     "loss.newest": "最新一条消息的时间是 {newest:time}。",
 }
