@@ -23,7 +23,7 @@ MESSAGES: dict[str, str] = {
     "error.source-not-found.why": "The file or folder is not there, or may not be entered.",
     "error.source-not-found.try": "Check the path, then run the command again.",
     "error.target-not-empty.what": "{path} is not empty.",
-    "error.target-not-empty.why": "A restore never writes over anything.",
+    "error.target-not-empty.why": "backupkit never writes over anything that is there.",
     "error.target-not-empty.try": "Name a new folder with --to.",
     "error.history-rolled-back.what": "The repository was put back to an older state.",
     "error.history-rolled-back.why": "This computer has seen {seen} entries in its log; now there are {found}. Newer snapshots are missing.",

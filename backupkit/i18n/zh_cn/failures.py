@@ -23,7 +23,7 @@ MESSAGES: dict[str, str] = {
     "error.source-not-found.why": "文件或文件夹不存在，或没有权限进入。",
     "error.source-not-found.try": "检查路径后再运行一次。",
     "error.target-not-empty.what": "{path} 不是空的。",
-    "error.target-not-empty.why": "恢复时从不覆盖已有的东西。",
+    "error.target-not-empty.why": "backupkit 从不覆盖已有的东西。",
     "error.target-not-empty.try": "用 --to 指定一个新文件夹。",
     "error.history-rolled-back.what": "备份库被退回到了旧的状态。",
     "error.history-rolled-back.why": "这台电脑见过日志中的 {seen} 条记录，现在只有 {found} 条，较新的快照不见了。",
