@@ -66,6 +66,41 @@ class Database:
         """Say whether a table has all the columns."""
         return set(columns) <= self.columns(table)
 
+    def count(self, table: str) -> int:
+        """Count the rows of a table.
+
+        Raises:
+            MalformedExport: there is no such table, or it is damaged.
+        """
+        if table not in self.tables:
+            raise MalformedExport(Locator(self.name), "no-such-table")
+        row = next(iter(self.rows(f"select count(*) as rows from main.{_quoted(table)}")))  # noqa: S608  a name of its own schema, quoted
+        return int(row["rows"])
+
+    def show_only(self, table: str, rowids: Sequence[int]) -> None:
+        """Let every query see only these rows of a table from now on.
+
+        Raises:
+            MalformedExport: there is no such table, or its rows have no numbers.
+        """
+        if table not in self.tables:
+            raise MalformedExport(Locator(self.name), "no-such-table")
+        try:
+            # Names are looked up in the temporary schema first, so that a reader's queries need not know of this.
+            self._connection.execute("pragma query_only = off")
+            self._connection.execute("create temp table backupkit_shown (id integer primary key)")
+            self._connection.executemany(
+                "insert or ignore into temp.backupkit_shown values (?)", ((one,) for one in rowids)
+            )
+            quoted = _quoted(table)
+            self._connection.execute(
+                f"create temp view {quoted} as select * from main.{quoted} where rowid in (select id from temp.backupkit_shown)"  # noqa: S608  a name of its own schema, quoted
+            )
+            self._connection.commit()
+            self._connection.execute("pragma query_only = on")
+        except FAILURES as error:
+            raise MalformedExport(Locator(self.name), "database-damaged") from error
+
     def rows(self, query: str) -> Iterator[Mapping[str, Any]]:
         """Stream the rows of a query by column name. Rows that cannot be read are left out, and `damage` tells it.
 
@@ -96,6 +131,10 @@ class Database:
         if sound is not None:
             self._connection = sound
         return sound is not None
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
 
 
 def database_in(source: SourceFiles, name: str) -> Database:

@@ -26,12 +26,16 @@ _MARKS = dict.fromkeys([*range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0
 
 @dataclass(frozen=True, slots=True)
 class MessageIdentity:
-    """Which message it is (`digest`), and which version of it (`content` changes when it is edited or recalled)."""
+    """Which message it is (`digest`), and which version of it (`content` changes when it is edited or recalled).
+
+    `base` is the digest without the ordinal among equals: two equal messages share it, one with a native id is alone.
+    """
 
     conversation: str
     digest: bytes
     content: bytes
     ts_us: int | None
+    base: bytes = b""
 
     @property
     def day(self) -> int | None:
@@ -48,21 +52,27 @@ class Identifier:
 
     def identify(self, message: Message) -> MessageIdentity:
         """Return the identity of the next message."""
+        base, content = self.base_and_content(message)
+        digest = base
+        if message.native_id is None:
+            digest = _digest(DIGEST_BYTES, "ordinal", base.hex(), str(self._ordinal(base)))
+        return MessageIdentity(message.conversation, digest, content, message.ts_utc_us, base)
+
+    def base_and_content(self, message: Message) -> tuple[bytes, bytes]:
+        """Return which message it is, without the ordinal among equals, and which version of it."""
         content = content_digest(message)
         if message.native_id is not None:
-            digest = _digest(DIGEST_BYTES, "native", self._app, message.conversation, message.native_id)
-        else:
-            base = _digest(
-                DIGEST_BYTES,
-                "equal",
-                self._app,
-                message.conversation,
-                str(message.ts_utc_us),
-                message.sender_id or message.sender_name or "",
-                content.hex(),
-            )
-            digest = _digest(DIGEST_BYTES, "ordinal", base.hex(), str(self._ordinal(base)))
-        return MessageIdentity(message.conversation, digest, content, message.ts_utc_us)
+            return _digest(DIGEST_BYTES, "native", self._app, message.conversation, message.native_id), content
+        base = _digest(
+            DIGEST_BYTES,
+            "equal",
+            self._app,
+            message.conversation,
+            str(message.ts_utc_us),
+            message.sender_id or message.sender_name or "",
+            content.hex(),
+        )
+        return base, content
 
     def _ordinal(self, base: bytes) -> int:
         ordinal = self._equals.pop(base, 0)
@@ -83,7 +93,8 @@ def content_digest(message: Message) -> bytes:
     if message.deletion is not DeletionState.NONE:
         # What is left of a deleted message is a sentence of the app in the phone's language.
         text = ""
-    shown = unicodedata.normalize("NFC", text.translate(_MARKS)).strip()
+    # Most messages in Latin letters hold neither marks nor anything to compose.
+    shown = (text if text.isascii() else unicodedata.normalize("NFC", text.translate(_MARKS))).strip()
     has_media = "media" if message.media else ""
     return _digest(CONTENT_BYTES, "content", shown, has_media, message.deletion.value)
 
@@ -109,9 +120,8 @@ def message_identities(path: Path) -> Iterator[MessageIdentity]:
 
 def _digest(size: int, *parts: str) -> bytes:
     # Every part is preceded by its length, so that no two lists of parts make the same bytes.
-    state = hashlib.blake2b(digest_size=size)
+    pieces: list[bytes] = []
     for part in parts:
         data = part.encode("utf-8", "surrogatepass")
-        state.update(len(data).to_bytes(8, "big"))
-        state.update(data)
-    return state.digest()
+        pieces += (len(data).to_bytes(8, "big"), data)
+    return hashlib.blake2b(b"".join(pieces), digest_size=size).digest()

@@ -229,6 +229,14 @@ class SourceFiles:
         member = self._members.get(name)
         return None if member is None else member.size_bytes
 
+    def member(self, name: str) -> Member | None:
+        """Return a file by its name, None where there is none."""
+        return self._members.get(name)
+
+    def with_members(self, members: Mapping[str, Member]) -> "SourceFiles":
+        """Return the same source with some files told anew. It lasts as long as this one."""
+        return SourceFiles(self.label, {**self._members, **members}, self.findings, self._stack)
+
     def path(self, name: str) -> Path | None:
         """Return where a file lies on the disk, None where it is inside an archive."""
         member = self._members.get(name)

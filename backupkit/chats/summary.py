@@ -4,11 +4,14 @@ Reading it for the summary never fails: a damage is a finding, and the numbers a
 """
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
+from typing import TypeAlias
 
+from backupkit.chats.completeness import Completeness
 from backupkit.chats.malformed import MalformedExport
 from backupkit.chats.model import (
     UNKNOWN_ZONE,
@@ -24,16 +27,18 @@ from backupkit.chats.source import SourceFiles, open_source
 from backupkit.codec.canonical import encode_canonical
 
 MAX_FINDINGS_PER_CODE = 50
+MAX_PEOPLE = 50
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class ConversationSummary:
-    """One conversation in numbers."""
+    """One conversation in numbers. `people` are at most the first fifty."""
 
     key: str
     title: str | None
     kind: ConversationKind
+    people: tuple[str, ...]
     messages: int
     media: int
     media_missing: int
@@ -71,11 +76,23 @@ class ChatSummary:
         return any(finding.severity is Severity.ERROR for finding in self.findings)
 
 
-def summarise(path: Path, *, mapping: Path | None = None, key: bytes | None = None) -> ChatSummary | None:
-    """Count what an export holds. None where it is no chat export known here, or nothing can be opened."""
+Notice: TypeAlias = Callable[[str, Message], None]
+
+
+def _pass(_app: str, _message: Message) -> None:
+    """Nobody wants to know."""
+
+
+def summarise(
+    path: Path, *, mapping: Path | None = None, key: bytes | None = None, now: datetime | None = None
+) -> ChatSummary | None:
+    """Count what an export holds. None where it is no chat export known here, or nothing can be opened.
+
+    With `now`, the messages are also asked whether they are whole and right, as far as they can tell.
+    """
     try:
         with open_source(path, mapping=mapping, key=key) as source:
-            return summarise_source(source)
+            return summarise_source(source, now=now)
     except MalformedExport:
         return None
 
@@ -90,12 +107,19 @@ def first_messages(path: Path, *, mapping: Path | None = None, count: int = 3) -
         return ()
 
 
-def summarise_source(source: SourceFiles) -> ChatSummary | None:
-    """Count what an opened source holds; None where no reader knows it."""
-    recognised = recognise(source)
+def summarise_source(
+    source: SourceFiles,
+    recognised: Recognised | None = None,
+    notice: Notice = _pass,
+    *,
+    now: datetime | None = None,
+) -> ChatSummary | None:
+    """Count what an opened source holds; None where no reader knows it. `notice` is shown every message and its app."""
+    recognised = recognise(source) if recognised is None else recognised
     if not recognised.parts:
         return None
     counting = _Counting()
+    completeness = None if now is None else Completeness(int(now.timestamp() * 1_000_000))
     for finding in (*source.findings, *recognised.findings):
         counting.found(finding)
     try:
@@ -103,12 +127,18 @@ def summarise_source(source: SourceFiles) -> ChatSummary | None:
             match told:
                 case Message():
                     counting.message(reader.format, told)
+                    if completeness is not None:
+                        completeness.message(reader.format, told)
+                    notice(reader.app or reader.format, told)
                 case Conversation():
                     counting.conversation(reader.format, told)
                 case Finding():
                     counting.found(told)
     except MalformedExport as error:
         counting.found(Finding("export-damaged", Severity.ERROR, error.locator, {"reason": error.reason}))
+    if completeness is not None and not recognised.is_all_sealed:
+        for finding in completeness.findings():
+            counting.found(finding)
     return counting.summary(recognised)
 
 
@@ -227,6 +257,7 @@ def _summary_of(tally: _Tally) -> ConversationSummary:
         key=tally.told.key,
         title=tally.told.title,
         kind=tally.told.kind,
+        people=tuple(person.name or person.id or "" for person in tally.told.participants[:MAX_PEOPLE]),
         messages=tally.messages,
         media=tally.media,
         media_missing=tally.media_missing,

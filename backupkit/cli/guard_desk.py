@@ -1,5 +1,6 @@
 """The guard on this machine, asked with the owner's settings."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backupkit.cli.session import Session
@@ -8,6 +9,7 @@ if TYPE_CHECKING:
     from backupkit.guard.desk import Desk
     from backupkit.guard.places import GuardPlaces
     from backupkit.guard.policy import GuardPolicy
+    from backupkit.guard.verdict import Loss
 
 
 def guard_places(session: Session) -> "GuardPlaces":
@@ -61,3 +63,21 @@ def publish_policy(session: Session) -> None:
         # What is there cannot be used; it is replaced.
         pass
     save_policy(places, policy)
+
+
+def live_loss(session: Session, source: str) -> "Loss":
+    """Count what is in a source now, and how much of it no verified backup holds.
+
+    Raises:
+        SourceNotFound: there is nothing at that place.
+    """
+    from backupkit.guard.verdict import Loss
+    from backupkit.ops.failures import SourceNotFound
+    from backupkit.ops.loss import preview_loss
+
+    known = session.settings.source(source)
+    path = known.path if known else Path(source).absolute()
+    if not path.exists():
+        raise SourceNotFound(path=str(path), reason="missing")
+    preview = preview_loss(session.places, known.package if known else None, path)
+    return Loss(messages=preview.messages, conversations=preview.conversations, not_in_backup=preview.uncovered)

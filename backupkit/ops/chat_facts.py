@@ -18,6 +18,7 @@ from backupkit.store.manifest import ChatFacts
 if TYPE_CHECKING:
     from backupkit.chats import model
     from backupkit.chats.summary import ChatSummary
+    from backupkit.ops.message_ledgers import MessageLedgers
 
 _KEPT = 200
 _VERSION = 1
@@ -74,17 +75,28 @@ def _decoded(row: Fields) -> ChatFacts:
     )
 
 
-def count_chats(path: Path, tree: ChunkId, cache: ChatFactsCache, tell: Tell) -> ChatFacts | None:
-    """Count the chats of a source that was just saved as `tree`; None where it is no chat export known here."""
+def count_chats(
+    path: Path,
+    tree: ChunkId,
+    cache: ChatFactsCache,
+    tell: Tell,
+    *,
+    ledgers: "MessageLedgers | None" = None,
+    started_ns: int = 0,
+) -> ChatFacts | None:
+    """Count the chats of a source that was just saved as `tree`; None where it is no chat export known here.
+
+    With `ledgers`, what it holds is kept for the loss preview; `started_ns` is when saving it began.
+    """
     is_known, facts = cache.known(tree)
-    if is_known:
+    if is_known and (facts is None or ledgers is None or ledgers.has(tree.hex())):
         return facts
     # The readers of all formats, which an unchanged source needs no more.
-    from backupkit.chats.summary import summarise  # noqa: PLC0415 - they take a fifth of a run that finds nothing new
+    from backupkit.ops.counting import summarise_with_ledger  # noqa: PLC0415 - they take a fifth of a run that finds nothing new
 
     tell(Progress(Phase.READ))
-    summary = summarise(path)
-    if summary is not None:
+    summary = summarise_with_ledger(path, tree.hex(), ledgers, started_ns)
+    if summary is not None and not is_known:
         for finding in summary.findings:
             tell(chat_finding(finding))
     facts = facts_of(summary)

@@ -24,7 +24,10 @@ _MAX_TEXT = 16 << 10
 
 @dataclass(frozen=True, slots=True)
 class SourceFacts:
-    """What was found in one source. Times are RFC 3339 UTC; None where the source's format is not a chat's."""
+    """What was found in one source. Times are RFC 3339 UTC; None where the source's format is not a chat's.
+
+    `tree` names the tree that it was saved as, by which the ledger of its messages is found.
+    """
 
     name: str
     path: str
@@ -41,6 +44,7 @@ class SourceFacts:
     newest: str | None = None
     high_water: str | None = None
     unreadable: int = 0
+    tree: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +122,7 @@ def _source(record: Fields) -> SourceFacts:
         newest=_time(record, "newest"),
         high_water=record.optional_text("high_water", most=_MAX_TEXT),
         unreadable=record.count("unreadable"),
+        tree=record.optional_text("tree"),
     )
 
 

@@ -102,6 +102,11 @@ class SourceSaver:
         self.tree: ChunkId | None = None
 
     @property
+    def started_ns(self) -> int:
+        """When this began, in nanoseconds since 1970."""
+        return self._started_ns
+
+    @property
     def packs(self) -> set[PackName]:
         """The packs that hold what was there already."""
         return self._chunks.packs

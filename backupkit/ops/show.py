@@ -1,6 +1,6 @@
 """What is inside a snapshot: opened, so it needs a way in."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -61,9 +61,14 @@ def show(places: Places, snapshot: str, *, secret: AskSecret, tell: Tell = tell_
     if known.life == "forgotten":
         tell(Notice("snapshot-forgotten", {"snapshot": known.id}))
     keyring = repository.unlock(secret)
-    sources = tuple(_shown(source) for _, source in opened_sources(repository, known, keyring, tell))
+    return shown_of(known, [source for _, source in opened_sources(repository, known, keyring, tell)])
+
+
+def shown_of(known: KnownSnapshot, sources: Iterable[Source]) -> Shown:
+    """Return an opened snapshot as it is shown."""
     statement = known.statement
-    return Shown(known.id, statement.created_at, known.state, statement.complete, known.verified_at, sources)
+    shown = tuple(_shown(source) for source in sources)
+    return Shown(known.id, statement.created_at, known.state, statement.complete, known.verified_at, shown)
 
 
 def opened_sources(

@@ -25,6 +25,7 @@ from backupkit.ops.domains import ensure_domain
 from backupkit.ops.events import Found, Notice, Phase, Progress, Severity, Tell
 from backupkit.ops.failures import PacksSwept, SourceNotFound
 from backupkit.ops.journal import SourceFacts, TakenFacts
+from backupkit.ops.message_ledgers import MessageLedgers, trees_to_keep
 from backupkit.ops.places import Places, on_same_disk, shown_path
 from backupkit.ops.reach import unwanted_packs
 from backupkit.ops.repository import Repository, open_repository, store_finding
@@ -174,6 +175,7 @@ class _Run:
         self._facts: list[SourceFacts] = []
         self._unreadable: list[Unread] = []
         self._stored_bytes = 0
+        self._ledgers = MessageLedgers(repository)
         self._since_partial = 0
         self._last_partial = time.monotonic()
         self._since = 0
@@ -245,7 +247,9 @@ class _Run:
         counted = None
         if is_whole:
             remembered = ChatFactsCache(self.repository.cache / "chat-facts.json")
-            counted = count_chats(spec.path, tree, remembered, self._tell)
+            counted = count_chats(
+                spec.path, tree, remembered, self._tell, ledgers=self._ledgers, started_ns=saver.started_ns
+            )
         app = spec.app or (counted.app if counted else None)
         source = Source(
             name=spec.name,
@@ -315,6 +319,7 @@ class _Run:
         if state == "saved":
             self._tell_shrinks(facts)
             self.repository.journal.remember(TakenFacts(snapshot, to_rfc3339(at), complete, facts, self._tags))
+            self._forget_ledgers()
         self._tell(Progress(Phase.STORE, sum(one.bytes for one in facts), sum(one.bytes for one in facts)))
         return SnapshotTaken(
             snapshot=snapshot,
@@ -332,6 +337,14 @@ class _Run:
                 for spec in specs
             ),
         )
+
+    def _forget_ledgers(self) -> None:
+        trees: dict[str, list[str]] = {}
+        for taken in self.repository.journal.taken().values():
+            for source in taken.sources:
+                if source.tree:
+                    trees.setdefault(source.path, []).append(source.tree)
+        self._ledgers.forget_but(trees_to_keep(trees))
 
     def _tell_shrinks(self, facts: tuple[SourceFacts, ...]) -> None:
         """Tell each source that holds sharply less than this machine remembers of it."""
@@ -393,6 +406,7 @@ def _facts(source: Source) -> SourceFacts:
         newest=chat.newest,
         high_water=chat.high_water,
         unreadable=len(source.unreadable),
+        tree=source.tree.hex(),
     )
 
 

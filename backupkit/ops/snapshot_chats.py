@@ -16,8 +16,10 @@ from backupkit.chats.malformed import MalformedExport
 from backupkit.chats.model import Locator
 from backupkit.chats.registry import Recognised, recognise
 from backupkit.chats.source import Member, SourceFiles, open_members
+from backupkit.crypto.domains import DomainSecrets
 from backupkit.crypto.keyring import Keyring
 from backupkit.errors import BackupkitError
+from backupkit.ids import DomainId
 from backupkit.ops.events import Event, Found, Severity, Tell
 from backupkit.ops.places import make_private
 from backupkit.ops.repository import Repository, store_finding
@@ -87,26 +89,35 @@ class OpenedChats:
     recognised: Recognised
 
 
+def domain_reader(repository: Repository, secrets: DomainSecrets, tell: Tell) -> DomainReader:
+    """Return what reads one domain of a repository."""
+    return DomainReader(
+        repository.backend,
+        repository.id,
+        secrets.id,
+        secrets,
+        tell=lambda finding: tell(store_finding(finding)),
+    )
+
+
 def sources_of(
     repository: Repository, known: KnownSnapshot, keyring: Keyring, tell: Tell
 ) -> Iterator[tuple[DomainReader, Source]]:
     """Give each source of a snapshot with the reader that opens it. A domain that is lost is told and passed over."""
     for domain in known.statement.domains:
         try:
-            secrets = repository.open_domain(domain.id, keyring)
-            reader = DomainReader(
-                repository.backend,
-                repository.id,
-                domain.id,
-                secrets,
-                tell=lambda finding: tell(store_finding(finding)),
-            )
+            reader = domain_reader(repository, repository.open_domain(domain.id, keyring), tell)
             sources = read_manifest(reader, domain.root).sources
         except BackupkitError as error:
-            tell(Found("domain-lost", Severity.ERROR, {"name": domain.id.hex(), "reason": cause(error)}))
+            tell(domain_lost(domain.id, error))
             continue
         for source in sources:
             yield reader, source
+
+
+def domain_lost(domain: DomainId, error: BackupkitError) -> Found:
+    """Return the finding that a whole domain cannot be read."""
+    return Found("domain-lost", Severity.ERROR, {"name": domain.hex(), "reason": cause(error)})
 
 
 @contextmanager

@@ -33,6 +33,10 @@ from backupkit.store.pack_format import (
     unwrapped_header,
 )
 
+_SMALL = 1 << 20
+_BESIDE_THE_STREAM = 3 << 19
+"""Heads and tags of records, and the table: about 1 MiB for as many entries as are written."""
+
 MOST_WRITTEN = 16_384
 """Entries at which a pack is closed, a fourth of what the format allows: their rows are in memory until it is published."""
 
@@ -163,9 +167,14 @@ class PackBuilder:
         self._size += len(data)
 
     def _reserve(self, size: int) -> None:
-        missing = self._size + size - len(self.buffer)
-        if missing > 0:
-            self.buffer += bytes(max(missing, min(len(self.buffer), 4 << 20)))
+        wanted = self._size + size
+        if wanted <= len(self.buffer):
+            return
+        # Twice as much while it is small, then all that a pack takes: growing step by step leaves holes in memory.
+        room = 2 * wanted if wanted < _SMALL else max(wanted, self._target + _BESIDE_THE_STREAM)
+        larger = bytearray(room)
+        larger[: self._size] = memoryview(self.buffer)[: self._size]
+        self.buffer = larger
 
 
 def build_pack(builder: PackBuilder, chunks: Iterable[EncodedChunk]) -> FinishedPack:

@@ -12,10 +12,7 @@ from hypothesis import given, settings, strategies as st
 from backupkit.chats.align import align
 from backupkit.chats.diff import ChangeKind, compare, see
 from backupkit.chats.identity import identities_of, message_identities
-from backupkit.chats.loss import CoverageLevel, CoveredDigests, cover, preview_loss
 from backupkit.chats.model import DeletionState, Locator, Message, Precision
-
-KEY = bytes(range(32))
 
 
 def said(
@@ -170,59 +167,6 @@ def test_a_conversation_more_is_no_wipe() -> None:
 
     assert not changes(old, [*old, said(500, conversation="c9", native=True)]).is_wiped
     assert not changes([], old).is_wiped
-
-
-def test_what_a_snapshot_holds_is_covered_and_what_came_after_is_the_gap(tmp_path: Path) -> None:
-    saved = write_telegram_chat(tmp_path / "one", messages=150).path
-    live = write_telegram_chat(tmp_path / "two", messages=200).path
-
-    covered = cover(message_identities(saved), KEY)
-    before = preview_loss(message_identities(saved), covered, KEY)
-    after = preview_loss(message_identities(live), covered, KEY)
-
-    assert (before.level, before.uncovered) == (CoverageLevel.COVERED, 0)
-    assert (after.level, after.messages, after.uncovered) == (CoverageLevel.COVERED_WITH_GAP, 200, 50)
-    (conversation,) = after.conversations
-    assert sum(conversation.uncovered_by_day.values()) == 50
-    assert conversation.newest_uncovered_us == after.newest_uncovered_us
-
-
-def test_a_conversation_that_no_snapshot_holds_is_not_covered() -> None:
-    covered = cover(identities_of("a", [said(1, native=True)]), KEY)
-
-    found = preview_loss(
-        identities_of("a", [said(1, native=True), said(1, native=True, conversation="new")]), covered, KEY
-    )
-
-    assert found.level is CoverageLevel.COVERED_WITH_GAP
-    assert [one.level for one in found.conversations] == [CoverageLevel.COVERED, CoverageLevel.NOT_COVERED]
-
-
-def test_an_edit_since_the_snapshot_is_counted_as_changed() -> None:
-    covered = cover(identities_of("a", [said(1, "teh", native=True)]), KEY)
-
-    found = preview_loss(identities_of("a", [said(1, "the", native=True)]), covered, KEY)
-
-    assert (found.level, found.uncovered, found.changed) == (CoverageLevel.COVERED, 0, 1)
-
-
-def test_lost_digests_are_unknown_and_another_key_covers_nothing() -> None:
-    live = list(identities_of("a", [said(1), said(2)]))
-
-    assert preview_loss(live, None, KEY).level is CoverageLevel.UNKNOWN
-    assert preview_loss(live, None, KEY).uncovered is None
-    assert preview_loss(live, cover(live, KEY), bytes(32)).level is CoverageLevel.NOT_COVERED
-
-
-def test_digests_survive_being_written_down_and_say_nothing_readable() -> None:
-    covered = cover(identities_of("a", [said(number, f"secret {number}") for number in range(50)]), KEY)
-
-    data = covered.encode()
-
-    assert CoveredDigests.decode(data) == covered
-    assert b"secret" not in data
-    with pytest.raises(ValueError):
-        CoveredDigests.decode(data[:-1])
 
 
 @settings(max_examples=60, deadline=None)

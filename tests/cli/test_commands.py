@@ -44,10 +44,17 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Computer:
         (["verify", "--quick"], "verify-1", 0),
         (["repair"], "repair-1", 0),
         (["show"], "show-1", 0),
+        (["show", "latest:Family"], "show-1", 0),
+        (["show", "--brief"], "show-1", 0),
+        (["show", "latest:Nobody"], "error-1", 22),
         (["status"], "status-1", 0),
         (["restore", "latest", "--to", "Restored"], "restore-1", 0),
         (["export", "latest", "--to", "Pages"], "export-1", 0),
         (["export", "--to", "chat"], "error-1", 23),
+        (["search", "--has", "image"], "search-1", 0),
+        (["search"], "error-1", 2),
+        (["search", "x", "--since", "yesterday"], "error-1", 2),
+        (["search", "(", "--regex"], "error-1", 2),
         (["export", "--to", "Other", "--only", "nobody"], "error-1", 22),
         (["doctor", "chat"], "doctor-1", 0),
         (["doctor", "passphrase"], "doctor-1", 30),
@@ -67,9 +74,9 @@ def test_the_last_object_is_as_its_schema_says(home: Computer, arguments: list[s
     answer = home.run(*arguments, "--json", expect=code)
 
     assert differences(answer.last, schema(name)) == []
-    kinds = {"progress": "progress-1", "finding": "finding-1", "notice": "notice-1"}
+    kinds = {"progress": "progress-1", "finding": "finding-1", "notice": "notice-1", "hit": "hit-1"}
     for line in answer.objects[:-1]:
-        assert differences(line, schema(kinds[line["type"]])) == []
+        assert differences(line, schema(kinds.get(line["type"], "shown-conversation-1"))) == []
     assert [line["type"] for line in answer.objects[:-1] if line["type"] in {"summary", "error"}] == []
 
 

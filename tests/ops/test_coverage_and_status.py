@@ -146,5 +146,21 @@ def test_what_would_be_lost_is_told_in_messages(scene: Scene) -> None:
 
     gap = preview_loss(scene.places, TELEGRAM, source)
     assert (gap.level, gap.uncovered, gap.messages) == (LossLevel.COVERED_WITH_GAP, 15, 75)
+    assert [(one.uncovered, one.messages) for one in gap.by_conversation] == [(15, 75)]
+    assert sum(day.uncovered for day in gap.by_conversation[0].days) == 15
     telegram(scene, 40)
-    assert preview_loss(scene.places, TELEGRAM, source).level is LossLevel.UNKNOWN
+    assert preview_loss(scene.places, TELEGRAM, source).level is LossLevel.COVERED
+
+
+def test_where_the_memory_of_a_snapshot_is_lost_the_loss_is_unknown_until_the_next(scene: Scene) -> None:
+    telegram(scene)
+    take_telegram(scene)
+    source = scene.folder / "telegram"
+    assert preview_loss(scene.places, TELEGRAM, source).level is LossLevel.COVERED
+
+    shutil.rmtree(scene.repository.cache / "ledgers")
+    lost = preview_loss(scene.places, TELEGRAM, source)
+    assert (lost.level, lost.messages, lost.uncovered) == (LossLevel.UNKNOWN, 60, None)
+
+    take_telegram(scene)
+    assert preview_loss(scene.places, TELEGRAM, source).level is LossLevel.COVERED

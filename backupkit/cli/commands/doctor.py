@@ -38,7 +38,8 @@ def doctor(
         raise SourceNotFound(path=str(path), reason="missing")
     if mapping is not None:
         _require_right(mapping)
-    summary = summarise(path, mapping=mapping, key=None if key_file is None else _key_in(key_file))
+    key = None if key_file is None else _key_in(key_file)
+    summary = summarise(path, mapping=mapping, key=key, now=session.clock.now())
     if summary is None:
         return _database(session, path, verify_key)
     fields, lines = _fields(summary, every=every), _lines(session, summary, every=every)
@@ -165,7 +166,9 @@ def _lines(session: Session, summary: "ChatSummary", *, every: bool) -> list[str
     for finding in summary.findings[:most]:
         mark = {"error": "x", "warning": "!", "info": "i"}[finding.severity.value]
         where = f"  {printable(str(finding.locator))}" if finding.locator else ""
-        lines.append(f"{mark} {say(f'finding.{finding.code}', **finding.facts)}{terminal.paint('faint', where)}")
+        lines.append(
+            f"{mark} {say(f'finding.{finding.code}', **finding.sentence_facts)}{terminal.paint('faint', where)}"
+        )
     if len(summary.findings) > most:
         lines.append(say("results.more", count=len(summary.findings) - most))
     return lines

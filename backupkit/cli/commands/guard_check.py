@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from backupkit.cli.consent_steps import ask_for_consent, can_be_asked
-from backupkit.cli.guard_desk import guard_desk, publish_policy
+from backupkit.cli.guard_desk import guard_desk, live_loss, publish_policy
 from backupkit.cli.session import session_of
 from backupkit.cli.usage import ArgumentMissing, ValueWrong
 from backupkit.cli.verdict_page import verdict_lines
@@ -46,6 +46,7 @@ def guard_check(
     challenge: Annotated[str | None, typer.Option("--challenge", metavar="HEX")] = None,
     app_name: Annotated[str | None, typer.Option("--app-name", metavar="TEXT")] = None,
     consent_token: Annotated[Path | None, typer.Option("--consent-token", metavar="FILE")] = None,
+    source: Annotated[str | None, typer.Option("--source", metavar="PATH|SOURCE")] = None,
 ) -> ExitCode:
     """Judge an update. The exit code is the decision: 0 allow, 40 hold, 41 deny, 42 undecided."""
     from backupkit.guard.device_rules import Action
@@ -64,11 +65,14 @@ def guard_check(
         pass_path=coverage.absolute() if coverage else None,
         challenge=_challenge(challenge),
         consent=_token(consent_token),
+        loss=live_loss(session, source) if source else None,
         store="backupkit guard check",
     )
     publish_policy(session)
     desk = guard_desk(session)
-    verdict = with_loss(desk.answer(request, session.clock.now()), session.places, session.settings.sources)
+    verdict = desk.answer(request, session.clock.now())
+    if source is None:
+        verdict = with_loss(verdict, session.places, session.settings.sources)
     if verdict.consent is not None and verdict.waits_for_consent and can_be_asked(session):
         return ask_for_consent(session, desk, request, verdict)
     fields = verdict.to_json()

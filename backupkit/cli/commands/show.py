@@ -1,33 +1,57 @@
 """`backupkit show`: what is inside a snapshot."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from backupkit.cli.results import state_word
+from backupkit.cli.results import MOST_LISTED, state_word
 from backupkit.cli.session import Session, session_of
 from backupkit.text import printable
 from backupkit.ui.json_fields import json_fields, path_fields
 
 if TYPE_CHECKING:
     from backupkit.ops.show import ShownSource
+    from backupkit.ops.show_chats import ShownChats
 
 
 def show(
     context: typer.Context,
     snapshot: Annotated[str, typer.Argument(metavar="SNAPSHOT")] = "latest",
+    brief: Annotated[bool, typer.Option("--brief")] = False,
     recovery_words_file: Annotated[Path | None, typer.Option("--recovery-words-file", metavar="FILE")] = None,
 ) -> None:
-    """Open a snapshot and show its sources."""
-    from backupkit.ops.show import show as shown_by
-
+    """Open a snapshot and show its sources and conversations."""
     session = session_of(context)
-    shown = shown_by(session.places, snapshot, secret=session.secret(recovery_words_file), tell=session.tell)
+    secret = session.secret(recovery_words_file)
+    wanted, _, conversation = snapshot.partition(":")
+    chats: tuple[ShownChats, ...] = ()
+    if brief:
+        from backupkit.ops.show import show as shown_by
+
+        shown = shown_by(session.places, wanted, secret=secret, tell=session.tell)
+    else:
+        from backupkit.ops.show_chats import show_chats
+
+        shown, chats = show_chats(
+            session.places,
+            wanted,
+            conversation=conversation or None,
+            secret=secret,
+            clock=session.clock,
+            tell=session.tell,
+        )
     head = session.say("show.head", snapshot=shown.snapshot, created_at=session.catalogue.time(shown.created_at))
     lines = [f"{head}  {state_word(session, shown.state)}"]
     for source in shown.sources:
         lines += _source_lines(session, source)
+        lines += _chat_lines(session, [one for one in chats if one.source == source.name])
+    for one in chats:
+        for about in one.conversations:
+            session.printer.record("conversation", {"source": one.source, **json_fields(about)})
+        for finding in one.findings:
+            session.tell(finding)
     fields = json_fields(shown)
     for plain, source in zip(fields["sources"], shown.sources, strict=True):
         plain["unreadable"] = [{**path_fields(path), "reason": reason} for path, reason in source.unreadable]
@@ -50,4 +74,24 @@ def _source_lines(session: Session, source: "ShownSource") -> list[str]:
         )
     if source.unreadable:
         lines.append("  " + say("show.unreadable", count=len(source.unreadable)))
+    return lines
+
+
+def _chat_lines(session: Session, chats: "Sequence[ShownChats]") -> list[str]:
+    say, catalogue = session.say, session.catalogue
+    conversations = [about for one in chats for about in one.conversations]
+    most = len(conversations) if session.asked.verbose else MOST_LISTED
+    lines = []
+    for about in conversations[:most]:
+        said = [say("show.conversation", messages=about.messages, people=len(about.people))]
+        if about.media:
+            said.append(say("show.conversation-media", media=about.media, missing=about.media_missing))
+        if about.oldest is not None:
+            said.append(say("show.span", oldest=catalogue.time(about.oldest), newest=catalogue.time(about.newest)))
+        name = session.terminal.paint("strong", printable(about.title or about.key))
+        lines.append(f"    {name}  {'; '.join(said)}")
+        if len(conversations) == 1 and about.people:
+            lines.append("      " + printable(", ".join(about.people)))
+    if len(conversations) > most:
+        lines.append("    " + say("results.more", count=len(conversations) - most))
     return lines

@@ -1,0 +1,248 @@
+"""Every row that can still be read from a damaged database, with the table it belongs to and how it was found.
+
+A row on a leaf that its table's tree leads to is told first; then rows on leaves whose tree is lost; and, only where that is asked
+for, what lies in free pages and between rows: those were deleted, or are older versions. Nothing here raises over what
+is on a page, and no chain of pages is followed twice.
+"""
+
+from array import array
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final, NamedTuple
+
+from backupkit.chats.carve.leaf import TABLE_LEAF, Cell, cell_at, cell_places, header_at, leaf_cells
+from backupkit.chats.carve.matching import Forms, fits
+from backupkit.chats.carve.pages import Pages, children_of, free_pages
+from backupkit.chats.carve.record import Header, Value, header_of, values_of
+from backupkit.chats.carve.table import Column, Table, table_from
+
+MAX_ROW_BYTES: Final = 64 << 20
+MAX_TABLES: Final = 20_000
+_MAX_MATCHED: Final = 32
+_SCHEMA_COLUMNS: Final = 5
+_SCHEMA_KINDS: Final = frozenset({"table", "index", "view", "trigger"})
+
+
+class How(Enum):
+    """How a row was found."""
+
+    TREE = "tree"
+    PAGE = "page"
+    FREE = "free"
+    BETWEEN = "between"
+
+
+class CarvedRow(NamedTuple):
+    """One row. `is_whole` is false where a part of it lay on a page that is lost."""
+
+    table: Table
+    rowid: int
+    values: tuple[Value, ...]
+    page: int
+    how: How
+    is_whole: bool
+
+
+@dataclass(slots=True)
+class Seen:
+    """What the pages turned out to be. `lost` hold nothing at all, `orphans` are leaves that no tree leads to, `left` were of no table."""
+
+    pages: int = 0
+    lost: int = 0
+    leaves: int = 0
+    orphans: int = 0
+    left: int = 0
+
+
+class Carving:
+    """Reads one database. `like` are tables of a sound copy, used where the database's own are lost."""
+
+    def __init__(self, pages: Pages, like: Sequence[Table] = ()) -> None:
+        self._pages = pages
+        self._usable = pages.shape.usable
+        # Pages of a chain may be read as often as there are bytes in the file, twice over; then a file lies about its chains.
+        self._chain_budget = pages.count * 2 + 1024
+        self.seen = Seen(pages=pages.count)
+        self._own_roots: list[int] = []
+        known = {table.name: table for table in like}
+        known.update({table.name: table for table in self._schema()})
+        self.tables: list[Table] = list(known.values())[:MAX_TABLES]
+        self._owners = array("H", bytes(2 * (pages.count + 1)))
+        self._places = {table.name: place for place, table in enumerate(self.tables, 1)}
+        self._forms = Forms(self.tables)
+        self._strangers: dict[tuple[Column, ...], Table] = {}
+        self._is_own = bytearray(pages.count + 1)
+
+    def rows(self, *, deleted: bool = False) -> Iterator[CarvedRow]:
+        """Tell every row, the surest first."""
+        free = set(free_pages(self._pages))
+        for root in self._own_roots:
+            for number in self._leaves_below(root):
+                self._is_own[number] = 1
+        for place, table in enumerate(self.tables, 1):
+            if table.root:
+                yield from self._tree(table, place)
+        orphans = []
+        for number in self._pages.numbers():
+            page = self._pages.read(number)
+            if not any(page):
+                self.seen.lost += 1
+            elif self._is_orphan(number, page, free):
+                orphans.append(number)
+        for number in orphans:
+            yield from self._page(number, How.PAGE)
+        if deleted:
+            for number in sorted(free):
+                if self._pages.read(number)[0] == TABLE_LEAF:
+                    yield from self._page(number, How.FREE)
+            for number in self._pages.numbers():
+                yield from self._between(number)
+
+    def _is_orphan(self, number: int, page: bytes, free: Collection[int]) -> bool:
+        is_taken = number in free or self._owners[number] or self._is_own[number]
+        return not is_taken and page[header_at(number)] == TABLE_LEAF
+
+    def _schema(self) -> Iterator[Table]:
+        """Tell the tables that the database itself describes, wherever that page is."""
+        met: set[str] = set()
+        for number in self._schema_pages():
+            for cell in leaf_cells(self._pages.read(number), number, self._usable):
+                read = self._read(cell)
+                if read is None or len(read[0]) != _SCHEMA_COLUMNS or read[0][0] != "table":
+                    continue
+                _kind, name, _of, root, sql = read[0]
+                if str(name).startswith("sqlite_"):
+                    # SQLite's own counts and statistics: a new database makes them anew.
+                    if isinstance(root, int) and 1 < root <= self._pages.count:
+                        self._own_roots.append(root)
+                    continue
+                table = (
+                    table_from(sql, root if isinstance(root, int) and root > 0 else 0) if isinstance(sql, str) else None
+                )
+                if table is not None and table.name == name and name not in met:
+                    met.add(table.name)
+                    yield table
+
+    def _schema_pages(self) -> Iterator[int]:
+        reached = list(self._leaves_below(1))
+        yield from reached
+        if reached and any(cell_places(self._pages.read(number), number) for number in reached):
+            return
+        # The first page is lost: what was below it still looks like a schema.
+        for number in self._pages.numbers():
+            cells = leaf_cells(self._pages.read(number), number, self._usable)
+            first = next(cells, None)
+            read = self._read(first) if first is not None else None
+            if read is not None and len(read[0]) == _SCHEMA_COLUMNS and read[0][0] in _SCHEMA_KINDS:
+                yield number
+
+    def _leaves_below(self, root: int) -> Iterator[int]:
+        todo, met = [root], {root}
+        while todo:
+            number = todo.pop()
+            page = self._pages.read(number)
+            if page[header_at(number)] == TABLE_LEAF:
+                yield number
+                continue
+            below = [
+                child for child in children_of(page, number) if 1 < child <= self._pages.count and child not in met
+            ]
+            met.update(below)
+            todo += reversed(below)
+
+    def _tree(self, table: Table, place: int) -> Iterator[CarvedRow]:
+        for number in self._leaves_below(table.root):
+            if self._owners[number]:
+                # Two trees cannot share a page: the first one keeps it.
+                continue
+            cells = list(leaf_cells(self._pages.read(number), number, self._usable))
+            headers = [header for cell in cells if (header := header_of(cell.local, cell.size))]
+            if headers and not any(fits(header, table) for header in headers):
+                # The tree leads to a page of somebody else: a stale pointer. It is looked at as an orphan.
+                continue
+            self._owners[number] = place
+            self.seen.leaves += 1
+            yield from self._told(table, number, cells, How.TREE)
+
+    def _page(self, number: int, how: How) -> Iterator[CarvedRow]:
+        cells = list(leaf_cells(self._pages.read(number), number, self._usable))
+        headers = [header for cell in cells if (header := header_of(cell.local, cell.size))]
+        if not headers or self._is_schema(cells):
+            return
+        around = range(max(1, number - 8), min(self._pages.count, number + 8) + 1)
+        near = {self.tables[self._owners[place] - 1].name for place in around if self._owners[place]}
+        alike = self._forms.best(headers[:_MAX_MATCHED], near)
+        table = alike[0] if len(alike) == 1 else self._stranger(headers, alike)
+        if how is How.PAGE:
+            self.seen.orphans += 1
+            self._owners[number] = self._places.get(table.name, 0)
+            self.seen.left += not self._owners[number]
+        yield from self._told(table, number, cells, how)
+
+    def _is_schema(self, cells: Sequence[Cell]) -> bool:
+        read = self._read(cells[0]) if cells else None
+        return read is not None and len(read[0]) == _SCHEMA_COLUMNS and read[0][0] in _SCHEMA_KINDS
+
+    def _stranger(self, headers: Sequence[Header], alike: Sequence[Table]) -> Table:
+        """Return a table for rows of which nothing tells whose they are: no guess, but every value is kept."""
+        width = max(len(header.types) for header in headers)
+        columns = alike[0].columns if alike else tuple(Column(f"c{place}", "blob") for place in range(width))
+        if columns not in self._strangers:
+            self._strangers[columns] = Table(f"backupkit_lost_{len(self._strangers) + 1}", columns)
+        return self._strangers[columns]
+
+    def _told(self, table: Table, number: int, cells: Sequence[Cell], how: How) -> Iterator[CarvedRow]:
+        for cell in cells:
+            read = self._read(cell)
+            if read is None:
+                continue
+            if len(read[0]) <= len(table.columns):
+                yield CarvedRow(table, cell.rowid, read[0], number, how, read[1])
+
+    def _between(self, number: int) -> Iterator[CarvedRow]:
+        """Look for whole old rows in the gap of a leaf that is in use, where new rows will go."""
+        place = self._owners[number]
+        page = self._pages.read(number)
+        at = header_at(number)
+        if not place or page[at] != TABLE_LEAF:
+            return
+        table = self.tables[place - 1]
+        begin = at + 8 + 2 * int.from_bytes(page[at + 3 : at + 5], "big")
+        end = int.from_bytes(page[at + 5 : at + 7], "big") or len(page)
+        offset = begin
+        while offset < min(end, len(page)):
+            cell = cell_at(page, offset, self._usable) if page[offset] else None
+            header = (
+                header_of(cell.local, cell.size) if cell is not None and not cell.overflow and cell.size > 2 else None
+            )
+            if cell is None or header is None or len(header.types) != len(table.columns) or not fits(header, table):
+                offset += 1
+                continue
+            yield CarvedRow(
+                table, cell.rowid, values_of(cell.local, header, self._pages.shape.encoding), number, How.BETWEEN, True
+            )
+            offset += cell.size + 2
+
+    def _read(self, cell: Cell) -> tuple[tuple[Value, ...], bool] | None:
+        """Return a cell's values and whether all of them are there."""
+        header = header_of(cell.local, cell.size)
+        if header is None or cell.size > MAX_ROW_BYTES:
+            return None
+        data, is_whole = cell.local, True
+        if cell.overflow:
+            data, is_whole = self._chained(cell)
+        return values_of(data, header, self._pages.shape.encoding), is_whole
+
+    def _chained(self, cell: Cell) -> tuple[bytes, bool]:
+        parts, have, number = [cell.local], len(cell.local), cell.overflow
+        while have < cell.size and 1 < number <= self._pages.count and self._chain_budget > 0:
+            self._chain_budget -= 1
+            page = self._pages.read(number)
+            if not any(page[:8]) and not any(page):
+                break
+            part = page[4 : self._usable][: cell.size - have]
+            parts.append(part)
+            have += len(part)
+            number = int.from_bytes(page[:4], "big")
+        return b"".join(parts), have >= cell.size

@@ -1,0 +1,77 @@
+"""The conversations inside a snapshot: who, from when to when, and what is wrong with them. They are read anew each time.
+
+Names of people and chats are kept nowhere outside the sealed files.
+"""
+
+from dataclasses import dataclass
+
+from backupkit.chats.summary import ChatSummary, ConversationSummary, summarise
+from backupkit.clock import Clock
+from backupkit.ops.chat_facts import chat_finding
+from backupkit.ops.events import Found, Phase, Progress, Tell, tell_nobody
+from backupkit.ops.export import ConversationNotFound
+from backupkit.ops.places import Places
+from backupkit.ops.repository import open_repository
+from backupkit.ops.show import Shown, opened_sources, shown_of
+from backupkit.ops.snapshots import find_snapshot, known_snapshots
+from backupkit.ops.stored_chats import laid_out
+from backupkit.ops.unlock import AskSecret
+
+
+@dataclass(frozen=True, slots=True)
+class ShownChats:
+    """The chats of one source. `findings` are about the whole source, or only about the conversation that was asked for."""
+
+    source: str
+    conversations: tuple[ConversationSummary, ...]
+    findings: tuple[Found, ...]
+
+
+def show_chats(
+    places: Places,
+    snapshot: str,
+    *,
+    conversation: str | None = None,
+    secret: AskSecret,
+    clock: Clock,
+    tell: Tell = tell_nobody,
+) -> tuple[Shown, tuple[ShownChats, ...]]:
+    """Open a snapshot and read its chats. With `conversation`, only those whose key or title that is, or begins so.
+
+    Raises:
+        NoRepository, SnapshotNotFound: there is nothing to show.
+        ConversationNotFound: none is called that.
+        CannotUnlock: the secret opens nothing.
+        ChunkLost: a manifest is lost.
+    """
+    repository = open_repository(places, tell)
+    known = find_snapshot(known_snapshots(repository, tell), snapshot)
+    keyring = repository.unlock(secret)
+    opened = list(opened_sources(repository, known, keyring, tell))
+    found = []
+    for reader, source in opened:
+        if source.chat is None or source.chat.messages is None:
+            continue
+        tell(Progress(Phase.READ))
+        with laid_out(reader, source, repository.cache / "scratch", tell) as path:
+            summary = summarise(path, now=clock.now())
+        if summary is not None:
+            found.append(_chats(source.name, summary, conversation))
+    if conversation is not None:
+        found = [chats for chats in found if chats.conversations]
+        if not found:
+            raise ConversationNotFound(conversation=conversation[:200])
+    return shown_of(known, [source for _reader, source in opened]), tuple(found)
+
+
+def _chats(source: str, summary: ChatSummary, wanted: str | None) -> ShownChats:
+    conversations = summary.by_conversation
+    findings = summary.findings
+    if wanted is not None:
+        exact = [one for one in conversations if wanted in {one.key, one.title}]
+        begun = [one for one in conversations if (one.title or one.key).lower().startswith(wanted.lower())]
+        conversations = tuple(exact or begun)
+        keys = {one.key for one in conversations}
+        findings = tuple(finding for finding in findings if finding.facts.get("conversation") in keys)
+    newest_first = sorted(conversations, key=lambda one: -one.messages)
+    return ShownChats(source, tuple(newest_first), tuple(chat_finding(finding) for finding in findings))
