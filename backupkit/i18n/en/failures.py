@@ -24,7 +24,7 @@ MESSAGES: dict[str, str] = {
     "error.source-not-found.try": "Check the path, then run the command again.",
     "error.target-not-empty.what": "{path} is not empty.",
     "error.target-not-empty.why": "backupkit never writes over anything that is there.",
-    "error.target-not-empty.try": "Name a new folder with --to.",
+    "error.target-not-empty.try": "Name a place with --to where nothing is yet.",
     "error.history-rolled-back.what": "The repository was put back to an older state.",
     "error.history-rolled-back.why": "This computer has seen {seen} entries in its log; now there are {found}. Newer snapshots are missing.",
     "error.history-rolled-back.try": "Find the newer copy of the repository. Do not delete anything until then.",

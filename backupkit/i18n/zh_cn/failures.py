@@ -24,7 +24,7 @@ MESSAGES: dict[str, str] = {
     "error.source-not-found.try": "检查路径后再运行一次。",
     "error.target-not-empty.what": "{path} 不是空的。",
     "error.target-not-empty.why": "backupkit 从不覆盖已有的东西。",
-    "error.target-not-empty.try": "用 --to 指定一个新文件夹。",
+    "error.target-not-empty.try": "用 --to 指定一个还没有东西的位置。",
     "error.history-rolled-back.what": "备份库被退回到了旧的状态。",
     "error.history-rolled-back.why": "这台电脑见过日志中的 {seen} 条记录，现在只有 {found} 条，较新的快照不见了。",
     "error.history-rolled-back.try": "请找到较新的那份备份库。在此之前不要删除任何东西。",
