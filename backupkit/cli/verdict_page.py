@@ -15,7 +15,17 @@ _ROLES: dict[str, Role] = {"allow": "good", "hold": "warning", "deny": "bad", "u
 
 
 def verdict_lines(session: Session, verdict: "Verdict") -> list[str]:
-    """Lay a verdict out."""
+    """Lay a verdict out, the steps of consent included."""
+    from backupkit.guard.wording import wording
+
+    lines = page_lines(session, verdict)
+    for number, step in enumerate(wording(verdict).steps, 1):
+        lines += step_lines(session, number, step)
+    return lines
+
+
+def page_lines(session: Session, verdict: "Verdict") -> list[str]:
+    """Lay a verdict out, without the steps of consent."""
     from backupkit.guard.wording import wording
 
     said = wording(verdict)
@@ -38,7 +48,13 @@ def verdict_lines(session: Session, verdict: "Verdict") -> list[str]:
         for place, sentence in enumerate(sentences):
             lines += wrapped(text(sentence), columns, indent=inner, first="" if place else f"  {session.say(key)}")
     lines += wrapped(f"guard/{verdict.reason}", columns, indent=inner, first=f"  {session.say('error.label.code')}")
-    for number, step in enumerate(said.steps, 1):
-        lines += ["", padded(session.say("guard.step", number=number), 0)]
-        lines += wrapped(text(step), columns, indent=2)
+    return lines
+
+
+def step_lines(session: Session, number: int, *sentences: "Sentence") -> list[str]:
+    """Lay one step of consent out."""
+    columns = min(session.terminal.columns, 100)
+    lines = ["", padded(session.say("guard.step", number=number), 0)]
+    for sentence in sentences:
+        lines += wrapped(session.say(sentence.key, **sentence.facts), columns, indent=2)
     return lines

@@ -3,12 +3,13 @@
 Consent is never a click on "OK": the first step shows the loss in numbers and is answered with "continue", the second
 asks for the app's name in full. It holds for one package, from one file to another, against one snapshot, until one
 moment; any other update has another `id`. Without a person only a token signed with the owner's key can stand in, and
-it is bound to the same five things.
+it is bound to the same five things. What a person consented to at the owner's own terminal waits there for the store's
+question, for an hour: chats go on, and the numbers that were read grow old.
 """
 
 import hashlib
 import unicodedata
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any, NamedTuple
 
@@ -147,8 +148,56 @@ def accept_answers(answers: ConsentAnswers, binding: ConsentBinding, app_name: s
         raise ConsentRefused(reason="expired")
     if not answers.understood:
         raise ConsentRefused(reason="first-step-missing")
-    if _folded(answers.typed) != _folded(app_name):
+    if not is_same_name(answers.typed, app_name):
         raise ConsentRefused(reason="wrong-name")
+
+
+STANDS_FOR = timedelta(hours=1)
+MAX_GIVEN_BYTES = 1024
+
+
+class GivenConsent(NamedTuple):
+    """Both steps taken at the owner's terminal, before the store asked."""
+
+    id: str
+    given_at: datetime
+
+    def until(self, binding: ConsentBinding) -> datetime:
+        """The moment it stops counting."""
+        return min(binding.expires, self.given_at + STANDS_FOR)
+
+    def counts_for(self, binding: ConsentBinding, now: datetime) -> bool:
+        """Whether it is for exactly this update and still stands."""
+        return self.id == binding.id and self.given_at <= now < self.until(binding)
+
+    def encode(self) -> bytes:
+        """One line of canonical JSON."""
+        fields = {"type": "given-consent", "v": 1, "id": self.id, "given_at": to_rfc3339(self.given_at)}
+        return encode_canonical(fields)
+
+
+def decode_given(data: bytes) -> GivenConsent:
+    """Read what was consented to at the terminal.
+
+    Raises:
+        ConsentRefused: it is anything else.
+    """
+    try:
+        fields = decode_json(data, what="given-consent", max_bytes=MAX_GIVEN_BYTES)
+        given = GivenConsent(_text(fields["id"]), from_rfc3339(_text(fields["given_at"])))
+        is_consent = fields["type"] == "given-consent" and fields["v"] == 1
+        # Far from the end of all time: adding an hour must be possible.
+        is_consent = is_consent and given.given_at.year < 9999
+    except (MalformedObject, AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ConsentRefused(reason="malformed") from error
+    if not is_consent:
+        raise ConsentRefused(reason="malformed")
+    return given
+
+
+def is_same_name(typed: str, app_name: str) -> bool:
+    """Whether a name was typed in full; case, outer space and the way of composing letters do not count."""
+    return _folded(typed) == _folded(app_name)
 
 
 def _folded(name: str) -> str:

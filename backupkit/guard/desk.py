@@ -14,6 +14,7 @@ from backupkit.codec.canonical import decode_json, encode_canonical
 from backupkit.codec.malformed import MalformedObject, NewerFormat
 from backupkit.crypto.signing import PUBLIC_SIZE, SigningKey, VerifyKey
 from backupkit.errors import Fact
+from backupkit.guard.consent import MAX_GIVEN_BYTES, ConsentRefused, GivenConsent, decode_given
 from backupkit.guard.desktop import DesktopChange, decide_desktop
 from backupkit.guard.judge import (
     Known,
@@ -35,8 +36,8 @@ from backupkit.proof.pins import MAX_PINS_BYTES, Pins, decode_pins
 from backupkit.proof.witness import held_witness
 
 __all__ = [
-    "Desk", "Unanswerable", "load_hook_key", "load_owner", "load_pins", "load_policy", "save_owner", "save_pass",
-    "save_pins", "save_policy",
+    "Desk", "Unanswerable", "load_given", "load_hook_key", "load_owner", "load_pins", "load_policy", "save_given",
+    "save_owner", "save_pass", "save_pins", "save_policy",
 ]  # fmt: skip
 
 MAX_POLICY_BYTES = 16 << 10
@@ -79,6 +80,7 @@ class Desk(NamedTuple):
                 now=now,
                 pass_data=_pass_on_file(self.places, examined.installed.package),
                 owner=load_owner(self.places),
+                given=load_given(self.places, examined.installed.package),
             )
             judgement = conclude(examined, known)
             if judgement.witness is not None:
@@ -167,6 +169,20 @@ def save_owner(places: GuardPlaces, owner: VerifyKey) -> None:
 def save_pass(places: GuardPlaces, package: AppPackage, data: bytes) -> None:
     """Lay an app's newest coverage pass where the hook finds it."""
     write_whole(places.pass_of(package), data)
+
+
+def load_given(places: GuardPlaces, package: AppPackage) -> GivenConsent | None:
+    """Return what was consented to at the owner's terminal; what cannot be read is no consent."""
+    try:
+        data = read_small(places.consent_of(package), most=MAX_GIVEN_BYTES)
+        return None if data is None else decode_given(data)
+    except (OSError, ConsentRefused):
+        return None
+
+
+def save_given(places: GuardPlaces, package: AppPackage, given: GivenConsent) -> None:
+    """Let the store's next question about this update be answered with this consent."""
+    write_whole(places.consent_of(package), given.encode())
 
 
 def load_hook_key(places: GuardPlaces) -> SigningKey:

@@ -20,6 +20,7 @@ from backupkit.guard.consent import (
     ConsentBinding,
     ConsentBy,
     ConsentRefused,
+    GivenConsent,
     accept_answers,
     accept_token,
 )
@@ -101,7 +102,10 @@ class Examined(NamedTuple):
 
 
 class Known(NamedTuple):
-    """What the guard knows beside the packages. `pass_data` is the newest pass where the question names none."""
+    """What the guard knows beside the packages.
+
+    `pass_data` is the newest pass where the question names none, `given` what was consented to at the owner's terminal.
+    """
 
     pins: Pins | None
     policy: GuardPolicy
@@ -109,6 +113,7 @@ class Known(NamedTuple):
     now: datetime
     pass_data: bytes | None = None
     owner: VerifyKey | None = None
+    given: GivenConsent | None = None
 
 
 class Judgement(NamedTuple):
@@ -468,6 +473,7 @@ def _given_by(given: ConsentAnswers | ConsentToken | None, needed: Consent, know
         # Without the owner's signature not even the two steps are offered.
         raise ConsentRefused(reason="token-needed")
     if given is None:
-        return None
+        is_given = known.given is not None and known.given.counts_for(needed.binding, known.now)
+        return ConsentBy.PERSON if is_given else None
     accept_answers(given, needed.binding, needed.app_name, known.now)
     return ConsentBy.PERSON

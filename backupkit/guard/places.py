@@ -60,6 +60,10 @@ class GuardPlaces(NamedTuple):
         """The newest coverage pass of one app."""
         return self.root / "passes" / f"{package}.pass"
 
+    def consent_of(self, package: AppPackage) -> Path:
+        """What was last consented to at the owner's terminal."""
+        return self.root / "consents" / f"{package}.json"
+
 
 def write_whole(path: Path, data: bytes) -> None:
     """Replace a small file so that a crash leaves the old one or the new one, never a part; mode 0600.

@@ -166,6 +166,11 @@ class Verdict(_Fields):
         return self.but(**changes)
 
     @property
+    def waits_for_consent(self) -> bool:
+        """Whether the person must still be asked."""
+        return self.decision is Decision.ALLOW and self.consent is not None and self.consent.given_by is None
+
+    @property
     def exit_code(self) -> ExitCode:
         """What the process ends with."""
         return EXIT_CODES[self.decision]

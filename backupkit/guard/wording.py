@@ -89,8 +89,7 @@ def sentence_facts(verdict: Verdict) -> dict[str, Fact]:
 
 def _label(verdict: Verdict) -> str:
     """The verdict in a word. An "allow" that still waits for the person's consent is not shown as one."""
-    waits = verdict.decision is Decision.ALLOW and verdict.consent is not None and verdict.consent.given_by is None
-    return "verdict.ask-first" if waits else f"verdict.{verdict.decision.value}"
+    return "verdict.ask-first" if verdict.waits_for_consent else f"verdict.{verdict.decision.value}"
 
 
 def _headline(verdict: Verdict) -> str:
@@ -110,7 +109,7 @@ def _headline(verdict: Verdict) -> str:
 
 
 def _steps(verdict: Verdict, facts: Mapping[str, Fact]) -> list[Sentence]:
-    if verdict.consent is None or verdict.consent.given_by is not None or verdict.decision is not Decision.ALLOW:
+    if verdict.consent is None or not verdict.waits_for_consent:
         return []
     return [
         Sentence(f"consent.first.{_counted(verdict.loss)}", facts),
@@ -122,7 +121,7 @@ def _counted(loss: Loss | None) -> str:
     """Which numbers of a loss are known: the sentence names those, and never one that nobody counted."""
     if loss is None:
         return "uncounted"
-    if loss.conversations is not None and loss.messages is not None:
+    if loss.conversations is not None and loss.messages is not None and loss.bytes is not None:
         return "chats"
     if loss.messages is not None:
         return "messages"

@@ -97,10 +97,6 @@ class Catalogue:
         """Return every key, sorted."""
         return sorted(messages(self.language))
 
-    def amount(self, number: int | None) -> str:
-        """Write a count, or the word for an unknown one."""
-        return self.say("word.unknown") if number is None else grouped(number)
-
     def size(self, size_bytes: int | None) -> str:
         """Write a size in bytes with a unit, or the word for an unknown one."""
         return self.say("word.unknown") if size_bytes is None else human_size(size_bytes)

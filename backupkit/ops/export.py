@@ -42,7 +42,6 @@ from backupkit.ops.unlock import AskSecret
 from backupkit.store.domain_reader import DomainReader
 from backupkit.store.manifest import Source
 
-FORMS = ("html", "jsonl", "csv", "text")
 _PARTIAL = ".backupkit-partial"
 
 

@@ -12,8 +12,10 @@ from backupkit.guard.consent import (
     ConsentBinding,
     ConsentBy,
     ConsentRefused,
+    GivenConsent,
     accept_answers,
     accept_token,
+    decode_given,
     sign_token,
 )
 from backupkit.ids import AppPackage, SnapshotId
@@ -130,3 +132,32 @@ def test_the_two_steps_are_worded_differently_and_the_second_asks_for_the_name()
     assert first["text"] != second["text"]
     assert second["answer"] == "微信"
     assert Consent(BINDING, "微信", ConsentBy.TOKEN).to_json()["by"] == "token"
+
+
+GIVEN = GivenConsent(BINDING.id, NOW)
+
+
+def test_consent_at_the_terminal_stands_for_an_hour_and_for_one_update() -> None:
+    assert decode_given(GIVEN.encode()) == GIVEN
+    assert GIVEN.counts_for(BINDING, NOW)
+    assert GIVEN.counts_for(BINDING, NOW + timedelta(minutes=59))
+    assert not GIVEN.counts_for(BINDING, NOW + timedelta(hours=1))
+    assert not any(GIVEN.counts_for(other, NOW) for other in OTHERS)
+
+
+def test_consent_at_the_terminal_ends_with_the_backup_and_never_begins_in_the_future() -> None:
+    late = GivenConsent(BINDING.id, BINDING.expires - timedelta(minutes=1))
+
+    assert not late.counts_for(BINDING, BINDING.expires)
+    assert not late.counts_for(BINDING, NOW)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"{}", b"[]", b"nonsense", GIVEN.encode()[:-1], GIVEN.encode().replace(b'"v":1', b'"v":2'),
+     GIVEN.encode().replace(b"2018", b"9999"), GIVEN.encode().replace(b"given-consent", b"verdict"), b"x" * 2000],
+)  # fmt: skip
+def test_what_is_no_consent_of_the_terminal_is_refused(data: bytes) -> None:
+    with pytest.raises(ConsentRefused) as refused:
+        decode_given(data)
+    assert reason_of(refused) == "malformed"

@@ -1,0 +1,161 @@
+"""`backupkit guard check` with a person at the terminal: two steps, and the careless answer keeps the chats."""
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from apk_factory import build_apk, make_key, sign
+from chat_factory import write_telegram_chat
+from computer import Computer
+from person import Person
+
+PACKAGE = "org.telegram.messenger"
+CHECK = ("guard", "check", "--installed", "old.apk", "--candidate", "new.apk", "--app-name", "Telegram")
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Computer:
+    """A computer with a verified backup of 20 messages, and three more in the app since."""
+    computer = Computer(tmp_path_factory.mktemp("c") / "home")
+    for name, maker in (("old", "A"), ("new", "B"), ("other", "C")):
+        (computer.home / f"{name}.apk").write_bytes(
+            sign(build_apk(PACKAGE, 1 if name == "old" else 2), make_key(name=maker))
+        )
+    computer.initialise()
+    write_telegram_chat(computer.home / "chats", messages=20)
+    computer.run("snapshot", "chats", "--app", "telegram")
+    write_telegram_chat(computer.home / "chats", messages=23)
+    return computer
+
+
+@pytest.fixture
+def computer(prepared: Computer) -> Computer:
+    for consent in guard_of(prepared).glob("consents/*"):
+        consent.unlink()
+    return prepared
+
+
+def guard_of(computer: Computer) -> Path:
+    return computer.home / ".local/state/backupkit/guard"
+
+
+def memory_of(computer: Computer) -> dict[str, bytes]:
+    """The guard's whole memory but the ledger, which every question adds a line to."""
+    files = (path for path in guard_of(computer).rglob("*") if path.is_file() and path.name != "ledger.jsonl")
+    return {str(path): path.read_bytes() for path in files}
+
+
+def store_asks(computer: Computer, candidate: str = "new.apk") -> dict[str, Any]:
+    request = {"installed": str(computer.home / "old.apk"), "candidate": str(computer.home / candidate)}
+    return computer.hook({"type": "hook-request", "v": 1, "action": "reinstall", "store": "shop", **request}).last
+
+
+def test_both_steps_taken_answer_the_stores_next_question_and_no_other(computer: Computer) -> None:
+    before = store_asks(computer)
+
+    person = Person(computer, *CHECK)
+    first = person.waits_for("to go on:")
+    person.types("continue")
+    second = person.waits_for("anything else keeps it.")
+    person.types("telegram")
+    code, rest = person.ends_with()
+
+    after, other = store_asks(computer), store_asks(computer, "other.apk")
+    assert code == 0
+    assert "3 messages are not in the backup." in first
+    assert "Step 1 of 2" in first
+    assert "Step 2 of 2" in second
+    assert "Your consent is recorded." in rest
+    assert (before["consent"]["state"], after["consent"]["state"]) == ("needed", "given")
+    assert (after["decision"], after["consent"]["by"]) == ("allow", "person")
+    assert after["consent"]["id"] == before["consent"]["id"]
+    assert other["consent"]["state"] == "needed"
+    entries = [one for one in computer.run("guard", "log", "--json").objects if one.get("store")]
+    assert ("backupkit guard check", "person") in [(one["store"], one["consent"]) for one in entries]
+
+
+@pytest.mark.parametrize("careless", ["", "yes", "Telegram"])
+def test_any_other_first_answer_keeps_the_app(computer: Computer, careless: str) -> None:
+    store_asks(computer)
+    before = memory_of(computer)
+
+    person = Person(computer, *CHECK)
+    person.waits_for("to go on:")
+    person.types(careless)
+    code, rest = person.ends_with()
+
+    assert code == 40
+    assert "You keep Telegram. Nothing was changed." in rest
+    assert memory_of(computer) == before
+
+
+def test_another_name_keeps_the_app(computer: Computer) -> None:
+    before = memory_of(computer)
+
+    person = Person(computer, *CHECK)
+    person.waits_for("to go on:")
+    person.types("continue")
+    person.waits_for("anything else keeps it.")
+    person.types("continue")
+    code, rest = person.ends_with()
+
+    assert code == 40
+    assert "You keep Telegram." in rest
+    assert memory_of(computer) == before
+
+
+def test_ctrl_c_at_a_step_consents_to_nothing(computer: Computer) -> None:
+    person = Person(computer, *CHECK)
+    person.waits_for("to go on:")
+    os.kill(person.process, signal.SIGINT)
+    code, _ = person.ends_with()
+
+    assert code == 130
+    assert store_asks(computer)["consent"]["state"] == "needed"
+
+
+def test_a_package_that_is_swapped_between_the_steps_is_not_consented_to(computer: Computer) -> None:
+    swapped = computer.home / "swapped.apk"
+    swapped.write_bytes((computer.home / "new.apk").read_bytes())
+
+    person = Person(computer, *CHECK[:-3], "swapped.apk", *CHECK[-2:])
+    person.waits_for("to go on:")
+    person.types("continue")
+    person.waits_for("anything else keeps it.")
+    swapped.write_bytes((computer.home / "other.apk").read_bytes())
+    person.types("Telegram")
+    code, _ = person.ends_with()
+
+    assert code == 40
+    assert not list(guard_of(computer).glob("consents/*"))
+
+
+def test_a_chinese_person_is_asked_in_chinese(computer: Computer) -> None:
+    person = Person(computer, *CHECK, "--lang", "zh-CN")
+    first = person.waits_for("才进入下一步")
+    person.types("继续")
+    person.waits_for("最后一步")
+    person.types("Telegram")
+    code, rest = person.ends_with()
+
+    assert code == 0
+    assert "有 3 条消息不在备份里。" in first
+    assert "您的同意已记录。" in rest
+
+
+@pytest.mark.parametrize("flag", ["--no-input", "--json", "--plain"])
+def test_nobody_is_asked_where_a_program_reads(computer: Computer, flag: str) -> None:
+    code, shown = Person(computer, *CHECK, flag).ends_with()
+
+    assert code == 0
+    assert "to go on:" not in shown
+    assert not list(guard_of(computer).glob("consents/*"))
+
+
+def test_a_pipe_in_place_of_the_terminal_is_asked_nothing(computer: Computer) -> None:
+    answer = computer.run(*CHECK, stdin="continue\nTelegram\n")
+
+    assert "to go on:" not in answer.out + answer.err
+    assert not list(guard_of(computer).glob("consents/*"))
