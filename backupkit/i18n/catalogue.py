@@ -18,6 +18,7 @@ Every fact that is a text is made safe for a terminal, because it may come from 
 
 import importlib
 import pkgutil
+import re
 import string
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, tzinfo
@@ -111,6 +112,11 @@ class Catalogue:
                 return printable(str(moment))
         return local_time(moment, self.zone)
 
+    def place(self, place: str) -> str:
+        """Write a place in a file: `line 7` in the reader's language, anything else as it stands."""
+        unit, _, number = place.partition(" ")
+        return self.say(f"place.{unit}", number=number) if unit in _UNITS and number.isdecimal() else printable(place)
+
     def span(self, span: timedelta) -> str:
         """Write a length of time."""
         return length_of_time(span, self.language)
@@ -145,7 +151,9 @@ class _Filler(string.Formatter):
             return self._number(name, fact, form)
         text = str(fact)
         if form == "short":
-            return printable(text[:8])
+            return printable(text[:8] if _IS_ID.fullmatch(text) else text)
+        if name == "place":
+            return self._catalogue.place(text)
         return self._catalogue.time(text) if form == "time" else printable(text)
 
     def _number(self, name: str, number: float, form: str) -> str:
@@ -157,3 +165,5 @@ class _Filler(string.Formatter):
 
 
 _ABSENT = object()
+_UNITS = {"line", "byte", "character"}
+_IS_ID = re.compile(r"[0-9a-f]{9,}")
