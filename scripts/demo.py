@@ -88,7 +88,8 @@ class Demo:
         }
 
     def say(self, key: str, **facts: object) -> None:
-        print(f"\n\033[1m{WORDS[self.language][key].format(**facts)}\033[0m", flush=True)
+        said = WORDS[self.language][key].format(**facts)
+        print(f"\n\033[1m{said}\033[0m" if sys.stdout.isatty() else f"\n{said}", flush=True)
 
     def backupkit(self, *arguments: str | Path, quiet: bool = False) -> str:
         shown = " ".join(str(argument).replace(str(self.folder) + "/", "") for argument in arguments)

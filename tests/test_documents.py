@@ -65,7 +65,10 @@ def test_no_twin_is_without_its_page_and_no_exception_is_out_of_date() -> None:
     assert [name for name in ENGLISH_ONLY if (DOCS / name.replace(".md", ".zh-CN.md")).exists()] == []
 
 
-def test_the_index_names_every_page() -> None:
-    named = {(DOCS / link).resolve() for link in LINK.findall((DOCS / "README.md").read_text("utf-8"))}
+@pytest.mark.parametrize("index", ["README.md", "README.zh-CN.md"])
+def test_the_index_names_every_page(index: str) -> None:
+    ending = index.removeprefix("README")
+    named = {(DOCS / link).resolve() for link in LINK.findall((DOCS / index).read_text("utf-8"))}
+    pages = (*(one.with_name(one.stem + ending) for one in TWINNED), *(DOCS / "format").glob("*.md"))
 
-    assert [one.name for one in (*TWINNED, *(DOCS / "format").glob("*.md")) if one.resolve() not in named] == []
+    assert [one.name for one in pages if one.resolve() not in named] == []

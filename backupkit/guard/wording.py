@@ -123,7 +123,7 @@ def _counted(loss: Loss | None) -> str:
     """Which numbers of a loss are known: the sentence names those, and never one that nobody counted."""
     if loss is None:
         return "uncounted"
-    if loss.conversations is not None and loss.messages is not None:
+    if loss.conversations is not None and loss.messages is not None and loss.bytes is not None:
         return "chats"
     if loss.messages is not None:
         return "messages"

@@ -146,6 +146,13 @@ class TargetNotEmpty(BackupkitError):
     exit_code = ExitCode.TARGET_NOT_EMPTY
 
 
+class TargetInRepository(BackupkitError):
+    """Chats would be written in the clear into the sealed repository. Facts: `path`."""
+
+    code = "target-in-repository"
+    exit_code = ExitCode.USAGE
+
+
 class HistoryRolledBack(BackupkitError):
     """The repository's log is older than what this machine has seen. Facts: `seen`, `found` (sizes)."""
 

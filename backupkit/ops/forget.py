@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from backupkit.chats.shrink import Held
 from backupkit.clock import Clock
 from backupkit.ids import SnapshotId
 from backupkit.ops.events import Tell
@@ -142,11 +143,11 @@ def _require_not_shrunk(candidates: Sequence[Candidate], going: Sequence[Snapsho
     if found is not None:
         raise SnapshotsShrunk(
             snapshot=found.newest.id,
-            messages=found.newest.messages,
-            bytes=found.newest.bytes,
+            messages=found.now.messages,
+            bytes=found.now.bytes,
             going=found.going.id,
-            going_messages=found.going.messages,
-            going_bytes=found.going.bytes,
+            going_messages=found.then.messages,
+            going_bytes=found.then.bytes,
         )
 
 
@@ -174,16 +175,14 @@ def _candidates(repository: Repository, known: Sequence[KnownSnapshot], now: dat
 
 def _candidate(one: KnownSnapshot, at: datetime) -> Candidate:
     facts = one.facts
-    counts = [source.messages for source in facts.sources if source.messages is not None] if facts else []
+    sources = sorted(facts.sources, key=lambda source: source.path) if facts else None
     domains = tuple(sorted(domain.id for domain in one.statement.domains))
-    paths = tuple(sorted(source.path for source in facts.sources)) if facts else None
     return Candidate(
         id=one.id,
-        series=(one.statement.writer, domains, paths),
+        series=(one.statement.writer, domains, None if sources is None else tuple(source.path for source in sources)),
         at=at,
         is_whole=one.state not in {"partial", "damaged"},
         is_verified=one.state in {"verified", "drilled"},
         is_damaged=one.state == "damaged",
-        messages=sum(counts) if counts else None,
-        bytes=sum(source.bytes for source in facts.sources) if facts else one.statement.size_bytes,
+        held=(Held(one.statement.size_bytes),) if sources is None else tuple(source.held for source in sources),
     )

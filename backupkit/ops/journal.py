@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from backupkit.chats.shrink import Held
 from backupkit.clock import to_rfc3339
 from backupkit.codec.canonical import decode_json
 from backupkit.errors import BackupkitError
@@ -45,6 +46,11 @@ class SourceFacts:
     high_water: str | None = None
     unreadable: int = 0
     tree: str | None = None
+
+    @property
+    def held(self) -> Held:
+        """What the source held, as the judgement of shrinks needs it."""
+        return Held(self.bytes, self.messages, self.conversations)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from backupkit.chats.shrink import Held, shrink_between
 from backupkit.ids import SnapshotId
-
-SHARP: Final = 0.8
-"""What a series must still hold of its messages and bytes, so that older snapshots may go."""
 
 _PERIODS: Final[dict[str, Callable[[datetime], Hashable]]] = {
     "daily": lambda at: at.date(),
@@ -43,7 +41,10 @@ class KeepRules:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A snapshot to decide on. `at` is when it counts as taken, `is_whole` whether it lacks nothing and is not damaged."""
+    """A snapshot to decide on. `at` is when it counts as taken, `is_whole` whether it lacks nothing and is not damaged.
+
+    `held` is what each of its sources held, in an order that all snapshots of a series share.
+    """
 
     id: SnapshotId
     series: Hashable
@@ -51,8 +52,7 @@ class Candidate:
     is_whole: bool
     is_verified: bool
     is_damaged: bool
-    messages: int | None
-    bytes: int
+    held: tuple[Held, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +73,12 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Shrunk:
-    """The newest snapshot that stays of a series holds sharply less than one that would go."""
+    """The newest snapshot that stays of a series holds sharply less of a source than one that would go: `now` and `then`."""
 
     newest: Candidate
     going: Candidate
+    now: Held
+    then: Held
 
 
 def decide(candidates: Sequence[Candidate], rules: KeepRules) -> list[Decision]:
@@ -143,13 +145,15 @@ def shrunk(candidates: Sequence[Candidate], going: Iterable[SnapshotId]) -> Shru
         now = newest.get(one.series)
         if one.id not in leaving or now is None:
             continue
-        if _is_sharp(one.messages, now.messages) or _is_sharp(one.bytes, now.bytes):
-            return Shrunk(now, one)
+        for held_then, held_now in zip(one.held, now.held, strict=False):
+            if _is_sharp(held_then, held_now):
+                return Shrunk(now, one, held_now, held_then)
     return None
 
 
-def _is_sharp(before: int | None, now: int | None) -> bool:
-    return before is not None and now is not None and now < before * SHARP
+def _is_sharp(then: Held, now: Held) -> bool:
+    # Bytes count by themselves too: pictures can go while every message stays.
+    return (shrink_between(then, now) or shrink_between(Held(then.bytes), Held(now.bytes))) is not None
 
 
 def newest_verified(candidates: Iterable[Candidate]) -> set[SnapshotId]:

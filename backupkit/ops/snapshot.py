@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from backupkit import __version__
 from backupkit.capture.file_cache import FileCache
 from backupkit.capture.scratch import discard_leftovers
-from backupkit.chats.shrink import Held, judge_history
+from backupkit.chats.shrink import judge_history
 from backupkit.clock import Clock, to_rfc3339
 from backupkit.crypto.derive import derive
 from backupkit.ids import DomainId, PackName, SnapshotId
@@ -351,7 +351,7 @@ class _Run:
         taken = self.repository.journal.taken().values()
         for now in facts:
             before = [one for snapshot in taken for one in snapshot.sources if one.path == now.path]
-            shrink = judge_history([held(one) for one in (*before, now)]).open
+            shrink = judge_history([one.held for one in (*before, now)]).open
             if shrink is not None:
                 counts = {
                     "name": now.name,
@@ -408,11 +408,6 @@ def _facts(source: Source) -> SourceFacts:
         unreadable=len(source.unreadable),
         tree=source.tree.hex(),
     )
-
-
-def held(source: SourceFacts) -> Held:
-    """Return what a source held, as the judgement of shrinks needs it."""
-    return Held(source.bytes, source.messages, source.conversations)
 
 
 def _shown(spec: SourceSpec, one: Unreadable) -> Unread:

@@ -59,6 +59,23 @@ def test_a_person_forgets_by_rules_looks_and_takes_it_back(computer: Computer) -
     assert left == [snapshots[0], snapshots[2]]
 
 
+def test_an_empty_list_says_why_it_is_empty(computer: Computer) -> None:
+    forgotten = computer.run_here("snapshots", "--forgotten")
+    chinese = computer.run_here("snapshots", "--forgotten", "--lang", "zh-CN")
+    of_nobody = computer.run_here("snapshots", "--source", "nobody")
+
+    assert forgotten.out.strip() == "No snapshot is forgotten."
+    assert chinese.out.strip() == "没有已放弃的快照。"
+    assert of_nobody.out.strip() == "No snapshot fits that."
+
+
+def test_reasons_are_listed_as_the_language_lists_things(computer: Computer) -> None:
+    said = computer.run_here("forget", "--keep-last", "1", "--dry-run", "--lang", "zh-CN").out
+
+    assert "、" in said
+    assert ", " not in said
+
+
 def test_the_settings_say_what_is_kept_where_the_command_does_not(computer: Computer) -> None:
     settings = computer.home / ".config/backupkit/config.toml"
     settings.parent.mkdir(parents=True)

@@ -107,7 +107,7 @@ def test_the_newest_verified_snapshot_is_never_forgotten(scene: Scene) -> None:
 
 
 def test_nothing_is_forgotten_after_a_sharp_shrink_until_the_owner_says_so(scene: Scene) -> None:
-    scene.write("large.bin", random.Random(1).randbytes(300_000))
+    scene.write("large.bin", random.Random(1).randbytes(2_000_000))
     first = scene.take().snapshot
     scene.clock.at += timedelta(days=1)
     scene.write("large.bin", b"gone")
@@ -117,7 +117,7 @@ def test_nothing_is_forgotten_after_a_sharp_shrink_until_the_owner_says_so(scene
         with pytest.raises(SnapshotsShrunk) as refused:
             forget(scene, first) if by_name else keep(scene, last=1)
         assert refused.value.facts["snapshot"] == second
-        assert (refused.value.facts["bytes"], refused.value.facts["going_bytes"]) == (4, 300_000)
+        assert (refused.value.facts["bytes"], refused.value.facts["going_bytes"]) == (4, 2_000_000)
     assert listed(scene) == [first, second]
     keep(scene, last=1, accept_shrink=True)
 

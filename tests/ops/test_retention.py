@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from hypothesis import given, settings, strategies as st
 
+from backupkit.chats.shrink import Held
 from backupkit.ids import SnapshotId
 from backupkit.ops.retention import Candidate, KeepRules, decide, newest_verified, shrunk
 
@@ -13,7 +14,7 @@ START = datetime(2018, 1, 1, tzinfo=UTC)
 
 def candidate(number: int, at: datetime, **facts: object) -> Candidate:
     known: dict[str, object] = {
-        "series": "chats", "is_whole": True, "is_verified": False, "is_damaged": False, "messages": None, "bytes": 0,
+        "series": "chats", "is_whole": True, "is_verified": False, "is_damaged": False, "held": (Held(0),),
     }  # fmt: skip
     return Candidate(id=SnapshotId(f"{number:064x}"), at=at, **{**known, **facts})  # type: ignore[arg-type]
 
@@ -112,8 +113,7 @@ def test_back_dated_snapshots_take_no_place_of_a_real_one_and_are_kept(
 ) -> None:
     real = each_day(days)
     junk = [
-        candidate(1000 + number, START + timedelta(hours=at - 24 * 90), bytes=1)
-        for number, at in enumerate(claims[: days - 1])
+        candidate(1000 + number, START + timedelta(hours=at - 24 * 90)) for number, at in enumerate(claims[: days - 1])
     ]
 
     kept = staying([*real, *junk], rules)
@@ -152,12 +152,24 @@ def test_a_damaged_snapshot_takes_no_place_and_goes_by_no_rule() -> None:
 
 
 def test_a_sharp_shrink_is_found_in_messages_and_in_bytes() -> None:
-    many = candidate(1, START, messages=1000, bytes=10_000)
-    few = candidate(2, START + timedelta(days=1), messages=700, bytes=10_000)
-    small = candidate(3, START + timedelta(days=1), messages=None, bytes=7000)
-    about_as_many = candidate(4, START + timedelta(days=1), messages=900, bytes=9000)
+    many = candidate(1, START, held=(Held(10 << 20, 1000), Held(0)))
+
+    def after(messages: int | None, size: int) -> Candidate:
+        return candidate(2, START + timedelta(days=1), held=(Held(size, messages), Held(0)))
+
+    few, small, about_as_many = after(700, 10 << 20), after(1000, 7 << 20), after(900, 9 << 20)
 
     assert [
         shrunk([many, newest], [many.id]) is not None for newest in (few, small, about_as_many)
     ] == [True, True, False]  # fmt: skip
     assert shrunk([many, few], []) is None
+
+
+def test_one_source_of_two_that_was_wiped_is_enough_for_the_alarm() -> None:
+    before = candidate(1, START, held=(Held(1 << 30, 100_000), Held(1 << 20, 50)))
+    after = candidate(2, START + timedelta(days=1), held=(Held(1 << 30, 100_000), Held(1 << 20, 1)))
+
+    found = shrunk([before, after], [before.id])
+
+    assert found is not None
+    assert (found.then.messages, found.now.messages) == (50, 1)

@@ -19,7 +19,7 @@ _Count = int | None
 
 def forget(
     context: typer.Context,
-    snapshots: Annotated[list[str] | None, typer.Argument(metavar="SNAPSHOT...")] = None,
+    snapshots: Annotated[list[str] | None, typer.Argument(metavar="SNAPSHOT")] = None,
     *,
     keep_last: Annotated[_Count, typer.Option("--keep-last", min=0, metavar="N")] = None,
     keep_daily: Annotated[_Count, typer.Option("--keep-daily", min=0, metavar="N")] = None,
@@ -71,7 +71,11 @@ def _lines(session: Session, done: "Forgotten") -> list[str]:
     say = session.say
     rows = []
     for one in done.judged if done.dry_run else [one for one in done.judged if not one.stays]:
-        why = ", ".join(say(f"forget.rule.{rule}") for rule in one.rules) if one.stays else say("forget.goes")
+        why = (
+            say("word.between").join(say(f"forget.rule.{rule}") for rule in one.rules)
+            if one.stays
+            else say("forget.goes")
+        )
         row = [one.snapshot[:8], session.catalogue.time(one.counted_at), state_word(session, one.state), why]
         rows.append(row)
     kept = len(done.judged) - len(done.forgotten)

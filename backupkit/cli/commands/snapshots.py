@@ -45,5 +45,8 @@ def snapshots(
             row.append(session.say("snapshots.undo-until", until=until) if until else session.say("state.swept"))
         rows.append(row)
         session.printer.record("snapshot", json_fields(line))
-    lines = aligned(rows) if rows else [session.say("snapshots.none")]
-    session.printer.summary({"snapshots": len(found)}, lines)
+    if not rows:
+        narrowed = source is not None or state is not None
+        none = "snapshots.none-fits" if narrowed else "snapshots.none-forgotten" if forgotten else "snapshots.none"
+        rows = [[session.say(none)]]
+    session.printer.summary({"snapshots": len(found)}, aligned(rows))

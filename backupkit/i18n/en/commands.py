@@ -277,6 +277,8 @@ MESSAGES: dict[str, str] = {
     "snapshot.verify-next": "Next:  backupkit verify {snapshot:short}",
     "snapshots.messages": "{messages} {messages:plural:message|messages}",
     "snapshots.none": "No snapshots yet.",
+    "snapshots.none-forgotten": "No snapshot is forgotten.",
+    "snapshots.none-fits": "No snapshot fits that.",
     "show.head": "Snapshot {snapshot:short}  {created_at}",
     "show.files": "{kind}: {files} {files:plural:file|files}, {bytes}",
     "show.span": "from {oldest} to {newest}",

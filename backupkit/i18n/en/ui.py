@@ -5,6 +5,7 @@ MESSAGES: dict[str, str] = {
     "word.no": "no",
     "word.unknown": "unknown",
     "word.never": "never",
+    "word.between": ", ",
     "word.none": "none",
     "progress.phase.scan": "Looking",
     "progress.phase.read": "Reading",

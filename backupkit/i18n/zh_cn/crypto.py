@@ -15,7 +15,7 @@ MESSAGES: dict[str, str] = {
     "error.kdf-refused.try": "请用其他方式打开备份库，例如恢复单：backupkit key test",
     "error.passphrase-unusable.what": "这个口令不能用。",
     "error.passphrase-unusable.why": "它是空的，或者超过 4,096 字节（{reason}）。",
-    "error.passphrase-unusable.try": "请选一句只有你会说的话。",
+    "error.passphrase-unusable.try": "请选一句只有您会说的话。",
     "error.recovery-code-mistyped.what": "这不是恢复码。",
     "error.recovery-code-mistyped.why": "恢复码是恢复单上的 24 个词，顺序不能变。",
     "error.recovery-code-mistyped.try": "请照着恢复单重新输入。",

@@ -5,6 +5,7 @@ MESSAGES: dict[str, str] = {
     "word.no": "否",
     "word.unknown": "未知",
     "word.never": "从未",
+    "word.between": "、",
     "word.none": "无",
     "progress.phase.scan": "扫描",
     "progress.phase.read": "读取",
