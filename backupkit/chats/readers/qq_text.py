@@ -63,8 +63,8 @@ class QqText:
         return read_each(recognition.files, lambda name: _read_file(source, name))
 
 
-def _certainty(head: str) -> int:
-    lines = head.splitlines()
+def _certainty(beginning: str) -> int:
+    lines = beginning.splitlines()
     first = next((line for line in lines if line.strip("\ufeff \t\r")), "")
     is_topped = _TOP.match(first.lstrip("\ufeff")) is not None
     names_other = any(_WITH.match(line) for line in lines[:20])
