@@ -43,7 +43,9 @@ class Person:
 
     def _read(self) -> bool:
         try:
-            select.select([self.terminal], [], [], 60)
+            ready, _, _ = select.select([self.terminal], [], [], 60)
+            # Waiting for somebody who has nothing more to type would be for ever.
+            assert ready, self.seen
             data = os.read(self.terminal, 65536)
         except OSError:
             return False
