@@ -26,7 +26,7 @@ from backupkit.chats.ledger import (
 )
 from backupkit.chats.ledger_build import candidates, conversation_digest, stamp_of
 from backupkit.chats.malformed import MalformedExport
-from backupkit.chats.model import Conversation, Message
+from backupkit.chats.model import Conversation, Finding, Message
 from backupkit.chats.page_digests import UNIT_BYTES, changed_units, logged_pages, page_size_of, rowids_on
 from backupkit.chats.placing import Cutter, pieces
 from backupkit.chats.reader import Recognition
@@ -35,6 +35,8 @@ from backupkit.chats.registry import READERS, Recognised, read_all, recognise
 from backupkit.chats.source import Content, Member, SourceFiles, content_of
 
 _DAY_US = 86_400_000_000
+_ENDS_EARLY = frozenset({"archive-damaged", "export-cut", "export-damaged"})
+"""Findings that say that not everything could be read. What was not read may be covered or not: nobody can count it."""
 
 
 class CoverageLevel(Enum):
@@ -296,11 +298,13 @@ class _Preview:
         identifiers: dict[str, Identifier] = {}
         tallies: dict[tuple[str, str], _Tally] = {}
         shown = 0
+        ends_early = any(one.code in _ENDS_EARLY for one in view.findings)
         try:
             for reader, told in read_all(view, Recognised(tuple(part for part in parts if part[1].claims))):
                 app = reader.app or reader.format
                 if isinstance(told, Conversation):
                     titles[app, told.key] = told.title
+                ends_early = ends_early or (isinstance(told, Finding) and told.code in _ENDS_EARLY)
                 if not isinstance(told, Message):
                     continue
                 base, content = identifiers.setdefault(app, Identifier(app)).base_and_content(told)
@@ -309,12 +313,11 @@ class _Preview:
                 met.append(_Met(row_of(base, content, self.key), place, told.ts_utc_us))
                 shown += told.locator.file in self.rows_shown
         except MalformedExport:
-            if not self.whole:
-                return None
-        if not self._knows_again(met):
+            ends_early = True
+        if not self.whole and (ends_early or not self._knows_again(met)):
             return None
         self.messages += len(met) - shown
-        if is_all_sealed or self.ledger is None or self.unsettled:
+        if is_all_sealed or self.ledger is None or self.unsettled or ends_early:
             messages = None if is_all_sealed else self.messages
             conversations = None if is_all_sealed else len(tallies)
             return LossPreview(
