@@ -35,8 +35,8 @@ from backupkit.chats.registry import READERS, Recognised, read_all, recognise
 from backupkit.chats.source import Content, Member, SourceFiles, content_of
 
 _DAY_US = 86_400_000_000
-_ENDS_EARLY = frozenset({"archive-damaged", "export-cut", "export-damaged"})
-"""Findings that say that not everything could be read. What was not read may be covered or not: nobody can count it."""
+_UNREAD = frozenset({"export-cut", "export-damaged", "archive-damaged"})
+"""Findings behind which messages may lie that nobody could read: nothing is "covered" then, however much was recognised."""
 
 
 class CoverageLevel(Enum):
@@ -298,13 +298,14 @@ class _Preview:
         identifiers: dict[str, Identifier] = {}
         tallies: dict[tuple[str, str], _Tally] = {}
         shown = 0
-        ends_early = any(one.code in _ENDS_EARLY for one in view.findings)
+        is_read = all(finding.code not in _UNREAD for finding in self.source.findings)
         try:
             for reader, told in read_all(view, Recognised(tuple(part for part in parts if part[1].claims))):
+                if isinstance(told, Finding):
+                    is_read = is_read and told.code not in _UNREAD
                 app = reader.app or reader.format
                 if isinstance(told, Conversation):
                     titles[app, told.key] = told.title
-                ends_early = ends_early or (isinstance(told, Finding) and told.code in _ENDS_EARLY)
                 if not isinstance(told, Message):
                     continue
                 base, content = identifiers.setdefault(app, Identifier(app)).base_and_content(told)
@@ -313,11 +314,13 @@ class _Preview:
                 met.append(_Met(row_of(base, content, self.key), place, told.ts_utc_us))
                 shown += told.locator.file in self.rows_shown
         except MalformedExport:
-            ends_early = True
-        if not self.whole and (ends_early or not self._knows_again(met)):
+            is_read = False
+        if not self.whole and not is_read:
+            return None
+        if not self._knows_again(met):
             return None
         self.messages += len(met) - shown
-        if is_all_sealed or self.ledger is None or self.unsettled or ends_early:
+        if is_all_sealed or self.ledger is None or self.unsettled or not is_read:
             messages = None if is_all_sealed else self.messages
             conversations = None if is_all_sealed else len(tallies)
             return LossPreview(

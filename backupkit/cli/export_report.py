@@ -53,7 +53,7 @@ def lines(session: "Session", summary: "ChatSummary", *, every: bool) -> list[st
     for finding in summary.findings[:most]:
         mark = {"error": "x", "warning": "!", "info": "i"}[finding.severity.value]
         at = finding.locator
-        where = f"  {printable(at.file)} {catalogue.place(at.place)}".rstrip() if at else ""
+        where = f"  {printable(at.file)} {catalogue.place(at.place) if at.place else ''}".rstrip() if at else ""
         shown.append(
             f"{mark} {say(f'finding.{finding.code}', **finding.sentence_facts)}{terminal.paint('faint', where)}"
         )

@@ -114,6 +114,8 @@ class Catalogue:
 
     def place(self, place: str) -> str:
         """Write a place in a file: `line 7` in the reader's language, anything else as it stands."""
+        if not place:
+            return self.say("place.unknown")
         unit, _, number = place.partition(" ")
         return self.say(f"place.{unit}", number=number) if unit in _UNITS and number.isdecimal() else printable(place)
 

@@ -86,6 +86,20 @@ def test_an_untouched_source_is_not_read_at_all(tmp_path: Path) -> None:
     assert (found.level, found.messages, found.conversation_count, found.read) == (CoverageLevel.COVERED, 300, 1, 0)
 
 
+@pytest.mark.parametrize(
+    ("write", "place"), [way[1:] for way in WAYS if way[0] != "android"], ids=["telegram", "iphone"]
+)
+def test_an_export_that_was_cut_is_unknown_and_never_covered(tmp_path: Path, write: Any, place: str) -> None:
+    write(tmp_path / place, messages=300)
+    ledger = remember(tmp_path / "chat")
+    export = next(path for path in sorted((tmp_path / "chat").rglob("*")) if path.suffix in {".json", ".zip"})
+    export.write_bytes(export.read_bytes()[: export.stat().st_size * 2 // 3])
+
+    found = preview(tmp_path / "chat", ledger)
+
+    assert (found.level, found.uncovered) == (CoverageLevel.UNKNOWN, None)
+
+
 def test_a_renamed_export_is_known_by_its_content(tmp_path: Path) -> None:
     write_whatsapp_android(tmp_path / "one", messages=5000)
     ledger = remember(tmp_path / "one")

@@ -55,7 +55,7 @@ def test_a_place_in_a_file_is_named_in_the_language_of_the_reader() -> None:
     assert [Catalogue("zh-CN").place(other) for other in ("/messages/3", "line up", "")] == [
         "/messages/3",
         "line up",
-        "",
+        "不明位置",
     ]
 
 

@@ -10,6 +10,7 @@ MESSAGES: dict[str, str] = {
     "error.export-key-wrong.what": "The key file holds no key.",
     "error.export-key-wrong.why": "A key of a WhatsApp backup is 64 digits and letters from a to f; a passphrase of a Signal backup is 30 digits. The apps show them when backups are turned on.",
     "error.export-key-wrong.try": "Write the characters into the file, in any grouping, and run the command again.",
+    "place.unknown": "an unknown place",
     "place.line": "line {number}",
     "place.byte": "byte {number}",
     "place.character": "character {number}",

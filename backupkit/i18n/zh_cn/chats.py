@@ -10,6 +10,7 @@ MESSAGES: dict[str, str] = {
     "error.export-key-wrong.what": "密钥文件里没有密钥。",
     "error.export-key-wrong.why": "WhatsApp 备份的密钥是 64 个字符，由数字和 a 到 f 的字母组成；Signal 备份的口令是 30 个数字。开启备份时应用会显示它们。",
     "error.export-key-wrong.try": "把这些字符写进文件，怎样分组都可以，然后重新运行命令。",
+    "place.unknown": "不明位置",
     "place.line": "第 {number} 行",
     "place.byte": "第 {number} 字节",
     "place.character": "第 {number} 个字符",

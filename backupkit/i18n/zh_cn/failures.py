@@ -1,7 +1,7 @@
 """What use cases fail with, in Chinese."""
 
 MESSAGES: dict[str, str] = {
-    "error.no-repository.what": "{path} 没有备份库。",
+    "error.no-repository.what": "{path} 里没有备份库。",
     "error.no-repository.why": "这里还没有存过东西，或者存放备份库的磁盘没有连接。",
     "error.no-repository.try": "backupkit init        或用 --repo 指定位置",
     "error.repository-is-a-copy.what": "{path} 是 {original} 的副本。",
