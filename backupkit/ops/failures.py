@@ -174,13 +174,6 @@ class LogDamaged(BackupkitError):
     exit_code = ExitCode.DAMAGED
 
 
-class RecoveryNotConfirmed(BackupkitError):
-    """The recovery code was never typed back, so no coverage pass is written."""
-
-    code = "recovery-not-confirmed"
-    exit_code = ExitCode.STALE
-
-
 class WrongRecoveryWords(BackupkitError):
     """The words typed back are not this repository's recovery code."""
 
