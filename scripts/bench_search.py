@@ -1,11 +1,12 @@
 """Measures `backupkit search` beside SQLite's FTS5 on the same text: what is found, and how long a look-up takes.
 
-python scripts/bench_search.py [MESSAGES]      100,000 unless told otherwise; CPU seconds of this process
+MESSAGES is 100,000 unless told otherwise; times are CPU seconds of this process.
 
 Texts are Chinese and English mixed, drawn by Zipf's law from made-up words, with some real ones in between, so that common and
 rare words are as far apart as in real chats.
 """
 
+import argparse
 import json
 import random
 import resource
@@ -91,7 +92,9 @@ def fts_hits(path: Path, tokenizer: str, asked: str) -> int:
 
 
 def main() -> None:
-    messages = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("messages", nargs="?", type=int, default=100_000)
+    messages = parser.parse_args().messages
     root = Path(tempfile.mkdtemp(prefix="bench-search-"))
     try:
         measure(root, messages)

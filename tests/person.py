@@ -3,7 +3,7 @@
 import os
 import pty
 import select
-import sys
+import shlex
 import time
 
 from computer import Computer
@@ -12,14 +12,16 @@ from computer import Computer
 class Person:
     """Sits at a terminal, reads what is shown and types."""
 
-    def __init__(self, computer: Computer, *arguments: object) -> None:
+    def __init__(self, computer: Computer, *arguments: object, line: str = "{}") -> None:
+        """Type a command; `line` is the shell's line around it."""
         environment = {name: value for name, value in computer.environment.items() if "PASSPHRASE" not in name}
         environment |= {"TERM": "xterm", "COLUMNS": "100"}
         self.seen = ""
         self.process, self.terminal = pty.fork()
         if self.process == 0:
             os.chdir(computer.home)
-            os.execve(sys.executable, computer.command(*arguments), environment)
+            typed = line.replace("{}", shlex.join(computer.command(*arguments)))
+            os.execve("/bin/sh", ["sh", "-c", typed if line != "{}" else f"exec {typed}"], environment)
 
     def waits_for(self, text: str, *, seconds: float = 60) -> str:
         """Read until the text appears; return what was shown up to it, and forget it."""
@@ -43,7 +45,9 @@ class Person:
 
     def _read(self) -> bool:
         try:
-            select.select([self.terminal], [], [], 60)
+            ready, _, _ = select.select([self.terminal], [], [], 60)
+            # Waiting for somebody who has nothing more to type would be for ever.
+            assert ready, self.seen
             data = os.read(self.terminal, 65536)
         except OSError:
             return False

@@ -1,6 +1,7 @@
 """The arrows of the house, as data. `A -> B` reads "A may import B"."""
 
 import ast
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -143,6 +144,13 @@ def test_no_import_goes_round_in_a_circle() -> None:
 
 def test_no_module_has_a_name_that_says_nothing() -> None:
     assert not [path for path in modules() if path.stem in FORBIDDEN_NAMES]
+
+
+def test_no_two_test_files_have_one_name() -> None:
+    """pytest would collect one of them and refuse the other, only where both are asked for at once."""
+    names = Counter(path.name for path in Path(__file__).parent.rglob("test_*.py"))
+
+    assert [name for name, count in names.items() if count > 1] == []
 
 
 def test_nothing_heavy_is_reachable_from_the_hook_by_import() -> None:

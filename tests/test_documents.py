@@ -1,6 +1,7 @@
 """Links in the documents lead somewhere, and both languages have the same pages with the same parts."""
 
 import re
+import tomllib
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -72,3 +73,24 @@ def test_the_index_names_every_page(index: str) -> None:
     pages = (*(one.with_name(one.stem + ending) for one in TWINNED), *(DOCS / "format").glob("*.md"))
 
     assert [one.name for one in pages if one.resolve() not in named] == []
+
+
+def test_decisions_are_numbered_without_a_gap_and_dated() -> None:
+    decisions = sorted((DOCS / "adr").glob("*.md"))
+
+    assert [one.name[:4] for one in decisions] == [f"{number:04}" for number in range(1, len(decisions) + 1)]
+    heads = {one.name: one.read_text("utf-8").split("\n")[:3] for one in decisions}
+    assert [name for name, head in heads.items() if not head[0].startswith(f"# {name[:4]}: ")] == []
+    assert [name for name, head in heads.items() if not re.match(r"Status: .*\d{4}-\d{2}-\d{2}", head[2])] == []
+
+
+@pytest.mark.parametrize("page", ["dependencies.md", "dependencies.zh-CN.md"])
+def test_every_dependency_has_its_reason_and_its_version(page: str) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    groups = (project["dependencies"], *project["optional-dependencies"].values())
+    names = sorted({re.split(r"[\[<>=]", one)[0] for group in groups for one in group})
+    reasons = (DOCS / "explanation" / page).read_text("utf-8")
+    versions = (ROOT / "scripts/constraints.txt").read_text("utf-8")
+
+    assert [one for one in names if one.removeprefix("pytest-") not in reasons] == []
+    assert [one for one in names if not re.search(rf"(?m)^{re.escape(one)}==", versions)] == []

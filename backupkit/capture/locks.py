@@ -59,11 +59,6 @@ class Patience:
         return cls(time.monotonic() + seconds)
 
 
-def are_available() -> bool:
-    """Say whether this system has the locks that SQLite uses."""
-    return fcntl is not None
-
-
 def share_database(descriptor: int, patience: Patience) -> None:
     """Take SQLite's SHARED lock on a database: until it is released or the file closed, nobody writes to the file.
 

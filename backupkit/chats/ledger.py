@@ -19,7 +19,6 @@ ID_BYTES = 12
 _MAGIC = b"backupkit message ledger 1\n"
 _CHECK_BYTES = 32
 MAX_BYTES = 4 << 30
-MAX_META_BYTES = 64 << 20
 CHUNK = struct.Struct("<16sIIII")
 """Digest, length, how many messages begin in it, where the first and where the last of them begins."""
 BREAK = struct.Struct("<QQQ")

@@ -26,7 +26,7 @@ from backupkit.chats.ledger import (
 )
 from backupkit.chats.ledger_build import candidates, conversation_digest, stamp_of
 from backupkit.chats.malformed import MalformedExport
-from backupkit.chats.model import Conversation, Message
+from backupkit.chats.model import Conversation, Finding, Message
 from backupkit.chats.page_digests import UNIT_BYTES, changed_units, logged_pages, page_size_of, rowids_on
 from backupkit.chats.placing import Cutter, pieces
 from backupkit.chats.reader import Recognition
@@ -35,6 +35,8 @@ from backupkit.chats.registry import READERS, Recognised, read_all, recognise
 from backupkit.chats.source import Content, Member, SourceFiles, content_of
 
 _DAY_US = 86_400_000_000
+_UNREAD = frozenset({"export-cut", "export-damaged", "archive-damaged"})
+"""Findings behind which messages may lie that nobody could read: nothing is "covered" then, however much was recognised."""
 
 
 class CoverageLevel(Enum):
@@ -296,8 +298,11 @@ class _Preview:
         identifiers: dict[str, Identifier] = {}
         tallies: dict[tuple[str, str], _Tally] = {}
         shown = 0
+        is_read = all(finding.code not in _UNREAD for finding in self.source.findings)
         try:
             for reader, told in read_all(view, Recognised(tuple(part for part in parts if part[1].claims))):
+                if isinstance(told, Finding):
+                    is_read = is_read and told.code not in _UNREAD
                 app = reader.app or reader.format
                 if isinstance(told, Conversation):
                     titles[app, told.key] = told.title
@@ -309,12 +314,13 @@ class _Preview:
                 met.append(_Met(row_of(base, content, self.key), place, told.ts_utc_us))
                 shown += told.locator.file in self.rows_shown
         except MalformedExport:
-            if not self.whole:
-                return None
+            is_read = False
+        if not self.whole and not is_read:
+            return None
         if not self._knows_again(met):
             return None
         self.messages += len(met) - shown
-        if is_all_sealed or self.ledger is None or self.unsettled:
+        if is_all_sealed or self.ledger is None or self.unsettled or not is_read:
             messages = None if is_all_sealed else self.messages
             conversations = None if is_all_sealed else len(tallies)
             return LossPreview(

@@ -18,6 +18,8 @@ from backupkit.errors import BackupkitError, ExitCode
 
 MAPPING_VERSION = 1
 MAX_MAPPING_BYTES = 256 * 1024
+# `tomllib` takes the square of a key's parts: a key of 50,000 would keep a snapshot waiting for minutes.
+_MANY_DOTS = re.compile(rb"(?:[^.\n]*\.){256}")
 ROOT = -1
 """The level of a field that is looked up at the root of its file."""
 
@@ -103,9 +105,12 @@ def parse_mapping(data: bytes) -> ExportMapping:
     """
     if len(data) > MAX_MAPPING_BYTES:
         raise MappingWrong("", "too-long")
+    if _MANY_DOTS.search(data):
+        raise MappingWrong("", "nested-too-deeply")
     try:
         root = tomllib.loads(data.decode("utf-8-sig"))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
+        # `tomllib` lets through what `int` says of a number with thousands of digits, which is a ValueError too.
         place = re.search(r"\(at (line \d+)", str(error))
         raise MappingWrong(place[1] if place else "", "not-toml") from error
     top = _Table("", root)

@@ -11,7 +11,8 @@ from typing import Protocol, TypeAlias
 
 from backupkit.chats.malformed import MalformedExport, TruncatedExport
 from backupkit.chats.model import Conversation, Finding, Locator, Message, Severity
-from backupkit.chats.source import SourceFiles
+from backupkit.chats.source import Content, SourceFiles
+from backupkit.chats.text_head import text_head
 
 SURPRISES = (
     LookupError,
@@ -71,6 +72,14 @@ class ChatReader(Protocol):
             MalformedExport: after everything that could be read was delivered.
         """
         ...
+
+
+def claim_text(
+    source: SourceFiles, kinds: Iterable[Content], size_bytes: int, certainty_of: Callable[[str], int]
+) -> Recognition:
+    """Claim the files of which a reader is certain by the first `size_bytes` of their text."""
+    scores = {name: certainty_of(text_head(source.head(name, size_bytes))) for name in source.of(*kinds)}
+    return Recognition({name: score for name, score in scores.items() if score})
 
 
 def read_each(names: Iterable[str], read_one: Callable[[str], Iterator[Told]]) -> Iterator[Told]:

@@ -52,7 +52,8 @@ def lines(session: "Session", summary: "ChatSummary", *, every: bool) -> list[st
     most = len(summary.findings) if every or session.asked.verbose else MOST_LISTED
     for finding in summary.findings[:most]:
         mark = {"error": "x", "warning": "!", "info": "i"}[finding.severity.value]
-        where = f"  {printable(str(finding.locator))}" if finding.locator else ""
+        at = finding.locator
+        where = f"  {printable(at.file)} {catalogue.place(at.place) if at.place else ''}".rstrip() if at else ""
         shown.append(
             f"{mark} {say(f'finding.{finding.code}', **finding.sentence_facts)}{terminal.paint('faint', where)}"
         )

@@ -130,7 +130,7 @@ def _session(process: Process, first: Everywhere) -> Session:
 
 def _unforeseen(process: Process, first: Everywhere, problem: Exception) -> BackupkitError:
     if isinstance(problem, OSError) and problem.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return SpaceGone(path=str(problem.filename or ""))
+        return SpaceGone(path=None if problem.filename is None else str(problem.filename))
     from backupkit.cli.crash import write_report
 
     session = _session(process, first)

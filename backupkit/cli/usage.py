@@ -79,7 +79,7 @@ def nearest(name: str, known: list[str]) -> str:
     return ", ".join(close or known)
 
 
-_QUOTED = re.compile(r"^'(.*)' is not|^Value '(.*)'|'([^']*)'", re.DOTALL)
+_QUOTED = re.compile(r"^'(.*)' is not|^Value '(.*)'|^(\S+) is not in the range|'([^']*)'", re.DOTALL)
 
 
 def understood(problem: Exception) -> WrongUsage:

@@ -102,7 +102,8 @@ def read_layer(text: str, origin: str, *, home: Path | None = None) -> Layer:
 
     try:
         tree = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as problem:
+    except (ValueError, RecursionError) as problem:
+        # `tomllib` lets through what `int` says of a number with thousands of digits, which is a ValueError too.
         at = _AT.search(str(problem))
         lines = text.count("\n") + 1
         raise ConfigNotToml(file=origin, line=int(at[1]) if at else lines, column=int(at[2]) if at else 1) from problem

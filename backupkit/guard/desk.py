@@ -25,6 +25,7 @@ from backupkit.guard.judge import (
     never_raise,
 )
 from backupkit.guard.ledger import append, entry_of
+from backupkit.guard.loss_hint import MAX_HINT_BYTES
 from backupkit.guard.package_record import Records
 from backupkit.guard.places import GuardPlaces, read_small, write_whole
 from backupkit.guard.policy import GuardPolicy, PolicyRefused
@@ -81,6 +82,7 @@ class Desk(NamedTuple):
                 pass_data=_pass_on_file(self.places, examined.installed.package),
                 owner=load_owner(self.places),
                 given=load_given(self.places, examined.installed.package),
+                hint=_hint_on_file(self.places, examined.installed.package),
             )
             judgement = conclude(examined, known)
             if judgement.witness is not None:
@@ -220,6 +222,14 @@ def _hex_key(data: bytes, size: int) -> bytes:
     if len(key) != size:
         raise ValueError("not a key")
     return key
+
+
+def _hint_on_file(places: GuardPlaces, package: AppPackage) -> bytes | None:
+    try:
+        return read_small(places.hint_of(package), most=MAX_HINT_BYTES)
+    except OSError:
+        # There is something, and it is no note: the judge says so.
+        return b""
 
 
 def _pass_on_file(places: GuardPlaces, package: AppPackage) -> bytes | None:

@@ -33,6 +33,7 @@ from backupkit.guard.device_rules import (
     decide_install,
 )
 from backupkit.guard.facts import NEWEST_SDK, PackageFacts
+from backupkit.guard.loss_hint import HintFinding, decode_hint
 from backupkit.guard.package_index import Listing, read_listing
 from backupkit.guard.package_record import EnrolledBy, PackageRecord, Records, enrol, observe, with_offer
 from backupkit.guard.package_source import files_behind, read_facts
@@ -104,7 +105,8 @@ class Examined(NamedTuple):
 class Known(NamedTuple):
     """What the guard knows beside the packages.
 
-    `pass_data` is the newest pass where the question names none, `given` what was consented to at the owner's terminal.
+    `pass_data` is the newest pass where the question names none, `given` what was consented to at the owner's terminal,
+    `hint` the note about the loss as it lies on the disk.
     """
 
     pins: Pins | None
@@ -114,6 +116,7 @@ class Known(NamedTuple):
     pass_data: bytes | None = None
     owner: VerifyKey | None = None
     given: GivenConsent | None = None
+    hint: bytes | None = None
 
 
 class Judgement(NamedTuple):
@@ -283,10 +286,28 @@ def conclude(examined: Examined, known: Known) -> Judgement:
         verdict, seen = _over_chats(examined, known)
     else:
         verdict, seen = _without_pass(examined), None
+    verdict = _with_hint(verdict, examined.request, known)
     for path, mark in examined.marks:
         if FileMark.of(path) != mark:
             raise Unanswerable("package-swapped", name=path.name)
     return Judgement(verdict, seen, _remembered(examined, verdict))
+
+
+def _with_hint(verdict: Verdict, request: UpdateRequest, known: Known) -> Verdict:
+    """Take the count that the question did not bring from the note beside the pass. No decision turns on it."""
+    package = verdict.judged.package
+    is_counted = request.loss is not None and request.loss.not_in_backup is not None
+    if known.hint is None or package is None or is_counted or not verdict.would_erase:
+        return verdict
+    try:
+        hint = decode_hint(known.hint)
+    except MalformedObject:
+        return verdict.but(findings=(HintFinding.MALFORMED.value,))
+    covering = None if verdict.coverage is None else verdict.coverage.snapshot
+    doubt = hint.doubt(package, covering, known.now, known.policy.max_backup_age)
+    if doubt is not None:
+        return verdict.but(findings=(doubt.value,))
+    return verdict.but(loss=hint.fill(verdict.loss or Loss()))
 
 
 def _remembered(examined: Examined, verdict: Verdict) -> PackageRecord | None:

@@ -64,6 +64,10 @@ class GuardPlaces(NamedTuple):
         """What was last consented to at the owner's terminal."""
         return self.root / "consents" / f"{package}.json"
 
+    def hint_of(self, package: AppPackage) -> Path:
+        """How much of an app no verified backup held when it was last counted."""
+        return self.root / "hints" / f"{package}.json"
+
 
 def write_whole(path: Path, data: bytes) -> None:
     """Replace a small file so that a crash leaves the old one or the new one, never a part; mode 0600.

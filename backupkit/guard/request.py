@@ -280,7 +280,7 @@ def _loss(fields: dict[str, Any]) -> Loss | None:
         name: _number(value, name, 0, 1 << 50)
         for name in ("messages", "conversations", "media", "bytes", "not_in_backup")
     }
-    return Loss(oldest=_time(value, "oldest"), newest=_time(value, "newest"), **counts)
+    return Loss(oldest=_time(value, "oldest"), newest=_time(value, "newest"), as_of=None, **counts)
 
 
 def _time(fields: dict[str, Any], name: str) -> datetime | None:

@@ -37,7 +37,8 @@ EXIT_CODES = {
 class Loss(NamedTuple):
     """What would be gone, in numbers; None where nobody counted.
 
-    `oldest` and `newest` are the times of the first and the last message, `not_in_backup` how many messages no verified backup holds.
+    `oldest` and `newest` are the times of the first and the last message, `not_in_backup` how many messages no verified backup holds,
+    and `as_of` the moment at which that was counted, None where the asker said so just now.
     """
 
     messages: int | None = None
@@ -47,6 +48,7 @@ class Loss(NamedTuple):
     oldest: datetime | None = None
     newest: datetime | None = None
     not_in_backup: int | None = None
+    as_of: datetime | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The `loss` object of a verdict."""
@@ -58,6 +60,7 @@ class Loss(NamedTuple):
             "oldest": None if self.oldest is None else to_rfc3339(self.oldest),
             "newest": None if self.newest is None else to_rfc3339(self.newest),
             "not_in_backup": self.not_in_backup,
+            "as_of": None if self.as_of is None else to_rfc3339(self.as_of),
         }
 
 
@@ -120,6 +123,7 @@ class _Fields(NamedTuple):
     judged: Judged
     facts: Mapping[str, Fact]
     not_judged: tuple[str, ...]
+    findings: tuple[str, ...]
 
 
 class Verdict(_Fields):
@@ -143,11 +147,12 @@ class Verdict(_Fields):
         judged: Judged = _NOTHING_JUDGED,
         facts: Mapping[str, Fact] = _NO_FACTS,
         not_judged: tuple[str, ...] = (),
+        findings: tuple[str, ...] = (),
     ) -> Self:
         """Refuse an "allow" that nothing justifies. This is the last line: a bug above ends here, not in a wipe."""
         verdict = super().__new__(
             cls, decision, outcome, reason, install_result, signer_change, would_erase, consent, loss, coverage,
-            suggestions, judged, facts, not_judged,
+            suggestions, judged, facts, not_judged, findings,
         )  # fmt: skip
         if verdict.decision is not Decision.ALLOW:
             return verdict
@@ -193,6 +198,8 @@ class Verdict(_Fields):
             "candidate_sha256": self.judged.new_sha256,
             # Facts of the device that nobody gave: they could only have added a refusal that leaves the chats alone.
             "not_judged": list(self.not_judged),
+            # What was passed over on the way. It decided nothing.
+            "findings": list(self.findings),
             "try": list(self.suggestions),
             "exit_code": int(self.exit_code),
         }

@@ -43,6 +43,7 @@ def wording(verdict: Verdict) -> Wording:
     more = [] if cause is None else [f"{reason}.what", f"{reason}.why"]
     if verdict.loss is not None and verdict.would_erase:
         more.append(_not_in_backup(verdict.loss))
+    more += [f"finding.{code}" for code in verdict.findings]
     if verdict.loss is not None and verdict.loss.newest is not None:
         more.append("loss.newest" if verdict.loss.oldest is None else "loss.span")
     return Wording(
@@ -74,6 +75,7 @@ def sentence_facts(verdict: Verdict) -> dict[str, Fact]:
         "oldest": None if loss.oldest is None else to_rfc3339(loss.oldest),
         "newest": None if loss.newest is None else to_rfc3339(loss.newest),
         "not_in_backup": loss.not_in_backup,
+        "as_of": None if loss.as_of is None else to_rfc3339(loss.as_of),
         **verdict.facts,
     }
     if verdict.coverage is not None:
@@ -121,7 +123,7 @@ def _counted(loss: Loss | None) -> str:
     """Which numbers of a loss are known: the sentence names those, and never one that nobody counted."""
     if loss is None:
         return "uncounted"
-    if loss.conversations is not None and loss.messages is not None:
+    if loss.conversations is not None and loss.messages is not None and loss.bytes is not None:
         return "chats"
     if loss.messages is not None:
         return "messages"
@@ -129,7 +131,9 @@ def _counted(loss: Loss | None) -> str:
 
 
 def _not_in_backup(loss: Loss) -> str:
-    return "loss.not-in-backup.unknown" if loss.not_in_backup is None else "loss.not-in-backup"
+    if loss.not_in_backup is None:
+        return "loss.not-in-backup.unknown"
+    return "loss.not-in-backup" if loss.as_of is None else "loss.not-in-backup.as-of"
 
 
 VARIANTS = ("chats", "messages", "bytes", "uncounted")

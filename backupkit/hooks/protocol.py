@@ -28,6 +28,7 @@ def undecided_line(reason: str) -> bytes:
         "coverage": None,
         "candidate_sha256": None,
         "not_judged": [],
+        "findings": [],
         "try": [f"backupkit explain {reason}"],
         "exit_code": UNDECIDED_EXIT,
     }

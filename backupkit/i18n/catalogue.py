@@ -18,6 +18,7 @@ Every fact that is a text is made safe for a terminal, because it may come from 
 
 import importlib
 import pkgutil
+import re
 import string
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, tzinfo
@@ -96,10 +97,6 @@ class Catalogue:
         """Return every key, sorted."""
         return sorted(messages(self.language))
 
-    def amount(self, number: int | None) -> str:
-        """Write a count, or the word for an unknown one."""
-        return self.say("word.unknown") if number is None else grouped(number)
-
     def size(self, size_bytes: int | None) -> str:
         """Write a size in bytes with a unit, or the word for an unknown one."""
         return self.say("word.unknown") if size_bytes is None else human_size(size_bytes)
@@ -114,6 +111,13 @@ class Catalogue:
             except ValueError:
                 return printable(str(moment))
         return local_time(moment, self.zone)
+
+    def place(self, place: str) -> str:
+        """Write a place in a file: `line 7` in the reader's language, anything else as it stands."""
+        if not place:
+            return self.say("place.unknown")
+        unit, _, number = place.partition(" ")
+        return self.say(f"place.{unit}", number=number) if unit in _UNITS and number.isdecimal() else printable(place)
 
     def span(self, span: timedelta) -> str:
         """Write a length of time."""
@@ -149,7 +153,9 @@ class _Filler(string.Formatter):
             return self._number(name, fact, form)
         text = str(fact)
         if form == "short":
-            return printable(text[:8])
+            return printable(text[:8] if _IS_ID.fullmatch(text) else text)
+        if name == "place":
+            return self._catalogue.place(text)
         return self._catalogue.time(text) if form == "time" else printable(text)
 
     def _number(self, name: str, number: float, form: str) -> str:
@@ -161,3 +167,5 @@ class _Filler(string.Formatter):
 
 
 _ABSENT = object()
+_UNITS = {"line", "byte", "character"}
+_IS_ID = re.compile(r"[0-9a-f]{9,}")

@@ -119,7 +119,6 @@ class _Copy:
         self._stop = stop
         self._copied = 0
         self._bytes = 0
-        self._total = 0
         self._deleted = 0
         self._found: list[Found] = []
 
@@ -205,13 +204,14 @@ class _Copy:
         """Copy packs, parity and index files: what is named by the hash of its bytes."""
         wanted = [name for prefix in _BY_HASH for name in self._own.names(prefix) if not self._is_gone(name)]
         missing = [(name, size) for name in wanted if (size := self._size_if_missing(name)) is not None]
-        self._total = sum(size for _, size in missing)
+        done, total = 0, sum(size for _, size in missing)
         self._backend.sweep_unfinished(UNFINISHED_AGE)
-        for name, size in missing:
+        for number, (name, size) in enumerate(missing, 1):
             self._pause()
             self._copy_by_hash(name)
             self._bytes += size
-            self._tell(Progress(Phase.STORE, self._bytes, self._total, self._copied, len(missing)))
+            done += size
+            self._tell(Progress(Phase.STORE, done, total, number, len(missing)))
 
     def _size_if_missing(self, name: str) -> int | None:
         """Return an object's size unless the copy has it in that size."""

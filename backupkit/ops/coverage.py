@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 
 from backupkit.clock import from_rfc3339
 from backupkit.errors import BackupkitError
+from backupkit.guard.loss_hint import LossHint
 from backupkit.guard.package_record import PackageRecord, Records
-from backupkit.guard.places import GuardPlaces
+from backupkit.guard.places import GuardPlaces, write_whole
 from backupkit.ids import AppPackage, CertificateDigest, SnapshotId
 from backupkit.ops.confirm_recovery import confirmation
 from backupkit.ops.events import Notice, Tell
@@ -167,8 +168,28 @@ def _issue(
         expires=expires,
         log=log,
     )
+    _note(repository, coverage, known)
     data = issue(coverage, repository.require_writer().writer.attest)
     return CoverageIssued(package, write_pass(repository, package, data), expires)
+
+
+def _note(repository: Repository, coverage: CoveragePass, known: KnownSnapshot) -> None:
+    """Leave for the guard that nothing was missing when the snapshot was taken."""
+    counted = coverage.covered
+    if counted.messages is None or known.facts is None:
+        return
+    hint = LossHint(
+        package=coverage.app.package,
+        as_of=from_rfc3339(known.facts.created_at),
+        not_in_backup=0,
+        messages=counted.messages,
+        conversations=counted.conversations,
+        newest=counted.newest_message_at,
+        snapshot=known.id,
+    )
+    # A note that cannot be left costs the guard a number; the pass is what counts.
+    with suppress(OSError):
+        write_whole(GuardPlaces(repository.places.guard).hint_of(coverage.app.package), hint.encode())
 
 
 def _signers(record: PackageRecord | None) -> tuple[CertificateDigest, ...]:

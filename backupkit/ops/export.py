@@ -34,8 +34,7 @@ from backupkit.ops.chat_facts import chat_finding
 from backupkit.ops.events import Event, Found, Notice, Phase, Progress, Severity, Tell
 from backupkit.ops.export_forms import ExportForm, Voice, open_form
 from backupkit.ops.export_order import OrderedMessages, ordered_messages
-from backupkit.ops.failures import TargetNotEmpty
-from backupkit.ops.places import Places
+from backupkit.ops.places import Places, require_new_folder
 from backupkit.ops.repository import open_repository
 from backupkit.ops.snapshot_chats import OpenedChats, open_chats, sources_of
 from backupkit.ops.snapshots import salvage_snapshot
@@ -43,7 +42,6 @@ from backupkit.ops.unlock import AskSecret
 from backupkit.store.domain_reader import DomainReader
 from backupkit.store.manifest import Source
 
-FORMS = ("html", "jsonl", "csv", "text")
 _PARTIAL = ".backupkit-partial"
 
 
@@ -119,14 +117,13 @@ def export_snapshot(
     Raises:
         NoRepository, SnapshotNotFound: there is nothing to export from.
         CannotUnlock: the secret opens nothing.
-        TargetNotEmpty: something lies at the target already.
+        TargetInRepository, TargetNotEmpty: the target lies in the repository, or something lies there already.
         NothingToExport, ChatsLost, ConversationNotFound: there are no messages to write.
     """
     repository = open_repository(places, tell)
     repository.config.require("read")
     known, lost, distrust = salvage_snapshot(repository, snapshot, tell)
-    if to.exists() and (not to.is_dir() or any(to.iterdir())):
-        raise TargetNotEmpty(path=str(to))
+    require_new_folder(places, to)
     keyring = repository.unlock(secret)
     scratch = repository.cache / "export"
     discard_leftovers(scratch)

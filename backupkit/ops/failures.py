@@ -146,6 +146,13 @@ class TargetNotEmpty(BackupkitError):
     exit_code = ExitCode.TARGET_NOT_EMPTY
 
 
+class TargetInRepository(BackupkitError):
+    """Chats would be written in the clear into the sealed repository. Facts: `path`."""
+
+    code = "target-in-repository"
+    exit_code = ExitCode.USAGE
+
+
 class HistoryRolledBack(BackupkitError):
     """The repository's log is older than what this machine has seen. Facts: `seen`, `found` (sizes)."""
 
@@ -165,13 +172,6 @@ class LogDamaged(BackupkitError):
 
     code = "log-damaged"
     exit_code = ExitCode.DAMAGED
-
-
-class RecoveryNotConfirmed(BackupkitError):
-    """The recovery code was never typed back, so no coverage pass is written."""
-
-    code = "recovery-not-confirmed"
-    exit_code = ExitCode.STALE
 
 
 class WrongRecoveryWords(BackupkitError):

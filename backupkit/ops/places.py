@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from backupkit.ops.failures import TargetInRepository, TargetNotEmpty
+
 
 @dataclass(frozen=True, slots=True)
 class Places:
@@ -55,6 +57,18 @@ def _device(path: Path) -> int:
         except OSError:
             continue
     return -1
+
+
+def require_new_folder(places: Places, to: Path) -> None:
+    """Refuse a target that holds anything, or that lies in the repository.
+
+    Raises:
+        TargetInRepository, TargetNotEmpty: so it is.
+    """
+    if to.resolve().is_relative_to(places.repository.resolve()):
+        raise TargetInRepository(path=shown_path(to))
+    if to.exists() and (not to.is_dir() or any(to.iterdir())):
+        raise TargetNotEmpty(path=shown_path(to))
 
 
 def write_private(path: Path, data: bytes) -> None:

@@ -24,8 +24,7 @@ from backupkit.crypto.domains import DomainSecrets
 from backupkit.errors import BackupkitError, Fact
 from backupkit.ids import ChunkId, SnapshotId
 from backupkit.ops.events import Found, Notice, Phase, Progress, Severity, Tell
-from backupkit.ops.failures import TargetNotEmpty
-from backupkit.ops.places import Places, shown_path
+from backupkit.ops.places import Places, require_new_folder, shown_path
 from backupkit.ops.repository import Repository, open_repository, store_finding
 from backupkit.ops.snapshots import salvage_snapshot
 from backupkit.ops.unlock import AskSecret
@@ -81,15 +80,14 @@ def restore(
     Raises:
         NoRepository, SnapshotNotFound: there is nothing to restore.
         CannotUnlock: the secret opens nothing.
-        TargetNotEmpty: something lies at the target already.
+        TargetInRepository, TargetNotEmpty: the target lies in the repository, or something lies there already.
     """
     repository = open_repository(places, tell)
     repository.config.require("read")
     known, lost, distrust = salvage_snapshot(repository, snapshot, tell)
     if known.life == "forgotten":
         tell(Notice("snapshot-forgotten", {"snapshot": known.id}))
-    if to.exists() and (not to.is_dir() or any(to.iterdir())):
-        raise TargetNotEmpty(path=str(to))
+    require_new_folder(places, to)
     keyring = repository.unlock(secret)
     # Chats are nobody else's to read, also while they come back.
     to.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -1,5 +1,6 @@
 """Save what can be read of a damaged SQLite database into a new one. The damaged one is only read; nothing is written over."""
 
+import errno
 import os
 import sqlite3
 from collections import Counter
@@ -7,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeGuard
 
 from backupkit.capture.wal import committed_pages
 from backupkit.chats.carve.borrowing import borrow
@@ -19,6 +21,7 @@ from backupkit.ops.failures import SourceNotFound, TargetNotEmpty
 
 LABELS = "backupkit_recovered"
 _BATCH = 2000
+_DISK = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
 
 
 class NothingToSalvage(BackupkitError):
@@ -154,9 +157,17 @@ def _write(carving: Carving, to: Path, *, deleted: bool, tell: Tell) -> _Written
     try:
         with closing(sqlite3.connect(to, isolation_level=None)) as connection:
             return _Filling(connection, carving, tell).fill(deleted=deleted)
-    except BaseException:
+    except BaseException as error:
         to.unlink(missing_ok=True)
+        if _is_the_disks(error):
+            code = errno.ENOSPC if error.sqlite_errorcode == sqlite3.SQLITE_FULL else errno.EIO
+            raise OSError(code, os.strerror(code), str(to)) from error
         raise
+
+
+def _is_the_disks(error: BaseException) -> TypeGuard[sqlite3.Error]:
+    """Tell whether the new database cannot be written, which says nothing of the row that was being put into it."""
+    return isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & 0xFF in _DISK
 
 
 class _Filling:
@@ -202,7 +213,9 @@ class _Filling:
             width = len(table.columns)
             try:
                 self._connection.execute(create_statement(table))
-            except (sqlite3.Error, UnicodeError):
+            except (sqlite3.Error, UnicodeError) as error:
+                if _is_the_disks(error):
+                    raise
                 # A name that SQLite keeps for itself, or two columns of one name: a table that nobody can make.
                 self._made[table.name] = ""
             else:
@@ -225,7 +238,9 @@ class _Filling:
             values.insert(0, None if row.table.name.startswith("backupkit_lost_") else row.rowid)
         try:
             done = self._connection.execute(statement, values)
-        except (sqlite3.Error, UnicodeError, OverflowError):
+        except (sqlite3.Error, UnicodeError, OverflowError) as error:
+            if _is_the_disks(error):
+                raise
             self._conflicts += 1
             return
         if not done.rowcount:

@@ -1,5 +1,6 @@
 """One look: what is saved, how well, how long ago, and what to do next."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -11,6 +12,7 @@ from backupkit.ops.journal import SourceFacts
 from backupkit.ops.places import Places, on_same_disk
 from backupkit.ops.repository import Repository, open_repository
 from backupkit.ops.snapshots import KnownSnapshot, known_snapshots
+from backupkit.store.backend import ObjectMissing, ObjectUnreadable
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,14 @@ def _source(
 
 
 def _stored_bytes(repository: Repository) -> int:
-    return sum(repository.backend.size(name) for name in repository.backend.names(""))
+    return sum(_size_of(repository, name) for name in repository.backend.names(""))
+
+
+def _size_of(repository: Repository, name: str) -> int:
+    # A sweep may take an object away meanwhile, and what somebody else left here may be no file at all.
+    with suppress(ObjectMissing, ObjectUnreadable):
+        return repository.backend.size(name)
+    return 0
 
 
 def _next_steps(sources: tuple[SourceStatus, ...], *, confirmed: bool) -> list[str]:

@@ -142,9 +142,14 @@ def require_name(name: str) -> str:
     Raises:
         BadName: it is anything else. So no name leaves the repository, and none is taken for an unfinished object.
     """
-    if len(name) > MAX_NAME or not _NAME.fullmatch(name):
+    if not is_name(name):
         raise BadName(name=name[:MAX_NAME])
     return name
+
+
+def is_name(name: str) -> bool:
+    """Tell whether an object can have this name; see `require_name`."""
+    return len(name) <= MAX_NAME and _NAME.fullmatch(name) is not None
 
 
 def same_bytes(first: bytes | memoryview, second: bytes | memoryview) -> bool:

@@ -25,6 +25,7 @@ from backupkit.store.backend import (
     ObjectUnreadable,
     ReadBack,
     SwapLost,
+    is_name,
     require_name,
 )
 
@@ -179,9 +180,10 @@ class PosixBackend:
             except (FileNotFoundError, NotADirectoryError):
                 continue
             for entry in entries:
-                if entry.name.startswith("."):
-                    continue
                 name = f"{parent}/{entry.name}" if parent else entry.name
+                # Not an object's name: our unfinished files, and what others left here, such as `lost+found`.
+                if not is_name(name):
+                    continue
                 if entry.is_dir(follow_symlinks=False):
                     pending.append(name)
                 else:

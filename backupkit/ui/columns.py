@@ -25,15 +25,17 @@ def aligned(rows: Iterable[Sequence[str]], *, gap: int = 2, indent: int = 0) -> 
 def wrapped(text: str, columns: int, *, indent: int = 0, first: str = "") -> list[str]:
     """Break a text into lines of at most `columns` places, at spaces or between Chinese characters.
 
-    `first` is put in front of the first line; the others are indented by `indent` places.
+    `first` is put in front of the first line; the others are indented by `indent` places. A line of the text begins a line.
     """
     room = max(columns - indent, 20)
-    lines = [""]
-    for word in _words(text):
-        if width(lines[-1] + word.rstrip()) > room and lines[-1]:
-            lines[-1] = lines[-1].rstrip()
-            lines.append("")
-        lines[-1] += word if lines[-1] else word.lstrip()
+    lines: list[str] = []
+    for line in text.split("\n"):
+        lines.append("")
+        for word in _words(line):
+            if width(lines[-1] + word.rstrip()) > room and lines[-1]:
+                lines[-1] = lines[-1].rstrip()
+                lines.append("")
+            lines[-1] += word if lines[-1] else word.lstrip()
     return [(padded(first, indent) if n == 0 else " " * indent) + line.rstrip() for n, line in enumerate(lines)]
 
 

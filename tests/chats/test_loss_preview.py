@@ -86,6 +86,20 @@ def test_an_untouched_source_is_not_read_at_all(tmp_path: Path) -> None:
     assert (found.level, found.messages, found.conversation_count, found.read) == (CoverageLevel.COVERED, 300, 1, 0)
 
 
+@pytest.mark.parametrize(
+    ("write", "place"), [way[1:] for way in WAYS if way[0] != "android"], ids=["telegram", "iphone"]
+)
+def test_an_export_that_was_cut_is_unknown_and_never_covered(tmp_path: Path, write: Any, place: str) -> None:
+    write(tmp_path / place, messages=300)
+    ledger = remember(tmp_path / "chat")
+    export = next(path for path in sorted((tmp_path / "chat").rglob("*")) if path.suffix in {".json", ".zip"})
+    export.write_bytes(export.read_bytes()[: export.stat().st_size * 2 // 3])
+
+    found = preview(tmp_path / "chat", ledger)
+
+    assert (found.level, found.uncovered) == (CoverageLevel.UNKNOWN, None)
+
+
 def test_a_renamed_export_is_known_by_its_content(tmp_path: Path) -> None:
     write_whatsapp_android(tmp_path / "one", messages=5000)
     ledger = remember(tmp_path / "one")
@@ -233,3 +247,19 @@ def test_a_ledger_says_nothing_readable_and_is_believed_only_whole(tmp_path: Pat
             Ledger.decode(bad, KEY)
     with pytest.raises(ValueError):
         Ledger.decode(data, bytes(32))
+
+
+@pytest.mark.parametrize("remembered", ["whole", "cut"])
+def test_an_export_that_ends_early_covers_nothing_for_certain(tmp_path: Path, remembered: str) -> None:
+    """What was not read may be in the backup or not: nobody can count it."""
+    write_telegram_chat(tmp_path / "chat", messages=200)
+    ledger = remember(tmp_path / "chat")
+    export = tmp_path / "chat/result.json"
+    export.write_bytes(export.read_bytes()[: export.stat().st_size // 2])
+    if remembered == "cut":
+        ledger = remember(tmp_path / "chat")
+        export.write_bytes(export.read_bytes()[:-100])
+
+    found = preview(tmp_path / "chat", ledger)
+
+    assert (found.level, found.uncovered, found.changed) == (CoverageLevel.UNKNOWN, None, None)

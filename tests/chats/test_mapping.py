@@ -409,3 +409,12 @@ def test_changed_bytes_in_a_workbook_are_never_a_traceback(tmp_path: Path) -> No
             path.write_bytes(bytes(raw))
 
         assert "unexpected-shape" not in {finding.facts.get("reason") for finding in summary_of(folder).findings}
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [f"mapping = {'9' * 10_000}", ".".join("a" * 50_000) + " = 1", "a = " + "[" * 50_000, "a = 1\na = 2", "\ud800"],
+)
+def test_a_hostile_mapping_is_refused_at_once(hostile: str) -> None:
+    with pytest.raises(MappingWrong):
+        parse_mapping(hostile.encode("utf-8", "surrogatepass"))

@@ -25,7 +25,7 @@ ENGLISH = re.compile(r"[A-Za-z]{3,} [a-z]{3,} [a-z]{2,}")
         (["--color", "blue", "status"], "value-wrong", {"name": "--color", "found": "blue", "expected": "auto | always | never"}),
         (["status", "--lang", "fr"], "value-wrong", {"name": "--lang", "found": "fr", "expected": "en | zh-CN"}),
         (["snapshots", "--last", "many"], "value-wrong", {"name": "--last", "found": "many", "expected": "1.."}),
-        (["snapshots", "--last", "0"], "value-wrong", {"name": "--last", "expected": "1.."}),
+        (["snapshots", "--last", "0"], "value-wrong", {"name": "--last", "found": "0", "expected": "1.."}),
         (["completion", "tcsh"], "value-wrong", {"found": "tcsh", "expected": "bash | zsh | fish"}),
         (["config", "schema", "status"], "value-wrong", {"name": "NAME", "found": "status"}),
         (["explain", "no-repostory"], "code-unknown", {"code": "no-repostory"}),

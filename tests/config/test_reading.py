@@ -174,3 +174,8 @@ def test_any_values_are_settings_or_one_typed_error(tree: dict[str, object]) -> 
 
     with suppress(ConfigProblem):
         _Reader("", "c.toml", None).layer(dict(tree))
+
+
+def test_a_number_of_thousands_of_digits_is_no_bug() -> None:
+    with pytest.raises(ConfigNotToml):
+        read_layer(f"version = {'9' * 10_000}", "settings")

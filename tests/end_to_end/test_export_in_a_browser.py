@@ -2,18 +2,14 @@
 
 import http.server
 import re
-import shutil
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import hostile_chat
 import pytest
 from computer import Computer
-
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here, so no page was opened in one")
 
 
 class Listener(http.server.ThreadingHTTPServer):
@@ -56,22 +52,28 @@ def pages(tmp_path_factory: pytest.TempPathFactory, listener: Listener) -> Path:
     return computer.home / "out"
 
 
-def seen_in_browser(page: str, profile: Path) -> str:
+@pytest.fixture(scope="module")
+def chromium(system_tool: Callable[[str], str]) -> str:
+    return system_tool("chromium")
+
+
+def seen_in_browser(chromium: str, page: str, profile: Path) -> str:
     """Open a page and return what became of it."""
-    assert CHROMIUM is not None
     switches = (
         "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
         "--disable-component-update --disable-sync --virtual-time-budget=5000 --dump-dom"
     )
     done = subprocess.run(
-        [CHROMIUM, *switches.split(), f"--user-data-dir={profile}", page],
+        [chromium, *switches.split(), f"--user-data-dir={profile}", page],
         capture_output=True, timeout=180, check=True,
     )  # fmt: skip
     return done.stdout.decode("utf-8")
 
 
-def test_hostile_messages_run_nothing_and_fetch_nothing(pages: Path, listener: Listener, tmp_path: Path) -> None:
-    page = seen_in_browser(f"file://{pages}/chats/c0001/0001.html", tmp_path)
+def test_hostile_messages_run_nothing_and_fetch_nothing(
+    chromium: str, pages: Path, listener: Listener, tmp_path: Path
+) -> None:
+    page = seen_in_browser(chromium, f"file://{pages}/chats/c0001/0001.html", tmp_path)
 
     assert "data-ran" not in page.partition(">")[2].partition("<head")[0] + page[:200]
     assert len(re.findall(r'<li class="m ', page)) == len(hostile_chat.hostile_texts("x")) * 2 + 8
@@ -80,8 +82,10 @@ def test_hostile_messages_run_nothing_and_fetch_nothing(pages: Path, listener: L
     assert listener.asked == []
 
 
-def test_searching_hostile_messages_runs_nothing_either(pages: Path, listener: Listener, tmp_path: Path) -> None:
-    page = seen_in_browser(f"file://{pages}/chats/c0001/search.html#q=script", tmp_path)
+def test_searching_hostile_messages_runs_nothing_either(
+    chromium: str, pages: Path, listener: Listener, tmp_path: Path
+) -> None:
+    page = seen_in_browser(chromium, f"file://{pages}/chats/c0001/search.html#q=script", tmp_path)
 
     assert "data-ran" not in page[:200]
     assert page.count("<mark>") > 4

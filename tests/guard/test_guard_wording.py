@@ -136,6 +136,15 @@ def test_a_loss_is_said_with_a_number_and_nothing_is_left_unfilled(
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("verdict", [HELD, COVERED], ids=["hold", "allow"])
+def test_a_size_that_nobody_measured_is_left_out(verdict: Verdict, language: Language) -> None:
+    sentences = said(verdict.but(loss=Loss(messages=1_200, conversations=4, not_in_backup=7)), language)
+
+    assert "1,200" in sentences[0]
+    assert not [sentence for sentence in sentences if messages(language)["word.unknown"] in sentence]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_the_first_line_is_the_verdict_and_has_no_jargon(language: Language) -> None:
     first_words = {
         "en": ("Go ahead", "Stopped", "Your decision"),

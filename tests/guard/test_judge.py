@@ -84,6 +84,7 @@ def test_the_accident_of_2018_is_held_until_a_backup_covers_the_chats(scene: Sce
         "oldest": "2015-09-05T12:00:00Z",
         "newest": "2018-06-01T09:00:00Z",
         "not_in_backup": 1_789,
+        "as_of": None,
     }
 
 

@@ -33,7 +33,7 @@ HELD = Verdict(decision=Decision.HOLD, outcome=Outcome.WOULD_WIPE, reason="no-ve
 def test_the_keys_come_in_the_order_of_the_contract() -> None:
     assert list(HELD.to_json()) == [
         "type", "v", "decision", "outcome", "install_result", "reason", "signer_change", "would_erase", "consent",
-        "loss", "coverage", "candidate_sha256", "not_judged", "try", "exit_code",
+        "loss", "coverage", "candidate_sha256", "not_judged", "findings", "try", "exit_code",
     ]  # fmt: skip
 
 

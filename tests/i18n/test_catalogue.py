@@ -44,8 +44,19 @@ def test_english_has_one_and_many() -> None:
 def test_sizes_ids_times_and_spans_have_forms() -> None:
     assert say("{b:size}", b=6_200_000_000) == "6.2 GB"
     assert say("{s:short}", s="7c1f09ab" + "0" * 56) == "7c1f09ab"
+    assert say("{s:short}", s="not-an-id-at-all") == "not-an-id-at-all"
     assert say("{t:time}", t="2018-06-01T08:30:00Z") == "2018-06-01 08:30 +00:00"
     assert say("{t:span}", t=252) == "4 min 12 s"
+
+
+def test_a_place_in_a_file_is_named_in_the_language_of_the_reader() -> None:
+    assert Catalogue("zh-CN").place("line 7") == "第 7 行"
+    assert Catalogue("en").place("line 7") == "line 7"
+    assert [Catalogue("zh-CN").place(other) for other in ("/messages/3", "line up", "")] == [
+        "/messages/3",
+        "line up",
+        "不明位置",
+    ]
 
 
 def test_times_for_people_carry_their_zone() -> None:

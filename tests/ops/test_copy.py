@@ -12,6 +12,7 @@ from lifecycle_scene import forget, listed
 from backupkit.guard.places import GuardPlaces
 from backupkit.ids import AppPackage
 from backupkit.ops.copy import Copied, copy_repository
+from backupkit.ops.events import Progress
 from backupkit.ops.failures import CopyForked, CopyIsNewer, CopyOfAnother, CopyToItself
 from backupkit.ops.initialise import initialise
 from backupkit.ops.places import Places
@@ -207,3 +208,18 @@ def test_what_was_swept_goes_from_the_copy_too(scene: Scene) -> None:
     assert packs == {ref.pack for ref in scene.repository.packs()}
     assert listed(seen_from(scene)) == [second]
     assert seen_from(scene).verify().state == "verified"
+
+
+def test_progress_ends_at_its_own_total(scene: Scene) -> None:
+    some_chats(scene)
+    scene.take()
+    told: list[Progress] = []
+
+    copy_repository(
+        scene.places,
+        scene.folder / "usb",
+        clock=scene.clock,
+        tell=lambda event: told.append(event) if isinstance(event, Progress) else None,
+    )
+
+    assert (told[-1].done_bytes, told[-1].done_files) == (told[-1].total_bytes, told[-1].total_files)

@@ -1,10 +1,12 @@
 import shutil
+import time
 from datetime import timedelta
 from pathlib import Path
 
 import chat_factory
 from backup_scene import Scene
 
+from backupkit.chats.ledger_build import TICK_NS
 from backupkit.clock import FixedClock
 from backupkit.guard.places import GuardPlaces
 from backupkit.ids import AppPackage
@@ -34,8 +36,13 @@ def checked(
 
 
 def telegram(scene: Scene, messages: int = 60) -> chat_factory.Written:
+    """Write an export, and be gone from it for a tick of the clock, as everybody is who types a command afterwards."""
     shutil.rmtree(scene.folder / "telegram", ignore_errors=True)
-    return chat_factory.write_telegram_chat(scene.folder / "telegram", messages=messages)
+    written = chat_factory.write_telegram_chat(scene.folder / "telegram", messages=messages)
+    done = time.time_ns()
+    while time.time_ns() <= done + 2 * TICK_NS:
+        time.sleep(0.01)
+    return written
 
 
 def take_telegram(scene: Scene) -> None:

@@ -24,6 +24,7 @@ HELD = Verdict(
     judged=Judged(action=Action.UPGRADE, package=CHAT),
     loss=Loss(messages=7, bytes=100, newest=datetime(2026, 1, 1, tzinfo=UTC)),
 )
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
 NOWHERE = Places(Path("/nonexistent/repository"), Path("/nonexistent/state"), Path("/nonexistent/cache"))
 SOURCES = (SourceSettings("chat", Path("/nonexistent/chat"), None, CHAT),)
 
@@ -45,7 +46,7 @@ def may_not_be_asked(_places: Places, _package: str | None, _source: Path) -> Lo
 def test_a_count_that_takes_too_long_is_unknown_and_nothing_rings_later() -> None:
     before = signal.getsignal(signal.SIGALRM)
 
-    answer = with_loss(HELD, NOWHERE, SOURCES, within=timedelta(milliseconds=20), preview=never_ends)
+    answer = with_loss(HELD, NOWHERE, SOURCES, NOW, within=timedelta(milliseconds=20), preview=never_ends)
 
     assert answer == HELD
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
@@ -53,11 +54,11 @@ def test_a_count_that_takes_too_long_is_unknown_and_nothing_rings_later() -> Non
 
 
 def test_a_count_that_fails_changes_nothing() -> None:
-    assert with_loss(HELD, NOWHERE, SOURCES, preview=fails) == HELD
+    assert with_loss(HELD, NOWHERE, SOURCES, NOW, preview=fails) == HELD
 
 
 def test_an_app_without_a_source_or_a_repository_has_unknown_numbers() -> None:
-    assert with_loss(HELD, NOWHERE, ()) == HELD
+    assert with_loss(HELD, NOWHERE, (), NOW) == HELD
 
 
 def test_nothing_is_counted_where_nothing_would_be_erased() -> None:
@@ -70,4 +71,4 @@ def test_nothing_is_counted_where_nothing_would_be_erased() -> None:
         judged=Judged(package=CHAT),
     )
     for verdict in (kept, undecided("app-not-enrolled")):
-        assert with_loss(verdict, NOWHERE, SOURCES, preview=may_not_be_asked) == verdict
+        assert with_loss(verdict, NOWHERE, SOURCES, NOW, preview=may_not_be_asked) == verdict

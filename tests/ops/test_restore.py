@@ -7,7 +7,7 @@ import pytest
 from backup_scene import PASSPHRASE, Scene, bytes_of, some_chats
 
 from backupkit.crypto.failures import CannotUnlock
-from backupkit.ops.failures import SnapshotNotFound, TargetNotEmpty
+from backupkit.ops.failures import SnapshotNotFound, TargetInRepository, TargetNotEmpty
 from backupkit.ops.restore import PARTIAL, REPORT, restore
 from backupkit.ops.unlock import Secret
 from backupkit.store import layout
@@ -33,6 +33,18 @@ def test_nothing_is_written_over(scene: Scene) -> None:
     with pytest.raises(TargetNotEmpty):
         scene.restore(to=scene.folder / "back" / "mine")
     assert bytes_of(scene.folder / "back") == {"mine": b"mine"}
+
+
+def test_chats_are_never_written_in_the_clear_into_the_repository(scene: Scene) -> None:
+    some_chats(scene)
+    scene.take()
+    (scene.folder / "way").symlink_to(scene.places.repository)
+    before = bytes_of(scene.places.repository)
+
+    for target in (scene.places.repository / "back", scene.folder / "way" / "back"):
+        with pytest.raises(TargetInRepository):
+            scene.restore(to=target)
+    assert bytes_of(scene.places.repository) == before
 
 
 def test_a_wrong_secret_makes_no_folder(scene: Scene) -> None:

@@ -81,3 +81,18 @@ def test_a_root_that_does_not_exist_holds_nothing(tmp_path: Path) -> None:
     assert list(backend.names("")) == []
     with pytest.raises(ObjectMissing):
         backend.create("a", b"")
+
+
+def test_what_others_leave_in_the_folder_is_no_object(tmp_path: Path) -> None:
+    backend = PosixBackend(tmp_path)
+    backend.create("packs/ab/abcd", b"sealed")
+    for name in (
+        "lost+found/x",
+        "System Volume Information/IndexerVolumeGuid",
+        "packs/Thumbs.db",
+        "packs/My notes (1).txt",
+    ):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+
+    assert list(backend.names("")) == ["packs/ab/abcd"]

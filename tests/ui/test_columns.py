@@ -27,3 +27,7 @@ def test_wrapping_loses_no_character(text: str, columns: int) -> None:
     joined = "".join(wrapped(text, columns)).replace(" ", "")
 
     assert joined == text.replace(" ", "")
+
+
+def test_a_new_line_of_the_text_begins_a_new_line() -> None:
+    assert wrapped("one two\nthree", 40, indent=6, first="  Try") == ["  Try one two", "      three"]

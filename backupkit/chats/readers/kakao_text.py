@@ -22,7 +22,7 @@ from backupkit.chats.model import (
     Precision,
     Severity,
 )
-from backupkit.chats.reader import Recognition, Told, read_each
+from backupkit.chats.reader import Recognition, Told, claim_text, read_each
 from backupkit.chats.source import Content, SourceFiles
 from backupkit.chats.text_head import text_head
 from backupkit.chats.text_lines import Line, lines_of
@@ -79,12 +79,7 @@ class KakaoText:
 
     def recognise(self, source: SourceFiles) -> Recognition:
         """Look for the app's title line, for its way of writing time in Korean, or for the Mac's header."""
-        claims = {}
-        for name in source.of(Content.TEXT, Content.JSON):
-            certainty = _certainty(text_head(source.head(name, _LOOKED_AT)))
-            if certainty:
-                claims[name] = certainty
-        return Recognition(claims)
+        return claim_text(source, (Content.TEXT, Content.JSON), _LOOKED_AT, _certainty)
 
     def read(self, source: SourceFiles, recognition: Recognition) -> Iterator[Told]:
         """Stream one conversation for each claimed file."""

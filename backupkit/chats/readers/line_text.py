@@ -24,7 +24,7 @@ from backupkit.chats.model import (
     Precision,
     Severity,
 )
-from backupkit.chats.reader import Recognition, Told, read_each
+from backupkit.chats.reader import Recognition, Told, claim_text, read_each
 from backupkit.chats.source import Content, SourceFiles
 from backupkit.chats.text_head import text_head
 from backupkit.chats.text_lines import Line, lines_of
@@ -93,12 +93,7 @@ class LineText:
 
     def recognise(self, source: SourceFiles) -> Recognition:
         """Look for the first line in one of LINE's languages, and for its second line or a message."""
-        claims = {}
-        for name in source.of(Content.JSON, Content.TEXT):
-            certainty = _certainty(text_head(source.head(name, _LOOKED_AT)))
-            if certainty:
-                claims[name] = certainty
-        return Recognition(claims)
+        return claim_text(source, (Content.JSON, Content.TEXT), _LOOKED_AT, _certainty)
 
     def read(self, source: SourceFiles, recognition: Recognition) -> Iterator[Told]:
         """Stream one conversation for each claimed file."""

@@ -23,9 +23,8 @@ from backupkit.chats.model import (
     Severity,
 )
 from backupkit.chats.people import People
-from backupkit.chats.reader import Recognition, Told, read_each
+from backupkit.chats.reader import Recognition, Told, claim_text, read_each
 from backupkit.chats.source import Content, SourceFiles
-from backupkit.chats.text_head import text_head
 from backupkit.chats.text_lines import Line, lines_of
 from backupkit.chats.wall_time import DateOrder, seconds_of_day
 
@@ -57,19 +56,15 @@ class QqText:
 
     def recognise(self, source: SourceFiles) -> Recognition:
         """Look for the heading that says it is text, or for the line that names the other side, with messages below."""
-        claims = {}
-        for name in source.of(Content.TEXT):
-            certainty = _certainty(text_head(source.head(name, _LOOKED_AT)).splitlines())
-            if certainty:
-                claims[name] = certainty
-        return Recognition(claims)
+        return claim_text(source, (Content.TEXT,), _LOOKED_AT, _certainty)
 
     def read(self, source: SourceFiles, recognition: Recognition) -> Iterator[Told]:
         """Stream every conversation of every claimed file."""
         return read_each(recognition.files, lambda name: _read_file(source, name))
 
 
-def _certainty(lines: list[str]) -> int:
+def _certainty(beginning: str) -> int:
+    lines = beginning.splitlines()
     first = next((line for line in lines if line.strip("\ufeff \t\r")), "")
     is_topped = _TOP.match(first.lstrip("\ufeff")) is not None
     names_other = any(_WITH.match(line) for line in lines[:20])

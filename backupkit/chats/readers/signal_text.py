@@ -22,9 +22,8 @@ from backupkit.chats.model import (
     Severity,
 )
 from backupkit.chats.people import People
-from backupkit.chats.reader import Recognition, Told, read_each
+from backupkit.chats.reader import Recognition, Told, claim_text, read_each
 from backupkit.chats.source import Content, SourceFiles
-from backupkit.chats.text_head import text_head
 from backupkit.chats.text_lines import lines_of
 from backupkit.chats.wall_time import DateOrder, seconds_of_day
 
@@ -44,12 +43,7 @@ class SignalText:
 
     def recognise(self, source: SourceFiles) -> Recognition:
         """Look for bracketed ISO dates with a comma and minutes, or for the tool's links to its media folder."""
-        claims = {}
-        for name in source.of(Content.JSON):
-            certainty = _certainty(text_head(source.head(name, _LOOKED_AT)))
-            if certainty:
-                claims[name] = certainty
-        return Recognition(claims)
+        return claim_text(source, (Content.JSON,), _LOOKED_AT, _certainty)
 
     def read(self, source: SourceFiles, recognition: Recognition) -> Iterator[Told]:
         """Stream one conversation for each claimed file."""

@@ -19,7 +19,7 @@ _Count = int | None
 
 def forget(
     context: typer.Context,
-    snapshots: Annotated[list[str] | None, typer.Argument(metavar="SNAPSHOT...")] = None,
+    snapshots: Annotated[list[str] | None, typer.Argument(metavar="SNAPSHOT")] = None,
     *,
     keep_last: Annotated[_Count, typer.Option("--keep-last", min=0, metavar="N")] = None,
     keep_daily: Annotated[_Count, typer.Option("--keep-daily", min=0, metavar="N")] = None,

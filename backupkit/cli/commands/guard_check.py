@@ -72,7 +72,7 @@ def guard_check(
     desk = guard_desk(session)
     verdict = desk.answer(request, session.clock.now())
     if source is None:
-        verdict = with_loss(verdict, session.places, session.settings.sources)
+        verdict = with_loss(verdict, session.places, session.settings.sources, session.clock.now())
     if verdict.consent is not None and verdict.waits_for_consent and can_be_asked(session):
         return ask_for_consent(session, desk, request, verdict)
     fields = verdict.to_json()

@@ -54,6 +54,7 @@ def _refused(session: Session, finding: dict[str, Any], code: ExitCode) -> list[
     say = session.say
     head = say("inspect.not-genuine" if code is ExitCode.DENY else "inspect.undecided")
     facts = {name: value for name, value in finding.items() if name != "code"}
+    rule = f"package.{finding.get('reason')}"
     columns = min(session.terminal.columns, 100)
     lines = [session.terminal.paint("bad", head)]
     rows = [("explain.what", "what"), ("error.label.why", "why"), ("error.label.try", "try")]
@@ -61,4 +62,6 @@ def _refused(session: Session, finding: dict[str, Any], code: ExitCode) -> list[
     for label, part in rows:
         text = say(f"error.{finding['code']}.{part}", **facts)
         lines += wrapped(text, columns, indent=indent, first=f"  {say(label)}")
+        if part == "what" and session.catalogue.has(rule):
+            lines += wrapped(say(rule), columns, indent=indent, first="")
     return lines

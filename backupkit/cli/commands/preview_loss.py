@@ -24,6 +24,7 @@ def preview_loss(
 ) -> None:
     """Count what no verified snapshot holds yet. No passphrase is needed."""
     from backupkit.ops.failures import SourceNotFound
+    from backupkit.ops.guard_loss import note_loss
     from backupkit.ops.loss import preview_loss as previewed_by
 
     session = session_of(context)
@@ -32,6 +33,7 @@ def preview_loss(
     if not path.exists():
         raise SourceNotFound(path=str(path), reason="missing")
     preview = previewed_by(session.places, package or (known.package if known else None), path)
+    note_loss(session.places, session.settings.sources, preview, session.clock.now(), source=path)
     session.printer.summary(json_fields(preview), _lines(session, preview))
 
 

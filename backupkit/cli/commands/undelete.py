@@ -10,7 +10,7 @@ from backupkit.ui.json_fields import json_fields
 
 def undelete(
     context: typer.Context,
-    snapshots: Annotated[list[str], typer.Argument(metavar="SNAPSHOT...")],
+    snapshots: Annotated[list[str], typer.Argument(metavar="SNAPSHOT")],
 ) -> None:
     """Take back that snapshots were forgotten, as long as their bytes are there."""
     from backupkit.ops.undelete import undelete_snapshots

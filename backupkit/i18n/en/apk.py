@@ -76,10 +76,10 @@ _RULES: dict[str, str] = {
 }
 
 MESSAGES: dict[str, str] = {
-    "error.package-not-genuine.what": "This package is damaged or was altered: {reason}.",
+    "error.package-not-genuine.what": "This package is damaged or was altered ({reason}).",
     "error.package-not-genuine.why": "Android would not take its signature for true, so nobody can say who made it or what it contains.",
     "error.package-not-genuine.try": "Delete it, and get it from its maker. Do not uninstall anything for it.",
-    "error.package-undecided.what": "Whether this package is genuine could not be told: {reason}.",
+    "error.package-undecided.what": "Whether this package is genuine could not be told ({reason}).",
     "error.package-undecided.why": "It uses something newer than this backupkit, or the file changed or could not be read.",
     "error.package-undecided.try": "Leave the installed app alone. See that the file can be read, update backupkit, then ask again.",
     "finding.apk-signature-repeated": "A second signature block of one kind ({detail}) is there; Android looks at the first only.",

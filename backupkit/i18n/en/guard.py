@@ -453,6 +453,14 @@ _HEADLINES: dict[str, str] = {
     ),
     "consent.second": "Last step. Type {app} to give up what is on this phone; anything else keeps it.",
     "loss.not-in-backup": "{not_in_backup} {not_in_backup:plural:message is|messages are} not in the backup.",
+    "loss.not-in-backup.as-of": (
+        "At {as_of:time}, {not_in_backup} {not_in_backup:plural:message was|messages were} not in the backup; newer ones were not counted."
+    ),
+    "finding.loss-hint-malformed": "The note of what the backup lacks cannot be read; it was passed over.",
+    "finding.loss-hint-of-another-app": "The note of what the backup lacks is about another app; it was passed over.",
+    "finding.loss-hint-of-another-backup": "The note of what the backup lacks is about another backup; it was passed over.",
+    "finding.loss-hint-old": "The note of what the backup lacks is too old; it was passed over.",
+    "finding.loss-hint-from-the-future": "The note of what the backup lacks is dated in the future; it was passed over.",
     "loss.not-in-backup.unknown": "How many messages are not in the backup is not known.",
     "loss.span": "The messages are of {oldest:time} to {newest:time}.",
     "loss.newest": "The newest message is of {newest:time}.",

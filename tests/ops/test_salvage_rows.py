@@ -3,6 +3,8 @@
 import os
 import random
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -287,3 +289,22 @@ def test_a_table_is_understood_without_running_its_statement(sql: str, columns: 
 )
 def test_what_is_no_table_with_row_numbers_is_none(sql: str) -> None:
     assert table_from(sql) is None
+
+
+def test_a_full_disk_is_the_disks_fault_and_no_row_is_taken_for_a_conflict(tmp_path: Path) -> None:
+    make(tmp_path / "chat.db")
+    # A limit on file size makes the kernel refuse the write as a full disk does, without needing a disk to fill.
+    program = (
+        "import resource, sys; from pathlib import Path\n"
+        "from backupkit.ops.events import tell_nobody; from backupkit.ops.salvage import salvage\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
+        "try: salvage(Path(sys.argv[1]), Path(sys.argv[2]), tell=tell_nobody)\n"
+        "except OSError as error: sys.exit(7)\n"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "chat.db"), str(tmp_path / "rescued.db")], check=False
+    )
+
+    assert done.returncode == 7
+    assert not (tmp_path / "rescued.db").exists()
