@@ -50,19 +50,19 @@ def publish_policy(session: Session) -> None:
 
     Settings that count for one run only, because a flag named them, do not change what app stores are told.
     """
-    from backupkit.guard.desk import load_policy, save_policy
-    from backupkit.guard.judge import Unanswerable
+    # Not through `guard.desk`: that brings the whole judge, which would be a fifth of a snapshot of nothing new.
+    from backupkit.guard.places import read_small, write_whole
 
     if session.asked.profile or session.asked.config:
         return
-    places, policy = guard_places(session), guard_policy(session)
+    path, policy = guard_places(session).policy, guard_policy(session).encode()
     try:
-        if places.policy.exists() and load_policy(places) == policy:
+        if read_small(path, most=len(policy)) == policy:
             return
-    except Unanswerable:
+    except OSError:
         # What is there cannot be used; it is replaced.
         pass
-    save_policy(places, policy)
+    write_whole(path, policy)
 
 
 def live_loss(session: Session, source: str) -> "Loss":

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import NamedTuple
 
-from backupkit.codec.canonical import decode_json, encode_canonical
+from backupkit.codec.canonical import decode_json
 from backupkit.codec.malformed import MalformedObject, NewerFormat
 from backupkit.crypto.signing import PUBLIC_SIZE, SigningKey, VerifyKey
 from backupkit.errors import Fact
@@ -133,7 +133,7 @@ def load_policy(places: GuardPlaces) -> GuardPolicy:
 
 def save_policy(places: GuardPlaces, policy: GuardPolicy) -> None:
     """Set the owner's policy."""
-    write_whole(places.policy, encode_canonical(policy.to_mapping()))
+    write_whole(places.policy, policy.encode())
 
 
 def load_pins(places: GuardPlaces) -> Pins | None:

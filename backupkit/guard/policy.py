@@ -8,6 +8,7 @@ from datetime import timedelta
 from enum import Enum
 from typing import Any, NamedTuple
 
+from backupkit.codec.canonical import encode_canonical
 from backupkit.errors import BackupkitError, ExitCode
 
 LONGEST_AGE = timedelta(days=30)
@@ -80,6 +81,10 @@ class GuardPolicy(NamedTuple):
             "consent-from": self.consent_from.value,
             "when-unsure": "hold",
         }
+
+    def encode(self) -> bytes:
+        """Write the policy as its file holds it."""
+        return encode_canonical(self.to_mapping())
 
 
 SETTINGS = frozenset({"max-backup-age", "needs", "needs-second-copy", "needs-challenge", "consent-from", "when-unsure"})

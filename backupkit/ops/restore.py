@@ -10,22 +10,25 @@ import hashlib
 import itertools
 import json
 import os
+import secrets
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from backupkit.clock import Clock, to_rfc3339
 from backupkit.crypto.domains import DomainSecrets
-from backupkit.errors import BackupkitError
+from backupkit.errors import BackupkitError, Fact
 from backupkit.ids import ChunkId, SnapshotId
 from backupkit.ops.events import Found, Notice, Phase, Progress, Severity, Tell
 from backupkit.ops.places import Places, require_new_folder, shown_path
 from backupkit.ops.repository import Repository, open_repository, store_finding
 from backupkit.ops.snapshots import salvage_snapshot
 from backupkit.ops.unlock import AskSecret
-from backupkit.store.contents import LOST, content_chunks, walk_tree
+from backupkit.store.contents import LOST, PathEntry, content_chunks, walk_tree
 from backupkit.store.domain_reader import DomainReader, in_order
 from backupkit.store.finding import Finding, cause
 from backupkit.store.manifest import Source, read_manifest
@@ -39,6 +42,7 @@ _GROUP_BYTES = 4 << 20
 _GROUP_FILES = 128
 _PIECE = 1 << 20
 _MAX_NAME = 255
+_NEW_FILE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _PERMISSIONS = 0o777
 """What is given back of a mode: no chat needs to run as somebody else."""
 _GIVES_UP = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
@@ -118,12 +122,18 @@ def _reader(repository: Repository, secrets: DomainSecrets, tell: Tell) -> Domai
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Written:
+class _Written(NamedTuple):
     """A file that was gone through: its bytes, and what there is to tell of it. An error means that it is not whole."""
 
     size: int
     found: Found | None = None
+
+
+class _Folder(NamedTuple):
+    """A folder of the target, held open while files are put into it: the way to it is not walked again for each of them."""
+
+    path: Path
+    descriptor: int
 
 
 class _Run:
@@ -138,6 +148,8 @@ class _Run:
         self.total = 0
         self._tell = tell
         self._stop = stop
+        # No source can have a name that was thrown just now, and so none is ever in the way.
+        self._temporary = f"{PARTIAL}-{secrets.token_hex(8)}-{{}}".format
         self._numbers = itertools.count()
         self._naming = threading.Lock()
 
@@ -180,19 +192,19 @@ class _Run:
         links: list[tuple[Path, Entry]],
     ) -> "Iterator[partial[list[_Written]]]":
         """Make folders, note links, and give the files in groups that are written by a few threads."""
-        group: list[tuple[Path, Entry]] = []
+        group: list[PathEntry] = []
         size = 0
         for place in walk_tree(reader, source.tree, self._lose_folder):
             self._require_wanted()
-            path = root / os.fsdecode(place.path)
             entry = place.entry
             if entry.kind is EntryKind.FILE:
-                group.append((path, entry))
+                group.append(place)
                 size += entry.size
                 if size >= _GROUP_BYTES or len(group) >= _GROUP_FILES:
-                    yield partial(self._restore_group, reader, group)
+                    yield partial(self._restore_group, reader, root, group)
                     group, size = [], 0
                 continue
+            path = root / os.fsdecode(place.path)
             try:
                 if entry.kind is EntryKind.FOLDER:
                     path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -201,7 +213,7 @@ class _Run:
                     links.append((path, entry))
             except OSError as error:
                 self.lose(self._refused(path, error))
-        yield partial(self._restore_group, reader, group)
+        yield partial(self._restore_group, reader, root, group)
 
     def _note(self, written: "_Written") -> None:
         if written.found is not None and written.found.severity is Severity.ERROR:
@@ -229,8 +241,8 @@ class _Run:
 
     def _new_root(self, source: Source) -> Path:
         name = _safe_name(os.fsdecode(source.path.rstrip(b"/").rpartition(b"/")[2]) or source.name)
-        if name == REPORT or name.startswith(PARTIAL):
-            # Names that the restore itself uses. A number behind them would not do: partial files have one as well.
+        if name == REPORT:
+            # The restore's own name.
             name = f"_{name}"
         root = self.to / name
         number = 2
@@ -241,20 +253,35 @@ class _Run:
         root.mkdir(mode=0o700)
         return root
 
-    def _restore_group(self, reader: DomainReader, group: list[tuple[Path, Entry]]) -> "list[_Written]":
-        written = []
-        for path, entry in group:
-            self._require_wanted()
-            try:
-                written.append(self._restore_file(reader, path, entry))
-            except OSError as error:
-                written.append(_Written(0, self._refused(path, error)))
+    def _restore_group(self, reader: DomainReader, root: Path, group: list[PathEntry]) -> "list[_Written]":
+        written: list[_Written] = []
+        for folder, places in itertools.groupby(group, key=_folder_of):
+            written += self._restore_into(reader, root / os.fsdecode(folder), [place.entry for place in places])
         return written
 
-    def _restore_file(self, reader: DomainReader, path: Path, entry: Entry) -> "_Written":
-        # Under a name that no source has, at the top: any longer name beside the file might be too long, or taken.
-        temporary = self.to / f"{PARTIAL}-{next(self._numbers)}"
-        descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    def _restore_into(self, reader: DomainReader, path: Path, entries: list[Entry]) -> "Iterator[_Written]":
+        """Write files into one folder."""
+        try:
+            folder = _Folder(path, _open_folder(path))
+        except OSError as error:
+            for entry in entries:
+                yield _Written(0, self._refused(path / os.fsdecode(entry.name), error))
+            return
+        try:
+            for entry in entries:
+                self._require_wanted()
+                try:
+                    yield self._restore_file(reader, folder, entry)
+                except OSError as error:
+                    yield _Written(0, self._refused(path / os.fsdecode(entry.name), error))
+        finally:
+            os.close(folder.descriptor)
+
+    def _restore_file(self, reader: DomainReader, folder: _Folder, entry: Entry) -> "_Written":
+        # In the file's own folder: file systems lay the files of a folder together by where they were made.
+        temporary = self._temporary(next(self._numbers))
+        descriptor = os.open(temporary, _NEW_FILE, 0o600, dir_fd=folder.descriptor)
+        name = os.fsdecode(entry.name)
         try:
             try:
                 loss = self._fill(reader, descriptor, entry)
@@ -262,28 +289,26 @@ class _Run:
                 os.utime(descriptor, ns=(entry.mtime_ns, entry.mtime_ns))
             finally:
                 os.close(descriptor)
-            wanted = path if loss is None else path.with_name(_shortened(path.name) + ".damaged")
-            given = self._name(temporary, wanted)
+            wanted = name if loss is None else _shortened(name) + ".damaged"
+            given = self._name(folder, temporary, wanted)
         except BaseException:
-            temporary.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):
+                os.unlink(temporary, dir_fd=folder.descriptor)
             raise
         if loss is not None:
-            return _Written(0, Found("file-damaged", Severity.ERROR, {"path": self._shown(path), "reason": loss}))
+            facts: dict[str, Fact] = {"path": self._shown(folder.path / name), "reason": loss}
+            return _Written(0, Found("file-damaged", Severity.ERROR, facts))
         if given != wanted:
-            names = {"path": self._shown(wanted), "given": self._shown(given)}
+            names = {"path": self._shown(folder.path / wanted), "given": self._shown(folder.path / given)}
             return _Written(entry.size, Found("name-taken", Severity.WARNING, names))
         return _Written(entry.size)
 
-    def _name(self, temporary: Path, wanted: Path) -> Path:
+    def _name(self, folder: _Folder, temporary: str, wanted: str) -> str:
         """Give a finished file its name, or one close to it where that is taken."""
         # One thread at a time: on a disk that takes two names for one, both would find it free.
         with self._naming:
-            given = _free(wanted)
-            try:
-                temporary.rename(given)
-            except FileNotFoundError:
-                given.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                temporary.rename(given)
+            given = _free(folder, wanted)
+            os.rename(temporary, given, src_dir_fd=folder.descriptor, dst_dir_fd=folder.descriptor)
         return given
 
     def _fill(self, reader: DomainReader, descriptor: int, entry: Entry) -> str | None:
@@ -413,13 +438,31 @@ def _shortened(name: str) -> str:
     return encoded[: _MAX_NAME - 16].decode("utf-8", "ignore")
 
 
-def _free(path: Path) -> Path:
-    """Return `path`, or where that is taken a name close to it: a restore never writes over anything."""
-    given, number = path, 2
-    while os.path.lexists(given):
-        given = path.with_name(f"{_shortened(path.name)}-{number}")
+def _free(folder: _Folder, name: str) -> str:
+    """Return `name`, or where that is taken a name close to it: a restore never writes over anything."""
+    given, number = name, 2
+    while _is_taken(folder, given):
+        given = f"{_shortened(name)}-{number}"
         number += 1
     return given
+
+
+def _is_taken(folder: _Folder, name: str) -> bool:
+    try:
+        os.lstat(name, dir_fd=folder.descriptor)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _folder_of(place: PathEntry) -> bytes:
+    return place.path.rpartition(b"/")[0]
+
+
+def _open_folder(path: Path) -> int:
+    """Open a folder to put files into. It is missing where the target refused it or the snapshot lost it."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
 
 
 def _safe_name(name: str) -> str:

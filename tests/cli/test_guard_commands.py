@@ -161,8 +161,14 @@ def test_the_policy_of_the_settings_reaches_the_fast_program(computer: Computer)
 
     computer.run("config", "check")
 
-    policy = json.loads((computer.home / ".local/state/backupkit/guard/policy.json").read_text())
+    path = computer.home / ".local/state/backupkit/guard/policy.json"
+    policy = json.loads(path.read_text())
     assert (policy["max-backup-age"], policy["needs"]) == ("120m", "drilled")
+
+    path.write_text("{")
+    computer.run("config", "check")
+
+    assert json.loads(path.read_text()) == policy
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

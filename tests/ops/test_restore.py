@@ -155,7 +155,7 @@ def test_a_stop_leaves_only_whole_files(scene: Scene) -> None:
     whole, back = bytes_of(scene.chats), bytes_of(scene.folder / "back" / "chats")
     assert 0 < len(back) < 20
     assert all(whole[path] == data for path, data in back.items())
-    assert not list((scene.folder / "back").glob(f"{PARTIAL}*"))
+    assert not list((scene.folder / "back").rglob(f"{PARTIAL}*"))
 
 
 def test_a_lost_domain_is_named_and_the_other_comes_back(scene: Scene) -> None:
