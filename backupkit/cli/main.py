@@ -22,6 +22,9 @@ _UsageError: type[Exception] = next(base for base in typer.BadParameter.__mro__ 
 """The parser's base of everything that is wrong with a command line. It is private in some versions of typer."""
 
 
+_SQLITE_FULL = 13
+
+
 class SpaceGone(BackupkitError):
     """A disk is full or a quota is used up. Facts: `path`."""
 
@@ -131,6 +134,9 @@ def _session(process: Process, first: Everywhere) -> Session:
 def _unforeseen(process: Process, first: Everywhere, problem: Exception) -> BackupkitError:
     if isinstance(problem, OSError) and problem.errno in {errno.ENOSPC, errno.EDQUOT}:
         return SpaceGone(path=None if problem.filename is None else str(problem.filename))
+    if getattr(problem, "sqlite_errorcode", None) == _SQLITE_FULL:
+        # SQLite, under the search index and an export's order of messages, says it in its own way.
+        return SpaceGone(path=None)
     from backupkit.cli.crash import write_report
 
     session = _session(process, first)
@@ -141,7 +147,7 @@ def _unforeseen(process: Process, first: Everywhere, problem: Exception) -> Back
         traceback.print_exception(problem, file=process.notes)
     if isinstance(problem, OSError):
         return SystemRefused(path=str(problem.filename or ""), reason=problem.strerror or type(problem).__name__)
-    return Bug(kind=type(problem).__name__, report=str(report or ""))
+    return Bug(kind=type(problem).__name__, report=None if report is None else str(report))
 
 
 def _stream(stream: TextIO | None) -> TextIO:

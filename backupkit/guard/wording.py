@@ -104,6 +104,8 @@ def _headline(verdict: Verdict) -> str:
             return "headline.would-wipe.deny"
         case Outcome.WOULD_WIPE, Decision.ALLOW:
             return f"headline.would-wipe.allow.{_counted(verdict.loss)}"
+        case Outcome.WOULD_WIPE, _ if verdict.reason == "consent-refused":
+            return "headline.would-wipe.unconsented"
         case Outcome.WOULD_WIPE, _:
             return f"headline.would-wipe.hold.{_counted(verdict.loss)}"
         case _:

@@ -1,5 +1,6 @@
 """Which snapshots there are. Needs no passphrase: names and counts come from this machine's own memory."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -53,7 +54,8 @@ def list_forgotten(places: Places, *, clock: Clock, tell: Tell = tell_nobody) ->
     known = [one for one in known_snapshots(repository, tell, with_forgotten=True) if one.life != "kept"]
     history = repository.log.read()
     life, now = lifecycle_of(repository, history.entries), clock.now()
-    repository.log.first_seen.note(len(history.entries), now)
+    with suppress(OSError):
+        repository.log.first_seen.note(len(history.entries), now)
     return [_line(one, undo_until(repository, life, one.id, now) if one.life == "forgotten" else None) for one in known]
 
 

@@ -6,6 +6,7 @@ Opening needs no passphrase. What must be opened is asked for later, by the use 
 import hashlib
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -103,6 +104,8 @@ class Repository:
         """
         if self.writer is None:
             raise NotAWriter(path=str(self.places.repository))
+        if self.place is None:
+            self.remember_place()
         if (original := self.original) is not None:
             if self._lies_at(original):
                 raise RepositoryIsCopy(path=str(self.places.repository), original=str(original))
@@ -227,7 +230,9 @@ def open_repository(places: Places, tell: Tell = tell_nobody) -> Repository:
     log = SignedLog(LogStore(backend, told), objects, config, memory)
     repository = Repository(places, backend, objects, config, public, writer, log)
     if writer is not None and repository.place is None:
-        repository.remember_place()
+        # Whoever only reads needs no memory, as when this machine's own disk is full or broken; writing demands it.
+        with suppress(OSError):
+            repository.remember_place()
     return repository
 
 

@@ -71,7 +71,10 @@ class SignedLog:
         leaves = tuple(entry.hash() for entry in entries)
         _require_continued(seen, checkpoint, leaves)
         if head is not None and checkpoint is not None:
-            self._remember(head, leaves)
+            # A full or read-only disk of this machine must keep nobody from their backup. What was remembered before still
+            # counts, and the next run that can write remembers this head, too.
+            with suppress(OSError):
+                self._remember(head, leaves)
         return History(head, entries, leaves)
 
     def append(

@@ -1,6 +1,7 @@
 import json
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -179,3 +180,20 @@ def test_a_repository_of_which_only_the_objects_are_left_is_restored_on_a_new_co
 
     assert not scene.restore().damaged
     assert bytes_of(scene.folder / "back" / "chats") == bytes_of(scene.chats)
+
+
+def test_chats_come_back_although_this_computer_can_remember_nothing(scene: Scene) -> None:
+    some_chats(scene)
+    scene.take()
+    (scene.folder / "full").symlink_to(scene.folder / "nowhere" / "at" / "all")
+
+    restore(
+        replace(scene.places, state=scene.folder / "full" / "state"),
+        "latest",
+        scene.folder / "back",
+        secret=lambda: Secret(passphrase=PASSPHRASE),
+        clock=scene.clock,
+        tell=scene.tell,
+    )
+
+    assert bytes_of(next((scene.folder / "back").iterdir())) == bytes_of(scene.folder / "chats")

@@ -415,12 +415,15 @@ _HEADLINES: dict[str, str] = {
     "headline.not-genuine": "Stopped: this package is damaged or was altered. Do not install it.",
     "headline.unknown": "Stopped: we could not check this update. Nothing was changed.",
     "headline.would-wipe.deny": "Stopped: {app} would be removed with all its chats, and nothing could take its place.",
+    "headline.would-wipe.unconsented": (
+        "Stopped: installing this would delete all {app} chats on this phone, and what was given is no consent to that."
+    ),
     "headline.would-wipe.hold.chats": (
-        "Stopped: installing this would delete all {conversations} chats with {messages} messages ({size:size}) on "
+        "Stopped: installing this would delete {conversations} {conversations:plural:chat|chats} with {messages} {messages:plural:message|messages} ({size:size}) on "
         "this phone. They cannot be brought back."
     ),
     "headline.would-wipe.hold.messages": (
-        "Stopped: installing this would delete all {messages} messages of {app} on this phone. They cannot be brought "
+        "Stopped: installing this would delete {messages} {messages:plural:message|messages} of {app} on this phone. They cannot be brought "
         "back."
     ),
     "headline.would-wipe.hold.bytes": (
@@ -430,18 +433,18 @@ _HEADLINES: dict[str, str] = {
         "Stopped: installing this would delete all {app} chats on this phone, and no verified backup counts for them now."
     ),
     "headline.would-wipe.allow.chats": (
-        "Your decision: {conversations} chats with {messages} messages ({size:size}) on this phone would be deleted."
+        "Your decision: {conversations} {conversations:plural:chat|chats} with {messages} {messages:plural:message|messages} ({size:size}) on this phone would be deleted."
     ),
-    "headline.would-wipe.allow.messages": "Your decision: {messages} messages of {app} on this phone would be deleted.",
+    "headline.would-wipe.allow.messages": "Your decision: {messages} {messages:plural:message|messages} of {app} on this phone would be deleted.",
     "headline.would-wipe.allow.bytes": "Your decision: {size:size} of {app} chats on this phone would be deleted.",
     "headline.would-wipe.allow.uncounted": "Your decision: all {app} chats on this phone would be deleted.",
     "consent.first.chats": (
-        "{conversations} chats with {messages} messages ({size:size}) on this phone will be deleted. The backup of "
-        "{verified_at:time} was read back: {covered_messages} messages in it can be restored. Keep {app}, or continue?"
+        "{conversations} {conversations:plural:chat|chats} with {messages} {messages:plural:message|messages} ({size:size}) on this phone will be deleted. The backup of "
+        "{verified_at:time} was read back: {covered_messages} {covered_messages:plural:message|messages} in it can be restored. Keep {app}, or continue?"
     ),
     "consent.first.messages": (
-        "{messages} messages of {app} on this phone will be deleted. The backup of {verified_at:time} was read back: "
-        "{covered_messages} messages in it can be restored. Keep {app}, or continue?"
+        "{messages} {messages:plural:message|messages} of {app} on this phone will be deleted. The backup of {verified_at:time} was read back: "
+        "{covered_messages} {covered_messages:plural:message|messages} in it can be restored. Keep {app}, or continue?"
     ),
     "consent.first.bytes": (
         "{size:size} of {app} chats on this phone will be deleted. The backup of {verified_at:time} was read back: "

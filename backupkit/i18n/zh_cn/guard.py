@@ -413,6 +413,7 @@ _HEADLINES: dict[str, str] = {
     "headline.not-genuine": "已停止：安装包已损坏或被篡改，请勿安装。",
     "headline.unknown": "已停止：无法判断本次更新是否安全，未做任何更改。",
     "headline.would-wipe.deny": "已停止：{app} 会连同全部聊天记录一起被卸载，而新的装不上。",
+    "headline.would-wipe.unconsented": "已停止：继续安装会删除本机上 {app} 的全部聊天记录，而所给的同意不算数。",
     "headline.would-wipe.hold.chats": (
         "已停止：继续安装会删除本机全部聊天记录：{conversations} 个会话、{messages} 条消息（{size:size}），且无法恢复。"
     ),
