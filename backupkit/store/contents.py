@@ -22,8 +22,8 @@ from backupkit.store.tree import (
     EntryKind,
     Pages,
     ReadsChunks,
+    open_tree,
     read_chunk_list,
-    read_part,
     tree_parts,
 )
 
@@ -85,14 +85,14 @@ class _Walk:
             self._lose(path, "nested-too-deeply", tree)
             return
         try:
-            parts = tree_parts(self._reader, tree)
+            parts = open_tree(self._reader, tree)
         except LOST as error:
             self._lose(path, cause(error), tree)
             return
         last = b""
-        for part in parts:
+        for part, read in parts:
             try:
-                entries = read_part(self._reader, part)
+                entries = read()
                 # A name twice, a link and a folder say, would lead what lies in the folder to wherever the link points.
                 names = [last, *(entry.name for entry in entries)]
                 if any(name >= following for name, following in pairwise(names)):

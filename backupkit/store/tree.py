@@ -8,9 +8,10 @@ import base64
 import binascii
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from typing import Any, Protocol, TypeAlias
 
 from backupkit.codec.canonical import decode_json, encode_canonical
@@ -161,8 +162,8 @@ def read_tree(reader: ReadsChunks, tree: ChunkId) -> Iterator[Entry]:
         MalformedObject: it is no tree, or names are wrong, twice there or not sorted.
     """
     last = b""
-    for part in tree_parts(reader, tree):
-        for entry in read_part(reader, part):
+    for _, entries in open_tree(reader, tree):
+        for entry in entries():
             if entry.name <= last:
                 raise MalformedObject(what=_WHAT, reason="not-sorted")
             last = entry.name
@@ -171,19 +172,32 @@ def read_tree(reader: ReadsChunks, tree: ChunkId) -> Iterator[Entry]:
 
 def tree_parts(reader: ReadsChunks, tree: ChunkId) -> list[ChunkId]:
     """Return the chunks that hold a folder's entries: the tree itself, or its parts. Each can be lost alone."""
+    return [part for part, _ in open_tree(reader, tree)]
+
+
+def open_tree(reader: ReadsChunks, tree: ChunkId) -> list[tuple[ChunkId, Callable[[], list[Entry]]]]:
+    """Return the chunks that hold a folder's entries as `tree_parts` does, each with what reads it as `read_part` does.
+
+    A short folder, which is its own only part, is not read again.
+    """
     fields = _fields(reader, tree)
     if "parts" not in fields:
-        return [tree]
+        return [(tree, partial(_entries, fields))]
     try:
-        return [_id(part) for part in fields["parts"]]
+        parts = [_id(part) for part in fields["parts"]]
     except (TypeError, ValueError) as error:
         raise MalformedObject(what=_WHAT, reason="wrong-fields") from error
+    return [(part, partial(read_part, reader, part)) for part in parts]
 
 
 def read_part(reader: ReadsChunks, part: ChunkId) -> list[Entry]:
     """Return the entries in one part of a folder; raises as `read_tree` does."""
+    return _entries(_fields(reader, part))
+
+
+def _entries(fields: dict[str, Any]) -> list[Entry]:
     try:
-        return [_decode(one) for one in _fields(reader, part)["entries"]]
+        return [_decode(one) for one in fields["entries"]]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise MalformedObject(what=_WHAT, reason="wrong-fields") from error
 
