@@ -24,6 +24,7 @@ ROOT = -1
 """The level of a field that is looked up at the root of its file."""
 
 _SPECIAL = frozenset(["@key", "@file", "@sheet"])
+_PACKAGE = re.compile(r"[A-Za-z][A-Za-z0-9_]*(?:\.[A-Za-z][A-Za-z0-9_]*)*")
 _APP = re.compile(r"[a-z0-9][a-z0-9-]{0,40}")
 _OFFSET = re.compile(r"([+-])(\d\d):?(\d\d)")
 _DOT = re.compile(r"(?<!\\)\.")
@@ -119,10 +120,13 @@ def parse_mapping(data: bytes) -> ExportMapping:
     app = top.take("app", str, None)
     if app is None or not _APP.fullmatch(app):
         raise MappingWrong("app", "name-missing" if app is None else "name-odd")
+    package = top.take("package", str, None)
+    if package is not None and not _PACKAGE.fullmatch(package):
+        raise MappingWrong("package", "name-odd")
     records, conversation, message = top.table("records"), top.table("conversation"), top.table("message")
     found = ExportMapping(
         app=app,
-        package=top.take("package", str, None),
+        package=package,
         files=top.texts("files"),
         format=records.one_of("format", _FORMATS),
         at=_segments(records.take("at", str, ""), "records.at"),

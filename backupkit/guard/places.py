@@ -5,11 +5,16 @@ One folder, `$XDG_STATE_HOME/backupkit/guard`, written by `backupkit` and by the
 
 import errno
 import os
+import re
 import stat
 from pathlib import Path
 from typing import NamedTuple
 
+from backupkit.codec.malformed import MalformedObject
 from backupkit.ids import AppPackage
+
+_PACKAGE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
+_LONGEST = 240
 
 
 class GuardPlaces(NamedTuple):
@@ -53,20 +58,27 @@ class GuardPlaces(NamedTuple):
         return self.root / "owner.pub"
 
     def record_of(self, package: AppPackage) -> Path:
-        """The record of one app. The name must have passed `request.is_package_name`."""
-        return self.records / f"{package}.json"
+        """The record of one app."""
+        return self.records / f"{_file_name(package)}.json"
 
     def pass_of(self, package: AppPackage) -> Path:
         """The newest coverage pass of one app."""
-        return self.root / "passes" / f"{package}.pass"
+        return self.root / "passes" / f"{_file_name(package)}.pass"
 
     def consent_of(self, package: AppPackage) -> Path:
         """What was last consented to at the owner's terminal."""
-        return self.root / "consents" / f"{package}.json"
+        return self.root / "consents" / f"{_file_name(package)}.json"
 
     def hint_of(self, package: AppPackage) -> Path:
         """How much of an app no verified backup held when it was last counted."""
-        return self.root / "hints" / f"{package}.json"
+        return self.root / "hints" / f"{_file_name(package)}.json"
+
+
+def _file_name(package: AppPackage) -> str:
+    # A name that leads elsewhere would have a pass or a record written over somebody's file.
+    if len(package) > _LONGEST or not _PACKAGE_NAME.fullmatch(package):
+        raise MalformedObject(what="package", reason="name-odd")
+    return package
 
 
 def write_whole(path: Path, data: bytes) -> None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from backupkit.cli.commands.snapshot import require_package_name
 from backupkit.cli.results import MOST_LISTED
 from backupkit.cli.session import Session, session_of
 from backupkit.text import printable
@@ -28,6 +29,7 @@ def preview_loss(
     from backupkit.ops.loss import preview_loss as previewed_by
 
     session = session_of(context)
+    require_package_name(package, "backupkit preview-loss --help")
     known = session.settings.source(source)
     path = known.path if known else Path(source).absolute()
     if not path.exists():

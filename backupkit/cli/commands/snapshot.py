@@ -11,7 +11,7 @@ from backupkit.cli.first_use import create_repository
 from backupkit.cli.guard_desk import publish_policy
 from backupkit.cli.results import coverage_lines, state_word
 from backupkit.cli.session import Session, session_of
-from backupkit.cli.usage import OptionsClash, ValueWrong
+from backupkit.cli.usage import ArgumentMissing, OptionsClash, ValueWrong
 from backupkit.config.keys import KEYS
 from backupkit.errors import BackupkitError, ExitCode
 from backupkit.ops.events import Tell
@@ -83,12 +83,17 @@ def source_specs(
 
     Raises:
         NothingToSave: nothing was named and the settings list nothing.
+        ArgumentMissing: a name is empty.
         OptionsClash, ValueWrong: what is said about one source cannot hold.
     """
     from backupkit.ops.snapshot import SourceSpec
 
     if app not in {None, *APPS}:
         raise ValueWrong(name="--app", found=str(app), expected=" | ".join(APPS), help=HELP)
+    require_package_name(package, HELP)
+    if "" in named:
+        # As from a variable that was never set: the folder we stand in is not what was meant.
+        raise ArgumentMissing(name="PATH|SOURCE", help=HELP)
     about = {"--app": app, "--name": name, "--package": package}
     given = [option for option, value in about.items() if value is not None]
     if given and len(named) != 1:
@@ -110,6 +115,18 @@ def source_specs(
             )
         )
     return specs
+
+
+def require_package_name(package: str | None, help_command: str) -> None:
+    """Refuse what can be no Android package: the guard keeps files under that name.
+
+    Raises:
+        ValueWrong: it is none.
+    """
+    from backupkit.guard.request import is_package_name
+
+    if package is not None and not is_package_name(package):
+        raise ValueWrong(name="--package", found=package, expected="com.tencent.mm", help=help_command)
 
 
 def _ensure_repository(session: Session, specs: "Sequence[SourceSpec]", sheet: Path | None, *, wanted: bool) -> None:
