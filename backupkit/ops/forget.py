@@ -124,7 +124,7 @@ def _carry_out(
 ) -> Forgotten:
     going = [one.candidate.id for one in decided if not one.stays]
     if not dry_run:
-        require_no_hold(repository.places, now)
+        require_no_hold(repository, now)
         if not accept_shrink:
             _require_not_shrunk([one.candidate for one in decided], going)
         for start in range(0, len(going), MOST_SNAPSHOTS):

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import stat
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -259,7 +260,7 @@ class _Run:
             bytes=saver.counts.size,
             captured_at=to_rfc3339(self._clock.now()),
             app=app,
-            package=spec.package or package_of(app),
+            package=spec.package or package_of(_app_vouched_for(spec, counted)),
             unreadable=tuple(saver.counts.unreadable),
             chat=counted,
         )
@@ -414,6 +415,17 @@ def _shown(spec: SourceSpec, one: Unreadable) -> Unread:
     return Unread(str(spec.path / os.fsdecode(one.path)), one.reason)
 
 
+def _app_vouched_for(spec: SourceSpec, counted: ChatFacts | None) -> str | None:
+    """Return the app that a pass may speak for.
+
+    A mapping lies in the export, and whoever made the export may have written into it what they like: that an app is covered by it
+    is for its owner to say.
+    """
+    if counted is None or counted.format.startswith("mapping"):
+        return spec.app
+    return spec.app or counted.app
+
+
 def require_there(path: Path) -> None:
     """Look whether a source can be read at all.
 
@@ -421,10 +433,12 @@ def require_there(path: Path) -> None:
         SourceNotFound: it is not there, or may not be entered.
     """
     try:
-        path.stat()
+        mode = path.stat().st_mode
     except OSError as error:
         reason = "not-there" if isinstance(error, FileNotFoundError) else "denied"
         raise SourceNotFound(path=str(path), reason=reason) from error
+    if not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
+        raise SourceNotFound(path=str(path), reason="special")
 
 
 def _own_folders(places: Places) -> frozenset[tuple[int, int]]:

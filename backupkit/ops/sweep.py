@@ -73,7 +73,7 @@ def sweep(places: Places, *, clock: Clock, tell: Tell, dry_run: bool = False) ->
     repository.require_writer()
     if dry_run:
         return _Sweep(repository, clock, tell).look()
-    require_no_hold(places, clock.now())
+    require_no_hold(repository, clock.now())
     with held(repository.memory / "sweep.lock"):
         return _Sweep(repository, clock, tell).run()
 

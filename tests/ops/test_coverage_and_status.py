@@ -1,3 +1,4 @@
+import json
 import shutil
 import time
 from datetime import timedelta
@@ -171,3 +172,19 @@ def test_where_the_memory_of_a_snapshot_is_lost_the_loss_is_unknown_until_the_ne
 
     take_telegram(scene)
     assert preview_loss(scene.places, TELEGRAM, source).level is LossLevel.COVERED
+
+
+def test_a_mapping_in_an_export_cannot_say_that_an_app_is_covered(scene: Scene) -> None:
+    """Whoever made the export may have written into it what they like."""
+    scene.write("copy/records.json", json.dumps([{"body": f"said {number}"} for number in range(3)]).encode())
+    scene.write(
+        "copy/backupkit-mapping.toml",
+        f'mapping = 1\napp = "telegram"\npackage = "{TELEGRAM}"\n[message]\ntext = "body"\n'.encode(),
+    )
+    scene.take(scene.chats / "copy", verify=True)
+    claimed = GuardPlaces(scene.places.guard).pass_of(AppPackage(TELEGRAM)).exists()
+
+    scene.take(scene.chats / "copy", package=TELEGRAM, verify=True)
+
+    assert not claimed
+    assert GuardPlaces(scene.places.guard).pass_of(AppPackage(TELEGRAM)).exists()

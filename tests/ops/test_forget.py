@@ -10,6 +10,8 @@ from lifecycle_scene import decide_in_ledger, forget, keep, listed, take_days
 
 from backupkit.clock import to_rfc3339
 from backupkit.errors import BackupkitError
+from backupkit.guard.places import GuardPlaces
+from backupkit.ids import AppPackage
 from backupkit.ops.failures import (
     GuardHoldOpen,
     NothingKept,
@@ -141,10 +143,25 @@ def test_nothing_is_forgotten_while_the_guard_holds_an_update(scene: Scene) -> N
     assert listed(scene) == taken[-1:]
 
 
+def test_a_question_about_an_app_that_is_not_known_here_holds_nothing_back(scene: Scene) -> None:
+    some_chats(scene)
+    first, second = take_days(scene, 2)
+    decide_in_ledger(scene, "undecided", "com.slip.of.the.pen")
+
+    forget(scene, first)
+    assert listed(scene) == [second]
+
+    record = GuardPlaces(scene.places.guard).record_of(AppPackage("com.slip.of.the.pen"))
+    record.parent.mkdir(parents=True, exist_ok=True)
+    record.touch()
+    with pytest.raises(GuardHoldOpen):
+        keep(scene, last=1)
+
+
 def test_a_hold_that_nobody_asked_about_again_ends_after_thirty_days(scene: Scene) -> None:
     some_chats(scene)
     take_days(scene, 2)
-    decide_in_ledger(scene, "undecided")
+    decide_in_ledger(scene, "hold")
 
     scene.clock.at += timedelta(days=29)
     with pytest.raises(GuardHoldOpen):

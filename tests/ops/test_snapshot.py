@@ -287,3 +287,13 @@ def test_a_source_with_an_odd_name_keeps_its_one_domain(scene: Scene, name: str)
 
     assert scene.take(folder).new_bytes < 16_000
     assert len(scene.repository.domains()) == 1
+
+
+@pytest.mark.parametrize("special", ["/dev/null", "pipe"])
+def test_a_source_that_is_no_file_and_no_folder_is_refused(scene: Scene, special: str) -> None:
+    os.mkfifo(scene.folder / "pipe")
+
+    with pytest.raises(SourceNotFound) as refused:
+        scene.take(scene.folder / special)
+
+    assert refused.value.facts["reason"] == "special"

@@ -20,7 +20,7 @@ MESSAGES: dict[str, str] = {
     "error.snapshot-ambiguous.why": "The digits given fit more than one.",
     "error.snapshot-ambiguous.try": "Give more digits: backupkit snapshots",
     "error.source-not-found.what": "Cannot read {path}.",
-    "error.source-not-found.why": "The file or folder is not there, or may not be entered.",
+    "error.source-not-found.why": "It is not there, may not be entered, or is no file or folder.",
     "error.source-not-found.try": "Check the path, then run the command again.",
     "error.target-not-empty.what": "{path} is not empty.",
     "error.target-not-empty.why": "backupkit never writes over anything that is there.",

@@ -20,7 +20,7 @@ MESSAGES: dict[str, str] = {
     "error.snapshot-ambiguous.why": "给出的几位编号不足以区分。",
     "error.snapshot-ambiguous.try": "多写几位：backupkit snapshots",
     "error.source-not-found.what": "无法读取 {path}。",
-    "error.source-not-found.why": "文件或文件夹不存在，或没有权限进入。",
+    "error.source-not-found.why": "它不存在、无法进入，或者不是文件也不是文件夹。",
     "error.source-not-found.try": "检查路径后再运行一次。",
     "error.target-not-empty.what": "{path} 不是空的。",
     "error.target-not-empty.why": "backupkit 从不覆盖已有的东西。",
