@@ -42,7 +42,7 @@ def wording(verdict: Verdict) -> Wording:
     first = reason if cause is None else f"reason.{cause}"
     more = [] if cause is None else [f"{reason}.what", f"{reason}.why"]
     if verdict.loss is not None and verdict.would_erase:
-        more.append(_not_in_backup(verdict.loss))
+        more.append(_not_in_backup(verdict.loss, counts=verdict.coverage is not None))
     more += [f"finding.{code}" for code in verdict.findings]
     if verdict.loss is not None and verdict.loss.newest is not None:
         more.append("loss.newest" if verdict.loss.oldest is None else "loss.span")
@@ -132,9 +132,12 @@ def _counted(loss: Loss | None) -> str:
     return "uncounted" if loss.bytes is None else "bytes"
 
 
-def _not_in_backup(loss: Loss) -> str:
+def _not_in_backup(loss: Loss, *, counts: bool) -> str:
     if loss.not_in_backup is None:
         return "loss.not-in-backup.unknown"
+    if loss.not_in_backup == 0 and not counts:
+        # "None is missing from the backup" beside "no backup counts" would leave a person at a loss.
+        return "loss.in-backup.not-counting"
     return "loss.not-in-backup" if loss.as_of is None else "loss.not-in-backup.as-of"
 
 

@@ -3,6 +3,7 @@
 import io
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -139,3 +140,26 @@ def test_arguments_that_are_no_utf8_are_no_crash(tmp_path: Path) -> None:
 
     assert ran.returncode == 2
     assert b'"config-unreadable"' in ran.stdout
+
+
+def test_the_server_speaks_the_language_that_was_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "in-the-way").write_text("no socket")
+    arguments = ["guard", "serve", "--socket", str(tmp_path / "in-the-way"), "--lang", "zh-CN"]
+
+    done = subprocess.run(
+        [sys.executable, "-m", "backupkit", *arguments],
+        env={**os.environ, "HOME": str(tmp_path), "LANG": "en_US.UTF-8"}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert done.returncode == 2
+    assert "不是套接字" in done.stderr
+
+
+def test_a_full_disk_under_sqlite_is_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _out, notes, here = process(tmp_path)
+    problem = sqlite3.OperationalError("database or disk is full")
+    problem.sqlite_errorcode = sqlite3.SQLITE_FULL
+    monkeypatch.setattr(main, "_invoke", broken(problem))
+
+    assert main.answer(here, ["search", "x"]) == ExitCode.NO_SPACE
+    assert "space-gone" in notes.getvalue()

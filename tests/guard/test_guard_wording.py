@@ -216,3 +216,12 @@ def test_a_rotation_has_its_own_headline(change: SignerChange) -> None:
     )
 
     assert wording(verdict).headline.key.endswith("rotated") == (change is SignerChange.ROTATED)
+
+
+def test_a_backup_that_holds_everything_and_does_not_count_is_not_called_complete() -> None:
+    held = undecided("crashed").but(decision=Decision.HOLD, would_erase=True, loss=Loss(messages=5, not_in_backup=0))
+
+    keys = {sentence.key for sentence in wording(held).more}
+
+    assert "loss.in-backup.not-counting" in keys
+    assert "loss.not-in-backup" in {sentence.key for sentence in wording(held.but(coverage=COVERAGE)).more}

@@ -38,4 +38,5 @@ def guard_serve(
     arguments += ["--http", str(http)] if http is not None else []
     # Another program, as for one question: this process is loaded with things that a server does without.
     program = "from backupkit.hooks.program import run; run()"
-    os.execve(sys.executable, [sys.executable, "-c", program, *arguments], dict(session.environment))  # noqa: S606
+    environment = {**session.environment, "BACKUPKIT_LANG": session.catalogue.language}
+    os.execve(sys.executable, [sys.executable, "-c", program, *arguments], environment)  # noqa: S606

@@ -443,6 +443,7 @@ _HEADLINES: dict[str, str] = {
         "保留 {app}，还是继续？"
     ),
     "consent.second": "最后一步：请输入“{app}”，确认放弃本机上的内容；输入其他内容则保留。",
+    "loss.in-backup.not-counting": "备份里已有全部消息，但这份备份现在还不算数。",
     "loss.not-in-backup": "有 {not_in_backup} 条消息不在备份里。",
     "loss.not-in-backup.as-of": "{as_of:time} 清点时，有 {not_in_backup} 条消息不在备份里；更新的消息没有计入。",
     "finding.loss-hint-malformed": "关于备份缺少多少消息的清点记录无法读取，没有采用。",
