@@ -57,7 +57,7 @@ def test_every_fact_is_read() -> None:
             "sharedUserMaxSdkVersion": 32,
         },
         application_attributes={"multiArch": True, "dataExtractionRules": True, "fullBackupContent": True},
-        application_children=[Node("static-library", {"name": "com.example.library"})],
+        application_children=[Node("static-library", {"name": "com.example.shared"})],
     )
 
     assert found == Manifest(
@@ -87,7 +87,7 @@ def test_every_fact_is_read() -> None:
         needs_splits=True,
         required_split_types=frozenset({"base__abi", "base__density"}),
         split_types=frozenset({"base__zh"}),
-        static_library="com.example.library",
+        static_library="com.example.shared",
         is_multi_arch=True,
     )
     assert found.package == "com.example.Chat"
