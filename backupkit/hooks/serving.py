@@ -172,7 +172,8 @@ class _Web:
 
 
 def _listen(port: int) -> socket.socket:
-    door = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    # TCP by its name: asyncio sends small answers at once only on sockets that bear it, and 40 ms late on others.
+    door = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     # The next server may listen beside this one until this one has gone. Only the same user can.
     door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     try:

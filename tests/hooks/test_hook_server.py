@@ -21,6 +21,7 @@ from schema_check import problems
 
 from backupkit.guard.desk import load_hook_key
 from backupkit.guard.ledger import verify_ledger
+from backupkit.hooks import serving
 
 SCHEMAS = Path(__file__).parents[2] / "backupkit" / "hooks" / "schemas"
 VERDICT_SCHEMA = json.loads((SCHEMAS / "verdict-1.json").read_text("utf-8"))
@@ -407,3 +408,9 @@ def test_other_words_are_refused(tmp_path: Path, arguments: list[str]) -> None:
     refused = start(tmp_path, *arguments)
 
     assert (refused.returncode, refused.stdout) == (2, "")
+
+
+def test_the_door_on_this_computer_is_one_whose_answers_are_sent_at_once() -> None:
+    """asyncio turns off the waiting for more to send only where a socket says that it is TCP."""
+    with serving._listen(0) as door:
+        assert door.proto == socket.IPPROTO_TCP
