@@ -96,6 +96,8 @@ MESSAGES: dict[str, str] = {
     "option.export.recovery-words-file": "Open with the recovery words in this file instead of the passphrase",
     "command.status.summary": "One screen: are the chats safe, and what comes next",
     "command.status.about": "Exit 5 means: a source has no verified backup that is whole and young enough (guard.max-backup-age in the settings).",
+    "command.stats.summary": "How large the repository is, what of, and how it grows",
+    "command.stats.about": "Sizes by kind, by source and by month. What a month added is exact; how many messages it held is what this computer remembers of its own snapshots. Needs no passphrase.",
     "command.init.summary": "Make an encrypted, signed repository",
     "command.init.about": "Asks for a passphrase, writes a recovery sheet to print, and has two of its words typed back. Until they were, the backup does not count for the guard.",
     "command.init.example": "backupkit init\nBACKUPKIT_PASSPHRASE_FILE=secret.txt backupkit init --no-input --recovery-sheet sheet.html",

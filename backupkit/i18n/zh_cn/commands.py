@@ -96,6 +96,8 @@ MESSAGES: dict[str, str] = {
     "option.export.recovery-words-file": "不用口令，改用该文件里的恢复词打开",
     "command.status.summary": "一屏看清：聊天记录是否安全，下一步做什么",
     "command.status.about": "退出码 5 表示：有来源缺少完好且足够新的已核验备份（见设置 guard.max-backup-age）。",
+    "command.stats.summary": "备份库有多大，由什么组成，怎样增长",
+    "command.stats.about": "按种类、来源和月份列出大小。每月新增多少是精确的；含多少条消息，则是这台电脑对自己所拍快照的记忆。不需要口令。",
     "command.init.summary": "创建加密并签名的备份库",
     "command.init.about": "会询问口令，写出供打印的恢复单，并请您回填其中两个词。回填之前，这份备份对升级守卫不算数。",
     "command.init.example": "backupkit init\nBACKUPKIT_PASSPHRASE_FILE=secret.txt backupkit init --no-input --recovery-sheet sheet.html",
