@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -13,14 +14,15 @@ from backupkit.crypto.domains import read_domain
 from backupkit.crypto.keyring import Keyring
 from backupkit.errors import BackupkitError
 from backupkit.ids import DomainId, PackName, SnapshotId
-from backupkit.ops.coverage import CoverageIssued, issue_passes
+from backupkit.ops.check_record import record_check
+from backupkit.ops.coverage import CoverageIssued
 from backupkit.ops.events import Found, Notice, Phase, Progress, Severity, Tell
 from backupkit.ops.places import Places, on_same_disk
 from backupkit.ops.repository import Repository, open_repository, store_finding
 from backupkit.ops.snapshots import LATEST, KnownSnapshot, choose_snapshot
-from backupkit.ops.statements import publish_statement, recorded_keys
+from backupkit.ops.statements import recorded_keys
 from backupkit.ops.unlock import AskSecret
-from backupkit.proof.verify_statement import Method, VerifyStatement
+from backupkit.proof.verify_statement import Method
 from backupkit.store import layout
 from backupkit.store.check import FileChecked, PackChecked, check_open, check_sealed
 from backupkit.store.domain_reader import DomainReader
@@ -151,8 +153,10 @@ class Work:
             if ref is not None:
                 damaged.append(ref.pack)
             self.note(outcome)
-        self.remember_damaged(damaged, whole)
-        self.repository.pack_reads.learn(whole=whole, damaged=damaged, at=started)
+        # Where this machine's memory cannot be written, on a read-only disk say, the reading counts all the same.
+        with suppress(OSError):
+            self.remember_damaged(damaged, whole)
+            self.repository.pack_reads.learn(whole=whole, damaged=damaged, at=started)
         return PacksRead(tuple(whole), done)
 
     def remember_damaged(self, damaged: Collection[PackName], whole: Collection[PackName] = ()) -> None:
@@ -173,20 +177,10 @@ class Work:
             return ()
         if repository.writer is None:
             return ()
-        statement = VerifyStatement(
-            store=repository.origin,
-            snapshot=self.known.id,
-            snapshot_root=self.known.statement.root,
-            method=method,
-            result="passed" if passed else "failed",
-            bytes_read=bytes_read,
-            packs=packs,
-            verified_at=at,
-        )
-        publish_statement(repository, statement.encode(), "verify", clock.now())
-        if not passed:
-            return ()
-        return issue_passes(repository, self.known, method=method, at=at, max_age=max_age, tell=self.tell)
+        return record_check(
+            repository, self.known, method=method, passed=passed, bytes_read=bytes_read, packs=packs, at=at,
+            clock=clock, max_age=max_age, tell=self.tell,
+        )  # fmt: skip
 
 
 def begin(places: Places, snapshot: str, tell: Tell) -> Work:

@@ -38,7 +38,7 @@ def snapshots(
         row = [
             line.snapshot[:8], session.catalogue.time(line.created_at), state_word(session, line.state),
             session.say("snapshots.messages", messages=line.messages) if line.messages is not None else "-",
-            session.catalogue.size(line.bytes), printable(", ".join(line.sources)) if line.sources else "-",
+            session.catalogue.size(line.bytes), printable(session.say("word.between").join(line.sources)) if line.sources else "-",
         ]  # fmt: skip
         if forgotten:
             until = session.catalogue.time(line.undo_until) if line.undo_until else None

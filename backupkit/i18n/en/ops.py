@@ -2,6 +2,7 @@
 
 MESSAGES: dict[str, str] = {
     "notice.copy-only-read": "This is a copy of {original}. It was only read: the result is shown here and enters no log.",
+    "notice.cache-for-now": "The caches in {path} cannot be written, so this run makes its own and deletes them at its end. It takes longer.",
     "notice.same-disk": "The repository is on the same disk as this computer's own data: {path}. One broken disk would take both.",
     "notice.recovery-not-confirmed": "The recovery words have not been typed back, so this backup does not count for the guard yet. When you have the sheet: backupkit key confirm",
     "notice.partial-saved": "Kept so far: {bytes:size}. If this run is interrupted, the next one goes on from here.",
@@ -9,6 +10,7 @@ MESSAGES: dict[str, str] = {
     "finding.special-file": "Left out, because it is no file, folder or link: {path}",
     "finding.own-folder": "Left out, because it is backupkit's own folder: {path}",
     "finding.snapshot-unreadable": "Snapshot {snapshot:short} is in the log, but its statement cannot be read ({reason}).",
+    "finding.result-not-recorded": "The result could not be written down: the repository or this computer's memory of it cannot be written. It is true, and counts for nobody else: {snapshot:short}",
     "finding.domain-lost": "A whole part of the snapshot cannot be opened ({reason}): {name}",
     "finding.file-damaged": "Damaged, restored as far as it could be read, beside its place with .damaged in its name: {path} ({reason})",
     "finding.not-written": "{path} could not be written to the target ({reason}).",

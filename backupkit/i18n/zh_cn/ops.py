@@ -2,6 +2,7 @@
 
 MESSAGES: dict[str, str] = {
     "notice.copy-only-read": "这是 {original} 的副本，只读取，不写入：结果只在这里显示，不记入任何日志。",
+    "notice.cache-for-now": "{path} 里的缓存无法写入，本次运行另建一份，结束时删除，会慢一些。",
     "notice.same-disk": "备份库与这台电脑自己的数据在同一块磁盘上：{path}。一块磁盘损坏会同时失去两者。",
     "notice.recovery-not-confirmed": "恢复词还没有回填，因此这份备份对升级守卫还不算数。拿到恢复单后请运行：backupkit key confirm",
     "notice.partial-saved": "目前已保留 {bytes:size}。如果这次被中断，下次会从这里继续。",
@@ -9,6 +10,7 @@ MESSAGES: dict[str, str] = {
     "finding.special-file": "已略过，因为它不是文件、文件夹或链接：{path}",
     "finding.own-folder": "已略过，因为它是 backupkit 自己的文件夹：{path}",
     "finding.snapshot-unreadable": "日志里有快照 {snapshot:short}，但它的声明读不出来（{reason}）。",
+    "finding.result-not-recorded": "结果没能记下来：备份库或这台电脑对它的记忆无法写入。结果本身属实，但对别处不算数：{snapshot:short}",
     "finding.domain-lost": "快照中有一整部分无法打开（{reason}）：{name}",
     "finding.file-damaged": "已损坏，能读的部分已恢复到原位旁边、名称带 .damaged 的文件里：{path}（{reason}）",
     "finding.not-written": "目标位置无法写入 {path}（{reason}）。",
