@@ -40,6 +40,7 @@ VERBS: Final[tuple[Verb, ...]] = (
     *_verbs("care", "sweep", "sweep"),
     *_verbs("care", "copy", "copy"),
     *_verbs("care", "repair", "repair"),
+    *_verbs("care", "stats", "stats"),
     *_verbs("care", "doctor", "doctor"),
     *_verbs("care", "salvage", "salvage"),
     *_verbs("care", "explain", "explain"),

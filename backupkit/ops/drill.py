@@ -18,17 +18,16 @@ from backupkit.chats.summary import summarise
 from backupkit.clock import Clock
 from backupkit.errors import Fact
 from backupkit.ids import SnapshotId
-from backupkit.ops.coverage import CoverageIssued, issue_passes
+from backupkit.ops.check_record import record_check
+from backupkit.ops.coverage import CoverageIssued
 from backupkit.ops.events import Found, Notice, Phase, Progress, Severity, Tell
 from backupkit.ops.places import Places, shown_path
 from backupkit.ops.repository import Repository, open_repository
 from backupkit.ops.restore import Restored, restore
 from backupkit.ops.show import ShownSource, show
 from backupkit.ops.snapshots import LATEST, KnownSnapshot, find_snapshot, known_snapshots
-from backupkit.ops.statements import publish_statement
 from backupkit.ops.unlock import AskSecret, Secret
 from backupkit.ops.verify import DEFAULT_MAX_AGE
-from backupkit.proof.verify_statement import VerifyStatement
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,21 +150,10 @@ def _conclude(
 ) -> tuple[CoverageIssued, ...]:
     if repository.writer is None or repository.original is not None:
         return ()
-    at = clock.now()
-    statement = VerifyStatement(
-        store=repository.origin,
-        snapshot=known.id,
-        snapshot_root=known.statement.root,
-        method="drill",
-        result="passed" if passed else "failed",
-        bytes_read=restored.bytes,
-        packs=known.statement.packs.count,
-        verified_at=at,
-    )
-    publish_statement(repository, statement.encode(), "verify", at)
-    if not passed:
-        return ()
-    return issue_passes(repository, known, method="drill", at=at, max_age=max_age, tell=tell)
+    return record_check(
+        repository, known, method="drill", passed=passed, bytes_read=restored.bytes, packs=known.statement.packs.count,
+        at=clock.now(), clock=clock, max_age=max_age, tell=tell,
+    )  # fmt: skip
 
 
 def _files(folder: Path) -> Iterator[Path]:

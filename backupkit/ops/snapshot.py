@@ -26,7 +26,7 @@ from backupkit.ops.commit import DomainPart, commit_snapshot
 from backupkit.ops.domains import ensure_domain
 from backupkit.ops.events import Event, Found, Notice, Phase, Progress, Severity, Tell
 from backupkit.ops.failures import PacksSwept, SourceNotFound
-from backupkit.ops.journal import SourceFacts, TakenFacts
+from backupkit.ops.journal import SourceFacts, TakenFacts, facts_of
 from backupkit.ops.message_ledgers import MessageLedgers, trees_to_keep
 from backupkit.ops.places import Places, on_same_disk, shown_path
 from backupkit.ops.reach import unwanted_packs
@@ -274,7 +274,7 @@ class _Run:
             chat=counted,
         )
         if is_whole:
-            self._facts.append(_facts(source))
+            self._facts.append(facts_of(source))
             self._unreadable += [_shown(spec, one) for one in source.unreadable]
         return source
 
@@ -403,28 +403,6 @@ class _Part:
         self.savers: list[SourceSaver] = []
         self.saver: SourceSaver | None = None
         self.spec: SourceSpec | None = None
-
-
-def _facts(source: Source) -> SourceFacts:
-    chat = source.chat or ChatFacts(format="files")
-    return SourceFacts(
-        name=source.name,
-        path=shown_path(os.fsdecode(source.path)),
-        app=source.app,
-        package=source.package,
-        format=chat.format,
-        files=source.files,
-        bytes=source.bytes,
-        messages=chat.messages,
-        conversations=chat.conversations,
-        media=chat.media,
-        media_missing=chat.media_missing,
-        oldest=chat.oldest,
-        newest=chat.newest,
-        high_water=chat.high_water,
-        unreadable=len(source.unreadable),
-        tree=source.tree.hex(),
-    )
 
 
 def _shown(spec: SourceSpec, one: Unreadable) -> Unread:

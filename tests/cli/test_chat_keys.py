@@ -141,7 +141,9 @@ def test_a_damaged_backup_is_damage_and_no_wrong_key(computer: Computer) -> None
 
     found = computer.run_here("doctor", "phone", *KEY, "--json", expect=20).last
 
-    assert [one["params"]["reason"] for one in found["findings"] if one["code"] == "sealed-not-opened"] == ["backup-damaged"]
+    assert [one["params"]["reason"] for one in found["findings"] if one["code"] == "sealed-not-opened"] == [
+        "backup-damaged"
+    ]
 
 
 def test_the_settings_name_a_key_for_each_source(computer: Computer) -> None:

@@ -48,6 +48,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Computer:
         (["show", "--brief"], "show-1", 0),
         (["show", "latest:Nobody"], "error-1", 22),
         (["status"], "status-1", 0),
+        (["stats"], "stats-1", 0),
         (["restore", "latest", "--to", "Restored"], "restore-1", 0),
         (["export", "latest", "--to", "Pages"], "export-1", 0),
         (["export", "--to", "chat"], "error-1", 23),

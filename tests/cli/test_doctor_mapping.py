@@ -1,6 +1,7 @@
 """`doctor --mapping`, as somebody uses it while writing a mapping."""
 
 import json
+import os
 from importlib import resources
 from pathlib import Path
 
@@ -33,3 +34,13 @@ def test_a_mapping_is_tried_on_an_export_and_shows_its_first_messages(tmp_path: 
         computer.run("doctor", "copy.json", "--chat-key-file", "key", "--json", expect=2).last["code"]
         == "export-key-wrong"
     )
+
+
+def test_a_mapping_that_is_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    computer = Computer(tmp_path)
+    (computer.home / "copy.json").write_text("[]", "utf-8")
+    os.mkfifo(computer.home / "pipe")
+
+    answer = computer.run("doctor", "copy.json", "--mapping", "pipe", "--json", expect=2)
+
+    assert answer.last["code"] == "source-not-found"

@@ -53,6 +53,9 @@ def _require_right(mapping: Path) -> None:
     from backupkit.chats.mapping import MAX_MAPPING_BYTES, parse_mapping
     from backupkit.ops.failures import SourceNotFound
 
+    if not mapping.is_file():
+        # A pipe would be read here, and be empty when the export is read by it.
+        raise SourceNotFound(path=str(mapping), reason="no-file")
     try:
         with mapping.open("rb") as stream:
             parse_mapping(stream.read(MAX_MAPPING_BYTES + 1))

@@ -29,6 +29,7 @@ def show(
     session = session_of(context)
     secret = session.secret(recovery_words_file)
     wanted, _, conversation = snapshot.partition(":")
+    wanted = wanted or "latest"
     chats: tuple[ShownChats, ...] = ()
     if brief:
         from backupkit.ops.show import show as shown_by
@@ -89,13 +90,14 @@ def _chat_lines(session: Session, chats: "Sequence[ShownChats]") -> list[str]:
     for about in conversations[:most]:
         said = [say("show.conversation", messages=about.messages, people=len(about.people))]
         if about.media:
-            said.append(say("show.conversation-media", media=about.media, missing=about.media_missing))
+            key = "show.conversation-media-missing" if about.media_missing else "show.conversation-media"
+            said.append(say(key, media=about.media, missing=about.media_missing))
         if about.oldest is not None:
             said.append(say("show.span", oldest=catalogue.time(about.oldest), newest=catalogue.time(about.newest)))
         name = session.terminal.paint("strong", printable(about.title or about.key))
-        lines.append(f"    {name}  {'; '.join(said)}")
+        lines.append(f"    {name}  {say('word.clauses').join(said)}")
         if len(conversations) == 1 and about.people:
-            lines.append("      " + printable(", ".join(about.people)))
+            lines.append("      " + printable(say("word.between").join(about.people)))
     if len(conversations) > most:
         lines.append("    " + say("results.more", count=len(conversations) - most))
     return lines
