@@ -33,6 +33,9 @@ def printable(text: str, *, limit: int | None = None) -> str:
 
 def _shown(character: str) -> str:
     point = ord(character)
+    if 0xDC80 <= point <= 0xDCFF:
+        # A byte of a name that is no UTF-8, as Python carries it: shown as the byte it is.
+        return f"\\x{point - 0xDC00:02x}"
     if point in _INVISIBLE or unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"}:
         if point < 0x100:
             return f"\\x{point:02x}"

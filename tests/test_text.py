@@ -24,6 +24,7 @@ def test_nothing_that_moves_the_cursor_or_the_reading_direction_is_left(text: st
         ("photo\u202egpj.exe", "photo\\u202egpj.exe"),
         ("tag\U000e0041", "tag\\U000e0041"),
         ("half \ud83d", "half \\ud83d"),
+        ("no-utf8-\udcff", "no-utf8-\\xff"),
     ],
 )
 def test_what_is_shown_says_what_is_there(text: str, shown: str) -> None:

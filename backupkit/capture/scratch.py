@@ -29,7 +29,7 @@ def private_folder(scratch: Path) -> Iterator[Path]:
         try:
             yield folder
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            discard(folder)
 
 
 def discard_leftovers(scratch: Path) -> int:
@@ -42,11 +42,26 @@ def discard_leftovers(scratch: Path) -> int:
         for folder in scratch.glob(_PREFIX + "*"):
             try:
                 with _locked(folder, exclusive=True, wait=False):
-                    shutil.rmtree(folder, ignore_errors=True)
+                    discard(folder)
                     removed += 1
             except OSError:
                 continue
     return removed
+
+
+def discard(folder: Path) -> None:
+    """Remove a folder with all it holds, as far as that can be done.
+
+    What was restored into it keeps its modes, and in a folder that its owner made read-only nothing could be deleted: those
+    chats would lie in the clear for ever.
+    """
+    for place, below, _ in os.walk(folder):
+        for name in below:
+            path = Path(place, name)
+            with contextlib.suppress(OSError):
+                if not path.is_symlink():
+                    path.chmod(0o700)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager

@@ -33,9 +33,11 @@ def fields(summary: "ChatSummary", *, every: bool) -> dict[str, Any]:
 def lines(session: "Session", summary: "ChatSummary", *, every: bool) -> list[str]:
     """Return it for people."""
     say, catalogue, terminal = session.say, session.catalogue, session.terminal
-    head = "doctor.damaged" if summary.is_damaged else "doctor.sealed" if summary.sealed else "doctor.sound"
+    head = "doctor.damaged" if summary.is_damaged else _sealed(summary) if summary.sealed else "doctor.sound"
     app = summary.app or say("word.unknown")
     shown = [terminal.paint("bad" if summary.is_damaged else "good", say(head, app=app, format=summary.format))]
+    if summary.waits_for_a_key:
+        shown.append(say("doctor.waits-for-a-key"))
     if summary.messages is not None:
         shown.append("  " + say("snapshot.messages", messages=summary.messages, conversations=summary.conversations))
     if summary.media:
@@ -54,12 +56,17 @@ def lines(session: "Session", summary: "ChatSummary", *, every: bool) -> list[st
         mark = {"error": "x", "warning": "!", "info": "i"}[finding.severity.value]
         at = finding.locator
         where = f"  {printable(at.file)} {catalogue.place(at.place) if at.place else ''}".rstrip() if at else ""
-        shown.append(
-            f"{mark} {say(f'finding.{finding.code}', **finding.sentence_facts)}{terminal.paint('faint', where)}"
-        )
+        sentence = say(f"finding.{finding.code}", **finding.sentence_facts)
+        is_said = at is not None and not at.place and printable(at.file) in sentence
+        shown.append(f"{mark} {sentence}{'' if is_said else terminal.paint('faint', where)}")
     if len(summary.findings) > most:
         shown.append(say("results.more", count=len(summary.findings) - most))
     return shown
+
+
+def _sealed(summary: "ChatSummary") -> str:
+    """Of several exports together some may be sealed while the messages of others are counted."""
+    return "doctor.sealed" if summary.messages is None else "doctor.partly-sealed"
 
 
 def first_messages(path: Path, mapping: Path) -> list[dict[str, str]]:

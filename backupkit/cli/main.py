@@ -36,7 +36,7 @@ class SystemRefused(BackupkitError):
     """The system refused something that no layer expected it to. Facts: `path`, `reason`."""
 
     code = "system-refused"
-    exit_code = ExitCode.BUG
+    exit_code = ExitCode.USAGE
 
 
 class Bug(BackupkitError):
@@ -63,6 +63,7 @@ def run() -> None:
         # Pressed once more while the first one was being answered.
         process.stop.rest()
         code = process.stop.error().exit_code
+    process.ending.close()
     # Python flushes once more when it ends; a reader who left by then must not turn into a message.
     sys.exit(int(code))
 
@@ -165,6 +166,7 @@ def _stream(stream: TextIO | None) -> TextIO:
 
 def _leave_quietly(process: Process) -> None:
     """End as a program ends whose reader left: by the signal, without a word."""
+    process.ending.close()
     descriptor = os.open(os.devnull, os.O_WRONLY)
     os.dup2(descriptor, process.out.fileno())
     if hasattr(signal, "SIGPIPE"):

@@ -8,6 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -38,13 +39,14 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Process:
-    """The machine's side: environment, streams, clock, signals."""
+    """The machine's side: environment, streams, clock, signals; and `ending`, what is done when the process ends."""
 
     environment: Mapping[str, str]
     out: TextIO
     notes: TextIO
     clock: Clock = field(default_factory=SystemClock)
     stop: Stop = field(default_factory=Stop)
+    ending: ExitStack = field(default_factory=ExitStack)
     session: "Session | None" = None
 
     def begin(self, asked: Everywhere, verb: str) -> "Session":
@@ -114,7 +116,19 @@ class Session:
 
         named = self.asked.repo or self.environment.get("BACKUPKIT_REPO")
         repository = Path(named) if named else self.settings.repository.path or self.folders.repository
-        return Places(repository.absolute(), self.folders.state, self.folders.cache)
+        return Places(repository.absolute(), self.folders.state, self._cache)
+
+    @property
+    def _cache(self) -> Path:
+        """The folder of caches, or one for this run only where that cannot be written."""
+        from backupkit.cli.scratch_cache import can_write, scratch_cache
+        from backupkit.ops.events import Notice
+
+        usual = self.folders.cache
+        if can_write(usual):
+            return usual
+        self.tell(Notice("cache-for-now", {"path": str(usual)}))
+        return scratch_cache(self.process.ending)
 
     @cached_property
     def person(self) -> Person | None:

@@ -14,6 +14,7 @@ from backupkit.ops.repository import Repository
 from backupkit.ops.statements import read_statement
 from backupkit.proof.forget_statement import decode_forget_statement, decode_undelete_statement
 from backupkit.proof.log_entry import LogEntry
+from backupkit.proof.rebuild_statement import decode_rebuild_statement
 from backupkit.proof.sweep_statement import NamedPack, decode_mark_statement, decode_sweep_statement
 from backupkit.store.layout import PackRef
 
@@ -28,7 +29,7 @@ GRACE = timedelta(hours=24)
 class Lifecycle:
     """What the log says until some place.
 
-    `forgotten` and `marked` give the entry's place in the log. `swept` are snapshots that cannot be restored any more, `gone`
+    `forgotten` and `marked` give the entry's place in the log. `swept` are snapshots that cannot be restored any more by that name, `gone`
     packs that no new snapshot may need. `is_certain` is false where an entry about swept packs cannot be read.
     """
 
@@ -51,6 +52,8 @@ def lifecycle_of(repository: Repository, entries: Iterable[LogEntry]) -> Lifecyc
             _mark(repository, entry, found)
         elif entry.type == "sweep":
             _sweep(repository, entry, found)
+        elif entry.type == "import":
+            _rebuild(repository, entry, found)
     return found
 
 
@@ -103,6 +106,18 @@ def _sweep(repository: Repository, entry: LogEntry, found: Lifecycle) -> None:
         for snapshot in said.snapshots:
             found.forgotten.setdefault(snapshot, entry.seq)
         found.gone.update(map(_ref, said.packs))
+
+
+def _rebuild(repository: Repository, entry: LogEntry, found: Lifecycle) -> None:
+    """Take in which snapshots cannot be had under their old names any more. Other imports say nothing about that."""
+    try:
+        said = decode_rebuild_statement(read_statement(repository, entry.subject))
+    except BackupkitError:
+        return
+    if said.store == repository.origin:
+        found.swept.update(said.gone)
+        for snapshot in said.gone:
+            found.forgotten.setdefault(snapshot, entry.seq)
 
 
 def _ref(one: NamedPack) -> PackRef:

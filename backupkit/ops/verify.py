@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -13,14 +14,16 @@ from backupkit.crypto.domains import read_domain
 from backupkit.crypto.keyring import Keyring
 from backupkit.errors import BackupkitError
 from backupkit.ids import DomainId, PackName, SnapshotId
-from backupkit.ops.coverage import CoverageIssued, issue_passes
+from backupkit.ops.check_record import record_check
+from backupkit.ops.coverage import CoverageIssued
 from backupkit.ops.events import Found, Notice, Phase, Progress, Severity, Tell
+from backupkit.ops.left_in_packs import choose, open_what_is_left, packs_of_found
 from backupkit.ops.places import Places, on_same_disk
 from backupkit.ops.repository import Repository, open_repository, store_finding
 from backupkit.ops.snapshots import LATEST, KnownSnapshot, choose_snapshot
-from backupkit.ops.statements import publish_statement, recorded_keys
+from backupkit.ops.statements import recorded_keys
 from backupkit.ops.unlock import AskSecret
-from backupkit.proof.verify_statement import Method, VerifyStatement
+from backupkit.proof.verify_statement import Method
 from backupkit.store import layout
 from backupkit.store.check import FileChecked, PackChecked, check_open, check_sealed
 from backupkit.store.domain_reader import DomainReader
@@ -36,7 +39,8 @@ class Verified:
     """What came of it. `bytes_read` and `packs` count what was read of the repository, `packs_total` all that is needed.
 
     `state` is verified, damaged, or saved where not enough was read to say more. `oldest_read` is when the pack that was read
-    longest ago was read whole, None while one of them never was.
+    longest ago was read whole, None while one of them never was. `distrust` says why the log could not be believed; nothing
+    counts as verified then.
     """
 
     snapshot: SnapshotId
@@ -48,6 +52,7 @@ class Verified:
     oldest_read: datetime | None
     findings: tuple[Found, ...]
     coverage: tuple[CoverageIssued, ...]
+    distrust: BackupkitError | None = None
 
 
 def verify_snapshot(
@@ -67,8 +72,8 @@ def verify_snapshot(
         NoRepository, SnapshotNotFound: there is nothing to verify.
         CannotUnlock: the secret opens nothing.
     """
-    work = begin(places, snapshot, tell)
-    keyring = None if open_with is None else work.repository.unlock(open_with)
+    work = begin(places, snapshot, tell, open_with)
+    keyring = work.keyring or (None if open_with is None else work.repository.unlock(open_with))
     started = clock.now()
     work.check_keys()
     listed = work.listed()
@@ -77,9 +82,10 @@ def verify_snapshot(
         _open_all(work, keyring)
     method: Method = "sealed" if keyring is None else "open"
     coverage = work.publish(method, read.size, len(read.whole), clock.now(), clock=clock, max_age=max_age)
+    whole: Literal["verified", "saved"] = "verified" if work.distrust is None else "saved"
     return Verified(
         snapshot=work.known.id,
-        state="damaged" if work.found else "verified",
+        state="damaged" if work.found else whole,
         method=method,
         bytes_read=read.size,
         packs=len(read.whole),
@@ -87,6 +93,7 @@ def verify_snapshot(
         oldest_read=started if len(read.whole) == len(listed) else None,
         findings=tuple(work.found),
         coverage=coverage,
+        distrust=work.distrust,
     )
 
 
@@ -100,12 +107,17 @@ class PacksRead:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A snapshot that is being looked at, and what was found so far."""
+    """A snapshot that is being looked at, and what was found so far.
+
+    `distrust` says why the log could not be believed; `keyring` is there where the packs themselves had to be asked.
+    """
 
     repository: Repository
     known: KnownSnapshot
     found: list[Found]
     tell: Tell
+    distrust: BackupkitError | None = None
+    keyring: Keyring | None = None
 
     def note(self, finding: Finding) -> None:
         """Take in what is lost, and tell it."""
@@ -119,7 +131,8 @@ class Work:
         Damaged copies are mended. A file that the log does not know, because its writer died before it could say so, only has
         to be a domain's.
         """
-        objects, recorded = self.repository.objects, recorded_keys(self.repository, "domain-added")
+        objects = self.repository.objects
+        recorded = None if self.distrust is not None else recorded_keys(self.repository, "domain-added")
         for domain in self.known.statement.domains:
             name = layout.domain_file(domain.id)
             try:
@@ -131,7 +144,9 @@ class Work:
                 self.note(Finding("domain-lost", domain.id.hex(), cause(error)))
 
     def listed(self) -> list[ListedPack]:
-        """Return the packs that the snapshot needs."""
+        """Return the packs that the snapshot needs; where no list of them was signed, what its trees lead to."""
+        if self.keyring is not None:
+            return packs_of_found(self.repository, self.known, self.keyring, self.note, self.tell)
         digest = self.known.statement.packs.digest
         return read_pack_list(self.repository.backend, digest, lambda found: self.tell(store_finding(found)))
 
@@ -151,8 +166,10 @@ class Work:
             if ref is not None:
                 damaged.append(ref.pack)
             self.note(outcome)
-        self.remember_damaged(damaged, whole)
-        self.repository.pack_reads.learn(whole=whole, damaged=damaged, at=started)
+        # Where this machine's memory cannot be written, on a read-only disk say, the reading counts all the same.
+        with suppress(OSError):
+            self.remember_damaged(damaged, whole)
+            self.repository.pack_reads.learn(whole=whole, damaged=damaged, at=started)
         return PacksRead(tuple(whole), done)
 
     def remember_damaged(self, damaged: Collection[PackName], whole: Collection[PackName] = ()) -> None:
@@ -165,6 +182,9 @@ class Work:
     ) -> tuple[CoverageIssued, ...]:
         """Sign and log what was found, as of `at`, where this machine writes; issue passes where nothing is lost."""
         repository, passed = self.repository, not self.found
+        if self.distrust is not None:
+            # A log that cannot be believed can take no entry, and a pass for what it does not name is worth nothing.
+            return ()
         if repository.original is not None:
             # A copy on the same disk dies with it, and counts for nothing.
             if passed and not on_same_disk(repository.places.repository, repository.original):
@@ -173,32 +193,28 @@ class Work:
             return ()
         if repository.writer is None:
             return ()
-        statement = VerifyStatement(
-            store=repository.origin,
-            snapshot=self.known.id,
-            snapshot_root=self.known.statement.root,
-            method=method,
-            result="passed" if passed else "failed",
-            bytes_read=bytes_read,
-            packs=packs,
-            verified_at=at,
-        )
-        publish_statement(repository, statement.encode(), "verify", clock.now())
-        if not passed:
-            return ()
-        return issue_passes(repository, self.known, method=method, at=at, max_age=max_age, tell=self.tell)
+        return record_check(
+            repository, self.known, method=method, passed=passed, bytes_read=bytes_read, packs=packs, at=at,
+            clock=clock, max_age=max_age, tell=self.tell,
+        )  # fmt: skip
 
 
-def begin(places: Places, snapshot: str, tell: Tell) -> Work:
-    """Find what is to be looked at.
+def begin(places: Places, snapshot: str, tell: Tell, secret: AskSecret | None = None) -> Work:
+    """Find what is to be looked at. With a `secret`, also where only the packs can still tell.
 
     Raises:
         NoRepository, SnapshotNotFound: there is nothing to verify.
+        SignatureInvalid, HistoryRolledBack, LogDamaged, ...: the log cannot be believed, and there is no `secret`.
     """
-    repository = open_repository(places, tell)
+    if secret is None:
+        repository = open_repository(places, tell)
+        repository.config.require("check")
+        known, found = choose_snapshot(repository, snapshot, tell)
+        return Work(repository, known, found, tell)
+    repository, config_lost = open_what_is_left(places, tell)
     repository.config.require("check")
-    known, found = choose_snapshot(repository, snapshot, tell)
-    return Work(repository, known, found, tell)
+    chosen = choose(repository, snapshot, secret, tell)
+    return Work(repository, chosen.known, chosen.lost, tell, chosen.distrust or config_lost, chosen.keyring)
 
 
 def _require_domain(domain: DomainId, recorded: set[str] | None, data: bytes) -> None:

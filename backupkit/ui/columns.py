@@ -1,5 +1,6 @@
 """Text in columns, counted as a terminal shows it: Chinese characters take two places."""
 
+import re
 from collections.abc import Iterable, Sequence
 
 from backupkit.text import width
@@ -29,14 +30,20 @@ def wrapped(text: str, columns: int, *, indent: int = 0, first: str = "") -> lis
     """
     room = max(columns - indent, 20)
     lines: list[str] = []
-    for line in text.split("\n"):
+    for line in _SIZE.sub(_GLUE, text).split("\n"):
         lines.append("")
         for word in _words(line):
             if width(lines[-1] + word.rstrip()) > room and lines[-1]:
                 lines[-1] = lines[-1].rstrip()
                 lines.append("")
             lines[-1] += word if lines[-1] else word.lstrip()
-    return [(padded(first, indent) if n == 0 else " " * indent) + line.rstrip() for n, line in enumerate(lines)]
+    whole = [line.rstrip().replace(_GLUE, " ") for line in lines]
+    return [(padded(first, indent) if n == 0 else " " * indent) + line for n, line in enumerate(whole)]
+
+
+# A number and its unit stay on one line: the space between them is a glue that the text itself never holds.
+_GLUE = "\x00"
+_SIZE = re.compile(r"(?<=[0-9]) (?=[kMGT]?B\b)", re.ASCII)
 
 
 # A line never begins with these, nor ends right after an opening one.

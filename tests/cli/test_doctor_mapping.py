@@ -1,6 +1,7 @@
 """`doctor --mapping`, as somebody uses it while writing a mapping."""
 
 import json
+import os
 from importlib import resources
 from pathlib import Path
 
@@ -28,7 +29,18 @@ def test_a_mapping_is_tried_on_an_export_and_shows_its_first_messages(tmp_path: 
     assert "林晓雨" in shown
     assert wrong["code"] == "mapping-wrong"
     computer.run("doctor", "copy.json", "--mapping", "nowhere.toml", expect=2)
-    (computer.home / "key").write_text("12345", "utf-8")
+    (computer.home / "key").write_text("1234 " * 7, "utf-8")
     assert (
-        computer.run("doctor", "copy.json", "--key-file", "key", "--json", expect=2).last["code"] == "export-key-wrong"
+        computer.run("doctor", "copy.json", "--chat-key-file", "key", "--json", expect=2).last["code"]
+        == "export-key-wrong"
     )
+
+
+def test_a_mapping_that_is_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    computer = Computer(tmp_path)
+    (computer.home / "copy.json").write_text("[]", "utf-8")
+    os.mkfifo(computer.home / "pipe")
+
+    answer = computer.run("doctor", "copy.json", "--mapping", "pipe", "--json", expect=2)
+
+    assert answer.last["code"] == "source-not-found"

@@ -63,7 +63,7 @@ def test_a_report_of_a_bug_names_no_home_folder() -> None:
     ("problem", "code"),
     [
         (OSError(28, "No space left on device", "/x"), 14),
-        (PermissionError(13, "Permission denied", "/x"), 1),
+        (PermissionError(13, "Permission denied", "/x"), 2),
         (KeyboardInterrupt(), 130),
         (Terminated(), 143),
         (RecursionError(), 1),

@@ -31,3 +31,8 @@ def test_wrapping_loses_no_character(text: str, columns: int) -> None:
 
 def test_a_new_line_of_the_text_begins_a_new_line() -> None:
     assert wrapped("one two\nthree", 40, indent=6, first="  Try") == ["  Try one two", "      three"]
+
+
+def test_a_number_and_its_unit_stay_on_one_line() -> None:
+    assert wrapped("已原样保存（127.0 kB）", 20) == ["已原样保存", "（127.0 kB）"]
+    assert wrapped("it takes only 12.5 MB of it", 20) == ["it takes only", "12.5 MB of it"]

@@ -34,7 +34,7 @@ def _genuine(session: Session, seen: dict[str, Any]) -> list[str]:
     lines = [f"{head}  {seen['package']}  {seen['version_code']}"]
     lines += ["  " + say("inspect.signer", scheme=seen["scheme"], digest=digest) for digest in seen["signers"]]
     for node in seen["lineage"]:
-        allowed = ", ".join(node["capabilities"]) or say("word.none")
+        allowed = say("word.between").join(node["capabilities"]) or say("word.none")
         lines.append("  " + say("inspect.lineage", digest=node["sha256"], capabilities=allowed))
     for finding in seen["findings"]:
         lines.append("! " + say(f"finding.{finding['code']}", detail=finding["detail"]))

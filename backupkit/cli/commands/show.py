@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from backupkit.cli.chat_keys import AskChatKey, ChatKeyFiles, ChatKeys
 from backupkit.cli.results import MOST_LISTED, state_word
 from backupkit.cli.session import Session, session_of
 from backupkit.text import printable
@@ -20,12 +21,15 @@ def show(
     context: typer.Context,
     snapshot: Annotated[str, typer.Argument(metavar="SNAPSHOT")] = "latest",
     brief: Annotated[bool, typer.Option("--brief")] = False,
+    chat_key_files: ChatKeyFiles = None,
+    ask_chat_key: AskChatKey = False,
     recovery_words_file: Annotated[Path | None, typer.Option("--recovery-words-file", metavar="FILE")] = None,
 ) -> None:
     """Open a snapshot and show its sources and conversations."""
     session = session_of(context)
     secret = session.secret(recovery_words_file)
     wanted, _, conversation = snapshot.partition(":")
+    wanted = wanted or "latest"
     chats: tuple[ShownChats, ...] = ()
     if brief:
         from backupkit.ops.show import show as shown_by
@@ -41,6 +45,7 @@ def show(
             secret=secret,
             clock=session.clock,
             tell=session.tell,
+            keys=ChatKeys(session, chat_key_files, ask=ask_chat_key),
         )
     head = session.say("show.head", snapshot=shown.snapshot, created_at=session.catalogue.time(shown.created_at))
     lines = [f"{head}  {state_word(session, shown.state)}"]
@@ -85,13 +90,14 @@ def _chat_lines(session: Session, chats: "Sequence[ShownChats]") -> list[str]:
     for about in conversations[:most]:
         said = [say("show.conversation", messages=about.messages, people=len(about.people))]
         if about.media:
-            said.append(say("show.conversation-media", media=about.media, missing=about.media_missing))
+            key = "show.conversation-media-missing" if about.media_missing else "show.conversation-media"
+            said.append(say(key, media=about.media, missing=about.media_missing))
         if about.oldest is not None:
             said.append(say("show.span", oldest=catalogue.time(about.oldest), newest=catalogue.time(about.newest)))
         name = session.terminal.paint("strong", printable(about.title or about.key))
-        lines.append(f"    {name}  {'; '.join(said)}")
+        lines.append(f"    {name}  {say('word.clauses').join(said)}")
         if len(conversations) == 1 and about.people:
-            lines.append("      " + printable(", ".join(about.people)))
+            lines.append("      " + printable(say("word.between").join(about.people)))
     if len(conversations) > most:
         lines.append("    " + say("results.more", count=len(conversations) - most))
     return lines

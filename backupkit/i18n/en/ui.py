@@ -6,6 +6,7 @@ MESSAGES: dict[str, str] = {
     "word.unknown": "unknown",
     "word.never": "never",
     "word.between": ", ",
+    "word.clauses": "; ",
     "word.none": "none",
     "progress.phase.scan": "Looking",
     "progress.phase.read": "Reading",

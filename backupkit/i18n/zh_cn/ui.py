@@ -6,6 +6,7 @@ MESSAGES: dict[str, str] = {
     "word.unknown": "未知",
     "word.never": "从未",
     "word.between": "、",
+    "word.clauses": "；",
     "word.none": "无",
     "progress.phase.scan": "扫描",
     "progress.phase.read": "读取",
