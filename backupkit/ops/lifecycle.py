@@ -30,7 +30,7 @@ GRACE = timedelta(hours=24)
 class Lifecycle:
     """What the log says until some place.
 
-    `forgotten` and `marked` give the entry's place in the log. `swept` are snapshots that cannot be restored any more, `gone`
+    `forgotten` and `marked` give the entry's place in the log. `swept` are snapshots that cannot be restored any more by that name, `gone`
     packs that no new snapshot may need. `is_certain` is false where an entry about swept packs cannot be read.
     """
 
@@ -53,6 +53,8 @@ def lifecycle_of(repository: Repository, entries: Iterable[LogEntry]) -> Lifecyc
             _mark(repository, entry, found)
         elif entry.type == "sweep":
             _sweep(repository, entry, found)
+        elif entry.type == "import":
+            _rebuild(repository, entry, found)
     return found
 
 
@@ -113,6 +115,20 @@ def _sweep(repository: Repository, entry: LogEntry, found: Lifecycle) -> None:
         for snapshot in said.snapshots:
             found.forgotten.setdefault(snapshot, entry.seq)
         found.gone.update(map(_ref, said.packs))
+
+
+def _rebuild(repository: Repository, entry: LogEntry, found: Lifecycle) -> None:
+    """Take in which snapshots cannot be had under their old names any more. Other imports say nothing about that."""
+    from backupkit.proof.rebuild_statement import decode_rebuild_statement  # noqa: PLC0415 - few logs hold one
+
+    try:
+        said = decode_rebuild_statement(read_statement(repository, entry.subject))
+    except BackupkitError:
+        return
+    if said.store == repository.origin:
+        found.swept.update(said.gone)
+        for snapshot in said.gone:
+            found.forgotten.setdefault(snapshot, entry.seq)
 
 
 def _ref(one: "NamedPack") -> PackRef:
