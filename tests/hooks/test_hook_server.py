@@ -411,7 +411,9 @@ def test_programs_get_the_unit_and_a_failed_start_as_json(tmp_path: Path) -> Non
 
     assert json.loads(printed.stdout)["unit"].startswith("# ~/.config/systemd/user/backupkit-hook.service\n[Unit]\n")
     error = json.loads(refused.stdout)
-    assert problems(error, json.loads((SCHEMAS.parents[1] / "ui" / "schemas" / "error-1.json").read_text("utf-8"))) == []
+    assert (
+        problems(error, json.loads((SCHEMAS.parents[1] / "ui" / "schemas" / "error-1.json").read_text("utf-8"))) == []
+    )
     assert (refused.returncode, error["code"], error["exit_code"]) == (2, "socket-in-the-way", 2)
 
 
