@@ -75,6 +75,9 @@ _RULES: dict[str, str] = {
     "zip64": "It is so large that its zip directory uses zip64, which this backupkit does not read.",
 }
 
+# `why` has words for these that fit files of any kind.
+_IN_GENERAL = {"unreadable", "too-large"}
+
 MESSAGES: dict[str, str] = {
     "error.package-not-genuine.what": "This package is damaged or was altered ({reason}).",
     "error.package-not-genuine.why": "Android would not take its signature for true, so nobody can say who made it or what it contains.",
@@ -96,4 +99,9 @@ MESSAGES: dict[str, str] = {
     "finding.apk-source-stamp-holds": "It carries a shop's stamp that is right (certificate {detail:short}). The stamp decides nothing.",
     "finding.apk-source-stamp-broken": "It carries a shop's stamp that is not right ({detail}). The stamp decides nothing.",
     **{f"package.{reason}": sentence for reason, sentence in _RULES.items()},
+    **{
+        f"why.{reason}": (sentence[0].lower() + sentence[1:]).rstrip(".")
+        for reason, sentence in _RULES.items()
+        if reason not in _IN_GENERAL
+    },
 }

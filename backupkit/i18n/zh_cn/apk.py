@@ -75,6 +75,9 @@ _RULES: dict[str, str] = {
     "zip64": "它大到需要用 zip64 记录目录，本版 backupkit 还读不了。",
 }
 
+# `why` has words for these that fit files of any kind.
+_IN_GENERAL = {"unreadable", "too-large"}
+
 MESSAGES: dict[str, str] = {
     "error.package-not-genuine.what": "安装包已损坏或被篡改（{reason}）。",
     "error.package-not-genuine.why": "Android 不会承认它的签名，因此无法确定它出自谁、里面有什么。",
@@ -96,4 +99,5 @@ MESSAGES: dict[str, str] = {
     "finding.apk-source-stamp-holds": "它带有商店的来源印记，印记有效（证书 {detail:short}）。印记不影响判断。",
     "finding.apk-source-stamp-broken": "它带有商店的来源印记，印记无效（{detail}）。印记不影响判断。",
     **{f"package.{reason}": sentence for reason, sentence in _RULES.items()},
+    **{f"why.{reason}": (sentence).rstrip("。") for reason, sentence in _RULES.items() if reason not in _IN_GENERAL},
 }
