@@ -86,6 +86,7 @@ def _is_old(database: Database) -> bool:
 def _read_file(source: SourceFiles, name: str) -> Iterator[Told]:
     database = database_in(source, name)
     yield from _read_new(source, database) if _is_new(database) else _read_old(source, database)
+    yield from database.deleted("message" if _is_new(database) else "messages")
 
 
 def _read_new(source: SourceFiles, database: Database) -> Iterator[Told]:
