@@ -34,7 +34,7 @@ from backupkit.capture.scratch import private_folder
 from backupkit.capture.sqlite_health import Header, log_findings, read_header, size_findings
 from backupkit.capture.stable_read import open_for_reading
 from backupkit.capture.unreadable import SourceUnreadable, Unreadable, reason_of
-from backupkit.capture.wal import INDEX_HEAD_SIZE, WalIndex, WalSummary, read_index
+from backupkit.codec.sqlite_wal import INDEX_HEAD_SIZE, WalIndex, WalSummary, read_index
 from backupkit.errors import BackupkitError, ExitCode
 
 PATIENCE_SECONDS: Final = 10.0

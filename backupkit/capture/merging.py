@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from backupkit.capture.wal import WalSummary, committed_pages
+from backupkit.codec.sqlite_wal import WalSummary, committed_pages
 
 _JOURNAL_MAGIC: Final = b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7"
 _SUPER_TAIL: Final = struct.Struct(">II8s")

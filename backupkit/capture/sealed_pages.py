@@ -19,9 +19,9 @@ from typing import BinaryIO, Final
 
 from backupkit.capture.databases import NTQQ_PREFIX
 from backupkit.capture.finding import Finding
-from backupkit.capture.wal import committed_pages
 from backupkit.codec.canonical import decode_json, encode_canonical
 from backupkit.codec.malformed import MalformedObject
+from backupkit.codec.sqlite_wal import committed_pages
 
 SALT_SIZE: Final = 16
 KEY_SIZE: Final = 32

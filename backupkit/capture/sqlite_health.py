@@ -16,7 +16,7 @@ from backupkit.capture.databases import DatabaseKind, recognise_database
 from backupkit.capture.finding import Finding
 from backupkit.capture.stable_read import open_for_reading
 from backupkit.capture.unreadable import SourceUnreadable, Unreadable, reason_of
-from backupkit.capture.wal import INDEX_HEAD_SIZE, WalIndex, WalSummary, read_index, summarise_wal
+from backupkit.codec.sqlite_wal import INDEX_HEAD_SIZE, WalIndex, WalSummary, read_index, summarise_wal
 
 _MOST_COMPLAINTS: Final = 20
 

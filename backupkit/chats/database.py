@@ -1,29 +1,26 @@
-"""Plain SQLite databases from strangers, opened only as private copies.
+"""Plain SQLite databases from strangers, opened only as private copies without a name.
 
 The source is never opened by SQLite: that would write to it, and would drop the locks of the app that is using it. The write-ahead log
-belongs to the database and is copied along. Only ordinary tables are read; views and virtual tables of a hostile
-schema are never touched.
+belongs to the database and is worked into the copy; see `chats/database_image.py`. Only ordinary tables are read; views and virtual
+tables of a hostile schema are never touched.
 """
 
-import os
-import shutil
 import sqlite3
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
 from itertools import islice
-from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
+from backupkit.chats.database_image import fill_image
 from backupkit.chats.malformed import MalformedExport, TruncatedExport
 from backupkit.chats.model import Locator
+from backupkit.chats.nameless import nameless_database
 from backupkit.chats.reader import Recognition, Told, read_each
 from backupkit.chats.source import Content, SourceFiles
-from backupkit.chats.sqlite_copy import FAILURES, open_copy
-from backupkit.chats.sqlite_salvage import pad_to_declared_size, salvage
+from backupkit.chats.sqlite_copy import FAILURES, guarded
+from backupkit.chats.sqlite_salvage import salvage
 
 _FRONT = 1 << 20
-MAX_DATABASE_BYTES = 64 * 2**30
 
 
 def databases_in(source: SourceFiles) -> Iterator[str]:
@@ -236,46 +233,24 @@ def _schema_at_the_front(source: SourceFiles, name: str) -> bytes:
 
 
 def _open_copy(source: SourceFiles, name: str, stack: ExitStack) -> Database:
-    folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="backupkit-database-"))
-    copy = Path(folder, "copy.db")
-    _copy(source, name, copy)
-    logs = [ending for ending in ("-wal", "-journal") if source.size(name + ending)]
-    for ending in logs:
-        _copy(source, name + ending, Path(folder, "copy.db" + ending))
-    if copy.stat().st_size < 100:
-        raise TruncatedExport(Locator(name), "database-cut")
-    is_cut = not logs and pad_to_declared_size(copy)
+    def part(ending: str) -> BinaryIO | None:
+        return source.open(name + ending) if source.size(name + ending) else None
+
+    connection, file = nameless_database(stack)
+    is_cut = fill_image(part, file, Locator(name))
     damage = TruncatedExport(Locator(name), "database-cut") if is_cut else None
 
     def read_around(damaged: sqlite3.Connection) -> sqlite3.Connection | None:
-        sound = Path(folder, "sound.db")
         try:
-            return open_copy(sound, stack) if salvage(damaged, sound) else None
+            sound, _file = nameless_database(stack)
+            return guarded(sound) if salvage(damaged, sound) else None
         except FAILURES:
             return None
-        finally:
-            _forget_names(Path(folder))
 
     try:
-        return Database(open_copy(copy, stack), name, damage=damage, read_around=read_around)
+        return Database(guarded(connection), name, damage=damage, read_around=read_around)
     except FAILURES as error:
         raise (damage or MalformedExport(Locator(name), "database-damaged")) from error
-    finally:
-        _forget_names(Path(folder))
-
-
-def _forget_names(folder: Path) -> None:
-    """Take the names of copies that are open, so that nothing of them is left if this program is killed."""
-    if os.name == "posix":
-        for file in folder.iterdir():
-            file.unlink()
-
-
-def _copy(source: SourceFiles, name: str, target: Path) -> None:
-    if (source.size(name) or 0) > MAX_DATABASE_BYTES:
-        raise MalformedExport(Locator(name), "database-too-large")
-    with source.open(name) as stream, target.open("wb") as out:
-        shutil.copyfileobj(stream, out, 1 << 20)
 
 
 def raw_of(row: Mapping[str, Any]) -> bytes:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, cast
 
 from backupkit.chats.ledger import Stretch
-from backupkit.chats.source import Member
+from backupkit.chats.members import Member
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,13 @@ from backupkit.chats.database import database_in
 from backupkit.chats.ledger import ROW_BYTES, Ledger, LedgerFile, name_digest
 from backupkit.chats.ledger_rows import LedgerRows
 from backupkit.chats.malformed import MalformedExport
+from backupkit.chats.members import LOG_ENDINGS
 from backupkit.chats.model import Message
 from backupkit.chats.page_digests import digest_pages, logged_pages
 from backupkit.chats.placing import Cutter, Placing
 from backupkit.chats.readers.sealed import Sealed
 from backupkit.chats.registry import Recognised
-from backupkit.chats.source import LOG_ENDINGS, Content, SourceFiles, content_of
+from backupkit.chats.source import Content, SourceFiles, content_of
 
 RACY_NS = 2_000_000_000
 """Two writes within the tick of a coarse file system's clock leave the same time."""

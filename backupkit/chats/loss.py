@@ -25,13 +25,14 @@ from backupkit.chats.ledger import (
 from backupkit.chats.ledger_build import candidates, conversation_digest, stamp_of
 from backupkit.chats.ledger_rows import LedgerRows
 from backupkit.chats.malformed import MalformedExport
+from backupkit.chats.members import Member
 from backupkit.chats.model import Conversation, Finding, Message
 from backupkit.chats.page_digests import UNIT_BYTES, changed_units, logged_pages, page_size_of, rowids_on
 from backupkit.chats.placing import Cutter, pieces
 from backupkit.chats.reader import Recognition
 from backupkit.chats.readers.sealed import Sealed
 from backupkit.chats.registry import READERS, Recognised, read_all, recognise
-from backupkit.chats.source import Content, Member, SourceFiles, content_of
+from backupkit.chats.source import Content, SourceFiles, content_of
 
 _DAY_US = 86_400_000_000
 _UNREAD = frozenset({"export-cut", "export-damaged", "archive-damaged"})

@@ -86,6 +86,11 @@ class Recognised:
         return any(isinstance(reader, sealed.Sealed) for reader, _recognition in self.parts)
 
     @property
+    def waits_for_a_key(self) -> bool:
+        """Whether a part is encrypted, and would open with a key that its owner has."""
+        return any(reader.format in sealed.OPENED_BY_OWN_KEY for reader, _recognition in self.parts)
+
+    @property
     def is_all_sealed(self) -> bool:
         """Whether every part is encrypted."""
         return all(isinstance(reader, sealed.Sealed) for reader, _recognition in self.parts)

@@ -11,21 +11,20 @@ import re
 import sqlite3
 import struct
 from collections.abc import Iterator
-from contextlib import closing, suppress
-from pathlib import Path
+from contextlib import ExitStack, suppress
 from typing import BinaryIO
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from backupkit.chats.malformed import MalformedExport, TruncatedExport
 from backupkit.chats.model import Locator
+from backupkit.chats.nameless import nameless_database
 from backupkit.chats.protobuf import all_fields, bytes_fields
 
 ROUNDS = 250_000
 MAX_FRAME_BYTES = 64 * 2**20
 _MAC = 10
 _BLOCK = 1 << 20
-_DIGITS = re.compile(rb"\d{30}")
 # The tables that a reader needs; everything else, indexes and triggers too, is left out.
 _WANTED = {"message", "mms", "sms", "thread", "recipient", "groups", "attachment", "part", "reaction"}
 _STATEMENT = re.compile(
@@ -34,19 +33,15 @@ _STATEMENT = re.compile(
 _HEADER, _STATEMENT_FIELD, _ATTACHMENT, _END, _AVATAR, _STICKER = 1, 2, 4, 6, 7, 8
 
 
-def passphrase_of(text: bytes) -> bytes | None:
-    """Return the digits of a passphrase, however they are grouped; None where it is none."""
-    digits = b"".join(text.split())
-    return digits if _DIGITS.fullmatch(digits) else None
-
-
 def is_signal_backup(head: bytes) -> bool:
     """Say whether a file that begins so is such a backup."""
     return _header(head) is not None
 
 
-def open_signal_backup(stream: BinaryIO, passphrase: bytes, target: Path, locator: Locator) -> MalformedExport | None:
-    """Build the database that a backup holds. Returns the damage that ended it; what came before is there.
+def open_signal_backup(
+    stream: BinaryIO, passphrase: bytes, stack: ExitStack, locator: Locator
+) -> tuple[BinaryIO, MalformedExport | None]:
+    """Build the database that a backup holds, in a file without a name. Returns it, and the damage that ended it; what came before is there.
 
     Raises:
         MalformedExport: nothing can be opened: another passphrase, or damage in the very first frame.
@@ -57,17 +52,18 @@ def open_signal_backup(stream: BinaryIO, passphrase: bytes, target: Path, locato
     if header is None:
         raise MalformedExport(locator, "backup-header-broken")
     frames = _Frames(stream, passphrase, header, locator)
-    with closing(sqlite3.connect(target)) as database:
-        database.execute("pragma synchronous = off")
-        try:
-            _build(database, frames)
-        except MalformedExport as error:
-            if not frames.opened:
-                raise
-            database.commit()
-            return error
-        database.commit()
-    return None
+    database, file = nameless_database(stack)
+    database.execute("pragma synchronous = off")
+    database.execute("pragma journal_mode = off")
+    failure: MalformedExport | None = None
+    try:
+        _build(database, frames)
+    except MalformedExport as error:
+        if not frames.opened:
+            raise
+        failure = error
+    database.commit()
+    return file, failure
 
 
 def _header(head: bytes) -> tuple[bytes, bytes, int] | None:

@@ -1,17 +1,14 @@
-"""Opening a stranger's SQLite database that has already been copied to a private place."""
+"""Asking a stranger's SQLite database that has already been copied to a private place."""
 
 import sqlite3
-from contextlib import ExitStack, closing
-from pathlib import Path
 
 # The module decodes names and messages of a damaged schema itself, strictly.
 FAILURES = (sqlite3.Error, UnicodeError, OverflowError)
 MAX_CELL_BYTES = 64 * 2**20
 
 
-def open_copy(copy: Path, stack: ExitStack) -> sqlite3.Connection:
-    """Open a private copy, so that nothing in its schema is trusted and no cell fills the memory. May raise `FAILURES`."""
-    connection = stack.enter_context(closing(sqlite3.connect(copy)))
+def guarded(connection: sqlite3.Connection) -> sqlite3.Connection:
+    """Make sure that nothing in the schema of a private copy is trusted and no cell fills the memory. May raise `FAILURES`."""
     connection.row_factory = sqlite3.Row
     connection.text_factory = lambda data: data.decode("utf-8", "replace")
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_CELL_BYTES)

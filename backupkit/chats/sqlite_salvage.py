@@ -7,7 +7,6 @@ of each table are therefore read in the order of their numbers, and where that f
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing, suppress
-from pathlib import Path
 
 from backupkit.chats.sqlite_copy import FAILURES
 
@@ -16,34 +15,19 @@ _BATCH = 500
 _LAST = 2**63 - 2
 
 
-def pad_to_declared_size(database: Path) -> bool:
-    """Make a cut file as long as its header says, with zeros, so that SQLite opens it. Say whether it was cut."""
-    with database.open("r+b") as file:
-        head = file.read(100)
-        page_size = int.from_bytes(head[16:18], "big")
-        page_size = 65536 if page_size == 1 else page_size
-        pages = int.from_bytes(head[28:32], "big")
-        length = file.seek(0, 2)
-        # The count is only kept by newer versions; they say so by repeating the change counter.
-        if len(head) < 100 or head[24:28] != head[92:96] or length >= page_size * pages:
-            return False
-        file.truncate(page_size * pages)
-        return True
-
-
-def salvage(damaged: sqlite3.Connection, target: Path) -> bool:
+def salvage(damaged: sqlite3.Connection, sound: sqlite3.Connection) -> bool:
     """Copy every row that can be read into a new database; False where not even the list of tables can."""
     try:
         tables = damaged.execute("select name, sql from sqlite_master where type = 'table'").fetchall()
     except FAILURES:
         return False
-    with closing(sqlite3.connect(target)) as sound:
-        sound.execute("pragma synchronous = off")
-        for name, sql in tables:
-            if str(sql or "").lstrip().lower().startswith("create table") and not str(name).startswith("sqlite_"):
-                with suppress(*FAILURES):
-                    _copy_table(damaged, sound, str(name))
-        sound.commit()
+    sound.execute("pragma synchronous = off")
+    sound.execute("pragma journal_mode = off")
+    for name, sql in tables:
+        if str(sql or "").lstrip().lower().startswith("create table") and not str(name).startswith("sqlite_"):
+            with suppress(*FAILURES):
+                _copy_table(damaged, sound, str(name))
+    sound.commit()
     return True
 
 

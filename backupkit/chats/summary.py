@@ -22,6 +22,8 @@ from backupkit.chats.model import (
     Message,
     Severity,
 )
+from backupkit.chats.opened_backups import require_right_keys
+from backupkit.chats.owner_keys import NO_KEYS, OwnerKeys
 from backupkit.chats.registry import Recognised, read_all, recognise
 from backupkit.chats.source import SourceFiles, open_source
 from backupkit.codec.canonical import encode_canonical
@@ -52,7 +54,8 @@ class ChatSummary:
 
     `media` counts files that messages name, `media_missing` those of them whose bytes are not in the source.
     `times_are_local` says that some times are wall time without a zone. `high_water` changes whenever the number of
-    messages or the newest of them does. Counts are None where a sealed source does not tell them.
+    messages or the newest of them does. Counts are None where a sealed source does not tell them;
+    `waits_for_a_key`: a part of it would open with a key that its owner has.
     """
 
     format: str
@@ -67,6 +70,7 @@ class ChatSummary:
     high_water: str | None
     times_are_local: bool = False
     sealed: bool = False
+    waits_for_a_key: bool = False
     findings: tuple[Finding, ...] = ()
     by_conversation: tuple[ConversationSummary, ...] = ()
 
@@ -84,14 +88,18 @@ def _pass(_app: str, _message: Message) -> None:
 
 
 def summarise(
-    path: Path, *, mapping: Path | None = None, key: bytes | None = None, now: datetime | None = None
+    path: Path, *, mapping: Path | None = None, keys: OwnerKeys = NO_KEYS, now: datetime | None = None
 ) -> ChatSummary | None:
     """Count what an export holds. None where it is no chat export known here, or nothing can be opened.
 
     With `now`, the messages are also asked whether they are whole and right, as far as they can tell.
+
+    Raises:
+        ChatKeyWrong: a sealed backup in it is opened by none of the `keys` of its kind.
     """
     try:
-        with open_source(path, mapping=mapping, key=key) as source:
+        with open_source(path, mapping=mapping, keys=keys) as source:
+            require_right_keys(source.findings)
             return summarise_source(source, now=now)
     except MalformedExport:
         return None
@@ -220,6 +228,7 @@ class _Counting:
             high_water=self._high_water(newest) if is_counted else None,
             times_are_local=self.times_are_local,
             sealed=recognised.is_sealed,
+            waits_for_a_key=recognised.waits_for_a_key,
             findings=tuple(self.findings),
             by_conversation=tuple(_summary_of(tally) for tally in tallies),
         )

@@ -6,7 +6,6 @@ authentication tag is right: peers end with success on a wrong tag and on a cut 
 
 import hashlib
 import hmac
-import re
 import zlib
 from collections.abc import Iterator
 from typing import IO, BinaryIO
@@ -18,7 +17,6 @@ from backupkit.chats.malformed import MalformedExport, TruncatedExport
 from backupkit.chats.model import Locator
 from backupkit.chats.protobuf import bytes_fields, varint
 
-_DIGITS = re.compile(rb"[0-9a-fA-F]{64}")
 _BLOCK = 1 << 20
 _TAG = 16
 _CHECKSUM = 16
@@ -27,19 +25,28 @@ MAX_SWELLING = 200
 FREE_BYTES = 64 * 2**20
 
 
-def key_of(text: bytes) -> bytes | None:
-    """Return the key that a file's text holds, however its digits are grouped; None where it is no such key."""
-    digits = b"".join(text.split())
-    return bytes.fromhex(digits.decode("ascii")) if _DIGITS.fullmatch(digits) else None
-
-
 def is_crypt15(head: bytes) -> bool:
     """Say whether a file that begins so is such a backup."""
     try:
-        _parsed(head, Locator(""))
+        header, _vector = _parsed(head, Locator(""))
     except MalformedExport:
         return False
-    return True
+    # The kind of key, which stands first, is the one that owners have themselves.
+    return b"\x08\x01" in header[:5]
+
+
+def crypt15_fits(head: bytes, key: bytes) -> bool:
+    """Say whether a backup that begins so is this key's, by the first bytes of what it holds."""
+    try:
+        header, vector = _parsed(head, Locator(""))
+    except MalformedExport:
+        return False
+    opener = Cipher(algorithms.AES(_derived(key)), modes.GCM(vector)).decryptor()
+    try:
+        begin = zlib.decompressobj().decompress(opener.update(head[len(header) :]), 64)
+    except zlib.error:
+        return False
+    return begin.startswith((b"SQLite format 3\0", b"PK"))
 
 
 def open_crypt15(stream: BinaryIO, size_bytes: int, key: bytes, out: IO[bytes], locator: Locator) -> None:

@@ -36,6 +36,8 @@ def lines(session: "Session", summary: "ChatSummary", *, every: bool) -> list[st
     head = "doctor.damaged" if summary.is_damaged else _sealed(summary) if summary.sealed else "doctor.sound"
     app = summary.app or say("word.unknown")
     shown = [terminal.paint("bad" if summary.is_damaged else "good", say(head, app=app, format=summary.format))]
+    if summary.waits_for_a_key:
+        shown.append(say("doctor.waits-for-a-key"))
     if summary.messages is not None:
         shown.append("  " + say("snapshot.messages", messages=summary.messages, conversations=summary.conversations))
     if summary.media:

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from backupkit.cli.chat_keys import ChatKeys
 from backupkit.cli.session import Session
 
 if TYPE_CHECKING:
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     from backupkit.guard.places import GuardPlaces
     from backupkit.guard.policy import GuardPolicy
     from backupkit.guard.verdict import Loss
+    from backupkit.ops.guard_loss import Preview
 
 
 def guard_places(session: Session) -> "GuardPlaces":
@@ -79,5 +81,13 @@ def live_loss(session: Session, source: str) -> "Loss":
     path = known.path if known else Path(source).absolute()
     if not path.exists():
         raise SourceNotFound(path=str(path), reason="missing")
-    preview = preview_loss(session.places, known.package if known else None, path)
+    preview = preview_loss(session.places, known.package if known else None, path, ChatKeys(session).at(path))
     return Loss(messages=preview.messages, conversations=preview.conversations, not_in_backup=preview.uncovered)
+
+
+def preview_with_keys(session: Session) -> "Preview":
+    """Return how the loss of a source is counted, with its owner's key where the settings name one."""
+    from backupkit.ops.loss import preview_loss
+
+    keys = ChatKeys(session)
+    return lambda places, package, path: preview_loss(places, package, path, keys.at(path))

@@ -14,6 +14,9 @@ from backupkit.i18n import Catalogue
 from backupkit.ui.columns import wrapped
 from backupkit.ui.terminal import Terminal
 
+SHARED = frozenset({"chat_key_files", "ask_chat_key"})
+"""Options that mean the same in every command that has them."""
+
 
 def path_key(path: str) -> str:
     """Return a command's path as it stands in catalogue keys: `key list` is `key-list`."""
@@ -25,6 +28,8 @@ def parameter_key(path: str, parameter: Any) -> str:
     name = str(parameter.name)
     if name.startswith(PREFIX):
         return f"option.everywhere.{name.removeprefix(PREFIX).replace('_', '-')}"
+    if name in SHARED:
+        return f"option.shared.{name.replace('_', '-')}"
     return f"{parameter.param_type_name}.{path_key(path)}.{name.replace('_', '-')}"
 
 

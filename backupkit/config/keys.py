@@ -112,6 +112,7 @@ KEYS: Final[tuple[Key, ...]] = (
     Key("source", "path", "path", None, '"~/Exports/wechat"', required=True),
     Key("source", "app", "choice", "auto", '"wechat"', ("auto", "wechat", "whatsapp", "qq", "telegram", "imessage")),
     Key("source", "package", "text", None, '"com.tencent.mm"', pattern=_PACKAGE),
+    Key("source", "chat-key-file", "path", None, '"~/.config/backupkit/whatsapp.key"'),
     Key("keep", "last", "count", 0, "3"),
     Key("keep", "daily", "count", 14, "14"),
     Key("keep", "weekly", "count", 0, "8"),

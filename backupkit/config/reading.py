@@ -169,10 +169,11 @@ class _Reader:
             if name in names:
                 raise ConfigSourceTwice(file=self._origin, line=self._line((*here, "name")), name=name)
             names.add(name)
-            app, package = found.get("app"), found.get("package")
+            app, package, key_file = found.get("app"), found.get("package"), found.get("chat-key-file")
+            assert key_file is None or isinstance(key_file, Path)
             yield SourceSettings(
-                name, path, None if app in {None, "auto"} else str(app), None if package is None else str(package)
-            )
+                name, path, None if app in {None, "auto"} else str(app), None if package is None else str(package), key_file
+            )  # fmt: skip
 
     def _keys(
         self, table: Mapping[str, Any], where: tuple[str, ...], known: Mapping[str, Key]

@@ -16,12 +16,13 @@ class RepositorySettings:
 
 @dataclass(frozen=True, slots=True)
 class SourceSettings:
-    """A folder or file with chats. `app` None means: find out from the files."""
+    """A folder or file with chats. `app` None means: find out from the files. The key of sealed backups never stands here itself."""
 
     name: str
     path: Path
     app: str | None
     package: str | None
+    chat_key_file: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from backupkit.chats.owner_keys import NO_KEYS, OwnerKeys
 from backupkit.clock import to_rfc3339
 from backupkit.codec.canonical import decode_json
 from backupkit.codec.malformed import MalformedObject
@@ -33,9 +34,9 @@ class ChatFactsCache:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def known(self, tree: ChunkId) -> tuple[bool, ChatFacts | None]:
-        """Return whether this tree was counted before, and what came of it."""
-        row = self._rows().get(tree.hex())
+    def known(self, tree: ChunkId, mark: str = "") -> tuple[bool, ChatFacts | None]:
+        """Return whether this tree was counted before, and what came of it. `mark` tells with which keys of its owner."""
+        row = self._rows().get(tree.hex() + mark)
         if not isinstance(row, dict):
             return False, None
         if not row:
@@ -45,11 +46,11 @@ class ChatFactsCache:
         except MalformedObject:
             return False, None
 
-    def remember(self, tree: ChunkId, facts: ChatFacts | None) -> None:
+    def remember(self, tree: ChunkId, facts: ChatFacts | None, mark: str = "") -> None:
         """Keep what was counted; only the newest few hundred stay."""
         rows = self._rows()
-        rows.pop(tree.hex(), None)
-        rows[tree.hex()] = {} if facts is None else asdict(facts)
+        rows.pop(tree.hex() + mark, None)
+        rows[tree.hex() + mark] = {} if facts is None else asdict(facts)
         newest = dict(list(rows.items())[-_KEPT:])
         write_private(self._path, json.dumps({"v": _VERSION, "rows": newest}).encode())
 
@@ -83,24 +84,28 @@ def count_chats(
     *,
     ledgers: "MessageLedgers | None" = None,
     started_ns: int = 0,
+    keys: OwnerKeys = NO_KEYS,
 ) -> ChatFacts | None:
     """Count the chats of a source that was just saved as `tree`; None where it is no chat export known here.
 
     With `ledgers`, what it holds is kept for the loss preview; `started_ns` is when saving it began.
     """
-    is_known, facts = cache.known(tree)
+    mark = keys.mark(b"" if ledgers is None else ledgers.key)
+    is_known, facts = cache.known(tree, mark)
     if is_known and (facts is None or ledgers is None or ledgers.has(tree.hex())):
         return facts
     # The readers of all formats, which an unchanged source needs no more.
     from backupkit.ops.counting import summarise_with_ledger  # noqa: PLC0415 - they take a fifth of a run that finds nothing new
 
     tell(Progress(Phase.READ))
-    summary = summarise_with_ledger(path, tree.hex(), ledgers, started_ns)
+    summary = summarise_with_ledger(path, tree.hex(), ledgers, started_ns, keys)
     if summary is not None and not is_known:
         for finding in summary.findings:
             tell(chat_finding(finding))
     facts = facts_of(summary)
-    cache.remember(tree, facts)
+    if summary is None or not any(finding.code == "sealed-not-opened" for finding in summary.findings):
+        # What a key did not open is told each time, until there is a right one.
+        cache.remember(tree, facts, mark)
     return facts
 
 

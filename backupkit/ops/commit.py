@@ -83,7 +83,14 @@ def commit_snapshot(
         tool_name="backupkit",
         tool_version=__version__,
     )
-    payload = statement.encode()
+    payload, snapshot = publish_snapshot(repository, statement)
+    repository.log.append("snapshot", payload, writer, at, admit=require_there)
+    return Committed(snapshot, size)
+
+
+def publish_snapshot(repository: Repository, statement: SnapshotStatement) -> tuple[bytes, SnapshotId]:
+    """Sign and store a snapshot's statement, and return its payload and id. Until the log names it, it counts for nothing."""
+    writer, payload = repository.require_writer().writer, statement.encode()
     snapshot = snapshot_id(payload)
     # The same statement in the same second is the same snapshot: what lies there already is right.
     with suppress(AlreadyExists):
@@ -92,5 +99,4 @@ def commit_snapshot(
         )
     with suppress(AlreadyExists):
         repository.objects.create(layout.snapshot(snapshot), sign_envelope(payload, PAYLOAD_TYPE, [writer.attest]))
-    repository.log.append("snapshot", payload, writer, at, admit=require_there)
-    return Committed(snapshot, size)
+    return payload, snapshot

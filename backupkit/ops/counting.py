@@ -5,16 +5,19 @@ from pathlib import Path
 
 from backupkit.chats.ledger_build import LedgerBuilder
 from backupkit.chats.malformed import MalformedExport
+from backupkit.chats.owner_keys import NO_KEYS, OwnerKeys
 from backupkit.chats.registry import recognise
 from backupkit.chats.source import open_source
 from backupkit.chats.summary import ChatSummary, summarise_source
 from backupkit.ops.message_ledgers import MessageLedgers, newest_archive
 
 
-def summarise_with_ledger(path: Path, tree: str, ledgers: MessageLedgers | None, started_ns: int) -> ChatSummary | None:
+def summarise_with_ledger(
+    path: Path, tree: str, ledgers: MessageLedgers | None, started_ns: int, keys: OwnerKeys = NO_KEYS
+) -> ChatSummary | None:
     """Count what an export holds, and keep the ledger of it; None where it is no chat export known here."""
     try:
-        with open_source(path) as source:
+        with open_source(path, keys=keys) as source:
             recognised = recognise(source)
             if ledgers is None:
                 return summarise_source(source, recognised)

@@ -24,6 +24,7 @@ from backupkit.chats.export.record import (
 from backupkit.chats.export.shown import file_name
 from backupkit.chats.malformed import MalformedExport
 from backupkit.chats.model import Conversation, MediaState, Message
+from backupkit.chats.owner_keys import KeysOf, no_keys
 from backupkit.chats.reader import ChatReader
 from backupkit.chats.registry import read_all
 from backupkit.chats.source import SourceFiles
@@ -111,6 +112,7 @@ def export_snapshot(
     only: tuple[str, ...] = (),
     with_media: bool = True,
     stop: Callable[[], bool] = lambda: False,
+    keys: KeysOf = no_keys,
 ) -> Exported:
     """Export the conversations of a snapshot below `to`; `only` names some of them by title or key.
 
@@ -119,6 +121,7 @@ def export_snapshot(
         CannotUnlock: the secret opens nothing.
         TargetInRepository, TargetNotEmpty: the target lies in the repository, or something lies there already.
         NothingToExport, ChatsLost, ConversationNotFound: there are no messages to write.
+        ChatKeyWrong: a sealed backup is opened by none of its `keys`.
     """
     repository = open_repository(places, tell)
     repository.config.require("read")
@@ -129,7 +132,7 @@ def export_snapshot(
     discard_leftovers(scratch)
     with private_folder(scratch) as folder, _partial(to) as partial, ExitStack() as sources:
         messages = sources.enter_context(ordered_messages(folder))
-        run = _Run(partial, messages, tell, stop, with_media=with_media, with_raw=form == "jsonl")
+        run = _Run(partial, messages, tell, stop, with_media=with_media, with_raw=form == "jsonl", keys=keys)
         run.damaged += lost
         for reader, source in sources_of(repository, known, keyring, run.tell):
             run.take(sources, reader, source, folder / "archives")
@@ -186,6 +189,7 @@ class _Run:
     stop: Callable[[], bool]
     with_media: bool
     with_raw: bool
+    keys: KeysOf
     wanted: dict[int, _Wanted] = field(default_factory=dict)
     skipped: list[str] = field(default_factory=list)
     damaged: list[Found] = field(default_factory=list)
@@ -208,7 +212,7 @@ class _Run:
         if source.chat is not None:
             self._expected += source.chat.messages or 0
         try:
-            opened = sources.enter_context(open_chats(reader, source, scratch, self.tell))
+            opened = sources.enter_context(open_chats(reader, source, scratch, self.tell, self.keys(source.name)))
         except MalformedExport as error:
             self._damaged(error)
             return

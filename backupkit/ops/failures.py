@@ -10,6 +10,20 @@ class NoRepository(BackupkitError):
     exit_code = ExitCode.NO_REPOSITORY
 
 
+class ConfigLost(BackupkitError):
+    """There are keys or packs of a repository, and no copy of its config. Facts: `path`."""
+
+    code = "config-lost"
+    exit_code = ExitCode.DAMAGED
+
+
+class OnlyPacksLeft(BackupkitError):
+    """Log and statements could not be used, so that the snapshot was looked for in the packs. Facts: `reason`."""
+
+    code = "only-packs-left"
+    exit_code = ExitCode.DAMAGED
+
+
 class RepositoryExists(BackupkitError):
     """A repository is there already and is not made anew. Facts: `path`."""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from backupkit.clock import from_rfc3339, to_rfc3339
-from backupkit.ops.places import make_private
+from backupkit.ops.places import make_private, write_private
 
 _MOST = 16 << 20
 
@@ -41,6 +41,11 @@ class FirstSeen:
             os.write(descriptor, line.encode("ascii"))
         finally:
             os.close(descriptor)
+
+    def forget_after(self, size: int) -> None:
+        """Forget when entries came that are not those entries any more. Those before them keep their times."""
+        kept = [(known, at) for known, at in self._read() if known <= size]
+        write_private(self._path, "".join(f"\n{known} {to_rfc3339(at)}\n" for known, at in kept).encode("ascii"))
 
     def windows(self, size: int) -> list[Window]:
         """Return for each of the first `size` entries when it came."""

@@ -9,11 +9,11 @@ from backupkit.crypto.slots import make_passphrase_slot, make_recovery_slot
 from backupkit.crypto.writer import WriterKeys, WriterState
 from backupkit.ids import RepositoryId
 from backupkit.ops.events import Notice, Tell
-from backupkit.ops.failures import RepositoryExists
+from backupkit.ops.failures import ConfigLost, RepositoryExists
 from backupkit.ops.guard_files import write_pins
 from backupkit.ops.places import Places, make_private, on_same_disk, write_private
 from backupkit.ops.recovery_sheet import SheetFacts
-from backupkit.ops.repository import WRITER_FILE, is_initialised, open_repository
+from backupkit.ops.repository import WRITER_FILE, is_initialised, is_left_over, open_repository
 from backupkit.ops.statements import record_keys
 from backupkit.store import layout
 from backupkit.store.config import REPOSITORY_ID_SIZE, RepositoryConfig, WriterEntry, origin_of
@@ -40,10 +40,13 @@ def initialise(places: Places, *, passphrase: str, clock: Clock, tell: Tell) -> 
 
     Raises:
         RepositoryExists: there is one already.
+        ConfigLost: there are packs or keys of one, which making it anew would throw away.
         PassphraseUnusable: no key slot can be made of the passphrase.
     """
     if is_initialised(places):
         raise RepositoryExists(path=str(places.repository))
+    if is_left_over(places):
+        raise ConfigLost(path=str(places.repository))
     at = clock.now()
     keyring, secret = Keyring.create()
     passphrase_slot = make_passphrase_slot(secret, passphrase, created=at)

@@ -15,8 +15,9 @@ from backupkit.chats.shrink import Held
 from backupkit.clock import to_rfc3339
 from backupkit.codec.canonical import decode_json
 from backupkit.errors import BackupkitError
-from backupkit.ops.places import make_private
+from backupkit.ops.places import make_private, shown_path
 from backupkit.proof.fields import Fields
+from backupkit.store.manifest import ChatFacts, Source
 
 _WHAT = "journal"
 _MAX_LINE = 16 << 20
@@ -135,3 +136,26 @@ def _source(record: Fields) -> SourceFacts:
 def _time(record: Fields, name: str) -> str | None:
     moment = record.optional_moment(name)
     return None if moment is None else to_rfc3339(moment)
+
+
+def facts_of(source: Source) -> SourceFacts:
+    """Return what is remembered of a source that was saved."""
+    chat = source.chat or ChatFacts(format="files")
+    return SourceFacts(
+        name=source.name,
+        path=shown_path(os.fsdecode(source.path)),
+        app=source.app,
+        package=source.package,
+        format=chat.format,
+        files=source.files,
+        bytes=source.bytes,
+        messages=chat.messages,
+        conversations=chat.conversations,
+        media=chat.media,
+        media_missing=chat.media_missing,
+        oldest=chat.oldest,
+        newest=chat.newest,
+        high_water=chat.high_water,
+        unreadable=len(source.unreadable),
+        tree=source.tree.hex(),
+    )

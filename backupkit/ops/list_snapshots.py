@@ -5,12 +5,17 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from backupkit.clock import Clock
+from backupkit.errors import BackupkitError
 from backupkit.ids import SnapshotId
-from backupkit.ops.events import Tell, tell_nobody
+from backupkit.ops.events import Found, Severity, Tell, tell_nobody
+from backupkit.ops.failures import LogDamaged, OnlyPacksLeft
+from backupkit.ops.left_in_packs import find_in_packs, open_what_is_left
 from backupkit.ops.lifecycle import lifecycle_of, undo_until
 from backupkit.ops.places import Places
 from backupkit.ops.repository import open_repository
-from backupkit.ops.snapshots import KnownSnapshot, known_snapshots
+from backupkit.ops.snapshots import KnownSnapshot, known_snapshots, signed_snapshots
+from backupkit.ops.unlock import AskSecret
+from backupkit.store.finding import cause
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +45,55 @@ def list_snapshots(places: Places, *, tell: Tell = tell_nobody) -> list[Snapshot
 
     Raises:
         NoRepository: there is no repository.
+        LogDamaged: there are packs and no log that names any.
+        BackupkitError: the log cannot be believed.
     """
-    return [_line(known, None) for known in known_snapshots(open_repository(places, tell), tell)]
+    repository = open_repository(places, tell)
+    known = known_snapshots(repository, tell)
+    if not known and repository.log.read().head is None and repository.packs():
+        raise LogDamaged(size=0, reason="no-head")
+    return [_line(one, None) for one in known]
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """The snapshots that can be found although the log cannot be believed, and why it cannot."""
+
+    lines: tuple[SnapshotLine, ...]
+    distrust: BackupkitError
+
+
+def list_what_is_left(places: Places, *, secret: AskSecret, tell: Tell, reason: BackupkitError) -> Left:
+    """Return the snapshots that signed statements name, or where there are none, those whose roots lie in the packs.
+
+    `reason` is what `list_snapshots` failed with. Packs are only looked into where the person can open them.
+
+    Raises:
+        NoRepository: there is none.
+        BackupkitError: nothing can be found: `reason`, or what opening the packs failed with.
+    """
+    repository, _ = open_what_is_left(places, tell)
+    signed = signed_snapshots(repository)
+    if signed:
+        return Left(tuple(_line(known, None) for known in signed), reason)
+    if not repository.packs():
+        raise reason
+    tell(Found("looking-in-packs", Severity.ERROR, {"reason": cause(reason)}))
+    found, _ = find_in_packs(repository, repository.unlock(secret), tell)
+    distrust = OnlyPacksLeft(reason=cause(reason))
+    distrust.__cause__ = reason
+    return Left(tuple(_line(one.known, None) for one in found), distrust)
+
+
+def list_in_packs(places: Places, *, secret: AskSecret, tell: Tell) -> list[SnapshotLine]:
+    """Return the snapshots whose roots lie in the packs, whatever log and statements say.
+
+    Raises:
+        NoRepository: there is none.
+        CannotUnlock: the secret opens nothing.
+    """
+    repository, _ = open_what_is_left(places, tell)
+    return [_line(one.known, None) for one in find_in_packs(repository, repository.unlock(secret), tell)[0]]
 
 
 def list_forgotten(places: Places, *, clock: Clock, tell: Tell = tell_nobody) -> list[SnapshotLine]:

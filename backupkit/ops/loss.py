@@ -9,9 +9,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from backupkit.chats import loss
+from backupkit.chats.ledger import Ledger, name_digest
 from backupkit.chats.loss import CoverageLevel, SealedLoss
 from backupkit.chats.malformed import MalformedExport
-from backupkit.chats.source import open_source
+from backupkit.chats.opened_backups import require_right_keys
+from backupkit.chats.owner_keys import NO_KEYS, OwnerKeys
+from backupkit.chats.source import SourceFiles, open_source
 from backupkit.clock import to_rfc3339
 from backupkit.ids import SnapshotId
 from backupkit.ops.journal import SourceFacts
@@ -70,11 +73,12 @@ class LossPreview:
     by_conversation: tuple[ConversationLoss, ...]
 
 
-def preview_loss(places: Places, package: str | None, source: Path) -> LossPreview:
+def preview_loss(places: Places, package: str | None, source: Path, keys: OwnerKeys = NO_KEYS) -> LossPreview:
     """Compare what a source holds now with the newest verified snapshot of it.
 
     Raises:
         NoRepository: there is none.
+        ChatKeyWrong: a sealed backup in it is opened by none of the `keys` of its kind.
     """
     repository = open_repository(places)
     known = known_snapshots(repository)
@@ -85,7 +89,10 @@ def preview_loss(places: Places, package: str | None, source: Path) -> LossPrevi
         ledgers = MessageLedgers(repository)
         ledger, key, cut = ledgers.read(facts.tree if facts else None), ledgers.key, ledgers.cut
     try:
-        with open_source(source) as opened:
+        with open_source(source, keys=keys) as opened:
+            require_right_keys(opened.findings)
+            if ledger is not None and _was_saved_sealed(opened, ledger, key):
+                ledger = None
             preview = loss.preview_loss(opened, ledger, key, cut or iter)
     except MalformedExport:
         preview = None
@@ -111,6 +118,13 @@ def preview_loss(places: Places, package: str | None, source: Path) -> LossPrevi
         read=preview.read,
         by_conversation=tuple(_conversation(one) for one in preview.conversations),
     )
+
+
+def _was_saved_sealed(source: SourceFiles, ledger: Ledger, key: bytes) -> bool:
+    """Say whether the snapshot has sealed what a key opens now: it holds messages that its ledger does not know."""
+    sealed = {file.name for file in ledger.files if file.sealed}
+    opened = {name for name in map(source.sealed_name, source.names()) if name is not None}
+    return any(name_digest(name, key) in sealed for name in opened)
 
 
 def _conversation(one: loss.ConversationLoss) -> ConversationLoss:

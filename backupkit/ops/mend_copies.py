@@ -6,7 +6,7 @@ also while somebody writes.
 """
 
 import hashlib
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Set as AbstractSet
 from contextlib import suppress
 from functools import partial
 from typing import TypeVar
@@ -62,26 +62,31 @@ class MendCopies:
         for entry in history.entries:
             self._mend(layout.log_entry(entry.seq), entry.require_same)
 
-    def statements(self, history: History | None, *, swept: Collection[SnapshotId] = ()) -> list[SnapshotStatement]:
-        """Mend all that was signed: what lies there, and what the log says must. Return the snapshots that can be read.
+    def statements(
+        self, history: History | None, *, swept: AbstractSet[SnapshotId] = frozenset()
+    ) -> list[SnapshotStatement]:
+        """Mend all that was signed: what lies there, and what the log says must. Return the snapshots to be had.
 
-        Those that were `swept` stay on record, and are not among them.
+        Those that were `swept` stay on record. Where one of them is lost, or what the log does not name at all, that is told and
+        counts for no damage.
         """
         spoken = [] if history is None else [(entry.type == "snapshot", entry.subject) for entry in history.entries]
         taken = self._digests(layout.SNAPSHOTS) | {subject for is_snapshot, subject in spoken if is_snapshot}
         others = self._digests(layout.STATEMENTS) | {subject for is_snapshot, subject in spoken if not is_snapshot}
+        named = None if history is None else {subject for _, subject in spoken} - swept
         for digest in sorted(others):
-            self._mend(layout.statement(digest), partial(self._signed, digest))
+            self._mend(layout.statement(digest), partial(self._signed, digest), matters=_matters(digest, named))
         found = []
         for digest in sorted(taken):
             snapshot = SnapshotId(digest)
-            payload = self._mend(layout.snapshot(snapshot), partial(self._signed, digest))
+            matters = _matters(digest, named)
+            payload = self._mend(layout.snapshot(snapshot), partial(self._signed, digest), matters=matters)
             if payload is None:
                 continue
-            self._mend(layout.snapshot_signature(snapshot), partial(self._ssh_signed, payload))
+            self._mend(layout.snapshot_signature(snapshot), partial(self._ssh_signed, payload), matters=matters)
             with suppress(BackupkitError):
                 statement = decode_snapshot_statement(payload)
-                if snapshot not in swept:
+                if matters:
                     found.append(statement)
         return found
 
@@ -89,12 +94,14 @@ class MendCopies:
         """Mend the list of the packs that a snapshot needs, and return it; nothing where it is lost."""
         return self._mend(layout.pack_list(digest), partial(decode_listed, digest), most=MAX_PACK_LIST) or []
 
-    def _mend(self, name: str, check: Callable[[bytes], _T], *, most: int = MAX_SMALL) -> _T | None:
+    def _mend(
+        self, name: str, check: Callable[[bytes], _T], *, most: int = MAX_SMALL, matters: bool = True
+    ) -> _T | None:
         """Make all copies of an object what most of its sound copies are, and return what `check` makes of it."""
         objects = self._objects.up_to(most)
         sound = [data for data in objects.versions(name) if _passes(data, check)]
         if not sound:
-            self._say_lost(name, check)
+            self._say_lost(name, check, Severity.ERROR if matters else Severity.WARNING)
             return None
         agreed = max(sound, key=sound.count)
 
@@ -112,7 +119,7 @@ class MendCopies:
         try:
             current, _ = self._objects.read_newest(name, age, lambda size: size)
         except BackupkitError:
-            self._say_lost(name, age)
+            self._say_lost(name, age, Severity.ERROR)
             return
         for copy in COPIES[1:]:
             present = self._present(copy + name)
@@ -131,7 +138,7 @@ class MendCopies:
             if self._present(copy + name) != data:
                 self._tell(Found("copy-not-written", Severity.ERROR, {"name": copy + name}))
 
-    def _say_lost(self, name: str, check: Callable[[bytes], object]) -> None:
+    def _say_lost(self, name: str, check: Callable[[bytes], object], severity: Severity) -> None:
         error: BackupkitError = ObjectMissing(name=name)
         for data in self._objects.versions(name):
             try:
@@ -139,7 +146,7 @@ class MendCopies:
             except BackupkitError as refused:
                 error = refused
                 break
-        self._tell(Found("object-lost", Severity.ERROR, {"name": name, "reason": cause(error)}))
+        self._tell(Found("object-lost", severity, {"name": name, "reason": cause(error)}))
 
     def _present(self, name: str) -> bytes | None:
         try:
@@ -178,6 +185,11 @@ class MendCopies:
             except BackupkitError as error:
                 failure = error
         raise failure
+
+
+def _matters(digest: str, named: AbstractSet[str] | None) -> bool:
+    """Tell whether anybody needs a statement: the log names it, or nobody knows what the log names."""
+    return named is None or digest in named
 
 
 def _passes(data: bytes, check: Callable[[bytes], object]) -> bool:

@@ -8,12 +8,14 @@ from backupkit.chats.diff import ChangeKind, ConversationChange, HistoryChange, 
 from backupkit.chats.identity import Identifier
 from backupkit.chats.malformed import MalformedExport
 from backupkit.chats.model import Conversation, Finding, Message, Severity
+from backupkit.chats.opened_backups import require_right_keys
+from backupkit.chats.owner_keys import KeysOf, OwnerKeys, no_keys
 from backupkit.chats.registry import read_all, recognise
 from backupkit.chats.source import open_source
 from backupkit.crypto.keyring import Keyring
 from backupkit.ids import SnapshotId
 from backupkit.ops.chat_facts import chat_finding
-from backupkit.ops.events import Phase, Progress, Tell, tell_nobody
+from backupkit.ops.events import Notice, Phase, Progress, Tell, tell_nobody
 from backupkit.ops.places import Places
 from backupkit.ops.repository import Repository, open_repository
 from backupkit.ops.show import opened_sources
@@ -66,7 +68,13 @@ class MessageDifferences:
 
 
 def diff_messages(
-    places: Places, first: str, second: str, *, secret: AskSecret, tell: Tell = tell_nobody
+    places: Places,
+    first: str,
+    second: str,
+    *,
+    secret: AskSecret,
+    tell: Tell = tell_nobody,
+    keys: KeysOf = no_keys,
 ) -> MessageDifferences:
     """Compare the messages of two snapshots.
 
@@ -74,12 +82,13 @@ def diff_messages(
         NoRepository, SnapshotNotFound: one of them is not there.
         CannotUnlock: the secret opens nothing.
         ChunkLost: a manifest is lost.
+        ChatKeyWrong: a sealed backup is opened by none of its `keys`.
     """
     repository = open_repository(places, tell)
     known = known_snapshots(repository, tell)
     one, other = find_snapshot(known, first), find_snapshot(known, second)
     keyring = repository.unlock(secret)
-    before, after = _Side(tell), _Side(tell)
+    before, after = _Side(tell, keys), _Side(tell, keys)
     before.read(repository, one, keyring)
     after.read(repository, other, keyring)
     found: list[ConversationDifference] = []
@@ -108,22 +117,30 @@ class _Side:
     """The messages of one snapshot, by source and app."""
 
     tell: Tell
+    keys: KeysOf
     seen: dict[tuple[str, str], dict[str, list[Seen]]] = field(default_factory=dict)
     titles: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
     is_damaged: bool = False
 
     def read(self, repository: Repository, known: KnownSnapshot, keyring: Keyring) -> None:
         for reader, source in opened_sources(repository, known, keyring, self.tell):
-            if source.chat is not None and source.chat.messages is not None:
+            own = self.keys(source.name)
+            if source.chat is not None and (source.chat.messages is not None or own):
                 with laid_out(reader, source, repository.cache / "scratch", self.tell) as path:
-                    self._read_source(source.name, path)
+                    self._read_source(source.name, path, own)
 
-    def _read_source(self, name: str, path: Path) -> None:
+    def _read_source(self, name: str, path: Path, keys: OwnerKeys) -> None:
         identifiers: dict[str, Identifier] = {}
         self.tell(Progress(Phase.READ))
         try:
-            with open_source(path) as source:
-                for reader, told in read_all(source, recognise(source)):
+            with open_source(path, keys=keys) as source:
+                require_right_keys(source.findings)
+                recognised = recognise(source)
+                if recognised.waits_for_a_key:
+                    # What only one side was opened of would seem new or deleted.
+                    self.is_damaged = True
+                    self.tell(Notice("sealed-left-out", {"name": name}))
+                for reader, told in read_all(source, recognised):
                     app = reader.app or reader.format
                     place = (name, app)
                     match told:

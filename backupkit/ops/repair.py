@@ -14,7 +14,7 @@ from backupkit.crypto.failures import SignatureInvalid
 from backupkit.errors import BackupkitError, Fact
 from backupkit.ids import DomainId, PackName
 from backupkit.ops.events import Event, Found, Notice, Phase, Progress, Severity, Tell
-from backupkit.ops.failures import HistoryForked, HistoryRolledBack
+from backupkit.ops.failures import HistoryForked, HistoryRolledBack, LogDamaged
 from backupkit.ops.lifecycle import lifecycle_of
 from backupkit.ops.mend_copies import MendCopies
 from backupkit.ops.places import Places
@@ -28,10 +28,11 @@ from backupkit.store.backend import Backend
 from backupkit.store.check import PackChecked, check_sealed
 from backupkit.store.finding import Finding, cause
 from backupkit.store.layout import PackRef
+from backupkit.store.pack_list import complete_pack_lists
 from backupkit.store.parity import GroupProtected, protect
 from backupkit.store.repair import PackRepaired, protected_packs, repair_packs
 
-_MENDED = frozenset({"copy-missing", "copy-damaged"})
+_MENDED = frozenset({"copy-missing", "copy-damaged", "log-head-signed-again"})
 _DISTRUST = (SignatureInvalid, HistoryRolledBack, HistoryForked)
 _DOMAIN_DIGITS = 32
 
@@ -86,11 +87,14 @@ def repair_repository(places: Places, *, clock: Clock, tell: Tell) -> Repaired:
 def write_parity(places: Places, *, tell: Tell, stop: Callable[[], bool] = lambda: False) -> int:
     """Write parity for the packs that have none yet, and return how many groups got it. Reads those packs, and no others.
 
+    Pack lists that lack copies, as those of the first repositories do, get them too.
+
     Raises:
         NoRepository: there is none.
     """
     repository = open_repository(places, tell)
     repository.config.require("write")
+    complete_pack_lists(repository.backend, lambda found: tell(store_finding(found)))
     groups = size = 0
     gone = lifecycle_of(repository, repository.log.read().entries).gone
     for domain in _domains(repository):
@@ -153,12 +157,33 @@ class _Work:
 def _history(repository: Repository, work: _Work) -> tuple[History | None, BackupkitError | None]:
     """Return the log if it can be believed, else why it cannot, where that is more than damage."""
     try:
-        return repository.log.read(), None
+        history = _with_head(repository, work)
     except _DISTRUST as error:
         return None, error
     except BackupkitError as error:
         work.hear(Found("log-unreadable", Severity.ERROR, {"reason": cause(error)}))
         return None, None
+    if history.head is None and (repository.objects.names(layout.LOG_ENTRIES) or repository.packs()):
+        work.hear(Found("log-unreadable", Severity.ERROR, {"reason": "no-head"}))
+        return None, None
+    return history, None
+
+
+def _with_head(repository: Repository, work: _Work) -> History:
+    """Return the log, with its head signed again if no copy of that can be read and the entries continue what was seen here."""
+    try:
+        return repository.log.read()
+    except BackupkitError:
+        if repository.writer is None or repository.original is not None or repository.log.has_head():
+            raise
+        try:
+            size = repository.log.sign_head_again(repository.writer.writer)
+        except LogDamaged:
+            size = None
+        if size is None:
+            raise
+    work.hear(Found("log-head-signed-again", Severity.WARNING, {"name": layout.LOG_HEAD, "size": size}))
+    return repository.log.read()
 
 
 def _domains(repository: Repository) -> list[DomainId]:

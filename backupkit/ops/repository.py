@@ -5,22 +5,22 @@ Opening needs no passphrase. What must be opened is asked for later, by the use 
 
 import hashlib
 import os
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from backupkit.crypto.domains import DomainSecrets, open_domain
 from backupkit.crypto.failures import SignatureInvalid
 from backupkit.crypto.keyring import Keyring, KeyringPublic, open_keyring, read_public
-from backupkit.crypto.recovery import RecoveryCode
-from backupkit.crypto.slots import Slot, decode_slot, open_with_passphrase, open_with_recovery_code
 from backupkit.crypto.writer import WriterState, decode_writer_state
 from backupkit.errors import BackupkitError
 from backupkit.ids import DomainId, RepositoryId
 from backupkit.ops.damaged_packs import DamagedPacks
 from backupkit.ops.events import Found, Severity, Tell, tell_nobody
-from backupkit.ops.failures import NoRepository, NotAWriter, RepositoryIsCopy
+from backupkit.ops.failures import ConfigLost, NoRepository, NotAWriter, RepositoryIsCopy
 from backupkit.ops.journal import Journal
 from backupkit.ops.pack_reads import PackReads
 from backupkit.ops.places import Places, write_private
@@ -36,8 +36,12 @@ from backupkit.store.log_store import LogStore
 from backupkit.store.posix_backend import PosixBackend
 from backupkit.store.small_objects import SmallObjects
 
+if TYPE_CHECKING:
+    from backupkit.crypto.slots import Slot
+
 WRITER_FILE = "writer"
 PLACE_FILE = "place"
+_DOMAIN = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +156,10 @@ class Repository:
         write_private(self.memory / WRITER_FILE, state.encode())
         return replace(self, writer=state)
 
-    def slots(self) -> list[Slot]:
+    def slots(self) -> "list[Slot]":
         """Return the key slots that can be read, in the order of their ids."""
+        from backupkit.crypto.slots import decode_slot  # noqa: PLC0415 - who only writes opens no slot
+
         found = []
         for name in self.objects.names(layout.SLOTS):
             try:
@@ -168,6 +174,9 @@ class Repository:
         Raises:
             CannotUnlock: it opens no slot.
         """
+        from backupkit.crypto.recovery import RecoveryCode  # noqa: PLC0415
+        from backupkit.crypto.slots import open_with_passphrase, open_with_recovery_code  # noqa: PLC0415
+
         secret = ask()
         slots = self.slots()
         if secret.recovery_words is not None:
@@ -184,7 +193,8 @@ class Repository:
     def domains(self) -> list[DomainId]:
         """Return the ids of all domains whose file is there."""
         names = self.objects.names(layout.DOMAINS)
-        return [DomainId(bytes.fromhex(name.removeprefix(layout.DOMAINS))) for name in names]
+        ids = (name.removeprefix(layout.DOMAINS) for name in names)
+        return [DomainId(bytes.fromhex(one)) for one in ids if _DOMAIN.fullmatch(one)]
 
     def open_domain(self, domain: DomainId, keyring: Keyring) -> DomainSecrets:
         """Open one domain with the keyring.
@@ -205,35 +215,65 @@ def is_initialised(places: Places) -> bool:
     return bool(SmallObjects(PosixBackend(places.repository)).names(layout.CONFIG))
 
 
+def is_left_over(places: Places) -> bool:
+    """Tell whether something lies there that only a repository has, and that nobody may take for leftovers: packs, or their keys."""
+    if not places.repository.is_dir():
+        return False
+    objects = SmallObjects(PosixBackend(places.repository))
+    return any(objects.names(prefix) for prefix in (layout.DOMAINS, layout.SNAPSHOTS, layout.PACKS))
+
+
 def open_repository(places: Places, tell: Tell = tell_nobody) -> Repository:
     """Open what lies at `places.repository`; damaged copies of small objects are told and mended.
 
     Raises:
         NoRepository: there is none.
+        ConfigLost: there was one.
         SignatureInvalid: its config is not signed by the owner that this machine knows.
     """
     if not is_initialised(places):
-        raise NoRepository(path=str(places.repository))
+        raise (ConfigLost if is_left_over(places) else NoRepository)(path=str(places.repository))
     backend = PosixBackend(places.repository)
-    told = _telling(tell)
-    objects = SmallObjects(backend, told)
+    objects = SmallObjects(backend, _telling(tell))
     try:
         public = objects.read(layout.KEYRING, read_public)
     except ObjectMissing as error:
         raise NoRepository(path=str(places.repository)) from error
     config = objects.read(layout.CONFIG, lambda data: decode_config(data, public.owner_key))
     config.require("read")
-    memory = places.state_of(config.repository)
-    writer = _read_writer(memory / WRITER_FILE)
+    repository = _assembled(places, backend, public, config, tell)
+    writer = repository.writer
     if writer is not None and (writer.owner_key, writer.repository_id) != (public.owner_key, config.repository):
         raise SignatureInvalid(what="config")
-    log = SignedLog(LogStore(backend, told), objects, config, memory)
-    repository = Repository(places, backend, objects, config, public, writer, log)
     if writer is not None and repository.place is None:
         # Whoever only reads needs no memory, as when this machine's own disk is full or broken; writing demands it.
         with suppress(OSError):
             repository.remember_place()
     return repository
+
+
+def open_over(places: Places, found: Backend, config: RepositoryConfig, tell: Tell) -> Repository:
+    """Open what is left of a repository whose own config cannot be read, with another in its place.
+
+    This machine's writing keys count only if they are those of this owner.
+
+    Raises:
+        ObjectMissing, MalformedObject: the keyring is lost too.
+    """
+    public = SmallObjects(found, _telling(tell)).read(layout.KEYRING, read_public)
+    repository = _assembled(places, found, public, config, tell)
+    if repository.writer is not None and repository.writer.owner_key != public.owner_key:
+        return replace(repository, writer=None)
+    return repository
+
+
+def _assembled(
+    places: Places, backend: Backend, public: KeyringPublic, config: RepositoryConfig, tell: Tell
+) -> Repository:
+    told, memory = _telling(tell), places.state_of(config.repository)
+    objects = SmallObjects(backend, told)
+    log = SignedLog(LogStore(backend, told), objects, config, memory)
+    return Repository(places, backend, objects, config, public, _read_writer(memory / WRITER_FILE), log)
 
 
 def _read_writer(path: Path) -> WriterState | None:

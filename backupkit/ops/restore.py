@@ -24,9 +24,9 @@ from backupkit.crypto.domains import DomainSecrets
 from backupkit.errors import BackupkitError, Fact
 from backupkit.ids import ChunkId, SnapshotId
 from backupkit.ops.events import Found, Notice, Phase, Progress, Severity, Tell
+from backupkit.ops.left_in_packs import choose, open_what_is_left
 from backupkit.ops.places import Places, require_new_folder, shown_path
-from backupkit.ops.repository import Repository, open_repository, store_finding
-from backupkit.ops.snapshots import salvage_snapshot
+from backupkit.ops.repository import Repository, store_finding
 from backupkit.ops.unlock import AskSecret
 from backupkit.store.contents import LOST, PathEntry, content_chunks, walk_tree
 from backupkit.store.domain_reader import DomainReader, in_order
@@ -73,27 +73,31 @@ def restore(
     clock: Clock,
     tell: Tell,
     only: tuple[str, ...] = (),
+    from_packs: bool = False,
     stop: Callable[[], bool] = lambda: False,
 ) -> Restored:
     """Restore a snapshot below `to`, each source under its own last folder name; `only` names sources.
+
+    With `from_packs` the snapshot is looked for in the packs, whatever log and statements say.
 
     Raises:
         NoRepository, SnapshotNotFound: there is nothing to restore.
         CannotUnlock: the secret opens nothing.
         TargetInRepository, TargetNotEmpty: the target lies in the repository, or something lies there already.
     """
-    repository = open_repository(places, tell)
+    repository, config_lost = open_what_is_left(places, tell)
     repository.config.require("read")
-    known, lost, distrust = salvage_snapshot(repository, snapshot, tell)
+    chosen = choose(repository, snapshot, secret, tell, from_packs=from_packs)
+    known = chosen.known
     if known.life == "forgotten":
         tell(Notice("snapshot-forgotten", {"snapshot": known.id}))
     require_new_folder(places, to)
-    keyring = repository.unlock(secret)
+    keyring = chosen.keyring or repository.unlock(secret)
     # Chats are nobody else's to read, also while they come back.
     to.mkdir(mode=0o700, parents=True, exist_ok=True)
     run = _Run(to, tell, stop)
     # Told already; but a latest snapshot that is not the latest must not pass for a whole restore.
-    run.damaged += lost
+    run.damaged += chosen.lost
     wanted: list[tuple[DomainReader, Source]] = []
     for domain in known.statement.domains:
         try:
@@ -104,12 +108,16 @@ def restore(
             run.lose(Found("domain-lost", Severity.ERROR, {"name": domain.id.hex(), "reason": cause(error)}))
             continue
         wanted += [(reader, source) for source in manifest.sources if not only or source.name in only]
+    for loose, source in chosen.loose:
+        wanted.append((_reader(repository, repository.open_domain(loose, keyring), tell), source))
     run.total = sum(source.bytes for _, source in wanted)
     for reader, source in wanted:
         run.restore_source(reader, source)
     if run.damaged:
         _report(to / REPORT, known.id, run.damaged, clock)
-    return Restored(known.id, run.files, run.size, tuple(run.damaged), tuple(run.folders), distrust)
+    return Restored(
+        known.id, run.files, run.size, tuple(run.damaged), tuple(run.folders), chosen.distrust or config_lost
+    )
 
 
 def _reader(repository: Repository, secrets: DomainSecrets, tell: Tell) -> DomainReader:

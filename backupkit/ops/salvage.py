@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeGuard
 
-from backupkit.capture.wal import committed_pages
 from backupkit.chats.carve.borrowing import borrow
 from backupkit.chats.carve.carving import CarvedRow, Carving, How
 from backupkit.chats.carve.pages import Pages, guess_shape, shape_of
 from backupkit.chats.carve.table import Table, create_statement, quoted
+from backupkit.codec.sqlite_wal import committed_pages
 from backupkit.errors import BackupkitError, ExitCode
 from backupkit.ops.events import Phase, Progress, Tell
 from backupkit.ops.failures import SourceNotFound, TargetNotEmpty

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 from backupkit.capture.scratch import discard_leftovers, private_folder
 from backupkit.chats.export.record import time_text
+from backupkit.chats.owner_keys import KeysOf, no_keys
 from backupkit.chats.search.document import DELETED, Document, conversation_term, kind_term, sender_term
 from backupkit.chats.search.terms import Needed, Part, Way, folded, parts_of, places_in
 from backupkit.crypto.keyring import Keyring
@@ -116,6 +117,7 @@ def search_messages(
     tell: Tell,
     stop: Callable[[], bool] = lambda: False,
     rebuild: bool = False,
+    keys: KeysOf = no_keys,
 ) -> SearchResult:
     """Look for messages in every snapshot that is kept.
 
@@ -123,13 +125,14 @@ def search_messages(
         NoRepository: there is none.
         CannotUnlock: the secret opens nothing.
         NothingAsked, PatternInvalid, PatternsNotAvailable: the question cannot be answered.
+        ChatKeyWrong: sealed backups wait for a key, and the `keys` open none of them.
     """
     match = _Matching.of(question)
     repository = open_repository(places, tell)
     repository.config.require("read")
     kept = known_snapshots(repository, tell)
     keyring = repository.unlock(secret)
-    asking = _Asking(repository, kept, keyring, match, tell, stop)
+    asking = _Asking(repository, kept, keyring, match, tell, stop, keys)
     with held(repository.cache / "search.lock"):
         try:
             return asking.answer(rebuild=rebuild)
@@ -149,6 +152,7 @@ class _Asking:
     match: "_Matching"
     tell: Tell
     stop: Callable[[], bool]
+    keys: KeysOf
     lost: list[Found] = field(default_factory=list)
 
     def answer(self, *, rebuild: bool) -> SearchResult:
@@ -180,6 +184,9 @@ class _Asking:
         """Index what is not indexed yet; from the beginning where the index cannot be used."""
         if not index.load():
             self.tell(Notice("search-index-lost", {}))
+        if self._has_new_keys(index):
+            # Messages are indexed by the snapshot that first had them, so what a key opens now belongs between those.
+            index.discard()
         try:
             self._take_new(index, reader)
             with index.open_segments():
@@ -195,10 +202,18 @@ class _Asking:
             return
         scratch = self.repository.cache / "indexing"
         discard_leftovers(scratch)
-        with private_folder(scratch) as folder, building(index, folder, self._telling, self.stop) as work:
+        with private_folder(scratch) as folder, building(index, folder, self._telling, self.stop, self.keys) as work:
             work.total_bytes = sum(source.bytes for _, sources in new for source in sources)
             for snapshot, sources in new:
                 work.take_in(snapshot, reader, sources)
+            if work.wrong_key is not None and not work.has_opened:
+                index.discard()
+                raise work.wrong_key
+
+    def _has_new_keys(self, index: SearchIndex) -> bool:
+        """Say whether something stayed sealed that was not yet tried with the keys of today."""
+        tried = [(self.keys(source.name).mark(index.key), source.unopened) for source in index.state.sources]
+        return any(mark and unopened and mark not in unopened for mark, unopened in tried)
 
     def _not_indexed(self, index: SearchIndex, reader: DomainReader) -> Iterator[tuple[SnapshotId, tuple[Source, ...]]]:
         indexed = set(index.state.snapshots)

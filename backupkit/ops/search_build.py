@@ -15,6 +15,8 @@ from typing import NamedTuple
 from backupkit.chats.identity import Identifier
 from backupkit.chats.malformed import MalformedExport
 from backupkit.chats.model import Conversation, Message
+from backupkit.chats.opened_backups import ChatKeyWrong, is_wrong_key
+from backupkit.chats.owner_keys import KeysOf, OwnerKeys, no_keys
 from backupkit.chats.registry import read_all
 from backupkit.chats.search.document import Document, document_of
 from backupkit.ops.events import Event, Found, Phase, Progress, Tell
@@ -45,12 +47,14 @@ class _Met(NamedTuple):
 
 
 @contextmanager
-def building(index: SearchIndex, scratch: Path, tell: Tell, stop: Callable[[], bool]) -> "Iterator[Building]":
+def building(
+    index: SearchIndex, scratch: Path, tell: Tell, stop: Callable[[], bool], keys: KeysOf = no_keys
+) -> "Iterator[Building]":
     """Begin to bring an index up to date, with a private folder for what waits to be written."""
     with closing(sqlite3.connect(scratch / "fresh", isolation_level=None)) as database:
         database.executescript(_LAYOUT)
         database.execute("begin")
-        made = Building(index, scratch, tell, stop, database)
+        made = Building(index, scratch, tell, stop, database, keys)
         made.begin()
         yield made
 
@@ -64,6 +68,9 @@ class Building:
     tell: Tell
     stop: Callable[[], bool]
     database: sqlite3.Connection
+    keys: KeysOf = no_keys
+    has_opened: bool = False
+    wrong_key: ChatKeyWrong | None = None
     done_bytes: int = 0
     total_bytes: int = 0
     _is_filled: bool = False
@@ -102,8 +109,10 @@ class Building:
                     lost.append(event)
                 self.tell(event)
 
+            keys = self.keys(source.name)
             try:
-                with open_chats(reader, source, self.scratch / "archives", telling) as opened:
+                with open_chats(reader, source, self.scratch / "archives", telling, keys, strict=False) as opened:
+                    self._note_keys(indexed, opened, keys)
                     whole = self._read(number, snapshot, opened)
             except MalformedExport:
                 whole = False
@@ -113,6 +122,16 @@ class Building:
         self.done_bytes += source.bytes
         self._progress()
         indexed.present.append(snapshot)
+
+    def _note_keys(self, indexed: IndexedSource, opened: OpenedChats, keys: OwnerKeys) -> None:
+        """Note what stays sealed. An older backup may have had another key than today's, which is no reason to find nothing."""
+        self.has_opened = self.has_opened or any(map(opened.files.sealed_name, opened.files.names()))
+        for finding in filter(is_wrong_key, opened.files.findings):
+            file = finding.locator.file if finding.locator else ""
+            self.wrong_key = self.wrong_key or ChatKeyWrong(file=file)
+        tried = keys.mark(self.index.key)
+        if opened.recognised.waits_for_a_key and tried not in indexed.unopened:
+            indexed.unopened.append(tried)
 
     def _read(self, source: int, snapshot: int, opened: OpenedChats) -> bool:
         """Read every message. Return whether the source was read to its end."""

@@ -25,7 +25,7 @@ from backupkit.ops.places import make_private, write_private
 from backupkit.ops.search_segment import Filling, Place, Segment, merged, open_segment, write_segment
 
 STATE = "state"
-_VERSION = 2
+_VERSION = 3
 _WHAT = "search-index"
 _SMALL = 1 << 14
 _MOST_SMALL = 8
@@ -35,12 +35,16 @@ UNUSABLE = (OSError, MalformedObject, OpenFailed)
 
 @dataclass(slots=True)
 class IndexedSource:
-    """A source as far as it was indexed. `present` are the numbers of the snapshots that have it, `tree` its newest bytes."""
+    """A source as far as it was indexed. `present` are the numbers of the snapshots that have it, `tree` its newest bytes.
+
+    `unopened` are marks of the owner's keys with which sealed backups in it were tried and stayed sealed; empty for none.
+    """
 
     name: str
     path: str
     tree: str = ""
     present: list[int] = field(default_factory=list)
+    unopened: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -180,7 +184,7 @@ def _encode_state(state: IndexState) -> bytes:
         "v": _VERSION,
         "segments": state.segments,
         "snapshots": state.snapshots,
-        "sources": [[one.name, one.path, one.tree, one.present] for one in state.sources],
+        "sources": [[one.name, one.path, one.tree, one.present, one.unopened] for one in state.sources],
         "conversations": [[one.source, one.format, one.key, one.title, one.app] for one in state.conversations],
         "senders": state.senders,
         "ended": {

@@ -3,11 +3,12 @@
 Names of people and chats are kept nowhere outside the sealed files.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from backupkit.chats.owner_keys import KeysOf, no_keys
 from backupkit.chats.summary import ChatSummary, ConversationSummary, summarise
 from backupkit.clock import Clock
-from backupkit.ops.chat_facts import chat_finding
+from backupkit.ops.chat_facts import chat_finding, facts_of
 from backupkit.ops.events import Found, Phase, Progress, Tell, tell_nobody
 from backupkit.ops.export import ConversationNotFound
 from backupkit.ops.places import Places
@@ -35,6 +36,7 @@ def show_chats(
     secret: AskSecret,
     clock: Clock,
     tell: Tell = tell_nobody,
+    keys: KeysOf = no_keys,
 ) -> tuple[Shown, tuple[ShownChats, ...]]:
     """Open a snapshot and read its chats. With `conversation`, only those whose key or title that is, or begins so.
 
@@ -43,20 +45,25 @@ def show_chats(
         ConversationNotFound: none is called that.
         CannotUnlock: the secret opens nothing.
         ChunkLost: a manifest is lost.
+        ChatKeyWrong: a sealed backup is opened by none of its `keys`.
     """
     repository = open_repository(places, tell)
     known = find_snapshot(known_snapshots(repository, tell), snapshot)
     keyring = repository.unlock(secret)
     opened = list(opened_sources(repository, known, keyring, tell))
     found = []
-    for reader, source in opened:
-        if source.chat is None or source.chat.messages is None:
+    for place, (reader, source) in enumerate(opened):
+        own = keys(source.name)
+        if source.chat is None or (source.chat.messages is None and not own):
             continue
         tell(Progress(Phase.READ))
         with laid_out(reader, source, repository.cache / "scratch", tell) as path:
-            summary = summarise(path, now=clock.now())
+            summary = summarise(path, keys=own, now=clock.now())
         if summary is not None:
             found.append(_chats(source.name, summary, conversation))
+            if source.chat.messages is None:
+                # Counted for the first time: it was saved without the key.
+                opened[place] = reader, replace(source, chat=facts_of(summary))
     if conversation is not None:
         found = [chats for chats in found if chats.conversations]
         if not found:

@@ -114,6 +114,77 @@ class SignedLog:
         self.first_seen.note(appended.sequence + 1, at)
         return appended.sequence
 
+    def has_head(self) -> bool:
+        """Tell whether any copy of the head can be read and is signed by a writer."""
+        try:
+            return self._store.read_head(self._size_of) is not None
+        except BackupkitError:
+            return False
+
+    @property
+    def seen_size(self) -> int:
+        """How many entries the newest head had that this machine remembers; 0 for none."""
+        seen = _claimed(self._last_seen())
+        return 0 if seen is None else seen.size
+
+    def left_entries(self) -> tuple[LogEntry, ...]:
+        """Return the entries from the first on, up to the first of which no copy can be read. Nothing says that they are all."""
+        found: list[LogEntry] = []
+        while True:
+            try:
+                found.append(self._by_majority(len(found), 0))
+            except LogDamaged:
+                return tuple(found)
+
+    def sign_head_again(self, writer: WriterKeys) -> int:
+        """Sign a head where none can be read, over entries that continue what this machine has seen. Return their number.
+
+        An entry past what was seen counts if what it speaks of is there, as it does where a writer died before the head.
+
+        Raises:
+            LogDamaged: the entries do not continue it, or this machine has seen none.
+        """
+        seen, entries = _claimed(self._last_seen()), self.left_entries()
+        leaves = [entry.hash() for entry in entries]
+        if seen is None or len(entries) < seen.size or tree_root(leaves[: seen.size]) != seen.root:
+            raise LogDamaged(size=len(entries), reason="not-continued")
+        size = seen.size
+        for entry in entries[seen.size :]:
+            try:
+                self._accept(entry.seq, entry.encode())
+            except BackupkitError:
+                break
+            size += 1
+        self._put_head(leaves[:size], writer)
+        return size
+
+    def begin_again(
+        self, kept: Sequence[LogEntry], added: Sequence[LogEntry], writer: WriterKeys, *, times_known: bool
+    ) -> None:
+        """Make these entries the log, whatever this machine has seen of it, and remember it so. Others will see that it is another.
+
+        Entries before the head: until that is written the old head stands, or none. Nobody else may write meanwhile.
+        `times_known` false says that entries speak of what is older than this machine's memory of when they came.
+        """
+        entries = (*kept, *added)
+        for entry in added:
+            self._objects.put(layout.log_entry(entry.seq), entry.encode())
+        for name in self._objects.names(layout.LOG_ENTRIES):
+            if name > layout.log_entry(len(entries) - 1):
+                # Past the new head it would be taken for what an interrupted writer left.
+                self._objects.delete(name)
+        leaves = [entry.hash() for entry in entries]
+        head = self._put_head(leaves, writer)
+        with held(self._lock):
+            write_private(self._leaves_cache, b"".join(leaves))
+            write_private(self._seen, head)
+        self.first_seen.forget_after(len(kept) if times_known else 0)
+
+    def _put_head(self, leaves: Sequence[bytes], writer: WriterKeys) -> bytes:
+        head = sign_checkpoint(Checkpoint(self._config.origin, len(leaves), tree_root(leaves)), writer.log)
+        self._objects.put(layout.LOG_HEAD, head)
+        return head
+
     def _accept(self, sequence: int, entry: bytes) -> None:
         """Look at an entry that an interrupted writer left: it counts if what it speaks of is there."""
         left = decode_log_entry(entry)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from backupkit import __version__
 from backupkit.capture.file_cache import FileCache
 from backupkit.capture.scratch import discard_leftovers
+from backupkit.chats.owner_keys import ANOTHER_KEY, NO_KEYS, OwnerKeys
 from backupkit.chats.shrink import judge_history
 from backupkit.clock import Clock, to_rfc3339
 from backupkit.crypto.derive import derive
@@ -23,9 +24,9 @@ from backupkit.ops.apps import package_of
 from backupkit.ops.chat_facts import ChatFactsCache, count_chats
 from backupkit.ops.commit import DomainPart, commit_snapshot
 from backupkit.ops.domains import ensure_domain
-from backupkit.ops.events import Found, Notice, Phase, Progress, Severity, Tell
+from backupkit.ops.events import Event, Found, Notice, Phase, Progress, Severity, Tell
 from backupkit.ops.failures import PacksSwept, SourceNotFound
-from backupkit.ops.journal import SourceFacts, TakenFacts
+from backupkit.ops.journal import SourceFacts, TakenFacts, facts_of
 from backupkit.ops.message_ledgers import MessageLedgers, trees_to_keep
 from backupkit.ops.places import Places, on_same_disk, shown_path
 from backupkit.ops.reach import unwanted_packs
@@ -46,12 +47,16 @@ PARTIAL_EVERY_BYTES = 1 << 30
 
 @dataclass(frozen=True, slots=True)
 class SourceSpec:
-    """What to save: a folder or file, the name it goes by, and whose it is if that is known."""
+    """What to save: a folder or file, the name it goes by, and whose it is if that is known.
+
+    `keys` are its owner's own. With them sealed backups are counted; they are saved as they are.
+    """
 
     path: Path
     name: str
     app: str | None = None
     package: str | None = None
+    keys: OwnerKeys = NO_KEYS
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,7 @@ class SnapshotTaken:
 
     Sizes in bytes: `bytes` of the sources, `stored_bytes` of all packs that the snapshot needs, `new_bytes` of those that
     this run added. Counts are None where nothing was readable as chats. `coverage` are the passes that were issued.
+    `wrong_key` is the first sealed backup that was saved and is opened by none of the keys that were given for it.
     """
 
     snapshot: SnapshotId
@@ -81,6 +87,7 @@ class SnapshotTaken:
     unreadable: tuple[Unread, ...]
     same_disk: bool
     coverage: "tuple[CoverageIssued, ...]" = ()
+    wrong_key: str | None = None
 
     @property
     def messages(self) -> int | None:
@@ -181,6 +188,7 @@ class _Run:
         self._last_partial = time.monotonic()
         self._since = 0
         self._unwanted: set[PackName] = set()
+        self._wrong_key: str | None = None
 
     def take(self) -> SnapshotTaken:
         cache_folder = self.repository.cache
@@ -249,8 +257,9 @@ class _Run:
         if is_whole:
             remembered = ChatFactsCache(self.repository.cache / "chat-facts.json")
             counted = count_chats(
-                spec.path, tree, remembered, self._tell, ledgers=self._ledgers, started_ns=saver.started_ns
-            )
+                spec.path, tree, remembered, self._telling_keys, ledgers=self._ledgers, started_ns=saver.started_ns,
+                keys=spec.keys,
+            )  # fmt: skip
         app = spec.app or (counted.app if counted else None)
         source = Source(
             name=spec.name,
@@ -265,7 +274,7 @@ class _Run:
             chat=counted,
         )
         if is_whole:
-            self._facts.append(_facts(source))
+            self._facts.append(facts_of(source))
             self._unreadable += [_shown(spec, one) for one in source.unreadable]
         return source
 
@@ -337,7 +346,14 @@ class _Run:
                 for specs in self.of_domain.values()
                 for spec in specs
             ),
+            wrong_key=self._wrong_key,
         )
+
+    def _telling_keys(self, event: Event) -> None:
+        """Pass an event on, and remember a key that is another backup's: the snapshot is none the worse for it."""
+        if isinstance(event, Found) and event.code == "sealed-not-opened" and event.facts.get("reason") == ANOTHER_KEY:
+            self._wrong_key = self._wrong_key or str(event.facts.get("file"))
+        self._tell(event)
 
     def _forget_ledgers(self) -> None:
         trees: dict[str, list[str]] = {}
@@ -387,28 +403,6 @@ class _Part:
         self.savers: list[SourceSaver] = []
         self.saver: SourceSaver | None = None
         self.spec: SourceSpec | None = None
-
-
-def _facts(source: Source) -> SourceFacts:
-    chat = source.chat or ChatFacts(format="files")
-    return SourceFacts(
-        name=source.name,
-        path=shown_path(os.fsdecode(source.path)),
-        app=source.app,
-        package=source.package,
-        format=chat.format,
-        files=source.files,
-        bytes=source.bytes,
-        messages=chat.messages,
-        conversations=chat.conversations,
-        media=chat.media,
-        media_missing=chat.media_missing,
-        oldest=chat.oldest,
-        newest=chat.newest,
-        high_water=chat.high_water,
-        unreadable=len(source.unreadable),
-        tree=source.tree.hex(),
-    )
 
 
 def _shown(spec: SourceSpec, one: Unreadable) -> Unread:

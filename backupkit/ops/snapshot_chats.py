@@ -13,9 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from backupkit.chats.malformed import MalformedExport
+from backupkit.chats.members import Member
 from backupkit.chats.model import Locator
+from backupkit.chats.opened_backups import require_right_keys
+from backupkit.chats.owner_keys import NO_KEYS, OwnerKeys
 from backupkit.chats.registry import Recognised, recognise
-from backupkit.chats.source import Member, SourceFiles, open_members
+from backupkit.chats.source import SourceFiles, open_members
 from backupkit.crypto.domains import DomainSecrets
 from backupkit.crypto.keyring import Keyring
 from backupkit.errors import BackupkitError
@@ -121,11 +124,20 @@ def domain_lost(domain: DomainId, error: BackupkitError) -> Found:
 
 
 @contextmanager
-def open_chats(reader: DomainReader, source: Source, scratch: Path, tell: Tell) -> Iterator[OpenedChats]:
+def open_chats(
+    reader: DomainReader,
+    source: Source,
+    scratch: Path,
+    tell: Tell,
+    keys: OwnerKeys = NO_KEYS,
+    *,
+    strict: bool = True,
+) -> Iterator[OpenedChats]:
     """Open a source for the chat readers. Whoever sees no parts sees a source that is no chat.
 
     Raises:
         MalformedExport: there is more in it than a reader takes on.
+        ChatKeyWrong: a sealed backup in it is opened by none of the `keys` of its kind; not where it is not `strict`.
     """
     members: dict[str, Member] = {}
     tell = _once(tell)
@@ -134,7 +146,9 @@ def open_chats(reader: DomainReader, source: Source, scratch: Path, tell: Tell) 
         if entry.kind is EntryKind.FILE and entry.content is not None:
             name = place.path.decode("utf-8", "backslashreplace")
             members[name] = StoredMember(reader, entry.content, entry.size, name, tell)
-    with open_members(source.name, members, lambda name: _copied(members[name], scratch)) as files:
+    with open_members(source.name, members, lambda name: _copied(members[name], scratch), keys=keys) as files:
+        if strict:
+            require_right_keys(files.findings)
         yield OpenedChats(source, files, recognise(files))
 
 

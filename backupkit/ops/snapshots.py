@@ -117,20 +117,27 @@ def salvage_snapshot(
             raise
         distrust = LogDamaged(size=0, reason="no-head")
         distrust.__cause__ = error
+    try:
+        return find_snapshot(signed_snapshots(repository), wanted), [], distrust
+    except SnapshotNotFound as error:
+        # Nothing was ever saved here; or something was, and why it cannot be believed is the better answer.
+        raise (error if isinstance(distrust.__cause__, SnapshotNotFound) else distrust) from error
+
+
+def signed_snapshots(repository: Repository) -> list[KnownSnapshot]:
+    """Return the snapshots whose statements can be read, whatever the log says, each after the one that it names as its previous."""
     found = []
     for name in repository.objects.names(layout.SNAPSHOTS):
         with suppress(BackupkitError):
             snapshot = SnapshotId(layout.require_digest(name.removeprefix(layout.SNAPSHOTS)))
             found.append((snapshot, read_snapshot(repository, snapshot)))
-    known = [
-        KnownSnapshot(snapshot, number, statement, "saved" if statement.complete else "partial", None, None)
+    journal = repository.journal.taken()
+    return [
+        KnownSnapshot(
+            snapshot, number, statement, "saved" if statement.complete else "partial", None, journal.get(snapshot)
+        )
         for number, (snapshot, statement) in enumerate(_in_chain(found))
     ]
-    try:
-        return find_snapshot(known, wanted), [], distrust
-    except SnapshotNotFound as error:
-        # Nothing was ever saved here; or something was, and why it cannot be believed is the better answer.
-        raise (error if isinstance(distrust.__cause__, SnapshotNotFound) else distrust) from error
 
 
 def _in_chain(found: Iterable[tuple[SnapshotId, SnapshotStatement]]) -> Iterator[tuple[SnapshotId, SnapshotStatement]]:

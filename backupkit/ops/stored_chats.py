@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from backupkit.capture.scratch import discard_leftovers, private_folder
-from backupkit.chats.source import may_hold_an_export
+from backupkit.chats.members import may_hold_an_export
 from backupkit.ops.events import Found, Severity, Tell
 from backupkit.ops.repository import store_finding
 from backupkit.store.contents import LOST, content_bytes, walk_tree

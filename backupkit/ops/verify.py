@@ -17,6 +17,7 @@ from backupkit.ids import DomainId, PackName, SnapshotId
 from backupkit.ops.check_record import record_check
 from backupkit.ops.coverage import CoverageIssued
 from backupkit.ops.events import Found, Notice, Phase, Progress, Severity, Tell
+from backupkit.ops.left_in_packs import choose, open_what_is_left, packs_of_found
 from backupkit.ops.places import Places, on_same_disk
 from backupkit.ops.repository import Repository, open_repository, store_finding
 from backupkit.ops.snapshots import LATEST, KnownSnapshot, choose_snapshot
@@ -38,7 +39,8 @@ class Verified:
     """What came of it. `bytes_read` and `packs` count what was read of the repository, `packs_total` all that is needed.
 
     `state` is verified, damaged, or saved where not enough was read to say more. `oldest_read` is when the pack that was read
-    longest ago was read whole, None while one of them never was.
+    longest ago was read whole, None while one of them never was. `distrust` says why the log could not be believed; nothing
+    counts as verified then.
     """
 
     snapshot: SnapshotId
@@ -50,6 +52,7 @@ class Verified:
     oldest_read: datetime | None
     findings: tuple[Found, ...]
     coverage: tuple[CoverageIssued, ...]
+    distrust: BackupkitError | None = None
 
 
 def verify_snapshot(
@@ -69,8 +72,8 @@ def verify_snapshot(
         NoRepository, SnapshotNotFound: there is nothing to verify.
         CannotUnlock: the secret opens nothing.
     """
-    work = begin(places, snapshot, tell)
-    keyring = None if open_with is None else work.repository.unlock(open_with)
+    work = begin(places, snapshot, tell, open_with)
+    keyring = work.keyring or (None if open_with is None else work.repository.unlock(open_with))
     started = clock.now()
     work.check_keys()
     listed = work.listed()
@@ -79,9 +82,10 @@ def verify_snapshot(
         _open_all(work, keyring)
     method: Method = "sealed" if keyring is None else "open"
     coverage = work.publish(method, read.size, len(read.whole), clock.now(), clock=clock, max_age=max_age)
+    whole: Literal["verified", "saved"] = "verified" if work.distrust is None else "saved"
     return Verified(
         snapshot=work.known.id,
-        state="damaged" if work.found else "verified",
+        state="damaged" if work.found else whole,
         method=method,
         bytes_read=read.size,
         packs=len(read.whole),
@@ -89,6 +93,7 @@ def verify_snapshot(
         oldest_read=started if len(read.whole) == len(listed) else None,
         findings=tuple(work.found),
         coverage=coverage,
+        distrust=work.distrust,
     )
 
 
@@ -102,12 +107,17 @@ class PacksRead:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A snapshot that is being looked at, and what was found so far."""
+    """A snapshot that is being looked at, and what was found so far.
+
+    `distrust` says why the log could not be believed; `keyring` is there where the packs themselves had to be asked.
+    """
 
     repository: Repository
     known: KnownSnapshot
     found: list[Found]
     tell: Tell
+    distrust: BackupkitError | None = None
+    keyring: Keyring | None = None
 
     def note(self, finding: Finding) -> None:
         """Take in what is lost, and tell it."""
@@ -121,7 +131,8 @@ class Work:
         Damaged copies are mended. A file that the log does not know, because its writer died before it could say so, only has
         to be a domain's.
         """
-        objects, recorded = self.repository.objects, recorded_keys(self.repository, "domain-added")
+        objects = self.repository.objects
+        recorded = None if self.distrust is not None else recorded_keys(self.repository, "domain-added")
         for domain in self.known.statement.domains:
             name = layout.domain_file(domain.id)
             try:
@@ -133,7 +144,9 @@ class Work:
                 self.note(Finding("domain-lost", domain.id.hex(), cause(error)))
 
     def listed(self) -> list[ListedPack]:
-        """Return the packs that the snapshot needs."""
+        """Return the packs that the snapshot needs; where no list of them was signed, what its trees lead to."""
+        if self.keyring is not None:
+            return packs_of_found(self.repository, self.known, self.keyring, self.note, self.tell)
         digest = self.known.statement.packs.digest
         return read_pack_list(self.repository.backend, digest, lambda found: self.tell(store_finding(found)))
 
@@ -169,6 +182,9 @@ class Work:
     ) -> tuple[CoverageIssued, ...]:
         """Sign and log what was found, as of `at`, where this machine writes; issue passes where nothing is lost."""
         repository, passed = self.repository, not self.found
+        if self.distrust is not None:
+            # A log that cannot be believed can take no entry, and a pass for what it does not name is worth nothing.
+            return ()
         if repository.original is not None:
             # A copy on the same disk dies with it, and counts for nothing.
             if passed and not on_same_disk(repository.places.repository, repository.original):
@@ -183,16 +199,22 @@ class Work:
         )  # fmt: skip
 
 
-def begin(places: Places, snapshot: str, tell: Tell) -> Work:
-    """Find what is to be looked at.
+def begin(places: Places, snapshot: str, tell: Tell, secret: AskSecret | None = None) -> Work:
+    """Find what is to be looked at. With a `secret`, also where only the packs can still tell.
 
     Raises:
         NoRepository, SnapshotNotFound: there is nothing to verify.
+        SignatureInvalid, HistoryRolledBack, LogDamaged, ...: the log cannot be believed, and there is no `secret`.
     """
-    repository = open_repository(places, tell)
+    if secret is None:
+        repository = open_repository(places, tell)
+        repository.config.require("check")
+        known, found = choose_snapshot(repository, snapshot, tell)
+        return Work(repository, known, found, tell)
+    repository, config_lost = open_what_is_left(places, tell)
     repository.config.require("check")
-    known, found = choose_snapshot(repository, snapshot, tell)
-    return Work(repository, known, found, tell)
+    chosen = choose(repository, snapshot, secret, tell)
+    return Work(repository, chosen.known, chosen.lost, tell, chosen.distrust or config_lost, chosen.keyring)
 
 
 def _require_domain(domain: DomainId, recorded: set[str] | None, data: bytes) -> None:

@@ -6,17 +6,18 @@ It tells how large the snapshot is and which packs it shares with others, which 
 import hashlib
 import struct
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
 
 from backupkit.codec.framing import Mark, frame, unframe
-from backupkit.codec.malformed import MalformedObject
+from backupkit.codec.malformed import MalformedObject, NewerFormat
 from backupkit.ids import DomainId, PackName
 from backupkit.store import layout
-from backupkit.store.backend import Backend
+from backupkit.store.backend import Backend, ObjectMissing
 from backupkit.store.finding import Finding
 from backupkit.store.layout import PackRef
-from backupkit.store.small_objects import SmallObjects
+from backupkit.store.small_objects import COPIES, SmallObjects
 
 MAX_PACK_LIST = 64 << 20
 _COUNT = struct.Struct(">I")
@@ -79,6 +80,20 @@ def read_pack_list(backend: Backend, digest: str, tell: Callable[[Finding], None
     """
     objects = SmallObjects(backend, tell, most=MAX_PACK_LIST)
     return objects.read(layout.pack_list(digest), partial(decode_listed, digest))
+
+
+def complete_pack_lists(backend: Backend, tell: Callable[[Finding], None] = lambda _: None) -> None:
+    """Make the copies that lists of the first repositories lack. `tell` is called for each copy that was missing."""
+    objects = SmallObjects(backend, tell, most=MAX_PACK_LIST)
+    lists = objects.names(layout.PACK_LISTS)
+    there = [set(backend.names(copy + layout.PACK_LISTS)) for copy in COPIES]
+    for name in lists:
+        if all(copy + name in names for copy, names in zip(COPIES, there, strict=True)):
+            continue
+        # One that is lost with all its copies is for verify and repair to tell.
+        with suppress(MalformedObject, NewerFormat, ObjectMissing):
+            digest = name.removeprefix(layout.PACK_LISTS)
+            objects.check_copies(name, partial(decode_listed, digest))
 
 
 def decode_listed(digest: str, data: bytes) -> list[ListedPack]:

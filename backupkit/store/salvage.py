@@ -9,17 +9,18 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
-from backupkit.ids import ChunkId, PackName
+from backupkit.crypto.domains import DomainSecrets
+from backupkit.ids import ChunkId, RepositoryId
 from backupkit.store import layout
 from backupkit.store.backend import Backend, BackendError
 from backupkit.store.chunk_id import ChunkType
 from backupkit.store.contents import LOST
 from backupkit.store.domain_reader import DomainReader
-from backupkit.store.domain_writer import DomainWriter
 from backupkit.store.finding import Finding, cause
+from backupkit.store.index import Index
 from backupkit.store.manifest import Manifest, read_manifest
 from backupkit.store.pack_format import HEADER_SIZE, TAIL_SIZE, Address, parse_header
-from backupkit.store.pack_reader import UNREADABLE, StoredEntry, open_entry
+from backupkit.store.pack_reader import UNREADABLE
 from backupkit.store.tree import read_part, tree_parts
 
 
@@ -29,15 +30,6 @@ class FoundSnapshot:
 
     root: ChunkId
     manifest: Manifest
-
-
-@dataclass(frozen=True, slots=True)
-class PackRescued:
-    """A damaged pack whose readable chunks were stored again elsewhere. `lost` are those known to be lost."""
-
-    pack: PackName
-    chunks: int
-    lost: tuple[ChunkId, ...]
 
 
 def find_addresses(backend: Backend) -> set[Address]:
@@ -82,21 +74,16 @@ def find_loose_folders(reader: DomainReader) -> list[ChunkId]:
     return sorted(trees - named)
 
 
-def rescue_pack(reader: DomainReader, writer: DomainWriter, pack: PackName) -> PackRescued:
-    """Store again every chunk of a damaged pack that can still be read, so that the pack may go.
-
-    For what parity could not repair. The writer must have been opened with an index that disregards the pack.
-    """
-    chunks, lost = 0, list[ChunkId]()
-    for item in reader.pack_reader(pack).walk():
-        if isinstance(item, StoredEntry):
-            try:
-                opened = open_entry(item, reader.id_key)
-            except UNREADABLE:
-                lost.append(item.row.chunk)
-                continue
-            writer.store(opened.kind, opened.plaintext)
-            chunks += 1
-        else:
-            lost.extend(item.chunks)
-    return PackRescued(pack, chunks, tuple(dict.fromkeys(lost)))
+def index_new_packs(backend: Backend, repository: RepositoryId, secrets: DomainSecrets) -> int:
+    """Write index files for the packs that none names, and return how many packs there were. Packs that cannot be opened stay out."""
+    reader = DomainReader(backend, repository, secrets.id, secrets)
+    index = Index.load(backend, reader.address, secrets.index_key, lambda _: None)
+    count = 0
+    for pack in sorted(set(reader.present_packs()) - index.packs()):
+        with suppress(*UNREADABLE, BackendError):
+            index.add(pack, reader.pack_reader(pack).table())
+            count += 1
+            if index.is_save_due:
+                index.save_new(backend, secrets.index_key)
+    index.save_new(backend, secrets.index_key)
+    return count

@@ -109,6 +109,11 @@ class SmallObjects:
             if self._present(name) == current:
                 return
 
+    def put(self, name: str, data: bytes) -> None:
+        """Put an object and its copies in the place of whatever lies there: for one of which nothing can be read any more."""
+        for copy in COPIES:
+            self._put_over(copy + name, data)
+
     def names(self, prefix: str) -> list[str]:
         """List the objects of which there is at least one copy, sorted."""
         found: set[str] = set()

@@ -11,7 +11,7 @@ from chat_factory import write_whatsapp_iphone
 from chat_reading import summary_of
 from hypothesis import given, settings, strategies as st
 
-from backupkit.chats import source as source_module
+from backupkit.chats import gathering
 from backupkit.chats.archive import open_archive
 from backupkit.chats.malformed import MalformedExport, TruncatedExport
 from backupkit.chats.model import Locator
@@ -143,7 +143,7 @@ def test_a_flipped_byte_in_a_member_is_damage_and_no_crash(tmp_path: Path) -> No
 
 
 def test_more_files_than_the_bound_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(source_module, "MAX_FILES", 3)
+    monkeypatch.setattr(gathering, "MAX_FILES", 3)
     for number in range(4):
         (tmp_path / f"{number}.txt").write_bytes(b"")
 

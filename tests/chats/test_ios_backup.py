@@ -13,6 +13,7 @@ import pytest
 from chat_reading import messages_with, summary_of
 from chat_schemas import CHAT_DB, CHAT_STORAGE
 
+from backupkit.chats.members import DiskMember
 from backupkit.chats.model import (
     ConversationKind,
     DeletionState,
@@ -22,7 +23,7 @@ from backupkit.chats.model import (
     MessageKind,
 )
 from backupkit.chats.readers.wechat_iphone_db import WechatIphoneDatabase
-from backupkit.chats.source import DiskMember, open_members, open_source
+from backupkit.chats.source import open_members, open_source
 from backupkit.chats.summary import summarise, summarise_source
 
 ACCOUNT = "Documents/0123456789abcdef0123456789abcdef"

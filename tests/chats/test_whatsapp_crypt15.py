@@ -1,41 +1,27 @@
 """WhatsApp's sealed backups, opened with their owner's own key."""
 
-import hashlib
-import hmac
 import random
 import zipfile
-import zlib
 from pathlib import Path
 
 import pytest
 from chat_factory import write_chat_database
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sealing import WHATSAPP_KEY as KEY, seal_whatsapp
 
-from backupkit.chats.opened_backups import ExportKeyWrong, read_key
+from backupkit.chats.opened_backups import ChatKeyWrong
+from backupkit.chats.owner_keys import ExportKeyWrong, OwnerKeys, owner_keys
 from backupkit.chats.summary import ChatSummary, summarise
-
-KEY = bytes(range(32))
-VECTOR = bytes(range(100, 116))
-
-
-def seal(plain: bytes, *, key: bytes = KEY) -> bytes:
-    """Seal a database as WhatsApp does: a header, the sealed bytes with their tag, and a checksum of all."""
-    secret = hmac.new(bytes(32), key, hashlib.sha256).digest()
-    derived = hmac.new(secret, b"backup encryption\x01", hashlib.sha256).digest()
-    body = b"\x08\x01" + b"\x1a\x12" + b"\x0a\x10" + VECTOR + b"\x22\x04" + b"\x0a\x02hi"
-    data = bytes([len(body)]) + b"\x01" + body + AESGCM(derived).encrypt(VECTOR, zlib.compress(plain), None)
-    return data + hashlib.md5(data, usedforsecurity=False).digest()
 
 
 def sealed_file(tmp_path: Path) -> Path:
     plain = write_chat_database(tmp_path / "made" / "x.db", messages=120).path.read_bytes()
     path = tmp_path / "msgstore.db.crypt15"
-    path.write_bytes(seal(plain))
+    path.write_bytes(seal_whatsapp(plain))
     return path
 
 
 def opened(path: Path, key: bytes = KEY) -> ChatSummary:
-    summary = summarise(path, key=key)
+    summary = summarise(path, keys=OwnerKeys(whatsapp=(key,)))
     assert summary is not None
     return summary
 
@@ -62,6 +48,21 @@ def test_a_sealed_backup_inside_an_archive_is_opened_too(tmp_path: Path) -> None
     assert opened(tmp_path / "phone.zip").messages == 120
 
 
+def test_of_several_keys_the_right_one_is_taken(tmp_path: Path) -> None:
+    summary = summarise(sealed_file(tmp_path), keys=OwnerKeys(whatsapp=(bytes(32), bytes([7]) * 32, KEY)))
+
+    assert summary is not None
+    assert (summary.messages, summary.findings) == (120, ())
+
+
+def test_a_key_of_another_kind_leaves_it_sealed_and_says_so(tmp_path: Path) -> None:
+    summary = summarise(sealed_file(tmp_path), keys=OwnerKeys(signal=(b"1" * 30,), passwords=(b"secret",)))
+
+    assert summary is not None
+    assert (summary.sealed, summary.messages, summary.is_damaged) == (True, None, False)
+    assert {one.code for one in summary.findings} == {"sealed", "sealed-without-key"}
+
+
 def reason_of(summary: ChatSummary) -> object:
     assert (summary.format, summary.sealed, summary.messages, summary.is_damaged) == (
         "whatsapp-crypt15",
@@ -76,7 +77,9 @@ def test_another_key_and_a_damaged_file_are_told_apart(tmp_path: Path) -> None:
     path = sealed_file(tmp_path)
     data = bytearray(path.read_bytes())
 
-    assert reason_of(opened(path, bytes(32))) == "key-is-another"
+    with pytest.raises(ChatKeyWrong) as wrong:
+        opened(path, bytes(32))
+    assert wrong.value.facts["file"] == "msgstore.db.crypt15"
 
     data[len(data) // 2] ^= 1
     path.write_bytes(bytes(data))
@@ -94,7 +97,7 @@ def test_a_cut_file_is_never_taken_for_a_whole_one(tmp_path: Path, share: float)
 def test_what_swells_beyond_measure_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("backupkit.chats.whatsapp_crypt15.FREE_BYTES", 0)
     path = tmp_path / "msgstore.db.crypt15"
-    path.write_bytes(seal(bytes(4_000_000)))
+    path.write_bytes(seal_whatsapp(bytes(4_000_000)))
 
     assert reason_of(opened(path)) == "backup-swells"
 
@@ -109,16 +112,16 @@ def test_noise_is_never_a_traceback(tmp_path: Path) -> None:
         data[at : at + dice.randrange(1, 5)] = dice.randbytes(dice.randrange(5))
         path.write_bytes(bytes(data))
 
-        summarise(path, key=KEY)
+        summarise(path, keys=OwnerKeys(whatsapp=(KEY,)))
 
 
-@pytest.mark.parametrize("text", [b"", b"12345", b"zz" * 32, b"0" * 63, b"0" * 65])
+@pytest.mark.parametrize("text", [b"", b"\n", b"0" * 63, b"0" * 65, b"1" * 29, b"\xff\xfe", b"two\nlines", b"x" * 1025])
 def test_a_key_file_without_a_key_is_one_typed_error(text: bytes) -> None:
     with pytest.raises(ExportKeyWrong):
-        read_key(text)
+        owner_keys(text)
 
 
 def test_the_digits_may_be_grouped_as_the_app_shows_them() -> None:
     digits = KEY.hex()
 
-    assert read_key(" \n".join(digits[at : at + 4] for at in range(0, 64, 4)).encode()) == KEY
+    assert owner_keys(" \n".join(digits[at : at + 4] for at in range(0, 64, 4)).encode()).whatsapp == (KEY,)

@@ -29,9 +29,10 @@ def test_a_mapping_is_tried_on_an_export_and_shows_its_first_messages(tmp_path: 
     assert "林晓雨" in shown
     assert wrong["code"] == "mapping-wrong"
     computer.run("doctor", "copy.json", "--mapping", "nowhere.toml", expect=2)
-    (computer.home / "key").write_text("12345", "utf-8")
+    (computer.home / "key").write_text("1234 " * 7, "utf-8")
     assert (
-        computer.run("doctor", "copy.json", "--key-file", "key", "--json", expect=2).last["code"] == "export-key-wrong"
+        computer.run("doctor", "copy.json", "--chat-key-file", "key", "--json", expect=2).last["code"]
+        == "export-key-wrong"
     )
 
 

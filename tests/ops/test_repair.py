@@ -296,3 +296,18 @@ def test_a_second_copy_is_repaired_and_its_log_is_left_alone(saved: Scene, tmp_p
 
     assert bytes_of(second.repository) == before
     assert saved.verify().state == "verified"
+
+
+def test_pack_lists_of_the_first_repositories_get_their_copies_where_parity_is_written(scene: Scene) -> None:
+    some_chats(scene)
+    scene.take()
+    folders = [scene.places.repository / place / "packlists" for place in ("", "copies/1", "copies/2")]
+    for folder in folders[1:]:
+        shutil.rmtree(folder)
+
+    write_parity(scene.places, tell=scene.tell)
+
+    assert bytes_of(folders[1]) == bytes_of(folders[2]) == bytes_of(folders[0]) != {}
+    assert scene.codes().count("copy-missing") == 2
+    write_parity(scene.places, tell=scene.tell)
+    assert scene.codes().count("copy-missing") == 2

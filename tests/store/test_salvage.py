@@ -18,9 +18,9 @@ from backupkit.store.finding import Finding
 from backupkit.store.index import Index
 from backupkit.store.manifest import Manifest, Source, store_manifest
 from backupkit.store.memory_backend import MemoryBackend
-from backupkit.store.pack_format import HEADER_SIZE, Address
+from backupkit.store.pack_format import Address
 from backupkit.store.posix_backend import PosixBackend
-from backupkit.store.salvage import FoundSnapshot, find_addresses, find_loose_folders, find_snapshots, rescue_pack
+from backupkit.store.salvage import FoundSnapshot, find_addresses, find_loose_folders, find_snapshots, index_new_packs
 from backupkit.store.tree import Entry, EntryKind, file_content, write_tree
 
 TINY = PackProfile(data_target=40_000, manifest_target=40_000, payload_size=4096)
@@ -145,26 +145,19 @@ def test_a_tree_without_a_root_is_a_loose_folder(saved: Saved) -> None:
     assert saved.content(top) == {b"orphan": b"not forgotten"}
 
 
-def test_a_damaged_pack_is_rescued_but_for_what_was_hit(saved: Saved) -> None:
-    victim = saved.packs_with(ChunkType.DATA)[0]
-    pack = layout.pack_of(victim)
-    assert pack is not None
-    data = bytearray(saved.backend.read(victim))
-    data[HEADER_SIZE + 4140 + 500] ^= 1
-    damage(saved.backend, victim, bytes(data))
-    index = Index.load(saved.backend, saved.address, saved.secrets.index_key, lambda _: None)
-    index.disregard(pack.pack)
-    before = set(index.chunks_in(pack.pack))
-    with saved.writer(index) as writer:
-        rescued = rescue_pack(saved.reader(), writer, pack.pack)
-    saved.backend.delete(victim)
+def test_an_index_that_is_lost_is_written_again_from_the_packs(saved: Saved) -> None:
+    before = saved.reader().index.packs()
+    for name in list(saved.backend.names(layout.INDEXES)):
+        saved.backend.delete(name)
+    assert saved.reader().index.packs() == set()
 
-    reader = saved.reader()
+    written = index_new_packs(saved.backend, saved.address.repository, saved.secrets)
 
-    assert rescued.chunks == len(before) - len(rescued.lost) > 0
-    assert 1 <= len(rescued.lost) <= 2
-    for chunk in before - set(rescued.lost):
-        reader.read(chunk, ChunkType.DATA)
+    index = saved.reader().index
+    assert index.packs() == before
+    assert written == len(before)
+    assert all(index.find(root) is not None for root in saved.roots)
+    assert index_new_packs(saved.backend, saved.address.repository, saved.secrets) == 0
 
 
 def test_a_repository_on_disk_is_salvaged_the_same_way(

@@ -20,6 +20,7 @@ from backupkit.chats.mapping import (
     plain_text,
 )
 from backupkit.chats.media_files import find_media_above, is_link, role_of_name
+from backupkit.chats.members import MAPPING_NAME
 from backupkit.chats.model import (
     OFFSET_ZONE,
     UNKNOWN_ZONE,
@@ -38,7 +39,7 @@ from backupkit.chats.model import (
 )
 from backupkit.chats.people import People
 from backupkit.chats.reader import Recognition, Told, read_each
-from backupkit.chats.source import MAPPING_NAME, SourceFiles
+from backupkit.chats.source import SourceFiles
 
 CERTAINTY = 200
 """The owner's word stands above every reader's judgement."""

@@ -72,6 +72,10 @@ READERS = (
 )
 
 
+OPENED_BY_OWN_KEY = frozenset({"whatsapp-crypt15", "signal-backup", "ios-encrypted-backup"})
+"""What opens with a key that its owner has; all others only their apps can open."""
+
+
 def _judge(source: SourceFiles) -> Iterator[tuple[str, tuple[str, int]]]:
     for name in source.of(Content.OTHER):
         head = source.head(name, _LOOKED_AT)

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from backupkit.cli.chat_keys import AskChatKey, ChatKeyFiles, ChatKeys
 from backupkit.cli.results import MOST_LISTED
 from backupkit.cli.session import session_of
 from backupkit.errors import ExitCode
@@ -18,6 +19,8 @@ def diff(
     first: Annotated[str, typer.Argument(metavar="SNAPSHOT")],
     second: Annotated[str, typer.Argument(metavar="SNAPSHOT")] = "latest",
     messages: Annotated[bool, typer.Option("--messages")] = False,
+    chat_key_files: ChatKeyFiles = None,
+    ask_chat_key: AskChatKey = False,
     recovery_words_file: Annotated[Path | None, typer.Option("--recovery-words-file", metavar="FILE")] = None,
 ) -> ExitCode:
     """Compare two snapshots file by file, or message by message. Exit 6 says that they differ."""
@@ -27,7 +30,8 @@ def diff(
         from backupkit.cli.message_diff_page import show_message_differences
         from backupkit.ops.message_diff import diff_messages
 
-        differences = diff_messages(session.places, first, second, secret=secret, tell=session.tell)
+        keys = ChatKeys(session, chat_key_files, ask=ask_chat_key)
+        differences = diff_messages(session.places, first, second, secret=secret, tell=session.tell, keys=keys)
         return show_message_differences(session, differences)
     from backupkit.ops.diff import diff_snapshots
 

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from backupkit.cli import database_report, export_report
+from backupkit.cli.chat_keys import AskChatKey, ChatKeyFiles, ChatKeys
 from backupkit.cli.session import Session, session_of
 from backupkit.errors import ExitCode
 
@@ -14,7 +15,8 @@ def doctor(
     context: typer.Context,
     path: Annotated[Path, typer.Argument(metavar="PATH")],
     mapping: Annotated[Path | None, typer.Option("--mapping", metavar="FILE")] = None,
-    key_file: Annotated[Path | None, typer.Option("--key-file", metavar="FILE")] = None,
+    chat_key_files: ChatKeyFiles = None,
+    ask_chat_key: AskChatKey = False,
     verify_key: Annotated[Path | None, typer.Option("--verify-key", metavar="FILE")] = None,
     every: Annotated[bool, typer.Option("--all")] = False,
 ) -> ExitCode:
@@ -27,8 +29,8 @@ def doctor(
         raise SourceNotFound(path=str(path), reason="missing")
     if mapping is not None:
         _require_right(mapping)
-    key = None if key_file is None else _key_in(key_file)
-    summary = summarise(path, mapping=mapping, key=key, now=session.clock.now())
+    keys = ChatKeys(session, chat_key_files, ask=ask_chat_key).at(path)
+    summary = summarise(path, mapping=mapping, keys=keys, now=session.clock.now())
     if summary is None:
         return _database(session, path, verify_key)
     fields, lines = export_report.fields(summary, every=every), export_report.lines(session, summary, every=every)
@@ -59,18 +61,6 @@ def _require_right(mapping: Path) -> None:
             parse_mapping(stream.read(MAX_MAPPING_BYTES + 1))
     except OSError as error:
         raise SourceNotFound(path=str(mapping), reason="unreadable") from error
-
-
-def _key_in(file: Path) -> bytes:
-    """Read its owner's own key. It comes from a file and never from the command line, where others could see it."""
-    from backupkit.chats.opened_backups import MAX_KEY_FILE_BYTES, read_key
-    from backupkit.ops.failures import SourceNotFound
-
-    try:
-        with file.open("rb") as stream:
-            return read_key(stream.read(MAX_KEY_FILE_BYTES))
-    except OSError as error:
-        raise SourceNotFound(path=str(file), reason="unreadable") from error
 
 
 def _database(session: Session, path: Path, verify_key: Path | None) -> ExitCode:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from backupkit.cli.chat_keys import AskChatKey, ChatKeyFiles, ChatKeys
 from backupkit.cli.guard_desk import publish_policy
 from backupkit.cli.results import coverage_lines, exit_for, lost_line, state_word
 from backupkit.cli.session import session_of
@@ -15,6 +16,8 @@ from backupkit.ui.json_fields import json_fields
 def drill(
     context: typer.Context,
     snapshot: Annotated[str, typer.Argument(metavar="SNAPSHOT")] = "latest",
+    chat_key_files: ChatKeyFiles = None,
+    ask_chat_key: AskChatKey = False,
     recovery_words_file: Annotated[Path | None, typer.Option("--recovery-words-file", metavar="FILE")] = None,
 ) -> ExitCode:
     """Prove that a snapshot can be restored."""
@@ -24,7 +27,7 @@ def drill(
     publish_policy(session)
     done = drill_snapshot(
         session.places, snapshot, secret=session.secret(recovery_words_file), clock=session.clock, tell=session.tell,
-        max_age=session.settings.guard.max_backup_age,
+        max_age=session.settings.guard.max_backup_age, keys=ChatKeys(session, chat_key_files, ask=ask_chat_key),
     )  # fmt: skip
     head = session.say("snapshot.head", snapshot=done.snapshot)
     lines = [

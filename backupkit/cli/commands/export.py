@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from backupkit.cli.chat_keys import AskChatKey, ChatKeyFiles, ChatKeys
 from backupkit.cli.results import exit_for, lost_line
 from backupkit.cli.session import session_of
 from backupkit.errors import ExitCode
@@ -30,6 +31,8 @@ def export(
     form: Annotated[ExportFormat, typer.Option("--format", metavar="html|jsonl|csv|text")] = ExportFormat.HTML,
     only: Annotated[list[str] | None, typer.Option("--only", metavar="CONVERSATION")] = None,
     media: Annotated[bool, typer.Option("--media/--no-media")] = True,
+    chat_key_files: ChatKeyFiles = None,
+    ask_chat_key: AskChatKey = False,
     recovery_words_file: Annotated[Path | None, typer.Option("--recovery-words-file", metavar="FILE")] = None,
 ) -> ExitCode:
     """Write the conversations of a snapshot into a new folder."""
@@ -41,6 +44,7 @@ def export(
         session.places, snapshot, to.absolute(), form=form.value, only=tuple(only or ()), with_media=media,
         voice=Voice(session.say, session.catalogue.language, session.catalogue.zone),
         secret=session.secret(recovery_words_file), clock=session.clock, tell=session.tell, stop=session.stop,
+        keys=ChatKeys(session, chat_key_files, ask=ask_chat_key),
     )  # fmt: skip
     catalogue = session.catalogue
     lines = [

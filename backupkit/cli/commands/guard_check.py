@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from backupkit.cli.consent_steps import ask_for_consent, can_be_asked
-from backupkit.cli.guard_desk import guard_desk, live_loss, publish_policy
+from backupkit.cli.guard_desk import guard_desk, live_loss, preview_with_keys, publish_policy
 from backupkit.cli.session import session_of
 from backupkit.cli.usage import ArgumentMissing, ValueWrong
 from backupkit.cli.verdict_page import verdict_lines
@@ -72,7 +72,9 @@ def guard_check(
     desk = guard_desk(session)
     verdict = desk.answer(request, session.clock.now())
     if source is None:
-        verdict = with_loss(verdict, session.places, session.settings.sources, session.clock.now())
+        verdict = with_loss(
+            verdict, session.places, session.settings.sources, session.clock.now(), preview=preview_with_keys(session)
+        )
     if verdict.consent is not None and verdict.waits_for_consent and can_be_asked(session):
         return ask_for_consent(session, desk, request, verdict)
     fields = verdict.to_json()
@@ -84,7 +86,8 @@ def guard_check(
 
 def _installed(named: str) -> "OnDisk | OnRecord | Listing":
     from backupkit.guard.package_index import Listing
-    from backupkit.guard.request import OnDisk, OnRecord, is_package_name
+    from backupkit.guard.package_name import is_package_name
+    from backupkit.guard.request import OnDisk, OnRecord
     from backupkit.ids import AppPackage
 
     # A file beside us wins over a package of the same name: what is there can be read and judged.

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from backupkit.cli.chat_keys import AskChatKey, ChatKeyFiles, ChatKeys
 from backupkit.cli.commands.snapshot import require_package_name
 from backupkit.cli.results import MOST_LISTED
 from backupkit.cli.session import Session, session_of
@@ -22,6 +23,8 @@ def preview_loss(
     context: typer.Context,
     source: Annotated[str, typer.Argument(metavar="PATH|SOURCE")],
     package: Annotated[str | None, typer.Option("--package", metavar="PACKAGE")] = None,
+    chat_key_files: ChatKeyFiles = None,
+    ask_chat_key: AskChatKey = False,
 ) -> None:
     """Count what no verified snapshot holds yet. No passphrase is needed."""
     from backupkit.ops.failures import SourceNotFound
@@ -34,7 +37,8 @@ def preview_loss(
     path = known.path if known else Path(source).absolute()
     if not path.exists():
         raise SourceNotFound(path=str(path), reason="missing")
-    preview = previewed_by(session.places, package or (known.package if known else None), path)
+    keys = ChatKeys(session, chat_key_files, ask=ask_chat_key).at(path)
+    preview = previewed_by(session.places, package or (known.package if known else None), path, keys)
     note_loss(session.places, session.settings.sources, preview, session.clock.now(), source=path)
     session.printer.summary(json_fields(preview), _lines(session, preview))
 

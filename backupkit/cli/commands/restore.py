@@ -18,6 +18,8 @@ def restore(
     to: Annotated[Path, typer.Option("--to", metavar="DIR")],
     snapshot: Annotated[str, typer.Argument(metavar="SNAPSHOT")] = "latest",
     only: Annotated[list[str] | None, typer.Option("--only", metavar="SOURCE")] = None,
+    *,
+    from_packs: Annotated[bool, typer.Option("--from-packs")] = False,
     recovery_words_file: Annotated[Path | None, typer.Option("--recovery-words-file", metavar="FILE")] = None,
 ) -> ExitCode:
     """Restore all sources of a snapshot, or only some of them."""
@@ -26,6 +28,7 @@ def restore(
     session = session_of(context)
     restored = restored_by(
         session.places, snapshot, to.absolute(), secret=session.secret(recovery_words_file), only=tuple(only or ()),
+        from_packs=from_packs,
         tell=session.tell, clock=session.clock,
         stop=session.stop,
     )  # fmt: skip

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from backupkit.cli.chat_keys import AskChatKey, ChatKeyFiles, ChatKeys
 from backupkit.cli.results import exit_for, lost_line
 from backupkit.cli.session import Session, session_of
 from backupkit.cli.usage import ValueWrong
@@ -48,6 +49,8 @@ def search(
     regex: Annotated[bool, typer.Option("--regex")] = False,
     limit: Annotated[int, typer.Option("--limit", min=1, max=1_000_000, metavar="N")] = 50,
     rebuild: Annotated[bool, typer.Option("--rebuild")] = False,
+    chat_key_files: ChatKeyFiles = None,
+    ask_chat_key: AskChatKey = False,
     recovery_words_file: Annotated[Path | None, typer.Option("--recovery-words-file", metavar="FILE")] = None,
 ) -> ExitCode:
     """Find messages, the newest first."""
@@ -67,7 +70,7 @@ def search(
     )
     found = search_messages(
         session.places, question, secret=session.secret(recovery_words_file), tell=session.tell, stop=session.stop,
-        rebuild=rebuild,
+        rebuild=rebuild, keys=ChatKeys(session, chat_key_files, ask=ask_chat_key),
     )  # fmt: skip
     for hit in found.hits:
         session.printer.record("hit", json_fields(hit), _lines(session, hit))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from backupkit.cli.chat_keys import AskChatKey, ChatKeyFiles, ChatKeys
 from backupkit.cli.results import MOST_LISTED, state_word
 from backupkit.cli.session import Session, session_of
 from backupkit.text import printable
@@ -20,6 +21,8 @@ def show(
     context: typer.Context,
     snapshot: Annotated[str, typer.Argument(metavar="SNAPSHOT")] = "latest",
     brief: Annotated[bool, typer.Option("--brief")] = False,
+    chat_key_files: ChatKeyFiles = None,
+    ask_chat_key: AskChatKey = False,
     recovery_words_file: Annotated[Path | None, typer.Option("--recovery-words-file", metavar="FILE")] = None,
 ) -> None:
     """Open a snapshot and show its sources and conversations."""
@@ -42,6 +45,7 @@ def show(
             secret=secret,
             clock=session.clock,
             tell=session.tell,
+            keys=ChatKeys(session, chat_key_files, ask=ask_chat_key),
         )
     head = session.say("show.head", snapshot=shown.snapshot, created_at=session.catalogue.time(shown.created_at))
     lines = [f"{head}  {state_word(session, shown.state)}"]

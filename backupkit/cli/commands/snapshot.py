@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from backupkit.cli.chat_keys import AskChatKey, ChatKeyFiles, ChatKeys
 from backupkit.cli.first_use import create_repository
 from backupkit.cli.guard_desk import publish_policy
 from backupkit.cli.results import coverage_lines, state_word
@@ -42,16 +43,23 @@ def snapshot(
     no_verify: Annotated[bool, typer.Option("--no-verify")] = False,
     init: Annotated[bool, typer.Option("--init")] = False,
     recovery_sheet: Annotated[Path | None, typer.Option("--recovery-sheet", metavar="FILE")] = None,
+    chat_key_files: ChatKeyFiles = None,
+    ask_chat_key: AskChatKey = False,
 ) -> ExitCode:
     """Take a snapshot of paths, of named sources, or of all sources in the settings."""
     session = session_of(context)
-    specs = source_specs(session, sources or [], app=app, name=name, package=package)
+    keys = ChatKeys(session, chat_key_files, ask=ask_chat_key)
+    specs = source_specs(session, sources or [], app=app, name=name, package=package, keys=keys)
     _ensure_repository(session, specs, recovery_sheet, wanted=init)
     publish_policy(session)
     taken = save(session, specs, session.tell, tags=tags or (), verify=not no_verify)
     session.printer.summary(taken_fields(taken), _lines(session, taken))
     if taken.state == "partial" and session.stop.asked:
         raise session.stop.error()
+    if taken.wrong_key is not None:
+        from backupkit.chats.opened_backups import ChatKeyWrong
+
+        raise ChatKeyWrong(file=taken.wrong_key)
     if taken.state == "damaged":
         return ExitCode.DAMAGED
     return ExitCode.DONE if taken.complete else ExitCode.INCOMPLETE
@@ -73,11 +81,20 @@ def save(
 def taken_fields(taken: "SnapshotTaken") -> dict[str, object]:
     """Return what JSON says of a snapshot that was just taken."""
     counts = {name: getattr(taken, name) for name in ("messages", "conversations", "media", "media_missing")}
-    return {**json_fields(taken), **counts}
+    fields = {**json_fields(taken), **counts}
+    # Told as a finding, and by `snapshot` as an error of its own behind the summary.
+    fields.pop("wrong_key")
+    return fields
 
 
 def source_specs(
-    session: Session, named: list[str], *, app: str | None = None, name: str | None = None, package: str | None = None
+    session: Session,
+    named: list[str],
+    *,
+    app: str | None = None,
+    name: str | None = None,
+    package: str | None = None,
+    keys: ChatKeys | None = None,
 ) -> "list[SourceSpec]":
     """Find out what is meant: paths, names of the settings, or all sources there.
 
@@ -100,7 +117,7 @@ def source_specs(
         raise OptionsClash(first=given[0], second="PATH PATH ..." if named else "-", help=HELP)
     if not named and not session.settings.sources:
         raise NothingToSave
-    specs = []
+    specs, keys = [], keys or ChatKeys(session)
     for text in named or [source.name for source in session.settings.sources]:
         # A name of the settings wins over a file beside us; ./name means the file.
         source = session.settings.source(text)
@@ -112,6 +129,7 @@ def source_specs(
                 name=name or (source.name if source else Path(os.path.normpath(path)).name or "root"),
                 app=None if kind == "auto" else kind,
                 package=package or (source.package if source else None),
+                keys=keys(source.name) if source else keys.at(path),
             )
         )
     return specs
@@ -123,7 +141,7 @@ def require_package_name(package: str | None, help_command: str) -> None:
     Raises:
         ValueWrong: it is none.
     """
-    from backupkit.guard.request import is_package_name
+    from backupkit.guard.package_name import is_package_name
 
     if package is not None and not is_package_name(package):
         raise ValueWrong(name="--package", found=package, expected="com.tencent.mm", help=help_command)

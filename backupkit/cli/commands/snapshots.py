@@ -1,14 +1,20 @@
 """`backupkit snapshots`: list what was saved, oldest first."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from backupkit.cli.passphrase import PassphraseNeeded
 from backupkit.cli.results import state_word
-from backupkit.cli.session import session_of
+from backupkit.cli.session import Session, session_of
+from backupkit.errors import BackupkitError, ExitCode
 from backupkit.text import printable
 from backupkit.ui.columns import aligned
 from backupkit.ui.json_fields import json_fields
+
+if TYPE_CHECKING:
+    from backupkit.ops.list_snapshots import SnapshotLine
 
 
 def snapshots(
@@ -18,15 +24,18 @@ def snapshots(
     state: Annotated[str | None, typer.Option("--state", metavar="STATE")] = None,
     *,
     forgotten: Annotated[bool, typer.Option("--forgotten")] = False,
+    from_packs: Annotated[bool, typer.Option("--from-packs")] = False,
+    recovery_words_file: Annotated[Path | None, typer.Option("--recovery-words-file", metavar="FILE")] = None,
 ) -> None:
-    """List snapshots. No passphrase is needed."""
-    from backupkit.ops.list_snapshots import list_forgotten, list_snapshots
-
+    """List snapshots. No passphrase is needed, unless log and statements are lost."""
     session = session_of(context)
+    distrust: BackupkitError | None = None
     if forgotten:
+        from backupkit.ops.list_snapshots import list_forgotten
+
         found = list_forgotten(session.places, clock=session.clock, tell=session.tell)
     else:
-        found = list_snapshots(session.places, tell=session.tell)
+        found, distrust = _kept(session, recovery_words_file, from_packs=from_packs)
     if source is not None:
         found = [line for line in found if line.sources and source in line.sources]
     if state is not None:
@@ -50,3 +59,27 @@ def snapshots(
         none = "snapshots.none-fits" if narrowed else "snapshots.none-forgotten" if forgotten else "snapshots.none"
         rows = [[session.say(none)]]
     session.printer.summary({"snapshots": len(found)}, aligned(rows))
+    if distrust is not None:
+        raise distrust
+
+
+def _kept(
+    session: Session, words_file: Path | None, *, from_packs: bool
+) -> "tuple[list[SnapshotLine], BackupkitError | None]":
+    """Return the snapshots, and where the log cannot be believed, what is left of them and why not."""
+    from backupkit.ops.list_snapshots import list_in_packs, list_snapshots, list_what_is_left
+
+    secret = session.secret(words_file)
+    if from_packs:
+        return list_in_packs(session.places, secret=secret, tell=session.tell), None
+    try:
+        return list_snapshots(session.places, tell=session.tell), None
+    except BackupkitError as error:
+        if error.exit_code not in {ExitCode.DAMAGED, ExitCode.NOT_AUTHENTIC}:
+            raise
+        try:
+            left = list_what_is_left(session.places, secret=secret, tell=session.tell, reason=error)
+        except PassphraseNeeded:
+            # Nobody is there to open the packs: what is wrong is still the better answer.
+            raise error from None
+    return list(left.lines), left.distrust

@@ -1,5 +1,6 @@
 """`backupkit verify`: read every byte back."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -49,7 +50,12 @@ def verify(
     if checked.method in {"sample", "quick"} and checked.state == "saved":
         lines += _not_verified(session, checked)
     lines += coverage_lines(session, checked.coverage)
-    session.printer.summary(json_fields(checked), lines)
+    # What makes the log unbelievable is an error of its own, told after the summary.
+    fields = json_fields(replace(checked, distrust=None))
+    fields.pop("distrust", None)
+    session.printer.summary(fields, lines)
+    if checked.distrust is not None:
+        raise checked.distrust
     return exit_for(checked.findings)
 
 

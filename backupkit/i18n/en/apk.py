@@ -4,7 +4,6 @@ _RULES: dict[str, str] = {
     "not-a-zip": "It is no zip file, or it is cut short.",
     "bytes-before-first-entry": "Something lies in front of the zip, where Android would run it.",
     "zip-malformed": "The zip directory does not fit the file.",
-    "zip64": "It uses zip64, which Android does not allow in a signed package.",
     "duplicate-entry": "It holds two entries of one name.",
     "entry-name-unsafe": "An entry has a name that programs read in different ways.",
     "entry-malformed": "An entry's header and the directory disagree, or its data does not expand.",
@@ -73,6 +72,7 @@ _RULES: dict[str, str] = {
     "unreadable": "The file cannot be read.",
     "too-large": "The file is larger than any package.",
     "no-package-there": "There is no package in the folder.",
+    "zip64": "It is so large that its zip directory uses zip64, which this backupkit does not read.",
 }
 
 MESSAGES: dict[str, str] = {

@@ -33,6 +33,7 @@ MESSAGES: dict[str, str] = {
     "config.key.source.path": "The folder or file with the chats.",
     "config.key.source.app": "Which app the chats are from; auto finds out from the files.",
     "config.key.source.package": "The app's Android package, which the guard asks about.",
+    "config.key.source.chat-key-file": "A file with your own key of the sealed backups in this source: WhatsApp's 64 characters, Signal's 30 digits, or the password of an iPhone backup. They are saved sealed; the key is used to count and read the messages.",
     "config.key.keep.daily": "How many days keep their last snapshot when `forget` runs.",
     "config.key.keep.last": "How many of the newest snapshots `forget` keeps of each series.",
     "config.key.keep.weekly": "How many weeks keep their last snapshot.",

@@ -49,6 +49,7 @@ MESSAGES: dict[str, str] = {
     "finding.pack-record-damaged": "Record {record} of a pack is damaged; {chunks} {chunks:plural:piece is|pieces are} known to be lost with it: {name}",
     "finding.pack-entry-malformed": "A pack holds something that is no piece of data ({reason}): {name}",
     "finding.pack-damaged": "A pack is not what it was when it was written ({reason}): {name}",
+    "finding.chunk-lost": "A piece that a snapshot needs is in no pack ({reason}): {name}",
     "finding.copy-missing": "One of three copies was gone and was written again: {name}",
     "finding.copy-damaged": "One of three copies was damaged and was written again: {name}",
     "finding.folder-lost": "The list of what is in a folder cannot be read ({reason}): {name}",

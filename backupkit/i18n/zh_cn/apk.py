@@ -4,7 +4,6 @@ _RULES: dict[str, str] = {
     "not-a-zip": "它不是 zip 文件，或文件不完整。",
     "bytes-before-first-entry": "zip 前面还有内容，Android 可能会执行它。",
     "zip-malformed": "zip 目录与文件内容对不上。",
-    "zip64": "它使用了 zip64，Android 不允许已签名的安装包这样做。",
     "duplicate-entry": "包内有两个同名的条目。",
     "entry-name-unsafe": "有一个条目的名称会被不同程序读成不同的名字。",
     "entry-malformed": "有一个条目的文件头与目录不一致，或数据无法解压。",
@@ -73,6 +72,7 @@ _RULES: dict[str, str] = {
     "unreadable": "文件无法读取。",
     "too-large": "文件比任何安装包都大。",
     "no-package-there": "文件夹里没有安装包。",
+    "zip64": "它大到需要用 zip64 记录目录，本版 backupkit 还读不了。",
 }
 
 MESSAGES: dict[str, str] = {

@@ -33,6 +33,7 @@ MESSAGES: dict[str, str] = {
     "config.key.source.path": "聊天数据所在的文件夹或文件。",
     "config.key.source.app": "聊天来自哪个应用；auto 表示由文件内容判断。",
     "config.key.source.package": "该应用的 Android 包名，升级守卫按它查询。",
+    "config.key.source.chat-key-file": "一个文件，写有打开这个来源里封存备份的您自己的密钥：WhatsApp 的 64 个字符、Signal 的 30 个数字，或 iPhone 备份的密码。备份仍按封存的样子保存，密钥只用来计数和读取消息。",
     "config.key.keep.daily": "运行 `forget` 时，保留多少天的当日最后一个快照。",
     "config.key.keep.last": "运行 `forget` 时，每个系列保留多少个最新的快照。",
     "config.key.keep.weekly": "保留多少周的当周最后一个快照。",

@@ -49,6 +49,7 @@ MESSAGES: dict[str, str] = {
     "finding.pack-record-damaged": "数据包的第 {record} 条记录已损坏，已知随之丢失 {chunks} 个{chunks:plural:数据块|数据块}：{name}",
     "finding.pack-entry-malformed": "数据包里有不是数据块的内容（{reason}）：{name}",
     "finding.pack-damaged": "有一个数据包与写入时不一致（{reason}）：{name}",
+    "finding.chunk-lost": "快照需要的一块数据不在任何数据包里（{reason}）：{name}",
     "finding.copy-missing": "三份副本中有一份不见了，已重新写好：{name}",
     "finding.copy-damaged": "三份副本中有一份已损坏，已重新写好：{name}",
     "finding.folder-lost": "有一个文件夹的内容清单读不出来（{reason}）：{name}",

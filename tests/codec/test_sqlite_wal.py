@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from backupkit.capture.merging import merge_wal
-from backupkit.capture.wal import committed_pages, read_header, summarise_wal
+from backupkit.codec.sqlite_wal import committed_pages, read_header, summarise_wal
 
 PAGE = 512
 FRAME = PAGE + 24
