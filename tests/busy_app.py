@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from busy_writer import GO_ON, REST, STOP, connect
+from busy_writer import GO_ON, PROGRESS, REST, STOP, connect
 
 PROGRAM = Path(__file__).with_name("busy_writer.py")
 
@@ -28,6 +28,11 @@ class BusyWriter:
     @property
     def longest_seconds(self) -> float:
         return int.from_bytes(self._progress[8:16], sys.byteorder) / 1e9
+
+    @property
+    def busy(self) -> int:
+        """How often SQLite told the app that a lock was in its way."""
+        return int.from_bytes(self._progress[24:32], sys.byteorder)
 
     def wait_for(self, committed: int) -> None:
         deadline = time.monotonic() + 60
@@ -65,9 +70,9 @@ def busy_apps(folder: Path) -> Iterator[StartWriter]:
 
         def start(database: Path, journal_mode: str, *more: str) -> BusyWriter:
             progress = folder / f"progress-{database.name}"
-            progress.write_bytes(bytes(24))
+            progress.write_bytes(bytes(PROGRESS.size))
             file = running.enter_context(progress.open("r+b"))
-            shared = running.enter_context(mmap.mmap(file.fileno(), 24))
+            shared = running.enter_context(mmap.mmap(file.fileno(), PROGRESS.size))
             program = [sys.executable, str(PROGRAM), str(database), journal_mode, str(progress), *more]
             process = subprocess.Popen(program)
             running.callback(process.wait, 60)

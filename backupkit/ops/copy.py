@@ -1,11 +1,14 @@
 """A second copy of the repository in another folder, on another disk: the same objects, every pack hashed when it arrived.
 
 The head of the copy's log comes last, so that a copy which was cut off is an older copy, and the next run goes on. What the copy
-has already is not read again; what it has and we have not is left alone, unless the log says that it was swept.
+has already is hashed once, by the first run of this machine that finds it there, and again when that is asked for; nothing counts by
+its size alone. What it has and we have not is left alone, unless the log says that it was swept.
 """
 
 import hashlib
 import os
+import re
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,10 +20,11 @@ from backupkit.codec.malformed import MalformedObject
 from backupkit.crypto.failures import SignatureInvalid
 from backupkit.crypto.keyring import read_public
 from backupkit.errors import BackupkitError
-from backupkit.ids import SnapshotId
+from backupkit.ids import PackName, SnapshotId
 from backupkit.ops.events import Found, Notice, Phase, Progress, Severity, Tell
 from backupkit.ops.failures import CopyForked, CopyIsNewer, CopyOfAnother, CopyToItself
 from backupkit.ops.lifecycle import Lifecycle, lifecycle_of
+from backupkit.ops.pack_reads import PackReads
 from backupkit.ops.places import Places, on_same_disk
 from backupkit.ops.reach import packs_of
 from backupkit.ops.repository import Repository, open_repository
@@ -38,7 +42,11 @@ from backupkit.store.parity import ParityFile, read_parity_files
 from backupkit.store.posix_backend import PosixBackend
 from backupkit.store.small_objects import SmallObjects
 
+MARK = ".backupkit-copy"
+"""Names a copy to this machine. It begins with a dot and is no object."""
+
 _LEAST_SLOTS = 2
+_PIECE = 1 << 20
 _BY_HASH = (layout.PACKS, layout.PARITY, layout.INDEXES)
 _SIGNED = (layout.STATEMENTS, layout.SNAPSHOTS)
 
@@ -47,13 +55,15 @@ _SIGNED = (layout.STATEMENTS, layout.SNAPSHOTS)
 class Copied:
     """What came of it. `objects` and `bytes` are those that were copied now; `snapshots` how many the copy holds whole.
 
-    `state` is whole, or damaged where something could not be copied, or stopped. `second_copy` says that the guard may count it.
+    `checked` and `checked_bytes` lay there already and were read back. `state` is whole, or damaged where something could not be copied, or stopped. `second_copy` says that the guard may count it.
     """
 
     path: Path
     state: Literal["whole", "damaged", "stopped"]
     objects: int
     bytes: int
+    checked: int
+    checked_bytes: int
     deleted_packs: int
     snapshots: int
     second_copy: bool
@@ -61,9 +71,17 @@ class Copied:
 
 
 def copy_repository(
-    places: Places, to: Path, *, clock: Clock, tell: Tell, stop: Callable[[], bool] = lambda: False
+    places: Places,
+    to: Path,
+    *,
+    clock: Clock,
+    tell: Tell,
+    check: bool = False,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Copied:
     """Bring a second copy up to date, or begin one in an empty folder.
+
+    With `check` everything in it is read back, not only what this machine never read there.
 
     Raises:
         NoRepository: there is nothing to copy.
@@ -79,8 +97,16 @@ def copy_repository(
     if to.exists() and (not to.is_dir() or (any(to.iterdir()) and not _is_begun(to))):
         raise CopyOfAnother(path=os.fspath(to))
     to.mkdir(mode=0o700, parents=True, exist_ok=True)
+    started = clock.now()
     run = _Copy(repository, history, PosixBackend(to), to, tell, stop)
-    copied = run.run()
+    head = run.require_older()
+    reads = _reads_of(repository, to)
+    try:
+        copied = run.run(head, known=frozenset() if check else frozenset(reads.known(started)))
+    finally:
+        # What was read back counts, also where the run did not come to its end. A memory that cannot be kept costs a reading.
+        with suppress(OSError):
+            reads.learn(whole=run.read_whole, damaged=run.read_damaged, at=started)
     _tell_the_guard(repository, run, copied, clock)
     return copied
 
@@ -108,6 +134,11 @@ class _Copy:
         stop: Callable[[], bool],
     ) -> None:
         self.whole: list[SnapshotId] = []
+        self.read_whole: list[PackName] = []
+        self.read_damaged: list[PackName] = []
+        self._known: frozenset[str] = frozenset()
+        self._checked = 0
+        self._checked_bytes = 0
         self._repository = repository
         self._history = history
         self._life: Lifecycle = lifecycle_of(repository, history.entries)
@@ -122,9 +153,9 @@ class _Copy:
         self._deleted = 0
         self._found: list[Found] = []
 
-    def run(self) -> Copied:
-        """Keys, packs and what serves them, statements, log; the head last."""
-        head = self._require_older()
+    def run(self, head: bytes | None, *, known: frozenset[str]) -> Copied:
+        """Keys, packs and what serves them, statements, log; the head last, in place of `head`. What is `known` was read there before."""
+        self._known = known
         state: Literal["whole", "damaged", "stopped"] = "whole"
         try:
             self._keys()
@@ -145,10 +176,19 @@ class _Copy:
             self._tell(Notice("copy-same-disk", {"path": os.fspath(self._to)}))
         second = state != "stopped" and not same_disk and bool(self.whole)
         return Copied(
-            self._to, state, self._copied, self._bytes, self._deleted, len(self.whole), second, tuple(self._found)
+            path=self._to,
+            state=state,
+            objects=self._copied,
+            bytes=self._bytes,
+            checked=self._checked,
+            checked_bytes=self._checked_bytes,
+            deleted_packs=self._deleted,
+            snapshots=len(self.whole),
+            second_copy=second,
+            findings=tuple(self._found),
         )
 
-    def _require_older(self) -> bytes | None:
+    def require_older(self) -> bytes | None:
         """See that what lies there is an older state of this repository, and return its head."""
         path, own = os.fspath(self._to), self._repository
         if not any(not entry.name.startswith(".") for entry in self._to.iterdir()):
@@ -201,25 +241,45 @@ class _Copy:
                 self._objects.delete(name)
 
     def _by_hash(self) -> None:
-        """Copy packs, parity and index files: what is named by the hash of its bytes."""
+        """Copy packs, parity and index files: what is named by the hash of its bytes. What is there already must be that, too."""
         wanted = [name for prefix in _BY_HASH for name in self._own.names(prefix) if not self._is_gone(name)]
-        missing = [(name, size) for name in wanted if (size := self._size_if_missing(name)) is not None]
-        done, total = 0, sum(size for _, size in missing)
+        work = [(name, size, is_there) for name in wanted for size, is_there in self._work_on(name)]
+        done, total = 0, sum(size for _, size, _ in work)
         self._backend.sweep_unfinished(UNFINISHED_AGE)
-        for number, (name, size) in enumerate(missing, 1):
+        for number, (name, size, is_there) in enumerate(work, 1):
             self._pause()
-            self._copy_by_hash(name)
-            self._bytes += size
+            if not is_there or not self._is_sound_there(name, size):
+                self._copy_by_hash(name)
+                self._bytes += size
             done += size
-            self._tell(Progress(Phase.STORE, done, total, number, len(missing)))
+            self._tell(Progress(Phase.STORE, done, total, number, len(work)))
 
-    def _size_if_missing(self, name: str) -> int | None:
-        """Return an object's size unless the copy has it in that size."""
+    def _work_on(self, name: str) -> Iterator[tuple[int, bool]]:
+        """Give an object's size, and whether the copy has it in that size; nothing where it was read back there before."""
         try:
             size = self._own.size(name)
         except BackendError:
-            return None
-        return None if self._size_there(name) == size else size
+            return
+        is_there = self._size_there(name) == size
+        if not is_there or _digest_in(name) not in self._known:
+            yield size, is_there
+
+    def _is_sound_there(self, name: str, size: int) -> bool:
+        """Read back what the copy has. An earlier run that was cut off, or another tool, may have left anything."""
+        hasher = hashlib.sha256()
+        try:
+            for offset in range(0, size, _PIECE):
+                hasher.update(self._backend.read(name, offset, min(_PIECE, size - offset)))
+            is_sound = hasher.hexdigest() == _digest_in(name)
+        except BackendError:
+            is_sound = False
+        self._checked += 1
+        self._checked_bytes += size
+        if is_sound:
+            self.read_whole.append(_digest_in(name))
+        else:
+            self._tell(Found("copy-damaged", Severity.WARNING, {"name": name}))
+        return is_sound
 
     def _size_there(self, name: str) -> int | None:
         try:
@@ -228,7 +288,7 @@ class _Copy:
             return None
 
     def _copy_by_hash(self, name: str) -> None:
-        digest = name.rpartition("/")[2]
+        digest = _digest_in(name)
 
         def require_hash(data: bytes | memoryview) -> None:
             if hashlib.sha256(data).hexdigest() != digest:
@@ -238,7 +298,8 @@ class _Copy:
             data = self._own.read(name)
             # Ours first: where it is the damaged one, the copy may have the only good one.
             require_hash(data)
-            if self._size_there(name) not in {None, len(data)}:
+            if self._size_there(name) is not None:
+                # It is not what it must be: somebody looked.
                 self._backend.delete(name)
             self._backend.create(name, data, check=require_hash)
         except NoSpace:
@@ -253,6 +314,7 @@ class _Copy:
             self._lose(name, cause(error))
         else:
             self._copied += 1
+            self.read_whole.append(_digest_in(name))
 
     def _swept_meanwhile(self, name: str) -> bool:
         if layout.pack_of(name) is None:
@@ -325,6 +387,8 @@ class _Copy:
         return layout.pack_of(name) in self._life.gone
 
     def _lose(self, name: str, reason: str) -> None:
+        if layout.pack_of(name) is not None:
+            self.read_damaged.append(_digest_in(name))
         found = Found("not-copied", Severity.ERROR, {"name": name, "reason": reason})
         self._found.append(found)
         self._tell(found)
@@ -332,6 +396,30 @@ class _Copy:
     def _pause(self) -> None:
         if self._stop():
             raise _Stopped
+
+
+def _digest_in(name: str) -> PackName:
+    """Return the digest that an object is named by; other objects than packs are remembered the same way."""
+    return PackName(name.rpartition("/")[2])
+
+
+def _reads_of(repository: Repository, to: Path) -> PackReads:
+    """Return this machine's memory of what it read back in this copy.
+
+    It goes by a mark in the copy, not by its path: tomorrow another disk may lie there.
+    """
+    place = to / MARK
+    try:
+        mark = place.read_bytes()
+    except OSError:
+        mark = b""
+    if not re.fullmatch(rb"[0-9a-f]{32}", mark):
+        mark = secrets.token_hex(16).encode()
+        # A medium that takes no mark gets read whole each time.
+        with suppress(OSError):
+            place.unlink(missing_ok=True)
+            place.write_bytes(mark)
+    return PackReads(repository.memory / f"copy-reads-{mark.decode()}")
 
 
 def _tell_the_guard(repository: Repository, run: _Copy, copied: Copied, clock: Clock) -> None:

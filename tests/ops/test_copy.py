@@ -223,3 +223,62 @@ def test_progress_ends_at_its_own_total(scene: Scene) -> None:
     )
 
     assert (told[-1].done_bytes, told[-1].done_files) == (told[-1].total_bytes, told[-1].total_files)
+
+
+def spoil_packs(folder: Path) -> list[Path]:
+    """Change a byte of every pack in a copy, and no size: as a run leaves them whose disk lied, or a tool that fills holes later."""
+    packs = [path for path in (folder / "packs").rglob("*") if path.is_file()]
+    for path in packs:
+        data = bytearray(path.read_bytes())
+        data[len(data) // 2] ^= 1
+        path.write_bytes(bytes(data))
+    return packs
+
+
+def test_what_an_earlier_run_left_is_hashed_before_it_counts(scene: Scene) -> None:
+    some_chats(scene)
+    scene.take()
+    # Another tool made the copy, and was cut off where it had made room for the packs and not filled it.
+    shutil.copytree(scene.places.repository, scene.folder / "usb")
+    spoilt = spoil_packs(scene.folder / "usb")
+
+    done = copied(scene)
+
+    assert done.state == "whole"
+    assert scene.codes().count("copy-damaged") == len(spoilt) > 0
+    assert done.objects == len(spoilt)
+    assert done.checked >= len(spoilt)
+    assert objects_of(scene.folder / "usb") == objects_of(scene.places.repository)
+    assert copied(scene).checked == 0
+
+
+def test_everything_is_read_back_again_when_that_is_asked_for_or_another_disk_lies_there(scene: Scene) -> None:
+    some_chats(scene)
+    scene.take()
+    first = copied(scene)
+    assert first.checked == 0
+    spoilt = spoil_packs(scene.folder / "usb")
+
+    unread = copied(scene)
+    checked = copy_repository(scene.places, scene.folder / "usb", clock=scene.clock, tell=scene.tell, check=True)
+
+    assert (unread.checked, unread.objects) == (0, 0)
+    assert (checked.state, checked.objects) == ("whole", len(spoilt))
+    spoil_packs(scene.folder / "usb")
+    (scene.folder / "usb" / ".backupkit-copy").unlink()
+    assert copied(scene).objects == len(spoilt)
+    assert objects_of(scene.folder / "usb") == objects_of(scene.places.repository)
+
+
+def test_what_is_damaged_on_both_sides_is_named_and_never_remembered_as_read(scene: Scene) -> None:
+    some_chats(scene)
+    scene.take()
+    copied(scene)
+    spoil_packs(scene.folder / "usb")
+    spoil_packs(scene.places.repository)
+
+    runs = [copy_repository(scene.places, scene.folder / "usb", clock=scene.clock, tell=scene.tell, check=True)]
+    runs.append(copied(scene))
+
+    assert [run.state for run in runs] == ["damaged", "damaged"]
+    assert all({one.code for one in run.findings} == {"not-copied"} for run in runs)

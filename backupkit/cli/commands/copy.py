@@ -14,18 +14,25 @@ from backupkit.ui.json_fields import json_fields
 def copy(
     context: typer.Context,
     to: Annotated[Path, typer.Option("--to", metavar="DIR")],
+    *,
+    check: Annotated[bool, typer.Option("--check")] = False,
 ) -> ExitCode:
     """Bring a second copy up to date. Needs no passphrase."""
     from backupkit.ops.copy import copy_repository
 
     session = session_of(context)
-    done = copy_repository(session.places, to, clock=session.clock, tell=session.tell, stop=session.stop)
+    done = copy_repository(session.places, to, clock=session.clock, tell=session.tell, check=check, stop=session.stop)
     if done.state == "stopped" and session.stop.asked:
         raise session.stop.error()
     say = session.say
     lines = [
         f"{say('copy.head')}  {state_word(session, done.state)}",
         "  " + say("copy.copied", objects=done.objects, bytes=session.catalogue.size(done.bytes)),
+        *(
+            ["  " + say("copy.checked", objects=done.checked, bytes=session.catalogue.size(done.checked_bytes))]
+            if done.checked
+            else []
+        ),
         "  " + say("copy.holds", snapshots=done.snapshots),
     ]
     if done.deleted_packs:

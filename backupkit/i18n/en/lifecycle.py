@@ -3,6 +3,7 @@
 MESSAGES: dict[str, str] = {
     "copy.head": "Second copy",
     "copy.copied": "{objects} {objects:plural:file|files} copied, {bytes}; every pack was hashed when it arrived",
+    "copy.checked": "{objects} {objects:plural:file|files} that lay there already, {bytes}, read back and hashed",
     "copy.holds": "It holds {snapshots} whole {snapshots:plural:snapshot|snapshots}",
     "copy.deleted": "{packs} swept {packs:plural:pack|packs} deleted from it",
     "state.stopped": "stopped",

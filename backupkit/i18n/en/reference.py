@@ -37,6 +37,8 @@ MESSAGES: dict[str, str] = {
     "field.undeleted": "The snapshots that are there again",
     "field.life": "kept, forgotten, or swept where its bytes are gone",
     "field.objects": "How many files were copied now",
+    "field.checked": "How many files lay there already and were read back now",
+    "field.checked_bytes": "Their bytes",
     "field.second_copy": "Whether the guard may count it as a second copy",
     "schema.copy-1": "The last object of `backupkit copy --json`",
     "field.deleted_packs": "How many packs were deleted",

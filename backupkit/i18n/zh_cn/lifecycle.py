@@ -3,6 +3,7 @@
 MESSAGES: dict[str, str] = {
     "copy.head": "第二份副本",
     "copy.copied": "复制了 {objects} 个文件，共 {bytes}；每个数据包写好后都核对过哈希",
+    "copy.checked": "副本里已有的 {objects} 个文件（{bytes}）已读回并核对哈希",
     "copy.holds": "副本里有 {snapshots} 个完整的快照",
     "copy.deleted": "从副本删除了 {packs} 个已被 sweep 删除的数据包",
     "state.stopped": "已停止",

@@ -37,6 +37,8 @@ MESSAGES: dict[str, str] = {
     "field.undeleted": "重新找回的快照",
     "field.life": "kept（保留）、forgotten（已放弃），数据已删除的为 swept",
     "field.objects": "这次复制了多少个文件",
+    "field.checked": "副本里已有、这次读回的文件有多少个",
+    "field.checked_bytes": "它们共多少字节",
     "field.second_copy": "升级守卫是否可以把它算作第二份副本",
     "schema.copy-1": "`backupkit copy --json` 的最后一个对象",
     "field.deleted_packs": "删除了多少个数据包",
