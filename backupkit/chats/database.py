@@ -12,8 +12,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
 from dataclasses import replace
+from functools import lru_cache
 from itertools import islice
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 from backupkit.chats.carve.pages import has_pages
 from backupkit.chats.database_carved import carved, recovered_rows
@@ -395,8 +396,15 @@ def _open_copy(source: SourceFiles, name: str, stack: ExitStack) -> Database:
 
 def raw_of(row: Mapping[str, Any]) -> bytes:
     """Write a row down as it was read, column by column."""
-    return "\x1e".join(f"{key}={_shown(row[key])}" for key in row.keys()).encode("utf-8", "surrogatepass")  # noqa: SIM118  sqlite3.Row iterates over values
+    # A row of SQLite's gives its values, not its columns' names.
+    values = [
+        "" if value is None else value.hex() if isinstance(value, bytes) else value
+        for value in cast("Iterable[Any]", row)
+    ]
+    return (_form_of(tuple(row.keys())) % tuple(values)).encode("utf-8", "surrogatepass")
 
 
-def _shown(value: Any) -> str:
-    return value.hex() if isinstance(value, bytes) else "" if value is None else str(value)
+@lru_cache(maxsize=256)
+def _form_of(columns: tuple[str, ...]) -> str:
+    """Return the form of a row: a query's rows have the same columns a million times."""
+    return "\x1e".join(f"{column.replace('%', '%%')}=%s" for column in columns)
