@@ -42,7 +42,7 @@ from apk_factory import (
 
 from backupkit.guard.apk.binary_xml import XmlMalformed, read_elements
 from backupkit.guard.apk.certificates import read_certificate
-from backupkit.guard.apk.cms import AttributeRepeated, read_attributes, read_signed_data
+from backupkit.guard.apk.cms import AttributeMalformed, read_attributes, read_signed_data
 from backupkit.guard.apk.der import NotAsn1
 from backupkit.guard.apk.idsig import read_idsig
 from backupkit.guard.apk.jar_manifest import read_sections
@@ -188,8 +188,9 @@ def read_block(data: bytes) -> object:
     for signer in found.signers:
         signer.certificate(found.certificates)
         if signer.signed_attributes is not None:
-            with suppress(AttributeRepeated):
-                read_attributes(signer.signed_attributes)
+            with suppress(AttributeMalformed):
+                attributes = read_attributes(signer.signed_attributes)
+                _ = attributes.content_type, attributes.message_digest
     return found
 
 

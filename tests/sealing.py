@@ -168,7 +168,8 @@ def _tagged(tag: bytes, value: int | bytes) -> bytes:
 
 
 def _cbc(key: bytes, plain: bytes) -> bytes:
-    return Cipher(algorithms.AES(key), modes.CBC(bytes(16))).encryptor().update(plain)
+    padding = 16 - len(plain) % 16
+    return Cipher(algorithms.AES(key), modes.CBC(bytes(16))).encryptor().update(plain + bytes([padding]) * padding)
 
 
 def seal_iphone(
@@ -189,8 +190,7 @@ def seal_iphone(
         stored = folder / file_id[:2] / file_id
         stored.parent.mkdir(exist_ok=True)
         key, number = dice.randbytes(32), 4 if len(path) % 2 else 3
-        padding = 16 - len(data) % 16
-        stored.write_bytes(_cbc(key, data + bytes([padding]) * padding))
+        stored.write_bytes(_cbc(key, data))
         held = {
             "NS.data": number.to_bytes(4, "little") + aes_key_wrap(bag.classes[number], key),
             "$class": plistlib.UID(4),

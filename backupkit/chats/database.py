@@ -5,27 +5,47 @@ belongs to the database and is worked into the copy; see `chats/database_image.p
 tables of a hostile schema are never touched.
 """
 
+import re
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
+from dataclasses import replace
 from itertools import islice
 from typing import Any, BinaryIO
 
+from backupkit.chats.carve.pages import has_pages
+from backupkit.chats.database_carved import carved, recovered_rows
 from backupkit.chats.database_image import fill_image
 from backupkit.chats.malformed import MalformedExport, TruncatedExport
-from backupkit.chats.model import Locator
+from backupkit.chats.model import Locator, Message
 from backupkit.chats.nameless import nameless_database
+from backupkit.chats.partial import read_some
 from backupkit.chats.reader import Recognition, Told, read_each
 from backupkit.chats.source import Content, SourceFiles
 from backupkit.chats.sqlite_copy import FAILURES, guarded
-from backupkit.chats.sqlite_salvage import salvage
 
 _FRONT = 1 << 20
+_DATABASE_NAME = re.compile(r"\.(?:db|db3|sqlite|sqlite3)$", re.IGNORECASE)
 
 
 def databases_in(source: SourceFiles) -> Iterator[str]:
-    """Tell the names of files that begin as a plain SQLite database does."""
-    return source.of(Content.SQLITE)
+    """Tell the names of files that begin as a plain SQLite database does, and of those that only lost their beginning."""
+    yield from source.of(Content.SQLITE)
+    for name in source.of(Content.OTHER):
+        if _DATABASE_NAME.search(name) and _is_headless(source, name):
+            yield name
+
+
+def _is_headless(source: SourceFiles, name: str) -> bool:
+    return source.keep(f"headless {name}", lambda _stack: _has_pages_behind(source, name))
+
+
+def _has_pages_behind(source: SourceFiles, name: str) -> bool:
+    with suppress(MalformedExport, OSError), source.open(name) as stream:
+        front, _failure = read_some(stream, _FRONT, name)
+        return has_pages(front)
+    return False
 
 
 class Database:
@@ -37,17 +57,15 @@ class Database:
         name: str,
         *,
         damage: MalformedExport | None = None,
-        read_around: Callable[[sqlite3.Connection], sqlite3.Connection | None] = lambda _damaged: None,
+        read_around: Callable[[], sqlite3.Connection | None] = lambda: None,
     ) -> None:
         self.name = name
         self.damage = damage
         self._connection = connection
-        self._read_around: Callable[[sqlite3.Connection], sqlite3.Connection | None] | None = read_around
-        # Only what was made by a plain CREATE TABLE; a view or a virtual table could run anything when it is read.
-        rows = connection.execute("select name, sql from sqlite_master where type = 'table'").fetchall()
-        self.tables = frozenset(
-            str(table) for table, sql in rows if str(sql or "").lstrip().lower().startswith("create table")
-        )
+        self._read_around: Callable[[], sqlite3.Connection | None] | None = read_around
+        self._shown: list[tuple[str, Sequence[int]]] = []
+        self._recovered: Mapping[str, set[int]] = {}
+        self.tables = _tables_of(connection)
 
     def columns(self, table: str) -> frozenset[str]:
         """Return the columns of a table, empty where there is none."""
@@ -83,20 +101,10 @@ class Database:
         if table not in self.tables:
             raise MalformedExport(Locator(self.name), "no-such-table")
         try:
-            # Names are looked up in the temporary schema first, so that a reader's queries need not know of this.
-            self._connection.execute("pragma query_only = off")
-            self._connection.execute("create temp table backupkit_shown (id integer primary key)")
-            self._connection.executemany(
-                "insert or ignore into temp.backupkit_shown values (?)", ((one,) for one in rowids)
-            )
-            quoted = _quoted(table)
-            self._connection.execute(
-                f"create temp view {quoted} as select * from main.{quoted} where rowid in (select id from temp.backupkit_shown)"  # noqa: S608  a name of its own schema, quoted
-            )
-            self._connection.commit()
-            self._connection.execute("pragma query_only = on")
+            _show_only(self._connection, table, rowids)
         except FAILURES as error:
             raise MalformedExport(Locator(self.name), "database-damaged") from error
+        self._shown.append((table, rowids))
 
     def rows(self, query: str) -> Iterator[Mapping[str, Any]]:
         """Stream the rows of a query by column name. Rows that cannot be read are left out, and `damage` tells it.
@@ -111,23 +119,70 @@ class Database:
                 yield row
         except FAILURES as error:
             self.damage = self.damage or MalformedExport(Locator(self.name), "database-damaged")
+            damaged = self._connection
             if not self._goes_on_without_the_damage():
                 raise self.damage from error
         else:
             return
+        # What was told already is read once more, so that of the sound copy exactly the rest is told, whatever its order.
+        told: Counter[tuple[Any, ...]] = Counter()
+        with suppress(*FAILURES):
+            told.update(tuple(row) for row in islice(damaged.execute(query), given))
         try:
-            # The rows that were told already are the first ones of the sound copy too.
-            yield from islice(self._connection.execute(query), given, None)
+            for row in self._connection.execute(query):
+                values = tuple(row)
+                if told[values] > 0:
+                    told[values] -= 1
+                else:
+                    yield row
         except FAILURES as error:
             raise self.damage from error
+
+    def is_recovered(self, place: str) -> bool:
+        """Say whether a row (`table#number`) was not in its place, or is only a part of what it was."""
+        if not self._recovered:
+            return False
+        table, _, number = place.rpartition("#")
+        return number.isdecimal() and int(number) in self._recovered.get(table, ())
+
+    def use_recovered(self) -> None:
+        """Take this connection for a carved one, whose rows were not all in their place."""
+        self._recovered = recovered_rows(self._connection)
 
     def _goes_on_without_the_damage(self) -> bool:
         if self._read_around is None:
             return False
-        sound, self._read_around = self._read_around(self._connection), None
-        if sound is not None:
-            self._connection = sound
-        return sound is not None
+        sound, self._read_around = self._read_around(), None
+        if sound is None:
+            return False
+        self._connection = sound
+        with suppress(*FAILURES):
+            self.tables |= _tables_of(sound)
+            self.use_recovered()
+            for table, rowids in self._shown:
+                _show_only(sound, table, rowids)
+        return True
+
+
+def _tables_of(connection: sqlite3.Connection) -> frozenset[str]:
+    # Only what was made by a plain CREATE TABLE; a view or a virtual table could run anything when it is read.
+    rows = connection.execute("select name, sql from sqlite_master where type = 'table'").fetchall()
+    return frozenset(str(table) for table, sql in rows if str(sql or "").lstrip().lower().startswith("create table"))
+
+
+def _show_only(connection: sqlite3.Connection, table: str, rowids: Sequence[int]) -> None:
+    # Names are looked up in the temporary schema first, so that a reader's queries need not know of this.
+    connection.execute("pragma query_only = off")
+    connection.execute(
+        "create temp table if not exists backupkit_shown (in_table text, id integer, primary key (in_table, id)) without rowid"
+    )
+    connection.executemany("insert or ignore into temp.backupkit_shown values (?, ?)", ((table, one) for one in rowids))
+    quoted, text = _quoted(table), "'" + table.replace("'", "''") + "'"
+    connection.execute(
+        f"create temp view {quoted} as select * from main.{quoted} where rowid in (select id from temp.backupkit_shown where in_table = {text})"  # noqa: S608  a name of its own schema, quoted
+    )
+    connection.commit()
+    connection.execute("pragma query_only = on")
 
 
 def _quoted(name: str) -> str:
@@ -154,10 +209,14 @@ def read_databases(
     """
 
     def read(name: str) -> Iterator[Told]:
-        yield from read_one(name)
-        damage = database_in(source, name).damage
-        if damage is not None:
-            raise damage
+        database = database_in(source, name)
+        for told in read_one(name):
+            if isinstance(told, Message) and database.is_recovered(told.locator.place):
+                yield replace(told, recovered=True)
+            else:
+                yield told
+        if database.damage is not None:
+            raise database.damage
 
     return read_each(names, read)
 
@@ -167,16 +226,19 @@ def claim_databases(
 ) -> Recognition:
     """Claim the databases whose tables a reader knows. `alternatives` are words that one schema or another must hold.
 
-    A database too damaged to be opened is claimed by its words alone, less surely: its reader then tells the damage.
+    A database too damaged to be opened is claimed by its words alone, less surely: its reader then tells the damage. Where even the words
+    are lost, what its pages look like decides.
     """
     claims = {}
     for name in databases_in(source):
-        if any(mentions(source, name, *words) for words in alternatives):
+        has_words = any(mentions(source, name, *words) for words in alternatives)
+        if has_words or _has_lost_its_schema(source, name):
             try:
                 if is_it(database_in(source, name)):
                     claims[name] = 96
             except MalformedExport:
-                claims[name] = 70
+                if has_words:
+                    claims[name] = 70
     return Recognition(claims)
 
 
@@ -189,6 +251,19 @@ def mentions(source: SourceFiles, name: str, *words: bytes) -> bool:
 _WORDS = (
     b"key_remote_jid", b"chat_row_id", b"ZWAMESSAGE", b"ZWACHATSESSION", b"chat_message_join", b"MesLocalID", b"CreateTime", b"dbContactRemark", b"date_received", b"thread_id",
 )  # fmt: skip
+
+
+def _has_lost_its_schema(source: SourceFiles, name: str) -> bool:
+    """Say whether not one word of any app is left, and the place where the words should stand cannot be read."""
+    known = source.keep(f"mentions {name}", lambda _stack: _mentioned(source, name))
+    return source.keep(f"schema {name}", lambda _stack: not known and not _has_schema(source, name))
+
+
+def _has_schema(source: SourceFiles, name: str) -> bool:
+    try:
+        return bool(_schema_at_the_front(source, name))
+    except (MalformedExport, OSError, *FAILURES):
+        return False
 
 
 def _mentioned(source: SourceFiles, name: str) -> set[bytes]:
@@ -238,19 +313,24 @@ def _open_copy(source: SourceFiles, name: str, stack: ExitStack) -> Database:
 
     connection, file = nameless_database(stack)
     is_cut = fill_image(part, file, Locator(name))
-    damage = TruncatedExport(Locator(name), "database-cut") if is_cut else None
+    damage: MalformedExport | None = TruncatedExport(Locator(name), "database-cut") if is_cut else None
 
-    def read_around(damaged: sqlite3.Connection) -> sqlite3.Connection | None:
+    def read_around() -> sqlite3.Connection | None:
         try:
-            sound, _file = nameless_database(stack)
-            return guarded(sound) if salvage(damaged, sound) else None
+            return carved(file, stack)
         except FAILURES:
             return None
 
     try:
         return Database(guarded(connection), name, damage=damage, read_around=read_around)
     except FAILURES as error:
-        raise (damage or MalformedExport(Locator(name), "database-damaged")) from error
+        damage = damage or MalformedExport(Locator(name), "database-damaged")
+        sound = read_around()
+        if sound is None:
+            raise damage from error
+    database = Database(sound, name, damage=damage)
+    database.use_recovered()
+    return database
 
 
 def raw_of(row: Mapping[str, Any]) -> bytes:

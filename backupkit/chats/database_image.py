@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import BinaryIO, Final
 
+from backupkit.chats.carve.pages import MAGIC
 from backupkit.chats.malformed import MalformedExport, TruncatedExport
 from backupkit.chats.model import Locator
 from backupkit.chats.nameless import nameless_file
@@ -39,6 +40,10 @@ def fill_image(part: Part, file: BinaryIO, locator: Locator) -> bool:
         log, journal = nameless_file(stack), nameless_file(stack)
         has_log = _copy(part, "-wal", log, locator) and _lay_over(file, log)
         has_journal = _copy(part, "-journal", journal, locator) and _put_back(file, journal)
+    file.seek(0)
+    if file.read(16) != MAGIC:
+        # The first page is lost. Nothing is written over what may still be there.
+        return False
     file.seek(18)
     file.write(b"\x01\x01")
     is_cut = not has_log and not has_journal and _pad(file)

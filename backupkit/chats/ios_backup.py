@@ -101,10 +101,10 @@ def _opened(
         if not isinstance(wrapped, bytes):
             raise MalformedExport(locator, "backup-header-broken")  # noqa: TRY301  one exit for every way it can fail
         number = int.from_bytes(wrapped[:4], "little")
-        # A database is a whole number of blocks long, and is sealed without padding.
-        manifest = DecryptedMember(
-            sealed, bag, wrapped[4:], number, sealed.size_bytes // 16 * 16, locator.file, locator.file
-        )
+        # Where the end is damaged, or was never padded, all of it is the database: what is too much is passed over.
+        key = bag.unwrap(wrapped[4:], number)
+        size_bytes = (None if key is None else plain_size(sealed, key)) or sealed.size_bytes // 16 * 16
+        manifest = DecryptedMember(sealed, bag, wrapped[4:], number, size_bytes, locator.file, locator.file)
         if _read(manifest, 16) != _SQLITE:
             raise MalformedExport(locator, "backup-damaged")  # noqa: TRY301  as above
     except MalformedExport as error:

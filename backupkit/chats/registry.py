@@ -24,6 +24,7 @@ from backupkit.chats.readers.qq_exporter import QqExporter
 from backupkit.chats.readers.qq_mht import QqMht
 from backupkit.chats.readers.qq_text import QqText
 from backupkit.chats.readers.signal_android_db import SignalAndroidDatabase
+from backupkit.chats.readers.signal_sigtop import SignalSigtop
 from backupkit.chats.readers.signal_text import SignalText
 from backupkit.chats.readers.skype_json import SkypeJson
 from backupkit.chats.readers.slack_export import SlackExport
@@ -50,6 +51,7 @@ READERS: tuple[ChatReader, ...] = (
     GoogleChat(),
     LineText(),
     SignalText(),
+    SignalSigtop(),
     KakaoText(),
     QqText(),
     QqMht(),

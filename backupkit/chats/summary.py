@@ -5,6 +5,7 @@ Reading it for the summary never fails: a damage is a finding, and the numbers a
 
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -107,12 +108,13 @@ def summarise(
 
 def first_messages(path: Path, *, mapping: Path | None = None, count: int = 3) -> tuple[Message, ...]:
     """Return the first messages of an export, for whoever wants to see how it is understood."""
-    try:
-        with open_source(path, mapping=mapping) as source:
-            told = (one for _reader, one in read_all(source, recognise(source)) if isinstance(one, Message))
-            return tuple(islice(told, count))
-    except MalformedExport:
-        return ()
+    found: list[Message] = []
+    # What came before a damage is shown.
+    with suppress(MalformedExport), open_source(path, mapping=mapping) as source:
+        told = (one for _reader, one in read_all(source, recognise(source)) if isinstance(one, Message))
+        for message in islice(told, count):
+            found.append(message)  # noqa: PERF402  what came before a failure must stay
+    return tuple(found)
 
 
 def summarise_source(

@@ -32,11 +32,18 @@ class ConsentRefused(BackupkitError):
     """What was given as consent is not consent to this update.
 
     Facts: `reason` (another-update, expired, first-step-missing, wrong-name, malformed, bad-signature, no-owner-key,
-    token-needed).
+    token-needed, no-consent-asked).
     """
 
     code = "consent-refused"
     exit_code = ExitCode.HOLD
+
+
+class NoVerdict(BackupkitError):
+    """What was given as a verdict is none, or was changed since the guard spoke it. Facts: `reason` (malformed, altered, too-large)."""
+
+    code = "verdict-unreadable"
+    exit_code = ExitCode.USAGE
 
 
 class ConsentBy(Enum):
@@ -97,17 +104,23 @@ def asked_in(verdict: bytes) -> Consent:
     """Read which consent a verdict asks for.
 
     Raises:
-        ConsentRefused: it is no verdict, or it asks for none.
+        NoVerdict: it is no verdict, or not as the guard spoke it.
+        ConsentRefused: it asks for no consent.
     """
     try:
-        asked = decode_json(verdict, what="verdict", max_bytes=MAX_VERDICT_BYTES)["consent"]
+        spoken = decode_json(verdict, what="verdict", max_bytes=MAX_VERDICT_BYTES)
+        if spoken["type"] != "verdict":
+            raise NoVerdict(reason="malformed")
+        asked = spoken["consent"]
+        if asked is None:
+            raise ConsentRefused(reason="no-consent-asked")
         consent = Consent(_binding_of(asked["binding"]), _text(asked["app_name"]))
         # The id was computed by the guard: a binding that was changed since has another.
         is_whole = consent.binding.id == asked["id"]
     except (MalformedObject, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ConsentRefused(reason="malformed") from error
+        raise NoVerdict(reason="malformed") from error
     if not is_whole:
-        raise ConsentRefused(reason="malformed")
+        raise NoVerdict(reason="altered")
     return consent
 
 

@@ -17,6 +17,7 @@ from backupkit.guard.consent import MAX_TOKEN_BYTES, ConsentAnswers
 from backupkit.guard.device_facts import Device, DeviceMalformed, decode_device
 from backupkit.guard.device_rules import Action
 from backupkit.guard.package_index import Listing
+from backupkit.guard.package_name import is_package_name
 from backupkit.guard.verdict import Loss
 from backupkit.ids import AppPackage
 
@@ -25,7 +26,6 @@ MAX_TEXT = 4096
 DEFAULT_DEADLINE = timedelta(seconds=2)
 LONGEST_DEADLINE = timedelta(seconds=60)
 
-_PACKAGE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*(?:\.[A-Za-z][A-Za-z0-9_]*)*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -78,11 +78,6 @@ class UpdateRequest(NamedTuple):
     consent: ConsentAnswers | ConsentToken | None = None
     store: str | None = None
     deadline: timedelta = DEFAULT_DEADLINE
-
-
-def is_package_name(text: str) -> bool:
-    """Whether a text is an Android package name. Such a name is safe as a file name."""
-    return len(text) <= 255 and _PACKAGE_NAME.fullmatch(text) is not None
 
 
 def decode_request(data: bytes) -> UpdateRequest:

@@ -24,7 +24,7 @@ from backupkit.hooks.protocol import (
 _HELP = {
     "en": """\
 Usage: backupkit-hook [--request FILE]
-       backupkit-hook serve [--socket PATH] [--http PORT] [--print-unit]
+       backupkit-hook serve [--socket PATH] [--http PORT] [--print-unit] [--json]
        backupkit-hook apt --state DIR
 
 An app store or package manager asks before an update: may it be installed, or would it wipe the chats?
@@ -35,6 +35,7 @@ The question is one JSON object (hook-request) on standard input, the answer one
     --socket PATH  where to listen; $XDG_RUNTIME_DIR/backupkit/hook.sock otherwise
     --http PORT    listen on 127.0.0.1 as well; 0 picks a port
     --print-unit   print a systemd unit and stop
+    --json         print the unit, or why the server cannot start, as a JSON object
   apt              answer apt (DPkg::Pre-Install-Pkgs, version 3) from the guard below DIR/backupkit/guard
   --version        show the version
   --help           show this
@@ -44,7 +45,7 @@ only when its "state" is "given". Everything else, a crash and a time-out includ
 """,
     "zh": """\
 用法：backupkit-hook [--request 文件]
-      backupkit-hook serve [--socket 路径] [--http 端口] [--print-unit]
+      backupkit-hook serve [--socket 路径] [--http 端口] [--print-unit] [--json]
       backupkit-hook apt --state 文件夹
 
 应用商店或包管理器在更新之前询问：能不能安装，会不会清空聊天记录？
@@ -55,6 +56,7 @@ only when its "state" is "given". Everything else, a crash and a time-out includ
     --socket 路径  监听位置；默认为 $XDG_RUNTIME_DIR/backupkit/hook.sock
     --http 端口    同时监听 127.0.0.1；0 表示自动选择端口
     --print-unit   输出 systemd 单元文件后退出
+    --json         以 JSON 对象输出单元文件，或无法启动的原因
   apt              回答 apt（DPkg::Pre-Install-Pkgs，第 3 版），使用 文件夹/backupkit/guard 下的守卫
   --version        显示版本
   --help           显示本说明

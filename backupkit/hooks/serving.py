@@ -57,6 +57,8 @@ class Wanted(NamedTuple):
     socket: Path | None = None
     http: int | None = None
     prints_unit: bool = False
+    json: bool = False
+    """Whether a program reads what is printed: the unit and a failure are JSON objects then."""
 
 
 class CannotServe(Exception):
@@ -76,6 +78,8 @@ def wanted_of(arguments: Sequence[str]) -> Wanted | None:
         name = rest.pop(0)
         if name == "--print-unit":
             wanted = wanted._replace(prints_unit=True)
+        elif name == "--json":
+            wanted = wanted._replace(json=True)
         elif name == "--socket" and rest:
             wanted = wanted._replace(socket=Path(rest.pop(0)))
         elif name == "--http" and rest and rest[0].isascii() and rest[0].isdigit() and int(rest[0]) <= 65535:
@@ -89,8 +93,8 @@ def serve(wanted: Wanted, environment: Mapping[str, str], language: str) -> int:
     """Serve until told to stop, and return the exit code."""
     place = (wanted.socket or socket_in(environment)).absolute()
     if wanted.prints_unit:
-        sys.stdout.write(unit_text(place, wanted.http))
-        sys.stdout.flush()
+        unit = unit_text(place, wanted.http)
+        _print({"type": "summary", "v": 1, "unit": unit} if wanted.json else unit)
         return 0
     gc.enable()
     # A long reading of a package must not make the short questions wait for their turn.
@@ -99,8 +103,19 @@ def serve(wanted: Wanted, environment: Mapping[str, str], language: str) -> int:
         asyncio.run(_serve(place, wanted.http, environment))
     except CannotServe as problem:
         sys.stderr.write(_SAID[problem.code][language].format(**problem.facts) + "\n")
+        if wanted.json:
+            error = {"type": "error", "v": 1, "code": problem.code, "exit_code": USAGE_EXIT, "params": problem.facts}
+            _print({**error, "try": ["backupkit guard serve --help"]})
         return USAGE_EXIT
     return 0
+
+
+def _print(what: dict[str, object] | str) -> None:
+    line = what if isinstance(what, str) else json.dumps(what, ensure_ascii=False) + "\n"
+    with suppress(OSError):
+        # UTF-8 whatever the locale says, and a path may hold bytes that are none.
+        sys.stdout.buffer.write(line.encode("utf-8", "backslashreplace"))
+        sys.stdout.buffer.flush()
 
 
 def socket_in(environment: Mapping[str, str]) -> Path:
@@ -146,11 +161,15 @@ async def _serve(place: Path, port: int | None, environment: Mapping[str, str]) 
 
 def _announce(place: Path, web: "_Web | None") -> None:
     """Say that questions are taken from now on, as one line of JSON."""
-    facts = {"type": "serving", "v": 1, "pid": os.getpid(), "socket": str(place), "http": web.address if web else None}
+    facts: dict[str, object] = {
+        "type": "serving",
+        "v": 1,
+        "pid": os.getpid(),
+        "socket": str(place),
+        "http": web.address if web else None,
+    }
     facts["token_file"] = str(web.token_file) if web else None
-    with suppress(OSError):
-        sys.stdout.write(json.dumps(facts, ensure_ascii=False) + "\n")
-        sys.stdout.flush()
+    _print(facts)
 
 
 class _Web:

@@ -13,6 +13,7 @@ Placeholders are `{fact}`, or with a form behind a colon:
     {seconds:span}                        4 min 12 s
     {line:raw}                            as it is
 
+The code in a fact of `_SAYS_WHY` is put into words, where there are any (`why.<code>`); `{reason:raw}` keeps the code.
 Every fact that is a text is made safe for a terminal, because it may come from somebody else.
 """
 
@@ -119,6 +120,14 @@ class Catalogue:
         unit, _, number = place.partition(" ")
         return self.say(f"place.{unit}", number=number) if unit in _UNITS and number.isdecimal() else printable(place)
 
+    def why(self, code: str) -> str:
+        """Put the code of a reason into words that fit into brackets; of `error/reason` the reason. What is no code stays as it is."""
+        for part in reversed(code.split("/") if _IS_CODE.fullmatch(code) else ()):
+            words = find(self.language, f"why.{part}")
+            if words is not None:
+                return words
+        return printable(code)
+
     def span(self, span: timedelta) -> str:
         """Write a length of time."""
         return length_of_time(span, self.language)
@@ -156,6 +165,8 @@ class _Filler(string.Formatter):
             return printable(text[:8] if _IS_ID.fullmatch(text) else text)
         if name == "place":
             return self._catalogue.place(text)
+        if name in _SAYS_WHY and form != "raw":
+            return self._catalogue.why(text)
         return self._catalogue.time(text) if form == "time" else printable(text)
 
     def _number(self, name: str, number: float, form: str) -> str:
@@ -167,5 +178,7 @@ class _Filler(string.Formatter):
 
 
 _ABSENT = object()
+_SAYS_WHY = frozenset({"reason", "detail", "doubt", "missing"})
+_IS_CODE = re.compile(r"[a-z0-9]+(?:[-/][a-z0-9]+)*")
 _UNITS = {"line", "byte", "character"}
 _IS_ID = re.compile(r"[0-9a-f]{9,}")

@@ -6,8 +6,8 @@ from typing import Any
 
 from backupkit.clock import from_rfc3339, to_rfc3339
 from backupkit.guard.ledger import read_ledger
+from backupkit.guard.package_name import is_package_name
 from backupkit.guard.places import GuardPlaces
-from backupkit.guard.request import is_package_name
 from backupkit.guard.verdict import Decision
 from backupkit.ids import AppPackage
 from backupkit.ops.failures import GuardHoldOpen

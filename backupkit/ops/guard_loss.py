@@ -15,8 +15,8 @@ from types import FrameType
 from backupkit.clock import from_rfc3339
 from backupkit.config.settings import SourceSettings
 from backupkit.guard.loss_hint import LossHint
+from backupkit.guard.package_name import is_package_name
 from backupkit.guard.places import GuardPlaces, write_whole
-from backupkit.guard.request import is_package_name
 from backupkit.guard.verdict import Loss, Verdict
 from backupkit.ids import AppPackage
 from backupkit.ops.loss import LossPreview, preview_loss

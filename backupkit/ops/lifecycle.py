@@ -7,18 +7,19 @@ be read took everything back.
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from backupkit.errors import BackupkitError
 from backupkit.ids import SnapshotId
 from backupkit.ops.repository import Repository
 from backupkit.ops.statements import read_statement
-from backupkit.proof.forget_statement import decode_forget_statement, decode_undelete_statement
 from backupkit.proof.log_entry import LogEntry
-from backupkit.proof.rebuild_statement import decode_rebuild_statement
-from backupkit.proof.repack_statement import RepackStatement, decode_repack_statement
-from backupkit.proof.sweep_statement import NamedPack, decode_mark_statement, decode_sweep_statement
 from backupkit.store.layout import PackRef
 from backupkit.store.pack_list import ListedPack
+
+if TYPE_CHECKING:
+    from backupkit.proof.repack_statement import RepackStatement
+    from backupkit.proof.sweep_statement import NamedPack
 
 UNDO = timedelta(days=30)
 """How long what was forgotten can be taken back, counted from when this machine first saw that it was forgotten."""
@@ -93,6 +94,8 @@ def undo_until(repository: Repository, found: Lifecycle, snapshot: SnapshotId, n
 
 
 def _forget(repository: Repository, entry: LogEntry, found: Lifecycle) -> None:
+    from backupkit.proof.forget_statement import decode_forget_statement  # noqa: PLC0415 - few logs hold one
+
     try:
         said = decode_forget_statement(read_statement(repository, entry.subject))
     except BackupkitError:
@@ -103,6 +106,8 @@ def _forget(repository: Repository, entry: LogEntry, found: Lifecycle) -> None:
 
 
 def _undelete(repository: Repository, entry: LogEntry, found: Lifecycle) -> None:
+    from backupkit.proof.forget_statement import decode_undelete_statement  # noqa: PLC0415 - few logs hold one
+
     try:
         said = decode_undelete_statement(read_statement(repository, entry.subject))
     except BackupkitError:
@@ -114,6 +119,8 @@ def _undelete(repository: Repository, entry: LogEntry, found: Lifecycle) -> None
 
 
 def _mark(repository: Repository, entry: LogEntry, found: Lifecycle) -> None:
+    from backupkit.proof.sweep_statement import decode_mark_statement  # noqa: PLC0415 - few logs hold one
+
     try:
         said = decode_mark_statement(read_statement(repository, entry.subject))
     except BackupkitError:
@@ -124,6 +131,8 @@ def _mark(repository: Repository, entry: LogEntry, found: Lifecycle) -> None:
 
 
 def _sweep(repository: Repository, entry: LogEntry, found: Lifecycle) -> None:
+    from backupkit.proof.sweep_statement import decode_sweep_statement  # noqa: PLC0415 - few logs hold one
+
     try:
         said = decode_sweep_statement(read_statement(repository, entry.subject))
     except BackupkitError:
@@ -138,6 +147,8 @@ def _sweep(repository: Repository, entry: LogEntry, found: Lifecycle) -> None:
 
 def _rebuild(repository: Repository, entry: LogEntry, found: Lifecycle) -> None:
     """Take in which snapshots cannot be had under their old names any more. Other imports say nothing about that."""
+    from backupkit.proof.rebuild_statement import decode_rebuild_statement  # noqa: PLC0415 - few logs hold one
+
     try:
         said = decode_rebuild_statement(read_statement(repository, entry.subject))
     except BackupkitError:
@@ -150,6 +161,8 @@ def _rebuild(repository: Repository, entry: LogEntry, found: Lifecycle) -> None:
 
 
 def _repack(repository: Repository, entry: LogEntry, found: Lifecycle) -> None:
+    from backupkit.proof.repack_statement import decode_repack_statement  # noqa: PLC0415 - few logs hold one
+
     try:
         said = decode_repack_statement(read_statement(repository, entry.subject))
     except BackupkitError:
@@ -162,12 +175,12 @@ def _repack(repository: Repository, entry: LogEntry, found: Lifecycle) -> None:
         replace_packs(said, found)
 
 
-def replace_packs(said: RepackStatement, found: Lifecycle) -> None:
+def replace_packs(said: "RepackStatement", found: Lifecycle) -> None:
     """Take in which packs stand for others."""
     for pack, by in said.replaced.items():
         listed = tuple(ListedPack(PackRef(pack[0], name), size) for name, size in by)
         found.replaced.setdefault(_ref(pack), listed)
 
 
-def _ref(one: NamedPack) -> PackRef:
+def _ref(one: "NamedPack") -> PackRef:
     return PackRef(*one)

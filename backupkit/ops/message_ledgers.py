@@ -3,12 +3,15 @@
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from backupkit.capture.cuts import text_cuts
-from backupkit.chats.ledger import MAX_BYTES, Ledger
 from backupkit.crypto.derive import derive
 from backupkit.ops.places import write_private
 from backupkit.ops.repository import Repository
+
+if TYPE_CHECKING:
+    from backupkit.chats.ledger import Ledger
 
 _KEPT_PER_SOURCE = 6
 _ARCHIVES = (".zip", ".tar")
@@ -33,8 +36,10 @@ class MessageLedgers:
         """Tell whether there is a ledger of a tree."""
         return self._path(tree).is_file()
 
-    def read(self, tree: str | None) -> Ledger | None:
+    def read(self, tree: str | None) -> "Ledger | None":
         """Return a ledger; None where it is lost or damaged."""
+        from backupkit.chats.ledger import MAX_BYTES, Ledger  # noqa: PLC0415 - a run that finds nothing new reads none
+
         if not tree:
             return None
         path = self._path(tree)
@@ -45,7 +50,7 @@ class MessageLedgers:
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
-    def write(self, tree: str, ledger: Ledger) -> None:
+    def write(self, tree: str, ledger: "Ledger") -> None:
         """Keep a ledger."""
         write_private(self._path(tree), ledger.encode(self.key))
 

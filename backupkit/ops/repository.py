@@ -10,12 +10,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from backupkit.crypto.domains import DomainSecrets, open_domain
 from backupkit.crypto.failures import SignatureInvalid
 from backupkit.crypto.keyring import Keyring, KeyringPublic, open_keyring, read_public
-from backupkit.crypto.recovery import RecoveryCode
-from backupkit.crypto.slots import Slot, decode_slot, open_with_passphrase, open_with_recovery_code
 from backupkit.crypto.writer import WriterState, decode_writer_state
 from backupkit.errors import BackupkitError
 from backupkit.ids import DomainId, RepositoryId
@@ -36,6 +35,9 @@ from backupkit.store.layout import PackRef
 from backupkit.store.log_store import LogStore
 from backupkit.store.posix_backend import PosixBackend
 from backupkit.store.small_objects import SmallObjects
+
+if TYPE_CHECKING:
+    from backupkit.crypto.slots import Slot
 
 WRITER_FILE = "writer"
 PLACE_FILE = "place"
@@ -154,8 +156,10 @@ class Repository:
         write_private(self.memory / WRITER_FILE, state.encode())
         return replace(self, writer=state)
 
-    def slots(self) -> list[Slot]:
+    def slots(self) -> "list[Slot]":
         """Return the key slots that can be read, in the order of their ids."""
+        from backupkit.crypto.slots import decode_slot  # noqa: PLC0415 - who only writes opens no slot
+
         found = []
         for name in self.objects.names(layout.SLOTS):
             try:
@@ -170,6 +174,9 @@ class Repository:
         Raises:
             CannotUnlock: it opens no slot.
         """
+        from backupkit.crypto.recovery import RecoveryCode  # noqa: PLC0415
+        from backupkit.crypto.slots import open_with_passphrase, open_with_recovery_code  # noqa: PLC0415
+
         secret = ask()
         slots = self.slots()
         if secret.recovery_words is not None:

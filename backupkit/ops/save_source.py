@@ -10,13 +10,12 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from backupkit.capture.content import PROBE_SIZE, Cut, choose_cut, is_compressible
 from backupkit.capture.cuts import MIN_TEXT_CHUNK, media_cuts, text_cuts
 from backupkit.capture.databases import COMPANION_ENDINGS, DatabaseKind, companions, may_be_database, recognise_database
 from backupkit.capture.file_cache import NEVER, FileCache, Stamp, folder_stamp, stamp_of
-from backupkit.capture.live_database import Captured, read_database
 from backupkit.capture.pages import PageReading
 from backupkit.capture.scan import EntryKind, RelativePath, ScannedEntry, ScannedFolder, walk_children_first
 from backupkit.capture.stable_read import PIECE_SIZE, read_stable
@@ -37,6 +36,9 @@ from backupkit.store.chunk_id import ID_SIZE, ChunkType
 from backupkit.store.domain_writer import DomainWriter, StoredChunk
 from backupkit.store.index import Index
 from backupkit.store.page_map import PageMap, store_extents, write_page_map
+
+if TYPE_CHECKING:
+    from backupkit.capture.live_database import Captured
 
 _MOST_NOTED = 16 << 20
 """Bytes of ids that are kept to say, once their packs have names, which packs hold a folder. Folders beyond are told next time."""
@@ -366,7 +368,9 @@ class SourceSaver:
     def _save_database(
         self, path: Path, relative: RelativePath, scanned: ScannedEntry, stamp: Stamp, kind: DatabaseKind
     ) -> list[tree.Entry]:
-        def save(captured: Captured) -> list[tree.Entry] | None:
+        from backupkit.capture.live_database import read_database  # noqa: PLC0415 - a run that finds nothing new copies none
+
+        def save(captured: "Captured") -> list[tree.Entry] | None:
             for finding in captured.findings:
                 severity = Severity.ERROR if finding.lost else Severity.WARNING
                 self._tell(Found(finding.code, severity, {**finding.facts, "path": _shown(relative)}))
@@ -389,7 +393,7 @@ class SourceSaver:
         return saved
 
     def _save_image(
-        self, relative: RelativePath, scanned: ScannedEntry, stamp: Stamp, captured: Captured
+        self, relative: RelativePath, scanned: ScannedEntry, stamp: Stamp, captured: "Captured"
     ) -> tree.Entry:
         known = decode_pages(self._cache.pages(self._key, relative))
         if known is not None and not self._all_there(known.map.extents()):

@@ -4,8 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from backupkit.crypto.recovery import RecoveryCode, RecoveryCodeMistyped
-
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Secret:
@@ -20,6 +18,8 @@ def typed_secret(typed: str) -> Secret:
 
     The words carry a checksum: nobody has them as a passphrase by chance.
     """
+    from backupkit.crypto.recovery import RecoveryCode, RecoveryCodeMistyped  # noqa: PLC0415 - only who opens needs it
+
     try:
         RecoveryCode.from_words(typed)
     except RecoveryCodeMistyped:

@@ -65,10 +65,14 @@ def test_what_asks_for_no_consent_or_was_changed_is_not_signed(computer: Compute
         **asked,
         "consent": {**asked["consent"], "binding": {**asked["consent"]["binding"], "new_sha256": "0" * 64}},
     }
-    for wrong in ("{}", "nonsense", "[]", '{"consent":null}', json.dumps(changed)):
+    for wrong in ("{}", "nonsense", "[]", '{"consent":null}', '{"type":"verdict","consent":7}', json.dumps(changed)):
         (computer.home / "wrong.json").write_text(wrong, "utf-8")
-        answer = computer.run("guard", "consent", "wrong.json", "--type-name", "Telegram", "--json", expect=40)
-        assert (answer.last["code"], answer.last["params"]["reason"]) == ("consent-refused", "malformed")
+        answer = computer.run("guard", "consent", "wrong.json", "--type-name", "Telegram", "--json", expect=2)
+        why = "altered" if wrong.startswith('{"type": "verdict"') else "malformed"
+        assert (answer.last["code"], answer.last["params"]["reason"]) == ("verdict-unreadable", why)
+    (computer.home / "wrong.json").write_text('{"type":"verdict","consent":null}', "utf-8")
+    unasked = computer.run("guard", "consent", "wrong.json", "--type-name", "Telegram", "--json", expect=40)
+    assert (unasked.last["code"], unasked.last["params"]["reason"]) == ("consent-refused", "no-consent-asked")
     nowhere = computer.run("guard", "consent", "nowhere.json", "--type-name", "Telegram", "--json", expect=2)
     assert nowhere.last["code"] == "verdict-unreadable"
 

@@ -10,6 +10,7 @@ from hypothesis import given, strategies as st
 
 from backupkit.guard.consent import ConsentAnswers
 from backupkit.guard.device_rules import Action
+from backupkit.guard.package_name import is_package_name
 from backupkit.guard.request import (
     MAX_REQUEST_BYTES,
     ConsentToken,
@@ -19,7 +20,6 @@ from backupkit.guard.request import (
     UpdateRequest,
     deadline_of,
     decode_request,
-    is_package_name,
 )
 from backupkit.guard.verdict import Loss
 from backupkit.ids import AppPackage

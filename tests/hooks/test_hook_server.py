@@ -403,6 +403,20 @@ def test_the_unit_names_this_program_and_nothing_is_started(tmp_path: Path) -> N
     assert not (tmp_path / "door").exists()
 
 
+def test_programs_get_the_unit_and_a_failed_start_as_json(tmp_path: Path) -> None:
+    (tmp_path / "door").write_text("no socket")
+
+    printed = start(tmp_path, "--socket", str(tmp_path / "new"), "--print-unit", "--json")
+    refused = start(tmp_path, "--socket", str(tmp_path / "door"), "--json")
+
+    assert json.loads(printed.stdout)["unit"].startswith("# ~/.config/systemd/user/backupkit-hook.service\n[Unit]\n")
+    error = json.loads(refused.stdout)
+    assert (
+        problems(error, json.loads((SCHEMAS.parents[1] / "ui" / "schemas" / "error-1.json").read_text("utf-8"))) == []
+    )
+    assert (refused.returncode, error["code"], error["exit_code"]) == (2, "socket-in-the-way", 2)
+
+
 @pytest.mark.parametrize("arguments", [["--http"], ["--http", "70000"], ["--http", "x"], ["--sock"], ["now"]])
 def test_other_words_are_refused(tmp_path: Path, arguments: list[str]) -> None:
     refused = start(tmp_path, *arguments)

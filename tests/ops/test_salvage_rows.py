@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from backupkit.chats.carve.filling import LABELS
 from backupkit.chats.carve.leaf import leaf_rowids
 from backupkit.chats.carve.table import create_statement, table_from
 from backupkit.ops.events import tell_nobody
 from backupkit.ops.failures import TargetNotEmpty
-from backupkit.ops.salvage import LABELS, NothingToSalvage, Salvaged, salvage
+from backupkit.ops.salvage import NothingToSalvage, Salvaged, salvage
 
 PAGE = 1024
 

@@ -7,19 +7,31 @@ is on a page, and no chain of pages is followed twice.
 
 from array import array
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final, NamedTuple
 
-from backupkit.chats.carve.leaf import TABLE_LEAF, Cell, cell_at, cell_places, header_at, leaf_cells
+from backupkit.chats.carve.known_forms import MANY, missing_from
+from backupkit.chats.carve.leaf import (
+    INDEX_INTERIOR,
+    INDEX_LEAF,
+    TABLE_LEAF,
+    Cell,
+    cell_at,
+    cell_places,
+    header_at,
+    index_cells,
+    leaf_cells,
+)
 from backupkit.chats.carve.matching import Forms, fits
-from backupkit.chats.carve.pages import Pages, children_of, free_pages
+from backupkit.chats.carve.pages import INTERIOR, Pages, children_of, free_pages
 from backupkit.chats.carve.record import Header, Value, header_of, values_of
 from backupkit.chats.carve.table import Column, Table, table_from
 
 MAX_ROW_BYTES: Final = 64 << 20
 MAX_TABLES: Final = 20_000
 _MAX_MATCHED: Final = 32
+_MAX_DEPTH: Final = 24
 _SCHEMA_COLUMNS: Final = 5
 _SCHEMA_KINDS: Final = frozenset({"table", "index", "view", "trigger"})
 
@@ -56,7 +68,7 @@ class Seen:
 
 
 class Carving:
-    """Reads one database. `like` are tables of a sound copy, used where the database's own are lost."""
+    """Reads one database. `like` are tables of a sound copy, used where the database's own are lost; behind them, the chat apps' known forms."""
 
     def __init__(self, pages: Pages, like: Sequence[Table] = ()) -> None:
         self._pages = pages
@@ -67,10 +79,15 @@ class Carving:
         self._own_roots: list[int] = []
         known = {table.name: table for table in like}
         known.update({table.name: table for table in self._schema()})
+        # What is only known of other databases is made where a row of it is found.
+        expected = list(missing_from(known))
         self.tables: list[Table] = list(known.values())[:MAX_TABLES]
         self._owners = array("H", bytes(2 * (pages.count + 1)))
         self._places = {table.name: place for place, table in enumerate(self.tables, 1)}
-        self._forms = Forms(self.tables)
+        self._forms = Forms([*self.tables, *expected])
+        self._broken: set[str] = set()
+        self._trees: dict[int, int] = {}
+        self._many: dict[int, Table] = {}
         self._strangers: dict[tuple[Column, ...], Table] = {}
         self._is_own = bytearray(pages.count + 1)
 
@@ -81,7 +98,9 @@ class Carving:
             for number in self._leaves_below(root):
                 self._is_own[number] = 1
         for place, table in enumerate(self.tables, 1):
-            if table.root:
+            if table.root and table.stored_order:
+                yield from self._keyed_tree(table, place)
+            elif table.root:
                 yield from self._tree(table, place)
         orphans = []
         for number in self._pages.numbers():
@@ -90,6 +109,7 @@ class Carving:
                 self.seen.lost += 1
             elif self._is_orphan(number, page, free):
                 orphans.append(number)
+        self._trees = dict(self._lost_trees(orphans, free))
         for number in orphans:
             yield from self._page(number, How.PAGE)
         if deleted:
@@ -137,14 +157,60 @@ class Carving:
             if read is not None and len(read[0]) == _SCHEMA_COLUMNS and read[0][0] in _SCHEMA_KINDS:
                 yield number
 
-    def _leaves_below(self, root: int) -> Iterator[int]:
+    def _lost_trees(self, orphans: Collection[int], free: Collection[int]) -> Iterator[tuple[int, int]]:
+        """Tell of each leaf that no table leads to which page is the root of what is left of its tree."""
+        if not orphans:
+            return
+        above: dict[int, int] = {}
+        for number in self._pages.numbers():
+            if number in free or self._is_own[number]:
+                continue
+            for child in children_of(self._pages.read(number), number):
+                if 1 < child <= self._pages.count:
+                    above.setdefault(child, number)
+        for leaf in orphans:
+            root, steps = leaf, 0
+            while root in above and steps < _MAX_DEPTH:
+                root, steps = above[root], steps + 1
+            yield leaf, root
+
+    def _keyed_tree(self, table: Table, place: int) -> Iterator[CarvedRow]:
+        """Tell the rows of a table without row numbers: they lie in all pages of an index."""
+        todo, met = [table.root], {table.root}
+        order = table.stored_order
+        while todo:
+            number = todo.pop()
+            page = self._pages.read(number)
+            if page[0] not in {INDEX_LEAF, INDEX_INTERIOR} or self._owners[number]:
+                continue
+            self._owners[number] = place
+            self.seen.leaves += page[0] == INDEX_LEAF
+            for cell in index_cells(page, self._usable):
+                read = self._read(cell)
+                if read is not None and 0 < len(read[0]) <= len(order):
+                    values: list[Value] = [None] * len(order)
+                    for at, value in zip(order, read[0], strict=False):
+                        values[at] = value
+                    yield CarvedRow(table, 0, tuple(values), number, How.TREE, read[1])
+            below = [
+                child
+                for child in children_of(page, number, INDEX_INTERIOR)
+                if 1 < child <= self._pages.count and child not in met
+            ]
+            met.update(below)
+            todo += reversed(below)
+
+    def _leaves_below(self, root: int, *, of: str = "") -> Iterator[int]:
         todo, met = [root], {root}
         while todo:
             number = todo.pop()
             page = self._pages.read(number)
-            if page[header_at(number)] == TABLE_LEAF:
+            kind = page[header_at(number)]
+            if kind == TABLE_LEAF:
                 yield number
                 continue
+            if kind != INTERIOR and of:
+                self._broken.add(of)
             below = [
                 child for child in children_of(page, number) if 1 < child <= self._pages.count and child not in met
             ]
@@ -152,13 +218,13 @@ class Carving:
             todo += reversed(below)
 
     def _tree(self, table: Table, place: int) -> Iterator[CarvedRow]:
-        for number in self._leaves_below(table.root):
+        for number in self._leaves_below(table.root, of=table.name):
             if self._owners[number]:
                 # Two trees cannot share a page: the first one keeps it.
                 continue
             cells = list(leaf_cells(self._pages.read(number), number, self._usable))
-            headers = [header for cell in cells if (header := header_of(cell.local, cell.size))]
-            if headers and not any(fits(header, table) for header in headers):
+            headers = (header for cell in cells if (header := header_of(cell.local, cell.size)))
+            if cells and not any(fits(header, table) for header in headers):
                 # The tree leads to a page of somebody else: a stale pointer. It is looked at as an orphan.
                 continue
             self._owners[number] = place
@@ -173,12 +239,25 @@ class Carving:
         around = range(max(1, number - 8), min(self._pages.count, number + 8) + 1)
         near = {self.tables[self._owners[place] - 1].name for place in around if self._owners[place]}
         alike = self._forms.best(headers[:_MAX_MATCHED], near)
-        table = alike[0] if len(alike) == 1 else self._stranger(headers, alike)
+        table = self._whose(number, headers, alike)
         if how is How.PAGE:
             self.seen.orphans += 1
             self._owners[number] = self._places.get(table.name, 0)
             self.seen.left += not self._owners[number]
         yield from self._told(table, number, cells, how)
+
+    def _whose(self, number: int, headers: Sequence[Header], alike: Sequence[Table]) -> Table:
+        """Choose between tables that look alike: the one whose tree has lost a page, where it is the only one."""
+        root = self._trees.get(number, number)
+        if len(alike) > 1:
+            broken = [table for table in alike if table.name in self._broken]
+            alike = broken if len(broken) == 1 else alike
+        if alike and (len(alike) > 1 or alike[0].is_one_of_many) and MANY.fullmatch(alike[0].name):
+            # One conversation of many, and nothing tells which: what is left of one tree stays together.
+            if root not in self._many:
+                self._many[root] = replace(alike[0], name=f"Chat_{root:032x}", root=0)
+            return self._many[root]
+        return alike[0] if len(alike) == 1 else self._stranger(headers, alike)
 
     def _is_schema(self, cells: Sequence[Cell]) -> bool:
         read = self._read(cells[0]) if cells else None

@@ -1,13 +1,18 @@
-"""The cells of one table leaf page, as far as they can be believed. Format: the SQLite file format, section 1.6.
+"""The cells of one page, as far as they can be believed. Format: the SQLite file format, section 1.6.
 
 page header (8): type 0x0d, first freeblock u16, cells u16, content start u16, fragments u8        big endian
 cell pointers: u16 each; a cell: payload length varint, rowid varint, payload, overflow page u32 where it goes on
+
+A table without row numbers lies in the pages of an index: type 0x0a, and 0x02 with four more bytes in the header and a page's number
+in front of each cell. Its cells have no rowid, and there is a row in each cell of every page.
 """
 
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 TABLE_LEAF: Final = 0x0D
+INDEX_LEAF: Final = 0x0A
+INDEX_INTERIOR: Final = 0x02
 FILE_HEADER_SIZE: Final = 100
 
 
@@ -45,7 +50,11 @@ def cell_at(page: bytes, at: int, usable: int) -> Cell | None:
         return None
     if size < 0:
         return None
-    most = usable - 35
+    return _with_payload(page, after, usable, (rowid, size, usable - 35))
+
+
+def _with_payload(page: bytes, after: int, usable: int, cell: tuple[int, int, int]) -> Cell | None:
+    rowid, size, most = cell
     if size <= most:
         return Cell(rowid, size, page[after : after + size], 0) if after + size <= usable else None
     least = (usable - 12) * 32 // 255 - 23
@@ -67,12 +76,31 @@ def cell_places(page: bytes, number: int) -> list[int]:
     at = header_at(number)
     if len(page) < at + 8 or page[at] != TABLE_LEAF:
         return []
+    return _places(page, at, at + 8)
+
+
+def _places(page: bytes, at: int, begin: int) -> list[int]:
     count = int.from_bytes(page[at + 3 : at + 5], "big")
-    end = at + 8 + 2 * count
+    end = begin + 2 * count
     if end > len(page):
         return []
-    places = [int.from_bytes(page[place : place + 2], "big") for place in range(at + 8, end, 2)]
+    places = [int.from_bytes(page[place : place + 2], "big") for place in range(begin, end, 2)]
     return [place for place in places if end <= place < len(page)]
+
+
+def index_cells(page: bytes, usable: int) -> Iterator[Cell]:
+    """Tell the cells of a page of an index in their order; their rowid is 0."""
+    if len(page) < 12 or page[0] not in {INDEX_LEAF, INDEX_INTERIOR}:
+        return
+    is_interior = page[0] == INDEX_INTERIOR
+    for place in _places(page, 0, 12 if is_interior else 8):
+        try:
+            size, after = read_varint(page, place + 4 * is_interior)
+        except IndexError:
+            continue
+        cell = None if size < 0 else _with_payload(page, after, usable, (0, size, (usable - 12) * 64 // 255 - 23))
+        if cell is not None:
+            yield cell
 
 
 def leaf_cells(page: bytes, number: int, usable: int) -> Iterator[Cell]:

@@ -13,7 +13,7 @@ MOST_COMPARED = 20_000_000
 def fits(header: Header, table: Table) -> int:
     """Say how well a record fits a table: 0 not at all, more is better."""
     columns = table.columns
-    if not header.types or len(header.types) > len(columns):
+    if not header.types or not table.least <= len(header.types) <= len(columns):
         return 0
     # Rows written before a column was added are shorter.
     score = 2 if len(header.types) == len(columns) else 1
@@ -46,7 +46,8 @@ class Forms:
         self._budget = MOST_COMPARED
         self._tables: dict[tuple[tuple[Column, ...], int | None], list[Table]] = {}
         for table in tables:
-            self._tables.setdefault((table.columns, table.rowid_column), []).append(table)
+            if not table.stored_order:
+                self._tables.setdefault((table.columns, table.rowid_column), []).append(table)
 
     def best(self, headers: Sequence[Header], near: Collection[str]) -> Sequence[Table]:
         """Return the tables that nearly all rows of a page fit best: several where they look alike, since then nothing tells which.

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from backupkit.chats.carve.leaf import TABLE_LEAF, cell_places
@@ -13,6 +12,8 @@ PAGE_SIZES: Final = (4096, 1024, 2048, 8192, 16384, 32768, 65536, 512)
 INTERIOR: Final = 0x05
 _ENCODINGS: Final = {1: "utf-8", 2: "utf-16-le", 3: "utf-16-be"}
 _SAMPLE_PAGES: Final = 400
+_LEAST_LEAVES: Final = 2
+_LEAST_SHARE: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +32,7 @@ class Shape:
 class Pages:
     """One database file, read page by page. `present` pages are in the file; where it was cut, `count` is more."""
 
-    def __init__(self, path: Path, descriptor: int, shape: Shape) -> None:
-        self.path = path
+    def __init__(self, descriptor: int, shape: Shape) -> None:
         self.shape = shape
         self._descriptor = descriptor
         self._size = os.fstat(descriptor).st_size
@@ -109,6 +109,19 @@ def guess_shape(descriptor: int) -> Shape | None:
     return Shape(best[1], best[1], "utf-8", b"", 0, -(-size // best[1]), is_guessed=True)
 
 
+def has_pages(front: bytes) -> bool:
+    """Say whether what follows a lost first page is a database's: table leaves where pages of one size begin."""
+    for page_size in PAGE_SIZES:
+        pages = len(front) // page_size
+        found = sum(
+            _looks_like_leaf(front[number * page_size : (number + 1) * page_size], number + 1)
+            for number in range(1, pages)
+        )
+        if found >= _LEAST_LEAVES and found * _LEAST_SHARE >= pages:
+            return True
+    return False
+
+
 def _looks_like_leaf(page: bytes, number: int) -> bool:
     if not page or page[0] != TABLE_LEAF:
         return False
@@ -118,10 +131,10 @@ def _looks_like_leaf(page: bytes, number: int) -> bool:
     return 0 < count == len(places) and max(places) >= len(page) // 2
 
 
-def children_of(page: bytes, number: int) -> Iterator[int]:
-    """Tell the pages below an interior page of a table."""
+def children_of(page: bytes, number: int, kind: int = INTERIOR) -> Iterator[int]:
+    """Tell the pages below an interior page of a table, or of an index where that is the `kind`."""
     at = 100 if number == 1 else 0
-    if len(page) < at + 12 or page[at] != INTERIOR:
+    if len(page) < at + 12 or page[at] != kind:
         return
     count = int.from_bytes(page[at + 3 : at + 5], "big")
     for place in range(at + 12, min(at + 12 + 2 * count, len(page) - 1), 2):

@@ -26,16 +26,23 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table with row numbers. `rowid_column` is the place of the column that only repeats the row's number."""
+    """A table. `rowid_column` is the place of the column that only repeats the row's number.
+
+    `stored_order` is of a table without row numbers: the places of its columns as its records have them, the key first. `least` is
+    how many values a record of it has at the least. `is_one_of_many`: there is a table like it for each tree.
+    """
 
     name: str
     columns: tuple[Column, ...]
     rowid_column: int | None = None
     root: int = 0
+    stored_order: tuple[int, ...] = ()
+    least: int = 0
+    is_one_of_many: bool = False
 
 
 def table_from(sql: str, root: int = 0) -> Table | None:
-    """Read a CREATE TABLE; None where it is something else, or a table without row numbers."""
+    """Read a CREATE TABLE; None where it is something else."""
     tokens = _tokens(sql[:MAX_SQL_CHARACTERS])
     words = [token.lower() for token in tokens[:8]]
     if words[:1] != ["create"] or "table" not in words[:3]:
@@ -48,14 +55,15 @@ def table_from(sql: str, root: int = 0) -> Table | None:
     if len(tokens) <= at + 1 or tokens[at + 1] != "(":
         return None
     name, parts, rest = _unquoted(tokens[at]), *_parts(tokens, at + 2)
-    if "without" in {token.lower() for token in rest}:
-        return None
+    has_rows = "without" not in {token.lower() for token in rest}
     columns: list[Column] = []
     rowid_column = None
+    key: list[str] = []
     for part in parts:
         first = part[0].lower()
         if first in _CONSTRAINTS and len(part) > 1 and (first != part[0] or part[0].islower() or part[0].isupper()):
             rowid_column = _keyed_column(part, columns, rowid_column)
+            key = key or _key_names(part)
             continue
         kind, behind = _kind_and_constraints(part[1:])
         lowered = [token.lower() for token in behind]
@@ -68,8 +76,40 @@ def table_from(sql: str, root: int = 0) -> Table | None:
             and not _has(lowered, "primary", "key", "desc")
         ):
             rowid_column = len(columns)
+        if _has(lowered, "primary", "key"):
+            key = [_unquoted(part[0])]
         columns.append(Column(_unquoted(part[0]), affinity_of(kind), _has(lowered, "not", "null")))
-    return Table(name, tuple(columns), rowid_column, root) if name and columns else None
+    if not name or not columns:
+        return None
+    if has_rows:
+        return Table(name, tuple(columns), rowid_column, root)
+    order = _stored_order(columns, key)
+    return Table(name, tuple(columns), None, root, order) if order else None
+
+
+def _stored_order(columns: Sequence[Column], key: Sequence[str]) -> tuple[int, ...]:
+    """Return the columns as records of a table without row numbers have them; nothing where its key is not understood."""
+    places = {column.name.lower(): place for place, column in enumerate(columns)}
+    first = [places.get(name.lower(), -1) for name in dict.fromkeys(key)]
+    if not first or -1 in first:
+        return ()
+    return (*first, *(place for place in range(len(columns)) if place not in first))
+
+
+def _key_names(part: Sequence[str]) -> list[str]:
+    lowered = [token.lower() for token in part]
+    if not _has(lowered, "primary", "key", "("):
+        return []
+    inner = part[lowered.index("key") + 2 :]
+    inner = inner[: inner.index(")")] if ")" in inner else inner
+    names: list[list[str]] = [[]]
+    for token in inner:
+        if token == ",":  # noqa: S105  a comma is no password
+            names.append([])
+        else:
+            names[-1].append(token)
+    # What follows a name is its collation or its direction.
+    return [_unquoted(one[0]) for one in names if one]
 
 
 def affinity_of(kind: str) -> str:

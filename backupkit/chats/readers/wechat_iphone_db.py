@@ -105,9 +105,13 @@ class _Account:
     def read_file(self, name: str) -> Iterator[Told]:
         """Stream the conversations of one database."""
         database = database_in(self._source, name)
-        for table in sorted(database.tables):
-            if _is_chat(database, table):
-                yield from self._conversation(database, name, table)
+        done: set[str] = set()
+        # Where a damage is met, conversations come to light whose names are lost.
+        while todo := sorted(database.tables - done):
+            done.update(todo)
+            for table in todo:
+                if _is_chat(database, table):
+                    yield from self._conversation(database, name, table)
 
     def _conversation(self, database: Database, name: str, table: str) -> Iterator[Told]:
         digest = table.removeprefix("Chat_")

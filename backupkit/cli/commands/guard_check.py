@@ -86,7 +86,8 @@ def guard_check(
 
 def _installed(named: str) -> "OnDisk | OnRecord | Listing":
     from backupkit.guard.package_index import Listing
-    from backupkit.guard.request import OnDisk, OnRecord, is_package_name
+    from backupkit.guard.package_name import is_package_name
+    from backupkit.guard.request import OnDisk, OnRecord
     from backupkit.ids import AppPackage
 
     # A file beside us wins over a package of the same name: what is there can be read and judged.

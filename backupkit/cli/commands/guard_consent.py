@@ -8,17 +8,9 @@ import typer
 
 from backupkit.cli.session import Session, session_of
 from backupkit.cli.usage import ArgumentMissing
-from backupkit.errors import BackupkitError, ExitCode
 
 HELP = "backupkit guard consent --help"
 _MOST_BYTES = 1 << 20
-
-
-class VerdictUnreadable(BackupkitError):
-    """The file with the verdict cannot be read. Facts: `path`, `reason`."""
-
-    code = "verdict-unreadable"
-    exit_code = ExitCode.USAGE
 
 
 def guard_consent(
@@ -54,4 +46,6 @@ def _read(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(_MOST_BYTES + 1)
     except OSError as problem:
-        raise VerdictUnreadable(path=str(path), reason=problem.strerror or "unreadable") from problem
+        from backupkit.guard.consent import NoVerdict
+
+        raise NoVerdict(reason=problem.strerror or "unreadable") from problem

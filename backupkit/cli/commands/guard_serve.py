@@ -34,6 +34,7 @@ def guard_serve(
         publish_policy(session)
     session.printer.close()
     arguments = ["serve", *(["--print-unit"] if print_unit else [])]
+    arguments += ["--json"] if session.asked.json else []
     arguments += ["--socket", os.fspath(socket.absolute())] if socket else []
     arguments += ["--http", str(http)] if http is not None else []
     # Another program, as for one question: this process is loaded with things that a server does without.

@@ -83,7 +83,7 @@ def _add(session: Session, file: str, name: str | None) -> None:
 
 
 def _revoke(session: Session, package: str) -> None:
-    from backupkit.guard.request import is_package_name
+    from backupkit.guard.package_name import is_package_name
     from backupkit.ids import AppPackage
 
     if not is_package_name(package):

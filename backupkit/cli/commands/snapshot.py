@@ -141,7 +141,7 @@ def require_package_name(package: str | None, help_command: str) -> None:
     Raises:
         ValueWrong: it is none.
     """
-    from backupkit.guard.request import is_package_name
+    from backupkit.guard.package_name import is_package_name
 
     if package is not None and not is_package_name(package):
         raise ValueWrong(name="--package", found=package, expected="com.tencent.mm", help=help_command)

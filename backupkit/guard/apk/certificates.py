@@ -4,6 +4,7 @@ Android compares certificates byte by byte as they lie in the package (AOSP `Ver
 """
 
 import hashlib
+import unicodedata
 from typing import NamedTuple
 
 from backupkit.guard.apk import der
@@ -12,10 +13,13 @@ from backupkit.guard.apk.public_keys import KeyMalformed, RsaKey, encode_rsa_inf
 from backupkit.ids import CertificateDigest
 
 MOST_BYTES = 1 << 20
-# Tags of the string types that a name may be written in.
-_TEXTS = {0x0C: "utf-8", 0x13: "latin-1", 0x14: "latin-1", 0x16: "latin-1", 0x1E: "utf-16-be", 0x1C: "utf-32-be"}
+# The string types and the kinds of attribute whose text Java compares as text; every other value is compared by its bytes.
+_TEXTS = {0x0C: "utf-8", 0x13: "latin-1"}
+_COMPARED_AS_TEXT = {f"2.5.4.{number}" for number in (3, 6, 7, 8, 9, 10, 11)} | {
+    "0.9.2342.19200300.100.1.1",
+    "0.9.2342.19200300.100.1.25",
+}
 _KEY_USAGE = "2.5.29.15"
-_SUBJECT_KEY = "2.5.29.14"
 # Critical extensions that Java's and Android's certificate classes understand; any other makes a JAR signer unacceptable.
 _UNDERSTOOD = {f"2.5.29.{number}" for number in (9, 14, 15, 16, 17, 18, 19, 28, 30, 31, 32, 33, 35, 36, 37, 46, 54)}
 
@@ -24,7 +28,7 @@ class Certificate(NamedTuple):
     """The parts of a certificate, each as it lies in the file."""
 
     raw: bytes
-    serial: bytes
+    serial: int
     issuer: bytes
     public_key_info: bytes
     extensions: tuple[tuple[str, bool, bytes], ...]
@@ -38,13 +42,6 @@ class Certificate(NamedTuple):
             if oid == _KEY_USAGE and not _allows_signing(value):
                 return False
         return True
-
-    def subject_key(self) -> bytes | None:
-        """Return the subject key identifier, if the certificate has one."""
-        for oid, _, value in self.extensions:
-            if oid == _SUBJECT_KEY:
-                return der.parse(value).octets()
-        return None
 
 
 def certificate_digest(certificate: bytes) -> CertificateDigest:
@@ -80,7 +77,7 @@ def read_certificate(raw: bytes) -> Certificate:
     for field in fields[6:]:
         if field.tag == 0xA3:
             extensions = tuple(_extension(item) for item in field.first().expect(der.SEQUENCE).children())
-    return Certificate(raw, serial.content, issuer.raw, info.raw, extensions)
+    return Certificate(raw, serial.integer(), issuer.raw, info.raw, extensions)
 
 
 def is_same_key(certificate: Certificate, public_key_info: bytes) -> bool:
@@ -102,7 +99,8 @@ def comparable_name(name: bytes) -> tuple[object, ...]:
     """Return a distinguished name in a form in which two spellings of one name are equal.
 
     Signing tools re-encode the issuer's text (PrintableString for UTF8String) in the signer info, and Java's `X500Principal` takes such names
-    for equal, whatever their case and spaces. Used to find candidates, never to tell identities apart.
+    for equal, whatever their case and spaces (`AVA.toRFC2253CanonicalString`). Used to find the signer's certificate as the device finds it,
+    never to tell identities apart.
     """
     try:
         parts = [sorted(map(_attribute, part.expect(der.SET).children())) for part in der.parse(name).children()]
@@ -113,10 +111,11 @@ def comparable_name(name: bytes) -> tuple[object, ...]:
 
 def _attribute(item: der.Value) -> tuple[str, str]:
     kind, value = item.expect(der.SEQUENCE).pair()
-    encoding = _TEXTS.get(value.tag)
-    if encoding is None:
-        return kind.oid(), value.raw.hex()
-    return kind.oid(), " ".join(value.content.decode(encoding).lower().split())
+    oid, encoding = kind.oid(), _TEXTS.get(value.tag)
+    if encoding is None or oid not in _COMPARED_AS_TEXT:
+        return oid, value.raw.hex()
+    text = unicodedata.normalize("NFKD", value.content.decode(encoding))
+    return oid, " ".join(text.upper().lower().split())
 
 
 def _extension(item: der.Value) -> tuple[str, bool, bytes]:

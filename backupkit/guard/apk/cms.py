@@ -14,7 +14,6 @@ _SIGNED_DATA = "1.2.840.113549.1.7.2"
 _CONTENT_TYPE = "1.2.840.113549.1.9.3"
 _MESSAGE_DIGEST = "1.2.840.113549.1.9.4"
 _CONTEXT_0, _CONTEXT_1 = 0xA0, 0xA1
-_PRIMITIVE_CONTEXT_0 = 0x80
 _MOST_CERTIFICATES = 100
 _MOST_SIGNERS = 16
 """Each costs a signature check; real blocks have one."""
@@ -23,35 +22,24 @@ _MOST_SIGNERS = 16
 class SignerInfo(NamedTuple):
     """One signature over the signature file, or over attributes that hold its digest."""
 
-    issuer: bytes | None
-    serial: bytes | None
-    subject_key: bytes | None
+    issuer: bytes
+    serial: int
     digest_oid: str
     signature_oid: str
     signed_attributes: Value | None
     signature: bytes
 
     def certificate(self, certificates: list[Certificate]) -> Certificate | None:
-        """Find the signer's certificate; None where there is none, or more than one that Android might take.
+        """Find the signer's certificate: the first in the bag that has the issuer and the serial number; None where there is none.
 
-        The place in the bag says nothing (fdroid fakesigner, PoC 3). Tools spell the issuer's name in several ways, so names are compared as
-        Java compares them; if that lets two certificates in, a lookalike is among them (PoC 4), and none is taken.
+        The place in the bag alone says nothing (fdroid fakesigner, PoC 3). Tools spell the issuer's name in several ways, so names are
+        compared as Java compares them; of two that fit (PoC 4) every Android takes the first, and its key must then fit the signature.
         """
-        if self.subject_key is not None:
-            found = {
-                certificate.raw: certificate
-                for certificate in certificates
-                if certificate.subject_key() == self.subject_key
-            }
-        else:
-            assert self.issuer is not None
-            name = comparable_name(self.issuer)
-            found = {
-                certificate.raw: certificate
-                for certificate in certificates
-                if certificate.serial == self.serial and comparable_name(certificate.issuer) == name
-            }
-        return next(iter(found.values())) if len(found) == 1 else None
+        name = comparable_name(self.issuer)
+        for certificate in certificates:
+            if certificate.serial == self.serial and comparable_name(certificate.issuer) == name:
+                return certificate
+        return None
 
     def signed_bytes(self, signature_file: bytes) -> bytes:
         """Return what the signature is over: the file, or the attributes with the tag of a SET (RFC 5652, section 5.4).
@@ -64,10 +52,41 @@ class SignerInfo(NamedTuple):
 
 
 class SignedAttributes(NamedTuple):
-    """The two attributes that count."""
+    """The attributes by their kind, each with its values."""
 
-    content_type: str | None
-    message_digest: bytes | None
+    values: dict[str, list[Value]]
+
+    @property
+    def message_digest(self) -> bytes | None:
+        """The digest of the signature file.
+
+        Raises:
+            AttributeMalformed: there are several, or it is none.
+        """
+        value = self._only(_MESSAGE_DIGEST)
+        try:
+            return value.primitive_octets() if value else None
+        except NotAsn1 as error:
+            raise AttributeMalformed from error
+
+    @property
+    def content_type(self) -> str | None:
+        """What is signed. Older devices do not look at it, so it is read when a level asks.
+
+        Raises:
+            AttributeMalformed: there are several, or it is none.
+        """
+        value = self._only(_CONTENT_TYPE)
+        try:
+            return value.oid() if value else None
+        except NotAsn1 as error:
+            raise AttributeMalformed from error
+
+    def _only(self, kind: str) -> Value | None:
+        found = self.values.get(kind, [])
+        if len(found) > 1:
+            raise AttributeMalformed
+        return found[0] if found else None
 
 
 class SignedData(NamedTuple):
@@ -78,8 +97,8 @@ class SignedData(NamedTuple):
     signers: list[SignerInfo]
 
 
-class AttributeRepeated(ValueError):
-    """A signed attribute, or its value, comes more than once: two readers could take two of them."""
+class AttributeMalformed(ValueError):
+    """A signed attribute that counts is not what it should be, or comes more than once: two readers could take two of them."""
 
 
 def read_signed_data(block: bytes) -> SignedData:
@@ -106,47 +125,34 @@ def read_attributes(value: Value) -> SignedAttributes:
 
     Raises:
         NotAsn1: malformed.
-        AttributeRepeated: an attribute comes twice, or one that counts has several values.
+        AttributeMalformed: an attribute comes twice.
     """
     found: dict[str, list[Value]] = {}
     for item in value.children():
-        kind, values = item.expect(der.SEQUENCE).pair()
+        # What else lies in an attribute is passed over (apksig `Asn1BerParser`).
+        kind, values = item.expect(der.SEQUENCE).children(at_least=2)[:2]
         oid = kind.oid()
         if oid in found:
-            raise AttributeRepeated
+            raise AttributeMalformed
         found[oid] = values.expect(der.SET).children()
-    content_type = _single(found, _CONTENT_TYPE)
-    digest = _single(found, _MESSAGE_DIGEST)
-    return SignedAttributes(content_type.oid() if content_type else None, digest.octets() if digest else None)
-
-
-def _single(found: dict[str, list[Value]], oid: str) -> Value | None:
-    values = found.get(oid, [])
-    if len(values) > 1:
-        raise AttributeRepeated
-    return values[0] if values else None
+    return SignedAttributes(found)
 
 
 def _read_signer(item: Value) -> SignerInfo:
     fields = item.expect(der.SEQUENCE).children(at_least=5)
     _, sid, digest, *rest = fields
-    issuer = serial = subject_key = None
-    if sid.tag == _PRIMITIVE_CONTEXT_0:
-        subject_key = sid.content
-    else:
-        name, number = sid.expect(der.SEQUENCE).pair()
-        issuer, serial = name.raw, number.expect(der.INTEGER).content
+    # A signer named by its key alone (RFC 5652, `subjectKeyIdentifier`) is no signer to Android (`sun.security.pkcs.SignerInfo`).
+    name, number = sid.expect(der.SEQUENCE).pair()
     attributes = None
     if rest[0].tag == _CONTEXT_0:
         attributes, *rest = rest
     if len(rest) < 2:
         raise NotAsn1
     return SignerInfo(
-        issuer,
-        serial,
-        subject_key,
+        name.raw,
+        number.integer(),
         digest.expect(der.SEQUENCE).first().oid(),
         rest[0].expect(der.SEQUENCE).first().oid(),
         attributes,
-        rest[1].octets(),
+        rest[1].primitive_octets(),
     )

@@ -104,6 +104,10 @@ class Value(NamedTuple):
             raise NotAsn1
         return b"".join(part.octets(depth=depth + 1) for part in self.children())
 
+    def primitive_octets(self) -> bytes:
+        """Read an OCTET STRING that lies in one piece: in a JAR signature apksig takes no other."""
+        return self.expect(OCTET_STRING).content
+
 
 def parse(data: bytes) -> Value:
     """Read the first value; bytes behind it are left alone.

@@ -104,6 +104,9 @@ def _section(start: int, end: int, lines: list[list[bytes]]) -> Section:
 
 
 def _decode(value: bytes) -> bytes:
+    # Android reads a digest with `java.util.Base64`, which does not miss the signs that fill it up when all of them are missing.
+    if b"=" not in value and len(value) % 4 in {2, 3}:
+        value += b"=" * (4 - len(value) % 4)
     try:
         return base64.b64decode(value, validate=True)
     except binascii.Error:

@@ -104,19 +104,9 @@ def read_lineage_file(data: bytes) -> Lineage:
 
 
 def are_one_history(lineages: Iterable[Lineage]) -> bool:
-    """Whether the shorter lineages are beginnings or parts of the longest, as one app's history must be (apksig `consolidateLineages`)."""
+    """Whether the shorter lineages are beginnings of the longest, with the same grants: one app's history (apksig `consolidateLineages`)."""
     ordered = sorted(lineages, key=lambda lineage: len(lineage.nodes))
-    if not ordered:
-        return True
-    longest = [node.certificate for node in ordered[-1].nodes]
-    for lineage in ordered[:-1]:
-        own = [node.certificate for node in lineage.nodes]
-        if own[0] not in longest:
-            return False
-        start = longest.index(own[0])
-        if longest[start : start + len(own)] != own:
-            return False
-    return True
+    return all(lineage.nodes == ordered[-1].nodes[: len(lineage.nodes)] for lineage in ordered)
 
 
 def _read(data: bytes) -> Lineage:

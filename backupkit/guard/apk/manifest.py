@@ -234,11 +234,14 @@ class _Reading:
 
 
 def _level(attribute: Attribute) -> int:
-    number = attribute.integer()
-    if number is not None:
+    if attribute.kind != TYPE_STRING:
+        number = attribute.integer()
+        if number is None:
+            raise XmlMalformed
         return number
+    # A text is the name of a release, also where it looks like a number (AOSP `FrameworkParsingPackageUtils`).
     name = attribute.text
-    if attribute.kind != TYPE_STRING or not name:
+    if not name:
         raise XmlMalformed
     if name in _CODENAMES:
         return _CODENAMES[name]

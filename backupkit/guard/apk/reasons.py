@@ -16,7 +16,6 @@ class Reason(StrEnum):
     NOT_A_ZIP = "not-a-zip"
     PREFIXED = "bytes-before-first-entry"
     ZIP_MALFORMED = "zip-malformed"
-    ZIP64 = "zip64"
     DUPLICATE_ENTRY = "duplicate-entry"
     ENTRY_NAME_UNSAFE = "entry-name-unsafe"
     ENTRY_MALFORMED = "entry-malformed"
@@ -94,6 +93,7 @@ class Doubt(StrEnum):
     UNREADABLE = "unreadable"
     TOO_LARGE = "too-large"
     NO_PACKAGE = "no-package-there"
+    ZIP64 = "zip64"
 
 
 class PackageNotGenuine(BackupkitError):
@@ -146,7 +146,6 @@ _ANY_SCHEME: dict[Reason, frozenset[str]] = {
     Reason.NOT_A_ZIP: _FORMAT,
     Reason.PREFIXED: frozenset(),  # apksig lets these through; Android does not
     Reason.ZIP_MALFORMED: _FORMAT,
-    Reason.ZIP64: _FORMAT,
     Reason.ENTRY_MALFORMED: _FORMAT,
     Reason.ENTRY_NAME_UNSAFE: frozenset(),
     Reason.ENTRY_TOO_LARGE: _FORMAT,
@@ -213,10 +212,11 @@ _ANY_SCHEME: dict[Reason, frozenset[str]] = {
     Reason.SDK_RANGE_MISSING: frozenset({"V3_MISSING_SDK_VERSIONS"}),
     Reason.SDK_RANGES_INCONSISTENT: frozenset({"V3_INCONSISTENT_SDK_VERSIONS"}),
     Reason.SEVERAL_SIGNERS: frozenset({"V3_INCONSISTENT_SDK_VERSIONS", "V3_SIG_MULTIPLE_SIGNERS"}),
-    Reason.LINEAGE_MALFORMED: frozenset({"V3_SIG_MALFORMED_LINEAGE"}),
+    # One of a version that apksig does not know is a mismatch to it, one that comes back to a certificate a wrong signature.
+    Reason.LINEAGE_MALFORMED: frozenset({"V3_SIG_MALFORMED_LINEAGE", "V3_SIG_POR_CERT_MISMATCH"}),
     Reason.LINEAGE_SIGNATURE_WRONG: frozenset({"V3_SIG_POR_DID_NOT_VERIFY"}),
     Reason.LINEAGE_END_MISMATCH: frozenset({"V3_SIG_POR_CERT_MISMATCH"}),
-    Reason.LINEAGE_REPEATS: frozenset({"V3_SIG_MALFORMED_LINEAGE"}),
+    Reason.LINEAGE_REPEATS: frozenset({"V3_SIG_MALFORMED_LINEAGE", "V3_SIG_POR_DID_NOT_VERIFY"}),
     Reason.LINEAGES_INCONSISTENT: frozenset({"V3_INCONSISTENT_LINEAGES"}),
 }
 

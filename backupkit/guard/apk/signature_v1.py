@@ -9,7 +9,7 @@ from bisect import bisect_right
 from typing import NamedTuple
 
 from backupkit.guard.apk.certificates import Certificate
-from backupkit.guard.apk.cms import AttributeRepeated, SignedData, SignerInfo, read_attributes, read_signed_data
+from backupkit.guard.apk.cms import AttributeMalformed, SignedData, SignerInfo, read_attributes, read_signed_data
 from backupkit.guard.apk.der import NotAsn1
 from backupkit.guard.apk.jar_algorithms import DIGESTS, is_accepted, is_signature
 from backupkit.guard.apk.jar_manifest import Section, read_sections
@@ -245,7 +245,7 @@ def _check_info(signer: _Signer, index: int, info: SignerInfo, level: int) -> Ce
             signer.answers[index] = is_signature(
                 certificate.public_key_info, info.digest_oid, info.signature_oid, signed, info.signature
             )
-    except AttributeRepeated as error:
+    except AttributeMalformed as error:
         raise _wrong(Reason.V1_BLOCK_MALFORMED, signer.block.name) from error
     except (NotAsn1, KeyMalformed) as error:
         raise unacceptable from error

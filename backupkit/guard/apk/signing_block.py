@@ -47,6 +47,9 @@ def find_signing_block(archive: Archive) -> SigningBlock:
     # Android looks for a block only where directory and end record follow each other without a gap.
     if end + len(archive.directory) != archive.end_offset or end < _FOOTER.size + 8:
         return none
+    # Nor in a zip that has records of zip64 (AOSP `ApkSigningBlockUtils.findSignature`); v1 is looked for then.
+    if archive.has_zip64_locator:
+        return none
     size, magic = _FOOTER.unpack(archive.file.read(end - _FOOTER.size, _FOOTER.size))
     if magic != _MAGIC or not _FOOTER.size <= size <= min(end - 8, MOST_BLOCK):
         return none

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from backupkit.guard.apk.package_file import PackageBytes
-from backupkit.guard.apk.reasons import PackageNotGenuine, Reason
+from backupkit.guard.apk.reasons import Doubt, PackageNotGenuine, PackageUndecided, Reason
 
 _EOCD = struct.Struct("<IHHHHIIH")
 _EOCD_MARK = b"PK\x05\x06"
@@ -23,7 +23,6 @@ _LOCAL = struct.Struct("<IHHHHHIIIHH")
 _LOCAL_MARK = 0x04034B50
 _FIRST_BYTES = b"PK\x03\x04"
 _DESCRIPTOR_USED = 0x0008
-_ENCRYPTED = 0x0001
 _STORED = 0
 
 MOST_ENTRIES = 300_000
@@ -60,6 +59,8 @@ class Archive(NamedTuple):
     directory: bytes
     end_offset: int
     end_record: bytes
+    has_zip64_locator: bool = False
+    """Whether it says of itself that it has zip64 records, needed or not."""
 
     def data_range(self, entry: Entry) -> tuple[int, int]:
         """Return offset and length of an entry's stored bytes, after its local header was compared with the directory.
@@ -76,7 +77,8 @@ class Archive(NamedTuple):
         # Master-key attacks (Android bugs 8219321, 9695860, 9950697) live on two readers that see two names or two lengths.
         if mark != _LOCAL_MARK or name_length != len(entry.name) or header[fixed:] != entry.name:
             raise _bad(entry)
-        if (flags ^ entry.flags) & _DESCRIPTOR_USED or (flags | entry.flags) & _ENCRYPTED:
+        # The flag for encryption is passed over, as Android passes it over: packers set it on what is not encrypted, to mislead other tools.
+        if (flags ^ entry.flags) & _DESCRIPTOR_USED:
             raise _bad(entry)
         if not flags & _DESCRIPTOR_USED and (crc32, compressed, size) != (
             entry.crc32,
@@ -131,16 +133,16 @@ def read_archive(file: PackageBytes) -> Archive:
 
     Raises:
         PackageNotGenuine: it is no zip, or one that two readers could read in two ways.
+        PackageUndecided: it cannot be read without the records of zip64.
     """
     end_offset, end_record = _find_end(file)
-    _, disk, directory_disk, on_disk, count, directory_size, directory_offset, _ = _EOCD.unpack_from(end_record)
-    if (disk, directory_disk) != (0, 0) or on_disk != count:
+    # Numbers of disks are passed over, as libziparchive does (`FindCentralDirectoryInfo`).
+    _, _, _, on_disk, count, directory_size, directory_offset, _ = _EOCD.unpack_from(end_record)
+    if 0xFFFF in {on_disk, count} or 0xFFFFFFFF in {directory_size, directory_offset}:
+        # What counts is in the records of zip64, which newer Android reads and this does not; without them it is none.
+        if _has_locator(file, end_offset):
+            raise PackageUndecided(Doubt.ZIP64)
         raise PackageNotGenuine(Reason.ZIP_MALFORMED)
-    # Signature schemes 2 and 3 do not allow zip64 (AOSP ApkSigningBlockUtils.findSignature).
-    if end_offset >= _ZIP64_LOCATOR_SIZE:
-        locator = file.read(end_offset - _ZIP64_LOCATOR_SIZE, len(_ZIP64_LOCATOR_MARK))
-        if locator == _ZIP64_LOCATOR_MARK:
-            raise PackageNotGenuine(Reason.ZIP64)
     if directory_offset + directory_size > end_offset:
         raise PackageNotGenuine(Reason.ZIP_MALFORMED)
     if count > MOST_ENTRIES or directory_size > MOST_DIRECTORY:
@@ -156,7 +158,15 @@ def read_archive(file: PackageBytes) -> Archive:
         # Two entries of one name: one is verified, the other used (apksig checkForDuplicateEntries, libziparchive).
         if by_name.setdefault(entry.name, entry) is not entry:
             raise PackageNotGenuine(Reason.DUPLICATE_ENTRY, entry=shown(entry.name))
-    return Archive(file, entries, by_name, directory_offset, directory, end_offset, end_record)
+    return Archive(
+        file, entries, by_name, directory_offset, directory, end_offset, end_record, _has_locator(file, end_offset)
+    )
+
+
+def _has_locator(file: PackageBytes, end_offset: int) -> bool:
+    if end_offset < _ZIP64_LOCATOR_SIZE:
+        return False
+    return file.read(end_offset - _ZIP64_LOCATOR_SIZE, len(_ZIP64_LOCATOR_MARK)) == _ZIP64_LOCATOR_MARK
 
 
 def shown(name: bytes) -> str:

@@ -4,7 +4,6 @@ _RULES: dict[str, str] = {
     "not-a-zip": "It is no zip file, or it is cut short.",
     "bytes-before-first-entry": "Something lies in front of the zip, where Android would run it.",
     "zip-malformed": "The zip directory does not fit the file.",
-    "zip64": "It uses zip64, which Android does not allow in a signed package.",
     "duplicate-entry": "It holds two entries of one name.",
     "entry-name-unsafe": "An entry has a name that programs read in different ways.",
     "entry-malformed": "An entry's header and the directory disagree, or its data does not expand.",
@@ -73,7 +72,11 @@ _RULES: dict[str, str] = {
     "unreadable": "The file cannot be read.",
     "too-large": "The file is larger than any package.",
     "no-package-there": "There is no package in the folder.",
+    "zip64": "It is so large that its zip directory uses zip64, which this backupkit does not read.",
 }
+
+# `why` has words for these that fit files of any kind.
+_IN_GENERAL = {"unreadable", "too-large"}
 
 MESSAGES: dict[str, str] = {
     "error.package-not-genuine.what": "This package is damaged or was altered ({reason}).",
@@ -96,4 +99,9 @@ MESSAGES: dict[str, str] = {
     "finding.apk-source-stamp-holds": "It carries a shop's stamp that is right (certificate {detail:short}). The stamp decides nothing.",
     "finding.apk-source-stamp-broken": "It carries a shop's stamp that is not right ({detail}). The stamp decides nothing.",
     **{f"package.{reason}": sentence for reason, sentence in _RULES.items()},
+    **{
+        f"why.{reason}": (sentence[0].lower() + sentence[1:]).rstrip(".")
+        for reason, sentence in _RULES.items()
+        if reason not in _IN_GENERAL
+    },
 }

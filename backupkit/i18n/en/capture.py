@@ -9,7 +9,7 @@ MESSAGES: dict[str, str] = {
     "error.source-missing.try": "Connect the disk or name the new place: backupkit snapshot PATH",
     "error.source-unreadable.what": "{path} could not be read.",
     "error.source-unreadable.why": "The reason: {reason}. What was already saved of it stays saved.",
-    "error.source-unreadable.try": "backupkit explain {reason}",
+    "error.source-unreadable.try": "backupkit explain {reason:raw}",
     "error.not-a-database.what": "{path} is no database that backupkit knows.",
     "error.not-a-database.why": "It begins neither as SQLite nor as one of its sealed kinds does.",
     "error.not-a-database.try": "Save it as a file: backupkit snapshot PATH",

@@ -491,7 +491,7 @@ _ERRORS: dict[str, tuple[str, str, str]] = {
     "unanswerable": (
         "The question cannot be answered ({reason}).",
         "Something that is needed for it is missing or unreadable.",
-        "backupkit explain {reason}",
+        "backupkit explain {reason:raw}",
     ),
     "ledger-broken": (
         "The list of decisions was altered at line {line} ({reason}).",

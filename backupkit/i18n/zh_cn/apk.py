@@ -4,7 +4,6 @@ _RULES: dict[str, str] = {
     "not-a-zip": "它不是 zip 文件，或文件不完整。",
     "bytes-before-first-entry": "zip 前面还有内容，Android 可能会执行它。",
     "zip-malformed": "zip 目录与文件内容对不上。",
-    "zip64": "它使用了 zip64，Android 不允许已签名的安装包这样做。",
     "duplicate-entry": "包内有两个同名的条目。",
     "entry-name-unsafe": "有一个条目的名称会被不同程序读成不同的名字。",
     "entry-malformed": "有一个条目的文件头与目录不一致，或数据无法解压。",
@@ -73,7 +72,11 @@ _RULES: dict[str, str] = {
     "unreadable": "文件无法读取。",
     "too-large": "文件比任何安装包都大。",
     "no-package-there": "文件夹里没有安装包。",
+    "zip64": "它大到需要用 zip64 记录目录，本版 backupkit 还读不了。",
 }
+
+# `why` has words for these that fit files of any kind.
+_IN_GENERAL = {"unreadable", "too-large"}
 
 MESSAGES: dict[str, str] = {
     "error.package-not-genuine.what": "安装包已损坏或被篡改（{reason}）。",
@@ -96,4 +99,5 @@ MESSAGES: dict[str, str] = {
     "finding.apk-source-stamp-holds": "它带有商店的来源印记，印记有效（证书 {detail:short}）。印记不影响判断。",
     "finding.apk-source-stamp-broken": "它带有商店的来源印记，印记无效（{detail}）。印记不影响判断。",
     **{f"package.{reason}": sentence for reason, sentence in _RULES.items()},
+    **{f"why.{reason}": (sentence).rstrip("。") for reason, sentence in _RULES.items() if reason not in _IN_GENERAL},
 }

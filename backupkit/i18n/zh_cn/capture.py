@@ -9,7 +9,7 @@ MESSAGES: dict[str, str] = {
     "error.source-missing.try": "接上磁盘，或指定新的位置：backupkit snapshot 路径",
     "error.source-unreadable.what": "无法读取 {path}。",
     "error.source-unreadable.why": "原因：{reason}。以前备份过的内容不受影响。",
-    "error.source-unreadable.try": "查看说明：backupkit explain {reason}",
+    "error.source-unreadable.try": "查看说明：backupkit explain {reason:raw}",
     "error.not-a-database.what": "{path} 不是 backupkit 认识的数据库。",
     "error.not-a-database.why": "它的开头既不是 SQLite，也不是已知的加密数据库。",
     "error.not-a-database.try": "可以当作普通文件备份：backupkit snapshot 路径",

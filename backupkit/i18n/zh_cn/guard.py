@@ -477,7 +477,7 @@ _ERRORS: dict[str, tuple[str, str, str]] = {
     "unanswerable": (
         "无法回答这个问题（{reason}）。",
         "缺少所需的内容，或者读不到。",
-        "backupkit explain {reason}        查看说明",
+        "backupkit explain {reason:raw}        查看说明",
     ),
     "ledger-broken": (
         "裁定记录的第 {line} 行被改动过（{reason}）。",

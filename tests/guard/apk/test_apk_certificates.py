@@ -40,7 +40,6 @@ def usage(*, signature: bool = False, commitment: bool = False) -> x509.KeyUsage
 
 def test_a_certificate_without_extensions_may_sign() -> None:
     assert certificate().may_sign()
-    assert certificate().subject_key() is None
 
 
 @pytest.mark.parametrize(
@@ -61,14 +60,8 @@ def test_an_unknown_extension_that_is_not_critical_is_passed_over() -> None:
     assert certificate((x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), b"\5\0"), False)).may_sign()
 
 
-def test_the_subject_key_is_read() -> None:
-    extension = x509.SubjectKeyIdentifier(b"12345678901234567890")
-
-    assert certificate((extension, False)).subject_key() == b"12345678901234567890"
-
-
 def test_the_parts_are_as_they_lie_in_the_file() -> None:
     found = certificate()
 
-    assert (found.serial, found.public_key_info) == (b"\7", KEY.public_key_info)
+    assert (found.serial, found.public_key_info) == (7, KEY.public_key_info)
     assert certificate_digest(KEY.certificate) == KEY.digest

@@ -70,12 +70,14 @@ def test_a_changed_capability_is_not_noticed_because_the_flags_are_not_signed_by
     assert read_lineage(data.replace(u32(1) + u32(A.algorithm), u32(9) + u32(A.algorithm))).nodes[0].capabilities == 9
 
 
-def test_histories_of_one_app_are_parts_of_the_longest() -> None:
-    def history(*names: str) -> Lineage:
-        return Lineage(tuple(LineageNode(name.encode(), 0) for name in names))
+def test_histories_of_one_app_are_beginnings_of_the_longest() -> None:
+    def history(*names: str, grants: int = 0) -> Lineage:
+        return Lineage(tuple(LineageNode(name.encode(), grants) for name in names))
 
     assert are_one_history([])
-    assert are_one_history([history("a", "b", "c"), history("b", "c"), history("a")])
+    assert are_one_history([history("a", "b", "c"), history("a", "b"), history("a")])
+    assert not are_one_history([history("a", "b", "c"), history("b", "c")])
+    assert not are_one_history([history("a", "b", "c"), history("a", "b", grants=1)])
     assert not are_one_history([history("a", "b", "c"), history("a", "c")])
     assert not are_one_history([history("a", "b", "c"), history("x", "b")])
 

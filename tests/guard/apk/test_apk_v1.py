@@ -206,14 +206,20 @@ class TestSignerInfos:
 
         assert found is Reason.V1_SIGNER_UNACCEPTABLE
 
-    def test_two_certificates_of_one_name_and_number_are_one_too_many(self, tmp_path: Path) -> None:
-        """A lookalike issuer: fdroid fakesigner, PoC 4."""
-        lookalike = A.certificate.replace(der(0x0C, b"A"), der(0x0C, b"a"), 1)
-        assert lookalike != A.certificate
+    @pytest.mark.parametrize("is_first", [True, False])
+    def test_of_two_certificates_of_one_name_and_number_the_first_counts(self, tmp_path: Path, is_first: bool) -> None:
+        """A lookalike issuer: fdroid fakesigner, PoC 4. Every Android takes the first, whose key must fit the signature."""
+        other = make_key("rsa", "C").public_key_info
+        lookalike = A.certificate.replace(A.public_key_info, other).replace(der(0x0C, b"A"), der(0x0C, b"a"), 1)
+        bag = [lookalike, A.certificate] if is_first else [A.certificate, lookalike]
 
-        found = self.block(tmp_path, lambda file: make_cms(A, file, certificates=[lookalike, A.certificate]))
+        found = self.block(tmp_path, lambda file: make_cms(A, file, certificates=bag))
 
-        assert found is Reason.V1_SIGNER_UNACCEPTABLE
+        if is_first:
+            assert found is Reason.V1_SIGNATURE_WRONG
+        else:
+            assert isinstance(found, Package)
+            assert found.signing.digests == (A.digest,)
 
     def test_a_block_over_another_file_is_wrong(self, tmp_path: Path) -> None:
         assert self.block(tmp_path, lambda file: make_cms(A, file + b"!")) is Reason.V1_SIGNATURE_WRONG
@@ -293,3 +299,17 @@ def test_old_levels_obey_the_list_of_digests_in_the_file() -> None:
     assert section.digest_at(b"-digest", 17) == ("sha512", b"")
     assert section.digest_at(b"-digest", 18) == ("sha512", b"")
     assert section.hashes() == {"md5", "sha1", "sha512"}
+
+
+def test_a_digest_needs_not_be_filled_up() -> None:
+    """Java's Base64 does not miss the signs at the end when all of them are missing."""
+    digest = base64.b64encode(hashlib.sha1(b"a").digest())
+    whole, bare, half = (f"Name: a\r\nSHA1-Digest: {text}\r\n\r\n".encode() for text in (
+        digest.decode(), digest.rstrip(b"=").decode(), base64.b64encode(b"1234").rstrip(b"=").decode() + "="
+    ))  # fmt: skip
+
+    assert [read_sections(one)[0].digest_at(b"-digest", 24) for one in (whole, bare, half)] == [
+        ("sha1", hashlib.sha1(b"a").digest()),
+        ("sha1", hashlib.sha1(b"a").digest()),
+        ("sha1", b""),
+    ]

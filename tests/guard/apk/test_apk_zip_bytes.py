@@ -11,7 +11,7 @@ from apk_factory import ZipEntry, build_apk, make_key, make_zip, read_zip, sign_
 from backupkit.guard.apk import zip_bytes
 from backupkit.guard.apk.package import read_package
 from backupkit.guard.apk.package_file import PackageFile
-from backupkit.guard.apk.reasons import PackageNotGenuine, Reason
+from backupkit.guard.apk.reasons import Doubt, PackageNotGenuine, PackageUndecided, Reason
 from backupkit.guard.apk.zip_bytes import read_archive
 
 A = make_key("ec", "A")
@@ -151,8 +151,6 @@ def test_broken_deflate_data_is_refused(refusal: Refusal) -> None:
 @pytest.mark.parametrize(
     ("offset", "value", "reason"),
     [
-        (4, b"\1\0", Reason.ZIP_MALFORMED),  # a second disk
-        (8, b"\1\0", Reason.ZIP_MALFORMED),  # fewer entries on this disk
         (12, b"\xff\xff\xff\x00", Reason.ZIP_MALFORMED),  # a directory beyond the end
         (16, b"\xff\xff\xff\x7f", Reason.ZIP_MALFORMED),
     ],
@@ -165,11 +163,59 @@ def test_an_end_record_that_lies_is_refused(refusal: Refusal, offset: int, value
     assert refusal(bytes(data)) is reason
 
 
-def test_a_zip64_package_is_refused(refusal: Refusal) -> None:
-    data = make_zip(plain())
+@pytest.mark.parametrize(("offset", "value"), [(4, b"\1\0"), (6, b"\1\0"), (8, b"\1\0")])
+def test_numbers_of_disks_are_passed_over_as_android_does(tmp_path: Path, offset: int, value: bytes) -> None:
+    data = bytearray(sign_v1(build_apk(target_sdk=29), A))
     end = data.rindex(b"PK\x05\x06")
+    data[end + offset : end + offset + len(value)] = value
+    path = tmp_path / "app.apk"
+    path.write_bytes(data)
 
-    assert refusal(data[:end] + b"PK\x06\x07" + bytes(16) + data[end:]) is Reason.ZIP64
+    assert read_package(path).signing.digests == (A.digest,)
+
+
+@pytest.mark.parametrize("flag", [0x0001, 0x0040])
+def test_what_says_it_is_encrypted_is_read_as_android_reads_it(tmp_path: Path, flag: int) -> None:
+    """Packers set the flag on what is not encrypted, to mislead other tools; the phone does not look at it."""
+    apk = sign_v1(build_apk(target_sdk=29), A)
+    entries = read_zip(apk)
+    for entry in entries:
+        entry.flags |= flag
+    path = tmp_path / "app.apk"
+    path.write_bytes(make_zip(entries))
+
+    assert read_package(path).signing.digests == (A.digest,)
+
+
+@pytest.mark.parametrize(("offset", "size"), [(8, 2), (10, 2), (12, 4), (16, 4)])
+def test_a_package_that_needs_zip64_is_not_understood(tmp_path: Path, offset: int, size: int) -> None:
+    data = bytearray(sign_v1(build_apk(target_sdk=29), A))
+    end = data.rindex(b"PK\x05\x06")
+    data[end + offset : end + offset + size] = b"\xff" * size
+    path = tmp_path / "app.apk"
+    path.write_bytes(data)
+    with pytest.raises(PackageNotGenuine):
+        read_package(path)
+
+    data[end:end] = b"PK\x06\x07" + bytes(16)
+    path.write_bytes(data)
+
+    with pytest.raises(PackageUndecided) as caught:
+        read_package(path)
+    assert caught.value.reason is Doubt.ZIP64
+
+
+def test_beside_records_of_zip64_no_signing_block_is_seen(tmp_path: Path) -> None:
+    def with_locator(apk: bytes) -> Path:
+        end = apk.rindex(b"PK\x05\x06")
+        path = tmp_path / "app.apk"
+        path.write_bytes(apk[:end] + b"PK\x06\x07" + bytes(16) + apk[end:])
+        return path
+
+    assert read_package(with_locator(sign_v1(build_apk(target_sdk=29), A))).signing.scheme == "v1"
+    with pytest.raises(PackageNotGenuine) as caught:
+        read_package(with_locator(sign_v2(build_apk(), A)))
+    assert caught.value.reason is Reason.UNSIGNED
 
 
 def test_more_entries_than_any_package_has_are_refused(refusal: Refusal, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,10 @@
+"""What an Android package may be called. It stands alone, since who takes a snapshot needs nothing else of the guard."""
+
+import re
+
+_PACKAGE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*(?:\.[A-Za-z][A-Za-z0-9_]*)*")
+
+
+def is_package_name(text: str) -> bool:
+    """Whether a text is an Android package name. Such a name is safe as a file name."""
+    return len(text) <= 255 and _PACKAGE_NAME.fullmatch(text) is not None
