@@ -1,5 +1,6 @@
 import json
 import random
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -7,9 +8,9 @@ import pytest
 from backup_scene import Scene
 from hypothesis import HealthCheck, given, settings, strategies as st
 from json_schema import differences
-from test_export import schema
 
 from backupkit.i18n import Catalogue
+from backupkit.ops.events import Found
 from backupkit.ops.export import ConversationNotFound, Exported
 from backupkit.ops.export_forms import Voice
 from backupkit.ops.export_history import HistoryCounts, export_history
@@ -76,7 +77,8 @@ def test_what_was_edited_recalled_deleted_and_added_is_told_apart_in_one_history
     assert by_id["38"]["history"]["first_seen"] == snapshots[2]
     assert counts == HistoryCounts(3, 37, 1, 0, 2, 0, 0)
     assert exported.messages == 39
-    wrong = [one for row in rows for one in differences(row, schema("export-message-1"))]
+    schema = json.loads((resources.files("backupkit") / "ui/schemas/export-message-1.json").read_text("utf-8"))
+    wrong = [one for row in rows for one in differences(row, schema)]
     assert wrong == []
 
 
@@ -124,7 +126,7 @@ def test_two_phones_that_contradict_each_other_are_told_and_both_kept(scene: Sce
     _, _, rows = everything(scene)
 
     assert {"I owe you 500", "you owe me 500"} <= {row["text"] for row in rows}
-    (found,) = [one for one in scene.told if getattr(one, "code", "") == "exports-disagree"]
+    (found,) = [one for one in scene.told if isinstance(one, Found) and one.code == "exports-disagree"]
     assert (found.facts["before"], found.facts["now"], found.facts["shared"]) == (1, 1, 10)
 
 
