@@ -30,6 +30,8 @@ from backupkit.proof.log_entry import entry_about
 from backupkit.proof.merkle import tree_root
 from backupkit.proof.pem import public_pem
 from backupkit.proof.pins import Pins
+from backupkit.proof.rebuild_statement import RebuildStatement
+from backupkit.proof.repack_statement import RepackStatement
 from backupkit.proof.snapshot_statement import DomainRoot, PackSet, SnapshotStatement, snapshot_id
 from backupkit.proof.sshsig import ATTESTATION_NAMESPACE, SNAPSHOT_NAMESPACE, allowed_signers_line, sign_ssh
 from backupkit.proof.statement import PAYLOAD_TYPE
@@ -102,6 +104,22 @@ def golden_files() -> dict[str, bytes]:
         "undelete": UndeleteStatement(ORIGIN, (snapshot_id(taken),), TAKEN + timedelta(days=2)).encode(),
         "mark": MarkStatement(ORIGIN, marked, 5, TAKEN + timedelta(days=40)).encode(),
         "sweep": SweepStatement(ORIGIN, marked, (snapshot_id(taken),), TAKEN + timedelta(days=42)).encode(),
+    }
+    replaced = {marked[0]: ((PackName("07" * 32), 10_872),), marked[1]: ()}
+    later |= {
+        "repack": RepackStatement(ORIGIN, replaced, (), TAKEN + timedelta(days=43)).encode(),
+        "rebuild": RebuildStatement(
+            store=ORIGIN,
+            reason="history-rolled-back",
+            kept_size=2,
+            seen_size=5,
+            snapshots=(snapshot_id(taken),),
+            snapshot_count=1,
+            gone=(),
+            from_packs=0,
+            config_made_anew=False,
+            rebuilt_at=TAKEN + timedelta(days=44),
+        ).encode(),
     }
     return {
         **{f"{kind}.dsse.json": sign_envelope(said, PAYLOAD_TYPE, [ATTEST_KEY]) for kind, said in later.items()},
