@@ -16,6 +16,7 @@ from backupkit.ops.events import Progress
 from backupkit.ops.failures import CopyForked, CopyIsNewer, CopyOfAnother, CopyToItself
 from backupkit.ops.initialise import initialise
 from backupkit.ops.places import Places
+from backupkit.ops.repack import repack
 from backupkit.ops.repair import write_parity
 from backupkit.ops.sweep import sweep
 from backupkit.proof.coverage_pass import SECOND_COPY, decode_coverage_pass
@@ -282,3 +283,30 @@ def test_what_is_damaged_on_both_sides_is_named_and_never_remembered_as_read(sce
 
     assert [run.state for run in runs] == ["damaged", "damaged"]
     assert all({one.code for one in run.findings} == {"not-copied"} for run in runs)
+
+
+def test_a_copy_follows_what_was_repacked_and_restores_by_itself(scene: Scene) -> None:
+    scene.write("kept.bin", bytes(range(256)) * 120)
+    scene.write("goes.bin", b"\x07gone" * 20_000)
+    first = str(scene.take().snapshot)
+    (scene.chats / "goes.bin").unlink()
+    second = scene.take().snapshot
+    copied(scene)
+    forget(scene, first, accept_shrink=True)
+    scene.clock.at += timedelta(days=31)
+
+    repack(scene.places, secret=scene.secret, clock=scene.clock, tell=scene.tell, most_unused=0.0)
+    between = copied(scene)
+    sweep(scene.places, clock=scene.clock, tell=scene.tell)
+    scene.clock.at += timedelta(hours=25)
+    sweep(scene.places, clock=scene.clock, tell=scene.tell)
+    after = copied(scene)
+
+    assert (between.state, between.snapshots, after.state, after.snapshots) == ("whole", 1, "whole", 1)
+    assert after.deleted_packs >= 1
+    assert bytes_of(scene.folder / "usb/packs") == bytes_of(scene.places.repository / "packs")
+    shutil.rmtree(scene.places.repository)
+    seen = seen_from(scene)
+    assert seen.verify(second).state == "verified"
+    seen.restore(second)
+    assert bytes_of(scene.folder / "back/chats") == bytes_of(scene.chats)
