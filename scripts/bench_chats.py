@@ -3,7 +3,8 @@
     bench_chats.py --work FOLDER [--messages 1000000] [--formats telegram-json,whatsapp-text,...] [--keep]
 
 Each format is written once, message by message, and counted by a process of its own. The tool's own number of messages must
-be the number that was written. This is a measurement and never a test: nothing here fails because a number is small.
+be the number that was written. `--peer PYTHON` names a Python with `whatsapp-chat-exporter` from PyPI in it, which then reads WhatsApp's database
+in the same run and writes its JSON. This is a measurement and never a test: nothing here fails because a number is small.
 """
 
 import argparse
@@ -29,6 +30,17 @@ summary = summarise(Path(sys.argv[1]))
 after = resource.getrusage(resource.RUSAGE_SELF)
 cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 print(json.dumps({"messages": summary.messages, "cpu": cpu, "memory": after.ru_maxrss * 1024, "findings": len(summary.findings)}))
+"""
+PEER = """
+import contextlib, io, json, resource, sys
+sys.argv = ["wtsexporter", "-a", "-d", sys.argv[1], "--no-html", "-j", sys.argv[2], "--no-banner"]
+from Whatsapp_Chat_Exporter.__main__ import main
+before = resource.getrusage(resource.RUSAGE_SELF)
+with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
+    main()
+after = resource.getrusage(resource.RUSAGE_SELF)
+cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+print(json.dumps({"cpu": cpu, "memory": after.ru_maxrss * 1024}))
 """
 
 
@@ -96,23 +108,39 @@ def discord_json(path: Path, messages: int) -> None:
 
 
 def msgstore_db(path: Path, messages: int) -> None:
-    """Write one chat as WhatsApp's database holds it."""
+    """Write one chat as WhatsApp's database holds it, with the indexes and the tables that the app has and a peer asks for."""
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
+    from damaged_database import msgstore
+
+    msgstore(path, 0)
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript(
-            "create table jid (_id integer primary key, raw_string text); create table chat (_id integer primary key, jid_row_id integer, subject text);"
-            "create table message (_id integer primary key, chat_row_id integer, from_me integer, key_id text, sender_jid_row_id integer, timestamp integer,"
-            " received_timestamp integer, message_type integer, text_data text, sort_id integer);"
-            "create table message_media (message_row_id integer primary key, file_path text, mime_type text, file_size integer);"
-            "insert into jid values (1, 'g1@g.us'), (2, '1@s.whatsapp.net'), (3, '2@s.whatsapp.net'); insert into chat values (1, 1, 'Tea');"
+            "create table message_media (message_row_id integer primary key, chat_row_id integer, file_path text, mime_type text, file_length integer,"
+            " media_key blob, file_hash text, media_name text, message_url text, raw_transcription_text text);"
+            "create table message_quoted (message_row_id integer primary key, key_id text, text_data text);"
+            "create table message_location (message_row_id integer primary key, latitude real, longitude real);"
+            "create table message_thumbnail (message_row_id integer primary key, thumbnail blob);"
+            "create table message_future (message_row_id integer primary key, version integer);"
+            "create table missed_call_logs (_id integer primary key, message_row_id integer, video_call integer);"
+            "create table message_system (message_row_id integer primary key, action_type integer);"
+            "create table message_system_group (message_row_id integer primary key, is_me_joined integer);"
+            "create table message_system_number_change (message_row_id integer primary key, old_jid_row_id integer, new_jid_row_id integer);"
+            "create table receipt_user (_id integer primary key, message_row_id integer, receipt_timestamp integer, read_timestamp integer, played_timestamp integer);"
+            "create index receipt_user_index on receipt_user (message_row_id);"
+            "create table jid_map (lid_row_id integer primary key, jid_row_id integer not null, sort_id integer);"
+            "create table media_hash_thumbnail (media_hash text primary key, thumbnail blob);"
+            "create table message_vcard (_id integer primary key, message_row_id integer, vcard text);"
+            "create table call_log (_id integer primary key, jid_row_id integer, from_me integer, call_id text, timestamp integer, video_call integer,"
+            " duration integer, call_result integer, bytes_transferred integer);"
         )
         connection.executemany(
-            "insert into message values (?, 1, ?, ?, ?, ?, ?, 0, ?, ?)",
+            "insert into message values (?, 1, ?, ?, ?, 0, 0, 0, null, 0, 0, ?, ?, -1, 0, ?, 0, 0, ?, 0, 0, null)",
             (
                 (
                     said.number,
                     said.person == 0,
                     f"3EB0{said.number:08X}",
-                    said.person + 1 if said.person else 0,
+                    said.person + 1,
                     ms,
                     ms,
                     said.text,
@@ -155,6 +183,7 @@ def main() -> None:
     parser.add_argument("--messages", type=int, default=1_000_000)
     parser.add_argument("--formats", default=",".join(list(FORMATS)[:4]))
     parser.add_argument("--keep", action="store_true", help="leave what was written")
+    parser.add_argument("--peer", type=Path, help="a Python that has whatsapp-chat-exporter")
     asked = parser.parse_args()
     asked.work.mkdir(parents=True, exist_ok=True)
     print("| format | bytes | messages | CPU s | messages per CPU s | peak memory |")
@@ -166,6 +195,8 @@ def main() -> None:
         folder.mkdir()
         write(folder / file, asked.messages)
         print(row_of(name, folder / file, asked.messages), flush=True)
+        if asked.peer is not None and name == "whatsapp-android-db":
+            print(row_of_peer(asked.peer, folder / file, asked.messages), flush=True)
         if not asked.keep:
             shutil.rmtree(folder)
 
@@ -179,6 +210,22 @@ def row_of(name: str, path: Path, messages: int) -> str:
     told = f"{found['messages']:,}" if found["messages"] == messages else f"{found['messages']:,} of {messages:,}"
     speed = messages / found["cpu"]
     return f"| {name} | {path.stat().st_size:,} | {told} | {found['cpu']:.1f} | {speed:,.0f} | {found['memory'] / 1e6:.0f} MB |"
+
+
+def row_of_peer(python: Path, path: Path, messages: int) -> str:
+    """Let the peer read the same database, and return its line of the table."""
+    out = path.with_name("peer.json")
+    found = subprocess.run(
+        [str(python), "-c", PEER, str(path), str(out)], check=True, capture_output=True, text=True, cwd=path.parent
+    )
+    told = json.loads(found.stdout.splitlines()[-1])
+    with out.open("rb") as stream:
+        counted = sum(len(chat["messages"]) for chat in json.load(stream).values())
+    shown = f"{counted:,}" if counted == messages else f"{counted:,} of {messages:,}"
+    return (
+        f"| the same, whatsapp-chat-exporter | {path.stat().st_size:,} | {shown} | {told['cpu']:.1f} | {messages / told['cpu']:,.0f}"
+        f" | {told['memory'] / 1e6:.0f} MB |"
+    )
 
 
 if __name__ == "__main__":

@@ -116,7 +116,11 @@ def left_on(path: Path, holding: dict[int, int]) -> int:
 def measured(program: str, *arguments: object) -> tuple[int, float, int]:
     """Run a program; return what it printed, its processor time and its peak memory."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    wrapped = program + "\nimport resource\nprint(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)\n"
+    # Not what `getrusage` says: that begins with the memory of the process that started this one.
+    wrapped = (
+        program
+        + "\nprint(next(int(l.split()[1]) for l in open('/proc/self/status') if l.startswith('VmHWM')) * 1024)\n"
+    )
     done = subprocess.run(
         [sys.executable, "-c", wrapped, *map(str, arguments)], check=True, capture_output=True, text=True
     )

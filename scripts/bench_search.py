@@ -26,7 +26,7 @@ from backupkit.ops.events import tell_nobody
 from backupkit.ops.search import Question, search_messages
 from backupkit.ops.unlock import Secret
 
-ASKED = ("钱", "生日", "转账", "生日快乐", "birthday", "地铁上信号")
+ASKED = ("钱", "生日", "转账", "生日快乐", "birthday", "irthda", "ing", "地铁上信号")
 _RARE = {"生日快乐": 400, "转账": 900, "钱": 150, "birthday": 500, "我在地铁上信号不好": 3000, "日生": 50_000}
 
 

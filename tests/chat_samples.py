@@ -321,6 +321,33 @@ def signal(_folder: Path) -> tuple[str, bytes]:
     )  # fmt: skip
 
 
+@sample("signal-text with seconds")
+def signal_now(_folder: Path) -> tuple[str, bytes]:
+    return "chat.md", _text(
+        "[2024-01-15 09:30:45] Jane Doe: Hello John!", "", "[2024-01-15 09:30:46] Me: yes", "", "no", "(- Jane Doe: 👍 -)", "",
+        "[2024-01-15 09:31:00] Jane Doe: (This message was deleted)", "",
+    )  # fmt: skip
+
+
+@sample("signal-sigtop blocks")
+def sigtop(_folder: Path) -> tuple[str, bytes]:
+    return "Jane Doe.txt", _text(
+        "Conversation: Jane Doe (+15550100)", "", "From: You", "Type: outgoing", "Sent: Mon, 15 Jan 2024 09:30:45 +0100", "",
+        "Hello", "", "Type: incoming", "", "From: Jane Doe (+15550100)", "Type: incoming", "Sent: Mon, 15 Jan 2024 09:31:45 +0100",
+        "Received: Mon, 15 Jan 2024 09:31:46 +0100", "Attachment: a.jpg (image/jpeg, 123 bytes)", "Reaction: 👍 from You", "Edited: 2 versions", "",
+        "> From: You", "> Sent: Mon, 15 Jan 2024 09:30:45 +0100", ">", "> Hello", "", "an answer", "", "Type: call-history",
+        "Received: Mon, 15 Jan 2024 09:32:00 +0100", "",
+    )  # fmt: skip
+
+
+@sample("signal-sigtop lines")
+def sigtop_short(_folder: Path) -> tuple[str, bytes]:
+    return "Jane Doe.txt", _text(
+        "2024-01-15 09:30 You: Hello", "", "again", "2024-01-15 09:31 Jane Doe: [reply to You on 2024-01-15 09:30, edited, 2 attachments] yes",
+        "2024-01-15 09:32 Jane Doe: [keychange message]",
+    )  # fmt: skip
+
+
 @sample("kakaotalk-text windows")
 def kakao_windows(_folder: Path) -> tuple[str, bytes]:
     return "KakaoTalk.txt", b"\xef\xbb\xbf" + (

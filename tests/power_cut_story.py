@@ -14,12 +14,15 @@ from power_cut import VARIANTS, Disk, Recorder, lay_out
 
 from backupkit.ops.forget import forget_snapshots
 from backupkit.ops.lifecycle import GRACE, UNDO
+from backupkit.ops.rebuild import rebuild_repository
+from backupkit.ops.repack import repack
 from backupkit.ops.repair import repair_repository
 from backupkit.ops.repository import PLACE_FILE
 from backupkit.ops.snapshots import known_snapshots
 from backupkit.ops.sweep import sweep
 from backupkit.store import layout
 from backupkit.store.posix_backend import PosixBackend
+from backupkit.store.small_objects import COPIES
 
 TOPS = ("repository", "state")
 """What is recorded. The cache may be lost at any time: it is replayed as it was before the run, and as it is after it."""
@@ -27,12 +30,17 @@ TOPS = ("repository", "state")
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One use of backupkit. `needs_repair` where the repository is damaged until it is through; `again` finishes what was cut off."""
+    """One use of backupkit.
+
+    `needs_repair` where the repository is damaged until it is through, `needs_rebuild` where its log is lost until then;
+    `again` finishes what was cut off.
+    """
 
     name: str
     act: Callable[[Scene], object]
     prepare: Callable[[Scene], object] = lambda _: None
     needs_repair: bool = False
+    needs_rebuild: bool = False
     again: Callable[[Scene], object] | None = None
     takes: bool = False
 
@@ -90,6 +98,8 @@ class Story:
         if self.run.needs_repair:
             done = repair_repository(after.places, clock=after.clock, tell=after.tell)
             assert done.state in {"whole", "repaired"}, done
+        if self.run.needs_rebuild:
+            _rebuild(after)
         self._require_all_restores(after, "back", is_over=cut.calls == len(self.recorder.calls))
         if self.run.again is not None:
             self.run.again(after)
@@ -193,6 +203,33 @@ def _sweep(scene: Scene) -> None:
     sweep(scene.places, clock=scene.clock, tell=scene.tell)
 
 
+def _repack(scene: Scene) -> None:
+    repack(scene.places, secret=scene.secret, clock=scene.clock, tell=scene.tell, most_unused=0.0)
+
+
+def _repack_and_sweep(scene: Scene) -> None:
+    _repack(scene)
+    for _ in range(2):
+        _sweep(scene)
+        scene.clock.at += GRACE + timedelta(hours=1)
+    _sweep(scene)
+
+
+def _forgotten_and_half_dead(scene: Scene) -> None:
+    """What the first snapshot alone needed lies in packs that the second needs."""
+    _forget_first(scene)
+    scene.clock.at += UNDO + timedelta(days=1)
+
+
+def _rebuild(scene: Scene) -> None:
+    rebuild_repository(scene.places, secret=scene.secret, clock=scene.clock, tell=scene.tell)
+
+
+def _lose_the_log(scene: Scene) -> None:
+    for copy in COPIES:
+        shutil.rmtree(scene.places.repository / copy / "log")
+
+
 def _forgotten_long_ago(scene: Scene) -> None:
     """Marked and ripe: the next sweep condemns and deletes."""
     _forget_first(scene)
@@ -215,4 +252,6 @@ RUNS = (
     ),
     Run("forget", _forget_first, again=_sweep),
     Run("sweep", _sweep, _forgotten_long_ago, again=_sweep),
+    Run("repack", _repack, _forgotten_and_half_dead, again=_repack_and_sweep),
+    Run("rebuild", _rebuild, _lose_the_log, needs_rebuild=True),
 )

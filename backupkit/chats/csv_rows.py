@@ -32,7 +32,7 @@ def csv_rows(
     """
     csv.field_size_limit(MAX_FIELD_CHARACTERS)
     taken: list[bytes] = []
-    with source.open(name) as stream:
+    with source.open(name) if encoding is None else source.open_bytes(name) as stream:
 
         def lines() -> Iterator[str]:
             for line in lines_of(stream, name):

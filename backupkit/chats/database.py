@@ -7,18 +7,20 @@ tables of a hostile schema are never touched.
 
 import re
 import sqlite3
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
 from dataclasses import replace
+from functools import lru_cache
 from itertools import islice
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 from backupkit.chats.carve.pages import has_pages
 from backupkit.chats.database_carved import carved, recovered_rows
 from backupkit.chats.database_image import fill_image
 from backupkit.chats.malformed import MalformedExport, TruncatedExport
-from backupkit.chats.model import Locator, Message
+from backupkit.chats.model import Finding, Locator, Message, Severity
 from backupkit.chats.nameless import nameless_database
 from backupkit.chats.partial import read_some
 from backupkit.chats.reader import Recognition, Told, read_each
@@ -26,6 +28,8 @@ from backupkit.chats.source import Content, SourceFiles
 from backupkit.chats.sqlite_copy import FAILURES, guarded
 
 _FRONT = 1 << 20
+_ATTEMPTS = 6
+_PAUSE_SECONDS = 0.05
 _DATABASE_NAME = re.compile(r"\.(?:db|db3|sqlite|sqlite3)$", re.IGNORECASE)
 
 
@@ -57,10 +61,12 @@ class Database:
         name: str,
         *,
         damage: MalformedExport | None = None,
+        findings: Sequence[Finding] = (),
         read_around: Callable[[], sqlite3.Connection | None] = lambda: None,
     ) -> None:
         self.name = name
         self.damage = damage
+        self.findings = tuple(findings)
         self._connection = connection
         self._read_around: Callable[[], sqlite3.Connection | None] | None = read_around
         self._shown: list[tuple[str, Sequence[int]]] = []
@@ -91,6 +97,31 @@ class Database:
             raise MalformedExport(Locator(self.name), "no-such-table")
         row = next(iter(self.rows(f"select count(*) as rows from main.{_quoted(table)}")))  # noqa: S608  a name of its own schema, quoted
         return int(row["rows"])
+
+    def last_number(self, table: str) -> int | None:
+        """Return the last number that SQLite ever gave to a row of a table, None where it does not remember."""
+        if "sqlite_sequence" not in self.tables:
+            return None
+        try:
+            known = self._connection.execute("select seq from sqlite_sequence where name = ?", (table,)).fetchone()
+        except FAILURES:
+            return None
+        return known[0] if known is not None and isinstance(known[0], int) else None
+
+    def deleted(self, table: str) -> Iterator[Finding]:
+        """Tell how many rows of a table are gone, where its app numbers them and SQLite remembers the last number. Nothing is damaged then.
+
+        A damaged database tells it too, but not whether they were deleted or are lost.
+        """
+        if table not in self.tables or self.damage is not None:
+            return
+        last = self.last_number(table)
+        try:
+            counted = self._connection.execute(f"select count(*), max(rowid) from main.{_quoted(table)}").fetchone()  # noqa: S608  a name of its own schema, quoted
+        except FAILURES:
+            return
+        if last is not None and last >= (counted[1] or 0) and (count := last - counted[0]) > 0:
+            yield Finding("rows-deleted", Severity.INFO, Locator(self.name, table), {"count": count, "last": last})
 
     def show_only(self, table: str, rowids: Sequence[int]) -> None:
         """Let every query see only these rows of a table from now on.
@@ -215,6 +246,7 @@ def read_databases(
                 yield replace(told, recovered=True)
             else:
                 yield told
+        yield from database.findings
         if database.damage is not None:
             raise database.damage
 
@@ -251,6 +283,25 @@ def mentions(source: SourceFiles, name: str, *words: bytes) -> bool:
 _WORDS = (
     b"key_remote_jid", b"chat_row_id", b"ZWAMESSAGE", b"ZWACHATSESSION", b"chat_message_join", b"MesLocalID", b"CreateTime", b"dbContactRemark", b"date_received", b"thread_id",
 )  # fmt: skip
+
+
+def _state(source: SourceFiles, name: str) -> tuple[object, ...]:
+    """Return what changes when an app writes to a database that lies on the disk: file and journal, and the log where it begins anew.
+
+    What an app only adds to its log is no change: what was committed before is where it was.
+    """
+    told: list[object] = []
+    for part in (name, name + "-journal"):
+        path = source.path(part)
+        with suppress(OSError):
+            status = None if path is None else path.stat()
+            told.append(None if status is None else (status.st_size, status.st_mtime_ns, status.st_ino))
+    path = source.path(name + "-wal")
+    with suppress(OSError):
+        if path is not None:
+            with path.open("rb") as log:
+                told.append(log.read(32))
+    return tuple(told)
 
 
 def _has_lost_its_schema(source: SourceFiles, name: str) -> bool:
@@ -312,8 +363,18 @@ def _open_copy(source: SourceFiles, name: str, stack: ExitStack) -> Database:
         return source.open(name + ending) if source.size(name + ending) else None
 
     connection, file = nameless_database(stack)
-    is_cut = fill_image(part, file, Locator(name))
-    damage: MalformedExport | None = TruncatedExport(Locator(name), "database-cut") if is_cut else None
+    findings: list[Finding] = []
+    for _attempt in range(_ATTEMPTS):
+        before = _state(source, name)
+        image = fill_image(part, file, Locator(name))
+        if _state(source, name) == before:
+            break
+        time.sleep(_PAUSE_SECONDS)
+    else:
+        findings.append(Finding("database-in-use", Severity.WARNING, Locator(name)))
+    if image.lost_frames:
+        findings.append(Finding("log-damaged", Severity.ERROR, Locator(name + "-wal"), {"count": image.lost_frames}))
+    damage: MalformedExport | None = TruncatedExport(Locator(name), "database-cut") if image.is_cut else None
 
     def read_around() -> sqlite3.Connection | None:
         try:
@@ -322,21 +383,28 @@ def _open_copy(source: SourceFiles, name: str, stack: ExitStack) -> Database:
             return None
 
     try:
-        return Database(guarded(connection), name, damage=damage, read_around=read_around)
+        return Database(guarded(connection), name, damage=damage, findings=findings, read_around=read_around)
     except FAILURES as error:
         damage = damage or MalformedExport(Locator(name), "database-damaged")
         sound = read_around()
         if sound is None:
             raise damage from error
-    database = Database(sound, name, damage=damage)
+    database = Database(sound, name, damage=damage, findings=findings)
     database.use_recovered()
     return database
 
 
 def raw_of(row: Mapping[str, Any]) -> bytes:
     """Write a row down as it was read, column by column."""
-    return "\x1e".join(f"{key}={_shown(row[key])}" for key in row.keys()).encode("utf-8", "surrogatepass")  # noqa: SIM118  sqlite3.Row iterates over values
+    # A row of SQLite's gives its values, not its columns' names.
+    values = [
+        "" if value is None else value.hex() if isinstance(value, bytes) else value
+        for value in cast("Iterable[Any]", row)
+    ]
+    return (_form_of(tuple(row.keys())) % tuple(values)).encode("utf-8", "surrogatepass")
 
 
-def _shown(value: Any) -> str:
-    return value.hex() if isinstance(value, bytes) else "" if value is None else str(value)
+@lru_cache(maxsize=256)
+def _form_of(columns: tuple[str, ...]) -> str:
+    """Return the form of a row: a query's rows have the same columns a million times."""
+    return "\x1e".join(f"{column.replace('%', '%%')}=%s" for column in columns)

@@ -7,6 +7,7 @@ committed in a write-ahead log is put over the pages, and what a rollback journa
 import struct
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import BinaryIO, Final
 
 from backupkit.chats.carve.pages import MAGIC
@@ -26,29 +27,39 @@ Part = Callable[[str], BinaryIO | None]
 """Opens what lies beside a database under its name with an ending, `""` for itself; None where there is nothing."""
 
 
-def fill_image(part: Part, file: BinaryIO, locator: Locator) -> bool:
-    """Write the database as it stands with its logs. Returns whether it is shorter than its own header says.
+@dataclass(frozen=True, slots=True)
+class Image:
+    """What was found on the way. `is_cut`: the file is shorter than its own header says; `lost_frames`: pages of the log behind a damage in it, a commit among them."""
+
+    is_cut: bool = False
+    lost_frames: int = 0
+
+
+def fill_image(part: Part, file: BinaryIO, locator: Locator) -> Image:
+    """Write the database as it stands with its logs into a file; what it held before is gone.
 
     Raises:
         TruncatedExport: there is not even a header.
         MalformedExport: it cannot be read, or is larger than any chat is.
     """
+    file.seek(0)
+    file.truncate()
     _copy(part, "", file, locator)
     if file.seek(0, 2) < _HEADER_BYTES:
         raise TruncatedExport(locator, "database-cut")
     with ExitStack() as stack:
         log, journal = nameless_file(stack), nameless_file(stack)
-        has_log = _copy(part, "-wal", log, locator) and _lay_over(file, log)
+        has_log, lost = _lay_over(file, log) if _copy(part, "-wal", log, locator) else (False, 0)
         has_journal = _copy(part, "-journal", journal, locator) and _put_back(file, journal)
     file.seek(0)
     if file.read(16) != MAGIC:
         # The first page is lost. Nothing is written over what may still be there.
-        return False
+        return Image(lost_frames=lost)
     file.seek(18)
     file.write(b"\x01\x01")
     is_cut = not has_log and not has_journal and _pad(file)
     file.flush()
-    return is_cut
+    return Image(is_cut, lost)
 
 
 def _copy(part: Part, ending: str, out: BinaryIO, locator: Locator) -> bool:
@@ -70,11 +81,12 @@ def _page_size(file: BinaryIO) -> int:
     return 65536 if size == 1 else size
 
 
-def _lay_over(file: BinaryIO, log: BinaryIO) -> bool:
-    """Put what is committed in the write-ahead log over the pages. Say whether there was anything."""
+def _lay_over(file: BinaryIO, log: BinaryIO) -> tuple[bool, int]:
+    """Put what is committed in the write-ahead log over the pages. Say whether there was anything, and how much lies behind a damage."""
     summary, newest = committed_pages(log)
+    lost = summary.total_frames - summary.frames if summary.damaged else 0
     if summary.header is None or summary.is_empty:
-        return False
+        return False, lost
     size = summary.header.page_size
     for number, offset in newest.items():
         if number <= summary.database_pages:
@@ -82,7 +94,7 @@ def _lay_over(file: BinaryIO, log: BinaryIO) -> bool:
             file.seek((number - 1) * size)
             file.write(log.read(size))
     file.truncate(summary.database_pages * size)
-    return True
+    return True, lost
 
 
 def _put_back(file: BinaryIO, journal: BinaryIO) -> bool:

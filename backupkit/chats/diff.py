@@ -145,7 +145,7 @@ def _compare_conversation(key: str, old: Sequence[Seen], new: Sequence[Seen]) ->
     changes = [change for before, after in pairs if (change := change_between(old[before], new[after]))]
     same = len(pairs) - len(changes)
     absent = [place for place in range(len(old)) if place not in matched_old]
-    vanished = _vanished_at_an_end(len(old), absent, has_new=bool(new))
+    vanished = vanished_at_an_end(len(old), absent, has_new=bool(new))
     for place in absent:
         kind = ChangeKind.OUT_OF_SCOPE if place in vanished else ChangeKind.DELETED
         changes.append(MessageChange(kind, old[place].ts_us, old[place].locator, None))
@@ -280,7 +280,7 @@ def _may_be_edit(before: Seen, after: Seen, shift: int) -> bool:
     return before.ts_us == after.ts_us
 
 
-def _vanished_at_an_end(total: int, absent: list[int], *, has_new: bool) -> frozenset[int]:
+def vanished_at_an_end(total: int, absent: list[int], *, has_new: bool) -> frozenset[int]:
     """Return the places of a vanished beginning or end, or of all, where it is too long for somebody to have deleted it by hand."""
     if not has_new:
         return frozenset(absent) if total >= FEWEST_VANISHED else frozenset()

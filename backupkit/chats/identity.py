@@ -4,11 +4,12 @@ The app's own id does, where there is one. Else it is conversation, time, sender
 somebody who writes "ha" twice in a minute said it twice. Why, and what follows: `docs/adr/0011-message-identity.md`.
 """
 
-import hashlib
+import re
 import unicodedata
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 
 from backupkit.chats.malformed import MalformedExport
@@ -20,8 +21,23 @@ DIGEST_BYTES = 16
 CONTENT_BYTES = 8
 # Equal messages lie near each other in every export, so a window is enough and memory does not grow with the history.
 _EQUALS_REMEMBERED = 8192
+_PREFIXES_REMEMBERED = 4096
 _DAY_US = 86_400_000_000
-_MARKS = dict.fromkeys([*range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0xFEFF])
+_MARKS = re.compile("[\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]+")
+
+
+def _framed(*parts: str) -> bytes:
+    # Every part is preceded by its length, so that no two lists of parts make the same bytes.
+    pieces: list[bytes] = []
+    for part in parts:
+        data = part.encode("utf-8", "surrogatepass")
+        pieces += (len(data).to_bytes(8, "big"), data)
+    return b"".join(pieces)
+
+
+_CONTENT = _framed("content")
+_MEDIA = _framed("media", DeletionState.NONE.value)
+_NO_MEDIA = _framed("", DeletionState.NONE.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,30 +65,38 @@ class Identifier:
     def __init__(self, app: str) -> None:
         self._app = app
         self._equals: OrderedDict[bytes, int] = OrderedDict()
+        self._prefixes: dict[str, tuple[bytes, bytes]] = {}
 
     def identify(self, message: Message) -> MessageIdentity:
         """Return the identity of the next message."""
         base, content = self.base_and_content(message)
         digest = base
         if message.native_id is None:
-            digest = _digest(DIGEST_BYTES, "ordinal", base.hex(), str(self._ordinal(base)))
+            ordinal = _framed("ordinal", base.hex(), str(self._ordinal(base)))
+            digest = blake2b(ordinal, digest_size=DIGEST_BYTES).digest()
         return MessageIdentity(message.conversation, digest, content, message.ts_utc_us, base)
 
     def base_and_content(self, message: Message) -> tuple[bytes, bytes]:
         """Return which message it is, without the ordinal among equals, and which version of it."""
-        content = content_digest(message)
+        content = _digest_of(what_is_said(message))
+        return blake2b(self.which(message, content), digest_size=DIGEST_BYTES).digest(), content
+
+    def which(self, message: Message, content: bytes) -> bytes:
+        """Return what makes it this message, to be digested: the app's own id, or else who said what and when."""
+        prefixes = self._prefixes.get(message.conversation) or self._prefixes_of(message.conversation)
         if message.native_id is not None:
-            return _digest(DIGEST_BYTES, "native", self._app, message.conversation, message.native_id), content
-        base = _digest(
-            DIGEST_BYTES,
-            "equal",
-            self._app,
-            message.conversation,
-            str(message.ts_utc_us),
-            message.sender_id or message.sender_name or "",
-            content.hex(),
-        )
-        return base, content
+            native = message.native_id.encode("utf-8", "surrogatepass")
+            return b"".join((prefixes[0], len(native).to_bytes(8, "big"), native))
+        sender = message.sender_id or message.sender_name or ""
+        return prefixes[1] + _framed(str(message.ts_utc_us), sender, content.hex())
+
+    def _prefixes_of(self, conversation: str) -> tuple[bytes, bytes]:
+        # What all messages of a conversation have in common is made once: a million of them are digested.
+        if len(self._prefixes) >= _PREFIXES_REMEMBERED:
+            self._prefixes.clear()
+        prefixes = _framed("native", self._app, conversation), _framed("equal", self._app, conversation)
+        self._prefixes[conversation] = prefixes
+        return prefixes
 
     def _ordinal(self, base: bytes) -> int:
         ordinal = self._equals.pop(base, 0)
@@ -83,7 +107,16 @@ class Identifier:
 
 
 def content_digest(message: Message) -> bytes:
-    """Digest what a message says, so that the same words digest equally on every phone.
+    """Digest what a message says, so that the same words digest equally on every phone."""
+    return _digest_of(what_is_said(message))
+
+
+def _digest_of(said: bytes) -> bytes:
+    return blake2b(said, digest_size=CONTENT_BYTES).digest()
+
+
+def what_is_said(message: Message) -> bytes:
+    """Return what a message says, to be digested.
 
     Without a native id, media count as media whether or not the export took the file along.
     """
@@ -93,10 +126,15 @@ def content_digest(message: Message) -> bytes:
     if message.deletion is not DeletionState.NONE:
         # What is left of a deleted message is a sentence of the app in the phone's language.
         text = ""
-    # Most messages in Latin letters hold neither marks nor anything to compose.
-    shown = (text if text.isascii() else unicodedata.normalize("NFC", text.translate(_MARKS))).strip()
-    has_media = "media" if message.media else ""
-    return _digest(CONTENT_BYTES, "content", shown, has_media, message.deletion.value)
+    if not text.isascii():
+        # Most messages in Latin letters hold neither marks nor anything to compose.
+        text = unicodedata.normalize("NFC", _MARKS.sub("", text))
+    shown = text.strip().encode("utf-8", "surrogatepass")
+    if message.deletion is DeletionState.NONE:
+        end = _MEDIA if message.media else _NO_MEDIA
+    else:
+        end = _framed("media" if message.media else "", message.deletion.value)
+    return b"".join((_CONTENT, len(shown).to_bytes(8, "big"), shown, end))
 
 
 def identities_of(app: str, messages: Iterable[Message]) -> Iterator[MessageIdentity]:
@@ -116,12 +154,3 @@ def message_identities(path: Path) -> Iterator[MessageIdentity]:
                     yield identifiers.setdefault(app, Identifier(app)).identify(told)
     except MalformedExport:
         return
-
-
-def _digest(size: int, *parts: str) -> bytes:
-    # Every part is preceded by its length, so that no two lists of parts make the same bytes.
-    pieces: list[bytes] = []
-    for part in parts:
-        data = part.encode("utf-8", "surrogatepass")
-        pieces += (len(data).to_bytes(8, "big"), data)
-    return hashlib.blake2b(b"".join(pieces), digest_size=size).digest()

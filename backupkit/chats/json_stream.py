@@ -7,6 +7,7 @@ of its longest message. The caller says at each place whether to enter, take or 
 import codecs
 import json
 import re
+from collections import deque
 from collections.abc import Iterator
 from typing import Any, BinaryIO, NoReturn
 
@@ -26,6 +27,8 @@ _STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _FLAT = rf'[^"\[\]{{}}]*+(?:{_STRING}[^"\[\]{{}}]*+)*+'
 _BALANCED = re.compile(rf"{_FLAT}(?:[\[{{]{_FLAT}[\]}}]{_FLAT})*+", re.DOTALL)
 """Strings, numbers, and lists and objects that hold no others: all that can be passed over in one step."""
+_HEX_ESCAPE = re.compile(r"\\x[0-9A-Fa-f]{2}")
+_ESCAPE = re.compile(r"\\(?:x([0-9A-Fa-f]{2})|.)", re.DOTALL)
 _NUMBER = re.compile(r"[-+.0-9eE]*")
 
 
@@ -43,6 +46,7 @@ class JsonStream:
         self._is_finished = False
         self._depth = 0
         self._failure: MalformedExport | None = None
+        self._mended: deque[int] = deque()
         self._decoder = json.JSONDecoder(parse_constant=self._refuse_constant)
         self._more()
         if self._text.startswith("\ufeff"):
@@ -158,6 +162,8 @@ class JsonStream:
             try:
                 value, end = self._decoder.raw_decode(self._text, self._at)
             except json.JSONDecodeError as error:
+                if self._mend(error.pos):
+                    continue
                 is_cut = error.msg.startswith("Unterminated") or error.pos >= len(self._text) - 16
                 if self._is_finished:
                     self._wrong("json-broken", cut=is_cut, cause=error)
@@ -172,12 +178,40 @@ class JsonStream:
                 if self._is_finished and end < reach == len(self._text):
                     self._wrong("json-broken", cut=True)
                 if self._is_finished or reach < len(self._text):
-                    text = self._text[self._at : end]
+                    text = self._as_written(self._at, end) if self._mended else self._text[self._at : end]
                     self._at = end
                     return value, text
             if len(self._text) - self._at > limit:
                 self._wrong("value-too-long")
             self._more()
+
+    def _mend(self, place: int) -> bool:
+        r"""Turn escapes like `\x0B` into `\u000B`. Telegram Desktop writes control characters so, which is no JSON."""
+        if not _HEX_ESCAPE.match(self._text, place):
+            return False
+        parts = [self._text[:place]]
+        length = at = place
+        # All of the window at once: a hostile value holds a million of them.
+        for found in _ESCAPE.finditer(self._text, place):
+            if found[1]:
+                parts += [self._text[at : found.start()], f"\\u00{found[1]}"]
+                length += found.start() - at
+                self._mended.append(self._before + length)
+                length += 6
+                at = found.end()
+        self._text = "".join([*parts, self._text[at:]])
+        return True
+
+    def _as_written(self, start: int, end: int) -> str:
+        """Return a stretch of the window as the file has it."""
+        parts: list[str] = []
+        at = start
+        while self._mended and self._mended[0] < self._before + end:
+            place = self._mended.popleft() - self._before
+            if place >= start:
+                parts += [self._text[at:place], "\\x"]
+                at = place + len("\\u00")
+        return "".join([*parts, self._text[at:end]])
 
     def _reach(self, end: int) -> int:
         """Return how far a value may go on beyond where the decoder stopped: `1` may become `1.5e3`."""

@@ -16,20 +16,13 @@ from typing import Any, Self
 
 ROW_BYTES = 16
 ID_BYTES = 12
-_MAGIC = b"backupkit message ledger 1\n"
+_MAGIC = b"backupkit message ledger 2\n"
 _CHECK_BYTES = 32
 MAX_BYTES = 4 << 30
 CHUNK = struct.Struct("<16sIIII")
 """Digest, length, how many messages begin in it, where the first and where the last of them begins."""
 BREAK = struct.Struct("<QQQ")
 """The number of a message before which something stands that must be read, where the one before begins, and where it begins."""
-
-
-def row_of(base: bytes, content: bytes, key: bytes) -> bytes:
-    """Digest a message under the writer's key: 12 bytes which message it is, 4 bytes which version of it."""
-    which = hashlib.blake2b(base, digest_size=ID_BYTES, key=key, person=b"bk-chat-id").digest()
-    version = hashlib.blake2b(base + content, digest_size=ROW_BYTES - ID_BYTES, key=key, person=b"bk-chat-version")
-    return which + version.digest()
 
 
 def stretch_digest(data: bytes | memoryview, key: bytes, size: int = 16) -> bytes:

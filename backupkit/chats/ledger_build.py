@@ -1,13 +1,13 @@
 """Writes a ledger while a source is read for its summary."""
 
-from collections import Counter
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Protocol
 
 from backupkit.chats.database import database_in
-from backupkit.chats.identity import Identifier
-from backupkit.chats.ledger import ROW_BYTES, Ledger, LedgerFile, name_digest, row_of
+from backupkit.chats.ledger import ROW_BYTES, Ledger, LedgerFile, name_digest
+from backupkit.chats.ledger_rows import LedgerRows
 from backupkit.chats.malformed import MalformedExport
 from backupkit.chats.members import LOG_ENDINGS
 from backupkit.chats.model import Message
@@ -25,6 +25,9 @@ TICK_NS = 50_000_000
 
 
 class _Rows(Protocol):
+    @property
+    def messages(self) -> int: ...
+
     def add(self, row: bytes, message: Message) -> None: ...
 
     def close(self) -> None: ...
@@ -47,21 +50,18 @@ class LedgerBuilder:
         self._key = key
         self._cut = cut
         self._started_ns = started_ns
-        self._identifiers: dict[str, Identifier] = {}
         self._files: dict[str, _Rows] = {}
         self._current = ""
-        self._conversations: Counter[tuple[str, str]] = Counter()
-        self._counts: Counter[str] = Counter()
+        self._add: Callable[[bytes, Message], None] = _pass
+        self._digests = LedgerRows(key)
+        self._conversations: defaultdict[tuple[str, str], int] = defaultdict(int)
 
     def message(self, app: str, message: Message) -> None:
         """Note the next message."""
         name = message.locator.file
         if name != self._current:
             self._turn_to(name)
-        identifier = self._identifiers.get(app) or self._identifiers.setdefault(app, Identifier(app))
-        base, content = identifier.base_and_content(message)
-        self._files[name].add(row_of(base, content, self._key), message)
-        self._counts[name] += 1
+        self._add(self._digests.row(app, message), message)
         self._conversations[app, message.conversation] += 1
 
     def _turn_to(self, name: str) -> None:
@@ -76,6 +76,7 @@ class LedgerBuilder:
             self._files[name] = _DatabaseRows(self._source, name, self._key)
         else:
             self._files[name] = _FileRows(self._source, name, self._cut, self._key)
+        self._add = self._files[name].add
 
     def finish(self, recognised: Recognised) -> Ledger:
         """Return the ledger of all that was noted."""
@@ -93,7 +94,7 @@ class LedgerBuilder:
                 form,
                 certainty,
                 self._stamp(name),
-                self._counts[name],
+                self._messages_in(name),
                 sealed=form in sealed,
                 settled=self._is_settled(name),
             )
@@ -110,7 +111,10 @@ class LedgerBuilder:
             conversation_digest(app, conversation, self._key): count
             for (app, conversation), count in self._conversations.items()
         }
-        return Ledger(tuple(files), sum(self._counts.values()), conversations)
+        return Ledger(tuple(files), sum(map(self._messages_in, self._files)), conversations)
+
+    def _messages_in(self, name: str) -> int:
+        return self._files[name].messages if name in self._files else 0
 
     def _stamp(self, name: str) -> tuple[int, ...]:
         """Stamp a file, not at all where it was written to so shortly before that a second write might leave the same times."""
@@ -124,6 +128,10 @@ class LedgerBuilder:
         # Of the log too: an app that writes now has changed the log and not the database.
         stamp = stamp_of(self._source, name) or self._archive
         return max((*stamp[1::5], *stamp[2::5]), default=0)
+
+
+def _pass(_row: bytes, _message: Message) -> None:
+    """No file is open yet."""
 
 
 def candidates(source: SourceFiles) -> Iterable[str]:
@@ -165,6 +173,10 @@ class _FileRows:
             with suppress(MalformedExport):
                 self._placing = Placing(source.open(name), cut, key)
 
+    @property
+    def messages(self) -> int:
+        return len(self._rows) // ROW_BYTES
+
     def add(self, row: bytes, message: Message) -> None:
         self._rows += row
         if self._closed is not None:
@@ -199,6 +211,10 @@ class _DatabaseRows:
         self._rows = bytearray()
         self._tables: set[str] = set()
         self._has_ids = True
+
+    @property
+    def messages(self) -> int:
+        return len(self._rows) // ROW_BYTES
 
     def add(self, row: bytes, message: Message) -> None:
         self._rows += row

@@ -12,7 +12,6 @@ from enum import Enum
 
 from backupkit.chats.database import database_in
 from backupkit.chats.eliding import ElidedMember, Elision, elisions, runs_of, witnesses
-from backupkit.chats.identity import Identifier
 from backupkit.chats.ledger import (
     ID_BYTES,
     ROW_BYTES,
@@ -21,10 +20,10 @@ from backupkit.chats.ledger import (
     Stretch,
     find_sorted,
     name_digest,
-    row_of,
     stretch_digest,
 )
 from backupkit.chats.ledger_build import candidates, conversation_digest, stamp_of
+from backupkit.chats.ledger_rows import LedgerRows
 from backupkit.chats.malformed import MalformedExport
 from backupkit.chats.members import Member
 from backupkit.chats.model import Conversation, Finding, Message
@@ -296,8 +295,8 @@ class _Preview:
             database_in(view, name).show_only(table, rowids)
         met: list[_Met] = []
         titles: dict[tuple[str, str], str | None] = {}
-        identifiers: dict[str, Identifier] = {}
         tallies: dict[tuple[str, str], _Tally] = {}
+        rows = LedgerRows(self.key)
         shown = 0
         is_read = all(finding.code not in _UNREAD for finding in self.source.findings)
         try:
@@ -309,10 +308,9 @@ class _Preview:
                     titles[app, told.key] = told.title
                 if not isinstance(told, Message):
                     continue
-                base, content = identifiers.setdefault(app, Identifier(app)).base_and_content(told)
                 place = (app, told.conversation)
                 tallies.setdefault(place, _Tally()).messages += 1
-                met.append(_Met(row_of(base, content, self.key), place, told.ts_utc_us))
+                met.append(_Met(rows.row(app, told), place, told.ts_utc_us))
                 shown += told.locator.file in self.rows_shown
         except MalformedExport:
             is_read = False

@@ -12,6 +12,9 @@ from typing import TypeAlias
 
 from backupkit.errors import BackupkitError, ExitCode
 
+OPENED_BY_OWN_KEY = frozenset({"whatsapp-crypt15", "signal-backup", "ios-encrypted-backup"})
+"""The formats that open with a key that their owner has; all other sealed ones only their apps can open."""
+
 MAX_KEY_FILE_BYTES = 4096
 ANOTHER_KEY = "key-is-another"
 """The reason that is told of a sealed backup which none of its keys opens."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from backupkit.chats.malformed import MalformedExport
 from backupkit.chats.model import Finding, Locator, Severity
+from backupkit.chats.owner_keys import OPENED_BY_OWN_KEY
 from backupkit.chats.reader import SURPRISES, ChatReader, Recognition, Told
 from backupkit.chats.readers import meta_json, sealed
 from backupkit.chats.readers.apple_db import AppleDatabase
@@ -24,6 +25,7 @@ from backupkit.chats.readers.qq_exporter import QqExporter
 from backupkit.chats.readers.qq_mht import QqMht
 from backupkit.chats.readers.qq_text import QqText
 from backupkit.chats.readers.signal_android_db import SignalAndroidDatabase
+from backupkit.chats.readers.signal_sigtop import SignalSigtop
 from backupkit.chats.readers.signal_text import SignalText
 from backupkit.chats.readers.skype_json import SkypeJson
 from backupkit.chats.readers.slack_export import SlackExport
@@ -50,6 +52,7 @@ READERS: tuple[ChatReader, ...] = (
     GoogleChat(),
     LineText(),
     SignalText(),
+    SignalSigtop(),
     KakaoText(),
     QqText(),
     QqMht(),
@@ -88,7 +91,7 @@ class Recognised:
     @property
     def waits_for_a_key(self) -> bool:
         """Whether a part is encrypted, and would open with a key that its owner has."""
-        return any(reader.format in sealed.OPENED_BY_OWN_KEY for reader, _recognition in self.parts)
+        return any(reader.format in OPENED_BY_OWN_KEY for reader, _recognition in self.parts)
 
     @property
     def is_all_sealed(self) -> bool:

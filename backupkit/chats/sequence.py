@@ -30,19 +30,25 @@ class SequenceGaps:
             return
         self._ranges.append((number, number))
 
-    def missing(self) -> tuple[int, int | None]:
-        """Return how many ids are absent between the first and the last, and the first absent one."""
+    def missing(self, last_given: int | None = None) -> tuple[int, int | None]:
+        """Return how many ids are absent between the first and the last, and the first absent one.
+
+        `last_given` is the last that the app ever gave, where it remembers.
+        """
         absent, first_absent, reached = 0, None, None
         for first, last in sorted(self._ranges):
             if reached is not None and first > reached + 1:
                 absent += first - reached - 1
                 first_absent = reached + 1 if first_absent is None else first_absent
             reached = last if reached is None else max(reached, last)
+        if last_given is not None and reached is not None and last_given > reached:
+            absent += last_given - reached
+            first_absent = reached + 1 if first_absent is None else first_absent
         return absent, first_absent
 
-    def finding(self, conversation: str, locator: Locator) -> Iterator[Finding]:
+    def finding(self, conversation: str, locator: Locator, last_given: int | None = None) -> Iterator[Finding]:
         """Tell the gap, if there is one."""
-        absent, first_absent = self.missing()
+        absent, first_absent = self.missing(last_given)
         if absent and not self._is_lost:
             yield Finding(
                 "sequence-gap",

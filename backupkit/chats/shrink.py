@@ -23,11 +23,15 @@ class ShrinkKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What one snapshot holds of a source. Counts are None where the source does not tell them, as sealed ones do."""
+    """What one snapshot holds of a source. Counts are None where the source does not tell them, as sealed ones do.
+
+    `waits_for_a_key`: it was not counted because its owner's key was not there, which says nothing of what is in it.
+    """
 
     bytes: int
     messages: int | None = None
     conversations: int | None = None
+    waits_for_a_key: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,7 @@ def shrink_between(before: Held, after: Held) -> Shrink | None:
         if kind is ShrinkKind.SHRUNK and _judge(before.conversations or 0, after.conversations or 0, 3) is not None:
             # Conversations that all go at once are no housekeeping either, but the numbers of messages decide how bad it is.
             kind = ShrinkKind.WIPED if after.messages * 2 < before.messages else kind
-    elif before.messages is not None and before.messages >= FEWEST_MESSAGES:
+    elif before.messages is not None and before.messages >= FEWEST_MESSAGES and not after.waits_for_a_key:
         # Messages could be counted and now cannot: another format, a sealed file, or nothing at all.
         kind = _judge(before.bytes, after.bytes, 1) or ShrinkKind.SHRUNK
     else:

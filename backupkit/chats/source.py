@@ -21,8 +21,8 @@ from backupkit.chats.model import Finding, Locator
 from backupkit.chats.opened_backups import OpenedMember
 from backupkit.chats.owner_keys import NO_KEYS, OwnerKeys
 from backupkit.chats.partial import read_some
+from backupkit.chats.text_encoding import encoding_of, in_utf_8
 from backupkit.chats.text_head import is_text, text_head
-from backupkit.chats.utf_16 import in_utf_8, is_utf_16
 
 T = TypeVar("T")
 
@@ -66,7 +66,7 @@ class SourceFiles:
         self.sealed_backups: frozenset[str] = frozenset()
         self._known_contents: Mapping[str, Content] | None = None
         self._samples: dict[str, Any] = {}
-        self._is_utf_16: dict[str, bool] = {}
+        self._encodings: dict[str, str | None] = {}
         self._is_single = len([name for name in members if not name.endswith((*LOG_ENDINGS, MAPPING_NAME))]) == 1
 
     def names(self) -> tuple[str, ...]:
@@ -122,17 +122,23 @@ class SourceFiles:
         return member.member if isinstance(member, OpenedMember) else None
 
     def open(self, name: str) -> BinaryIO:
-        """Open a file for reading. Text in UTF-16 comes as UTF-8, which is what every reader knows.
+        """Open a file for reading. Text in another encoding comes as UTF-8, which is what every reader knows.
 
         Raises:
             MalformedExport: it cannot be opened.
         """
-        if name not in self._is_utf_16:
+        if name not in self._encodings:
             self.head(name)
-        stream = self._open_as_it_is(name)
-        return in_utf_8(stream) if self._is_utf_16.get(name) else stream
+        stream = self.open_bytes(name)
+        encoding = self._encodings.get(name)
+        return stream if encoding is None else in_utf_8(stream, encoding)
 
-    def _open_as_it_is(self, name: str) -> BinaryIO:
+    def open_bytes(self, name: str) -> BinaryIO:
+        """Open a file for reading its bytes as they are.
+
+        Raises:
+            MalformedExport: it cannot be opened.
+        """
         member = self._members.get(name)
         if member is None:
             raise MalformedExport(Locator(name), "no-such-file")
@@ -155,13 +161,13 @@ class SourceFiles:
         if name in self._heads and len(known) < HEAD_BYTES:
             return known
         try:
-            with self._open_as_it_is(name) as stream:
+            with self.open_bytes(name) as stream:
                 head, _failure = read_some(stream, max(size_bytes, HEAD_BYTES), name)
         except (MalformedExport, OSError):
             head = b""
-        self._is_utf_16[name] = is_utf_16(head)
-        if self._is_utf_16[name]:
-            head = head.decode("utf-16", "ignore").encode("utf-8")
+        encoding = self._encodings[name] = encoding_of(head)
+        if encoding is not None:
+            head = head.decode(encoding, "ignore").encode("utf-8", "replace")
         self._heads[name] = head[:HEAD_BYTES]
         if len(self._heads) > _HEADS_REMEMBERED:
             self._heads.popitem(last=False)

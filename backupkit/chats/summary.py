@@ -5,7 +5,8 @@ Reading it for the summary never fails: a damage is a finding, and the numbers a
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -107,12 +108,13 @@ def summarise(
 
 def first_messages(path: Path, *, mapping: Path | None = None, count: int = 3) -> tuple[Message, ...]:
     """Return the first messages of an export, for whoever wants to see how it is understood."""
-    try:
-        with open_source(path, mapping=mapping) as source:
-            told = (one for _reader, one in read_all(source, recognise(source)) if isinstance(one, Message))
-            return tuple(islice(told, count))
-    except MalformedExport:
-        return ()
+    found: list[Message] = []
+    # What came before a damage is shown.
+    with suppress(MalformedExport), open_source(path, mapping=mapping) as source:
+        told = (one for _reader, one in read_all(source, recognise(source)) if isinstance(one, Message))
+        for message in islice(told, count):
+            found.append(message)  # noqa: PERF402  what came before a failure must stay
+    return tuple(found)
 
 
 def summarise_source(
@@ -209,6 +211,7 @@ class _Counting:
                         "more-of-the-same", Severity.INFO, None, {"code": code, "count": number - MAX_FINDINGS_PER_CODE}
                     )
                 )
+        self._name_conversations()
         tallies = self.tallies.values()
         readers = [reader for reader, _recognition in recognised.parts]
         apps = {(reader.app, reader.package) for reader in readers}
@@ -232,6 +235,15 @@ class _Counting:
             findings=tuple(self.findings),
             by_conversation=tuple(_summary_of(tally) for tally in tallies),
         )
+
+    def _name_conversations(self) -> None:
+        """Say the title of each conversation that a finding is about; its key stays beside it."""
+        titles = {told.key: told.title for told in (tally.told for tally in self.tallies.values()) if told.title}
+        for place, finding in enumerate(self.findings):
+            key = finding.facts.get("conversation")
+            if isinstance(key, str):
+                facts = {**finding.facts, "conversation": titles.get(key, key), "key": key}
+                self.findings[place] = replace(finding, facts=facts)
 
     def _compare_with_declared(self) -> None:
         for tally in list(self.tallies.values()):

@@ -14,18 +14,82 @@ from functools import lru_cache
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 
 # Before noon and after noon, as clocks of twelve hours write it. Compared without dots, spaces and case.
-_BEFORE_NOON = "am vorm 上午 午前 오전 ص πμ SA PG ÖÖ fm de. vm. PD 凌晨 早上 清晨 পূর্বাহ্ণ पूर्वाह्न ق.ظ म.पू. לפנה״צ"
-_AFTER_NOON = "pm nachm 下午 午後 오후 م μμ CH PTG ÖS em du. nm. MD 中午 晚上 傍晚 অপরাহ্ণ अपराह्न ب.ظ म.उ. אחה״צ"
+_BEFORE_NOON = [
+    "am",
+    "vorm",
+    "上午",
+    "午前",
+    "오전",
+    "ص",
+    "πμ",
+    "SA",
+    "PG",
+    "ÖÖ",
+    "fm",
+    "de.",
+    "vm.",
+    "PD",
+    "p.d.",
+    "ap.",
+    "dop.",
+    "дп",
+    "пр.об.",
+    "凌晨",
+    "早上",
+    "清晨",
+    "早晨",
+    "পূর্বাহ্ণ",
+    "पूर्वाह्न",
+    "ق.ظ",
+    "قبل\u200cازظهر",
+    "म.पू.",
+    "לפנה״צ",
+    "முற்பகல்",
+    "ಪೂರ್ವಾಹ್ನ",
+    "ก่อนเที่ยง",
+]
+_AFTER_NOON = [
+    "pm",
+    "nachm",
+    "下午",
+    "午後",
+    "오후",
+    "م",
+    "μμ",
+    "CH",
+    "PTG",
+    "ÖS",
+    "em",
+    "du.",
+    "nm.",
+    "MD",
+    "m.d.",
+    "ip.",
+    "odp.",
+    "pop.",
+    "пп",
+    "сл.об.",
+    "中午",
+    "晚上",
+    "傍晚",
+    "অপরাহ্ণ",
+    "अपराह्न",
+    "ب.ظ",
+    "بعدازظهر",
+    "म.उ.",
+    "אחה״צ",
+    "பிற்பகல்",
+    "ಅಪರಾಹ್ನ",
+    "หลังเที่ยง",
+]
 
 
 def _folded(token: str) -> str:
-    return re.sub(r"[.\s\u00a0\u202f\u200e\u200f]", "", token).casefold()
+    return re.sub(r"[.\s\u00a0\u200c\u202f\u200e\u200f]", "", token).casefold()
 
 
-_IS_AFTERNOON = {_folded(token): True for token in _AFTER_NOON.split()} | {
-    _folded(token): False for token in _BEFORE_NOON.split()
-}
-_HALF_DAYS = sorted({*_AFTER_NOON.split(), *_BEFORE_NOON.split()}, key=len, reverse=True)
+_IS_AFTERNOON = {_folded(token): True for token in _AFTER_NOON} | {_folded(token): False for token in _BEFORE_NOON}
+_HALF_DAYS = sorted({*_AFTER_NOON, *_BEFORE_NOON}, key=len, reverse=True)
 
 SPACE = r"[ \t\u00a0\u2000-\u200a\u202f]"
 """A space as phones write it between a time and AM or PM: plain, no-break, narrow."""
@@ -82,18 +146,43 @@ class DateOrder(Enum):
 def _day_number(order: DateOrder, parts: tuple[int, int, int]) -> int | None:
     year, month, day = (parts[place] for place in order.value)
     if year < 100:
-        year += 2000
+        # No chat is of 2052 yet: a two-digit year so high is one of the Buddhist calendar.
+        year += 2000 if year < 52 else 1957
     elif 2400 <= year <= 2700:
         year -= 543  # the Buddhist calendar of Thai phones
+    elif year in _PERSIAN_YEARS:
+        return _persian_day_number(year, month, day)
+    elif year in _HIJRI_YEARS:
+        return None  # its months begin by decree, so that no rule tells the day
     try:
         return date(year, month, day).toordinal() - _EPOCH_DAY
     except ValueError:
         return None
 
 
+# Chats of these years are of 2001 to 2050; the Hijri ones are of 2009 and later, so that the two never meet.
+_PERSIAN_YEARS = range(1380, 1430)
+_HIJRI_YEARS = range(1430, 1480)
+_PERSIAN_LEAP_YEARS = {1383, 1387, 1391, 1395, 1399, 1403, 1408, 1412, 1416, 1420, 1424, 1428}
+_PERSIAN_1380 = date(2001, 3, 21).toordinal() - _EPOCH_DAY
+
+
+def _persian_day_number(year: int, month: int, day: int) -> int | None:
+    """Six months of 31 days, five of 30, and a last one of 29 or 30."""
+    leap_days = sum(leap < year for leap in _PERSIAN_LEAP_YEARS)
+    days = 31 if month <= 6 else 30 if month <= 11 or year in _PERSIAN_LEAP_YEARS else 29
+    if not (1 <= month <= 12 and 1 <= day <= days):
+        return None
+    before = 31 * min(month - 1, 6) + 30 * max(month - 7, 0)
+    return _PERSIAN_1380 + 365 * (year - 1380) + leap_days + before + day - 1
+
+
 @lru_cache(maxsize=8192)
 def _is_any_date(parts: tuple[int, int, int]) -> bool:
-    return any(_day_number(order, parts) is not None for order in DateOrder)
+    if any(_day_number(order, parts) is not None for order in DateOrder):
+        return True
+    # A day that the Hijri calendar has, though which day of ours it is stays unknown.
+    return sum(part in _HIJRI_YEARS for part in parts) == 1 and sum(1 <= part <= 30 for part in parts) == 2
 
 
 @dataclass(slots=True)

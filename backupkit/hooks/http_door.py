@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 import uvicorn
 
 from backupkit.hooks.counter import Answer, Counter, undecided
+from backupkit.hooks.http_connection import REQUEST_SECONDS, GuardedConnection
 from backupkit.hooks.protocol import DEFAULT_DEADLINE_SECONDS, MAX_REQUEST_BYTES
 
 MOST_CONNECTIONS = 128
@@ -135,6 +136,9 @@ async def _reply(send: Send, status: int, body: bytes) -> None:
     ]
     if status == 401:
         headers.append((b"www-authenticate", b"Bearer"))
+    if status in {401, 403}:
+        # Who has no business here keeps no place here.
+        headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
@@ -152,7 +156,7 @@ def loopback_server(door: HttpDoor) -> LoopbackServer:
     """Return a server for the door, to be run on a socket that listens already."""
     config = uvicorn.Config(
         door,
-        http="h11",
+        http=GuardedConnection,
         ws="none",
         lifespan="off",
         interface="asgi3",
@@ -162,6 +166,7 @@ def loopback_server(door: HttpDoor) -> LoopbackServer:
         date_header=False,
         proxy_headers=False,
         limit_concurrency=MOST_CONNECTIONS,
+        timeout_keep_alive=int(REQUEST_SECONDS),
         h11_max_incomplete_event_size=16 << 10,
         timeout_graceful_shutdown=5,
     )

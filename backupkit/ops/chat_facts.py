@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from backupkit.chats import model
     from backupkit.chats.summary import ChatSummary
     from backupkit.ops.message_ledgers import MessageLedgers
+    from backupkit.ops.salts import KnownSalts
 
 _KEPT = 200
 _VERSION = 1
@@ -85,10 +86,12 @@ def count_chats(
     ledgers: "MessageLedgers | None" = None,
     started_ns: int = 0,
     keys: OwnerKeys = NO_KEYS,
+    salts: "KnownSalts | None" = None,
 ) -> ChatFacts | None:
     """Count the chats of a source that was just saved as `tree`; None where it is no chat export known here.
 
-    With `ledgers`, what it holds is kept for the loss preview; `started_ns` is when saving it began.
+    With `ledgers`, what it holds is kept for the loss preview; `started_ns` is when saving it began. With `salts`, sealed databases
+    that were made anew are told.
     """
     mark = keys.mark(b"" if ledgers is None else ledgers.key)
     is_known, facts = cache.known(tree, mark)
@@ -98,7 +101,7 @@ def count_chats(
     from backupkit.ops.counting import summarise_with_ledger  # noqa: PLC0415 - they take a fifth of a run that finds nothing new
 
     tell(Progress(Phase.READ))
-    summary = summarise_with_ledger(path, tree.hex(), ledgers, started_ns, keys)
+    summary = summarise_with_ledger(path, tree.hex(), ledgers, started_ns, keys, salts, tell)
     if summary is not None and not is_known:
         for finding in summary.findings:
             tell(chat_finding(finding))

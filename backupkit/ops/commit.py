@@ -55,8 +55,8 @@ def commit_snapshot(
     needed = {ref for part in parts for ref in part.packs}
 
     def require_there(before: Sequence[LogEntry]) -> None:
-        """See that no sweep that the log names before this snapshot deletes what it needs. After it, none will."""
-        lost = needed & lifecycle_of(repository, before).gone
+        """See that nothing that the log names before this snapshot deletes or replaces what it needs. After it, nothing will."""
+        lost = needed & lifecycle_of(repository, before).unusable
         if not lifecycle_of(repository, before[since:]).is_certain:
             # A sweep that came meanwhile, and nobody knows of what. What was built on was needed before it, or is new.
             lost = needed

@@ -380,7 +380,7 @@ class _Copy:
             snapshot = SnapshotId(entry.subject)
             if snapshot not in self._life.forgotten:
                 with suppress(BackupkitError, BadName):
-                    if packs_of(self._repository, snapshot) <= present:
+                    if packs_of(self._repository, snapshot, self._life) <= present:
                         yield snapshot
 
     def _is_gone(self, name: str) -> bool:

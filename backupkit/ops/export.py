@@ -130,7 +130,7 @@ def export_snapshot(
     keyring = repository.unlock(secret)
     scratch = repository.cache / "export"
     discard_leftovers(scratch)
-    with private_folder(scratch) as folder, _partial(to) as partial, ExitStack() as sources:
+    with private_folder(scratch) as folder, partial_folder(to) as partial, ExitStack() as sources:
         messages = sources.enter_context(ordered_messages(folder))
         run = _Run(partial, messages, tell, stop, with_media=with_media, with_raw=form == "jsonl", keys=keys)
         run.damaged += lost
@@ -159,7 +159,7 @@ def export_snapshot(
 
 
 @contextmanager
-def _partial(to: Path) -> Iterator[Path]:
+def partial_folder(to: Path) -> Iterator[Path]:
     """Give a folder inside the target whose contents become the target's when all went well, and vanish otherwise."""
     made = not to.exists()
     # Chats are nobody else's to read, also while they come out.
@@ -281,12 +281,12 @@ class _Run:
         if not self.wanted:
             raise ChatsLost(snapshot=snapshot) if self.damaged else NothingToExport(snapshot=snapshot)
         for name in only:
-            if not any(_is_called(one.record, name) for one in self.wanted.values()):
+            if not any(is_called(one.record, name) for one in self.wanted.values()):
                 raise ConversationNotFound(conversation=name)
         self.wanted = {
             number: one
             for number, one in self.wanted.items()
-            if not only or any(_is_called(one.record, name) for name in only)
+            if not only or any(is_called(one.record, name) for name in only)
         }
         for one in self.wanted.values():
             one.record["oldest"] = time_text(*one.oldest) if one.oldest else None
@@ -365,6 +365,6 @@ class _Messages:
         return self.run.messages.find(self.number, native)
 
 
-def _is_called(conversation: ConversationRecord, name: str) -> bool:
+def is_called(conversation: ConversationRecord, name: str) -> bool:
     """Say whether a person means this conversation: its key, its title, or a part of the title."""
     return name == conversation["key"] or name.casefold() in title_of(conversation).casefold()

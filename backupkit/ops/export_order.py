@@ -33,9 +33,9 @@ class OrderedMessages:
         self._latest: dict[int, int] = {}
         self._rows: list[tuple[int, int, bytes | None, str]] = []
 
-    def add(self, conversation: int, message: MessageRecord) -> None:
-        """Take one. A message without a time keeps its place after the one before it."""
-        at = message["time_us"]
+    def add(self, conversation: int, message: MessageRecord, *, at: int | None = None) -> None:
+        """Take one. It goes where its time says, or `at` where that is given; without a time, after the one before it."""
+        at = message["time_us"] if at is None else at
         if at is None or not -(2**62) < at < 2**62:
             at = self._latest.get(conversation, 0)
         self._latest[conversation] = at

@@ -118,6 +118,13 @@ class NeedUnknown(BackupkitError):
     exit_code = ExitCode.DAMAGED
 
 
+class ReplacedUnknown(BackupkitError):
+    """Which packs were replaced by which is said in a statement that cannot be read, so nothing can be deleted."""
+
+    code = "replaced-unknown"
+    exit_code = ExitCode.DAMAGED
+
+
 class CopyToItself(BackupkitError):
     """The copy would lie in the repository, or the repository in the copy. Facts: `path`."""
 

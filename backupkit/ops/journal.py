@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from backupkit.chats.owner_keys import OPENED_BY_OWN_KEY
 from backupkit.chats.shrink import Held
 from backupkit.clock import to_rfc3339
 from backupkit.codec.canonical import decode_json
@@ -51,7 +52,8 @@ class SourceFacts:
     @property
     def held(self) -> Held:
         """What the source held, as the judgement of shrinks needs it."""
-        return Held(self.bytes, self.messages, self.conversations)
+        waits = self.messages is None and self.format in OPENED_BY_OWN_KEY
+        return Held(self.bytes, self.messages, self.conversations, waits)
 
 
 @dataclass(frozen=True, slots=True)

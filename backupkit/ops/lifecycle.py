@@ -15,8 +15,10 @@ from backupkit.ops.repository import Repository
 from backupkit.ops.statements import read_statement
 from backupkit.proof.log_entry import LogEntry
 from backupkit.store.layout import PackRef
+from backupkit.store.pack_list import ListedPack
 
 if TYPE_CHECKING:
+    from backupkit.proof.repack_statement import RepackStatement
     from backupkit.proof.sweep_statement import NamedPack
 
 UNDO = timedelta(days=30)
@@ -31,14 +33,38 @@ class Lifecycle:
     """What the log says until some place.
 
     `forgotten` and `marked` give the entry's place in the log. `swept` are snapshots that cannot be restored any more by that name, `gone`
-    packs that no new snapshot may need. `is_certain` is false where an entry about swept packs cannot be read.
+    packs that are deleted, and `replaced` packs that others stand for: no new snapshot may need either. `is_certain` is false where an
+    entry about swept or replaced packs cannot be read, and `lost_repack` is the place of the last such entry about replaced ones.
     """
 
     forgotten: dict[SnapshotId, int] = field(default_factory=dict)
     marked: dict[PackRef, int] = field(default_factory=dict)
     swept: set[SnapshotId] = field(default_factory=set)
     gone: set[PackRef] = field(default_factory=set)
+    replaced: dict[PackRef, tuple[ListedPack, ...]] = field(default_factory=dict)
     is_certain: bool = True
+    lost_repack: int | None = None
+
+    @property
+    def unusable(self) -> set[PackRef]:
+        """The packs that no new snapshot may need."""
+        return self.gone | self.replaced.keys()
+
+    def now_held_by(self, listed: Iterable[ListedPack]) -> list[ListedPack]:
+        """Return the packs that hold by now what these packs held of any snapshot that can be wanted."""
+        found: dict[PackRef, ListedPack] = {}
+        waiting, met = list(listed), set[PackRef]()
+        while waiting:
+            one = waiting.pop()
+            if one.ref in met:
+                continue
+            met.add(one.ref)
+            by = self.replaced.get(one.ref)
+            if by is None:
+                found[one.ref] = one
+            else:
+                waiting += by
+        return sorted(found.values())
 
 
 def lifecycle_of(repository: Repository, entries: Iterable[LogEntry]) -> Lifecycle:
@@ -55,6 +81,8 @@ def lifecycle_of(repository: Repository, entries: Iterable[LogEntry]) -> Lifecyc
             _sweep(repository, entry, found)
         elif entry.type == "import":
             _rebuild(repository, entry, found)
+        elif entry.type == "repack":
+            _repack(repository, entry, found)
     return found
 
 
@@ -126,9 +154,32 @@ def _rebuild(repository: Repository, entry: LogEntry, found: Lifecycle) -> None:
     except BackupkitError:
         return
     if said.store == repository.origin:
+        found.lost_repack = None
         found.swept.update(said.gone)
         for snapshot in said.gone:
             found.forgotten.setdefault(snapshot, entry.seq)
+
+
+def _repack(repository: Repository, entry: LogEntry, found: Lifecycle) -> None:
+    from backupkit.proof.repack_statement import decode_repack_statement  # noqa: PLC0415 - few logs hold one
+
+    try:
+        said = decode_repack_statement(read_statement(repository, entry.subject))
+    except BackupkitError:
+        found.is_certain, found.lost_repack = False, entry.seq
+        return
+    if said.store == repository.origin:
+        found.swept.update(said.snapshots)
+        for snapshot in said.snapshots:
+            found.forgotten.setdefault(snapshot, entry.seq)
+        replace_packs(said, found)
+
+
+def replace_packs(said: "RepackStatement", found: Lifecycle) -> None:
+    """Take in which packs stand for others."""
+    for pack, by in said.replaced.items():
+        listed = tuple(ListedPack(PackRef(pack[0], name), size) for name, size in by)
+        found.replaced.setdefault(_ref(pack), listed)
 
 
 def _ref(one: "NamedPack") -> PackRef:

@@ -7,7 +7,7 @@ signed statement in the log says what was done, and whoever remembers an old hea
 does not continue it, until its owner tells it otherwise.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -25,9 +25,9 @@ from backupkit.ops.commit import publish_snapshot
 from backupkit.ops.events import Found, Severity, Tell
 from backupkit.ops.failures import LogDamaged
 from backupkit.ops.left_in_packs import InPacks, find_in_packs, open_what_is_left, packs_under, reader_of
-from backupkit.ops.lifecycle import lifecycle_of
+from backupkit.ops.lifecycle import Lifecycle, lifecycle_of, replace_packs
 from backupkit.ops.places import Places, held
-from backupkit.ops.reach import packs_of
+from backupkit.ops.reach import listed_for, packs_of
 from backupkit.ops.repository import WRITER_FILE, Repository, open_repository
 from backupkit.ops.snapshots import KnownSnapshot, read_snapshot, signed_snapshots
 from backupkit.ops.statements import read_statement
@@ -35,6 +35,7 @@ from backupkit.ops.unlock import AskSecret
 from backupkit.proof.dsse import sign_envelope
 from backupkit.proof.log_entry import LogEntry
 from backupkit.proof.rebuild_statement import RebuildStatement
+from backupkit.proof.repack_statement import RepackStatement, decode_repack_statement
 from backupkit.proof.snapshot_statement import PackSet, SnapshotStatement
 from backupkit.proof.statement import PAYLOAD_TYPE
 from backupkit.proof.sweep_statement import decode_sweep_statement
@@ -44,7 +45,7 @@ from backupkit.store.config import RepositoryConfig, WriterEntry
 from backupkit.store.finding import Finding
 from backupkit.store.layout import PackRef
 from backupkit.store.manifest import read_manifest
-from backupkit.store.pack_list import publish_pack_list, read_pack_list
+from backupkit.store.pack_list import publish_pack_list
 from backupkit.store.salvage import index_new_packs
 
 
@@ -110,11 +111,14 @@ class _Rebuild:
         self._config_made_anew = config_made_anew
         self._left_out: list[Found] = []
         self._swept = _swept_by_statements(repository)
+        self._present = repository.packs()
+        self._repacks: dict[str, RepackStatement] = {}
 
     def run(self) -> Rebuilt:
         repository, log = self._repository, self._repository.log
         seen = log.seen_size
         kept, wrong = self._kept()
+        self._repacks = _repacks_to_enter(repository, kept, self._present)
         signed = signed_snapshots(repository)
         done = self._covered(kept, signed)
         again = [one for one in signed if not _roots_of(one.statement) <= done and self._is_to_enter(one, kept)]
@@ -126,7 +130,7 @@ class _Rebuild:
         self._index()
         reason = wrong.code if wrong is not None else "snapshots-missing" if entered or gone else None
         if reason is not None or self._config_made_anew:
-            self._write(kept, entered, gone, len(made), seen, reason or "config-lost")
+            self._write(kept, (entered, tuple(self._repacks)), gone, len(made), seen, reason or "config-lost")
         return Rebuilt(
             reason=reason,
             config_made_anew=self._config_made_anew,
@@ -171,18 +175,26 @@ class _Rebuild:
                 secrets = repository.open_domain(domain, self._keyring)
                 index_new_packs(repository.backend, repository.id, secrets)
 
+    def _life(self, kept: Sequence[LogEntry]) -> Lifecycle:
+        """Return what the kept log says, and what it will say of replaced packs."""
+        life = lifecycle_of(self._repository, kept)
+        for said in self._repacks.values():
+            replace_packs(said, life)
+        return life
+
     def _gone(self, kept: Sequence[LogEntry]) -> list[SnapshotId]:
         """Return the snapshots that the kept log names, and that nobody can read by that name ever again: what they need is unknown."""
-        swept = lifecycle_of(self._repository, kept).swept
-        named = [SnapshotId(one) for one in dict.fromkeys(_named(kept, "snapshot")) if one not in swept]
-        return [one for one in named if not self._has_packs(one)]
+        life = lifecycle_of(self._repository, kept)
+        named = [SnapshotId(one) for one in dict.fromkeys(_named(kept, "snapshot")) if one not in life.swept]
+        return [one for one in named if not self._has_packs(one, life)]
 
-    def _has_packs(self, snapshot: SnapshotId) -> bool:
+    def _has_packs(self, snapshot: SnapshotId, life: Lifecycle) -> bool:
         try:
-            packs_of(self._repository, snapshot)
+            packs = packs_of(self._repository, snapshot, life)
         except BackupkitError:
             return False
-        return True
+        # Where nobody can read any more what replaced which packs, a list that names missing ones says nothing.
+        return life.lost_repack is None or packs <= self._present
 
     def _covered(self, kept: Sequence[LogEntry], signed: Iterable[KnownSnapshot]) -> set[tuple[DomainId, ChunkId]]:
         """Return the roots that need no new statement: of all that the kept log names, and of what was swept."""
@@ -199,13 +211,18 @@ class _Rebuild:
         if one.id in _named(kept, "snapshot") or one.id in self._swept:
             return False
         try:
-            read_pack_list(self._repository.backend, one.statement.packs.digest)
+            listed = listed_for(self._repository, one.statement, self._life(kept))
+            lost: list[Finding] = []
             for part in one.statement.domains:
-                read_manifest(reader_of(self._repository, part.id, self._keyring, self._tell), part.root)
+                reader = reader_of(self._repository, part.id, self._keyring, self._tell)
+                manifest = read_manifest(reader, part.root)
+                if not {pack.ref for pack in listed} <= self._present:
+                    packs_under(reader, part.root, manifest, lost.append)
         except BackupkitError:
             # Perhaps its root is found in the packs all the same, and gets a new statement.
             return False
-        return True
+        # Packs that it lists are gone, and nothing is lost: they were replaced, and a new list says by what.
+        return {pack.ref for pack in listed} <= self._present or bool(lost)
 
     def _from_packs(self, done: set[tuple[DomainId, ChunkId]], taken: Sequence[str]) -> list[SnapshotId]:
         """Sign anew for roots that lie in the packs and that no statement speaks of. Return their snapshots."""
@@ -247,7 +264,7 @@ class _Rebuild:
     def _write(
         self,
         kept: Sequence[LogEntry],
-        entered: Sequence[SnapshotId],
+        entering: tuple[Sequence[SnapshotId], Sequence[str]],
         gone: Sequence[SnapshotId],
         from_packs: int,
         seen: int,
@@ -255,6 +272,7 @@ class _Rebuild:
     ) -> None:
         repository = self._repository
         writer = repository.require_writer().writer
+        entered, repacks = entering
         rebuilt = RebuildStatement(
             store=repository.origin,
             reason=reason,
@@ -267,7 +285,8 @@ class _Rebuild:
             config_made_anew=self._config_made_anew,
             rebuilt_at=self._at,
         )
-        said = [("snapshot", str(snapshot)) for snapshot in entered]
+        # What replaced packs comes after the snapshots: none that follows it may need them.
+        said = [*(("snapshot", str(snapshot)) for snapshot in entered), *(("repack", one) for one in repacks)]
         said.append(("import", self._signed(rebuilt.encode())))
         added = [LogEntry(kind, len(kept) + at, self._at, subject) for at, (kind, subject) in enumerate(said)]
         repository.log.begin_again(kept, added, writer, times_known=not entered)
@@ -283,14 +302,40 @@ class _Rebuild:
         return digest
 
 
-def _swept_by_statements(repository: Repository) -> frozenset[SnapshotId]:
-    """Return the snapshots of which a signed statement says that they were swept, whether or not the log still does."""
-    swept: set[SnapshotId] = set()
+def _statements(repository: Repository) -> Iterator[tuple[str, bytes]]:
+    """Give the signed statements that lie there, with their digests, whether or not the log still names them."""
     for name in repository.objects.names(layout.STATEMENTS):
+        digest = name.removeprefix(layout.STATEMENTS)
         with suppress(BackupkitError):
-            payload = read_statement(repository, name.removeprefix(layout.STATEMENTS))
+            yield digest, read_statement(repository, digest)
+
+
+def _swept_by_statements(repository: Repository) -> frozenset[SnapshotId]:
+    """Return the snapshots of which a statement says that they were swept."""
+    swept: set[SnapshotId] = set()
+    for _, payload in _statements(repository):
+        with suppress(BackupkitError):
             swept.update(decode_sweep_statement(payload).snapshots)
+        with suppress(BackupkitError):
+            swept.update(decode_repack_statement(payload).snapshots)
     return frozenset(swept)
+
+
+def _repacks_to_enter(
+    repository: Repository, kept: Sequence[LogEntry], present: AbstractSet[PackRef]
+) -> dict[str, RepackStatement]:
+    """Return the statements about replaced packs that the kept log does not name, of those whose old packs are all gone.
+
+    Where some are still there, a snapshot may be found that needs them: then lists are made anew instead.
+    """
+    named, found = set(_named(kept, "repack")), {}
+    for digest, payload in _statements(repository):
+        with suppress(BackupkitError):
+            said = decode_repack_statement(payload)
+            replaced = {PackRef(*pack) for pack in said.replaced}
+            if digest not in named and said.store == repository.origin and not replaced & present:
+                found[digest] = said
+    return found
 
 
 def _roots_of(statement: SnapshotStatement) -> set[tuple[DomainId, ChunkId]]:

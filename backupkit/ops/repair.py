@@ -15,7 +15,7 @@ from backupkit.errors import BackupkitError, Fact
 from backupkit.ids import DomainId, PackName
 from backupkit.ops.events import Event, Found, Notice, Phase, Progress, Severity, Tell
 from backupkit.ops.failures import HistoryForked, HistoryRolledBack, LogDamaged
-from backupkit.ops.lifecycle import lifecycle_of
+from backupkit.ops.lifecycle import Lifecycle, lifecycle_of
 from backupkit.ops.mend_copies import MendCopies
 from backupkit.ops.places import Places
 from backupkit.ops.repository import Repository, open_repository, store_finding
@@ -71,7 +71,7 @@ def repair_repository(places: Places, *, clock: Clock, tell: Tell) -> Repaired:
     if history is not None:
         mend.log(history)
     life = lifecycle_of(repository, () if history is None else history.entries)
-    expected = _expected(repository, mend, mend.statements(history, swept=life.swept), life.gone)
+    expected = _expected(repository, mend, mend.statements(history, swept=life.swept), life)
     _repair_packs(repository, expected, work, clock.now())
     for domain in _domains(repository):
         _protect(repository.backend, domain, life.gone, work)
@@ -218,7 +218,7 @@ def _repair_packs(repository: Repository, expected: Collection[PackRef], work: _
 
 
 def _expected(
-    repository: Repository, mend: MendCopies, snapshots: list[SnapshotStatement], gone: set[PackRef]
+    repository: Repository, mend: MendCopies, snapshots: list[SnapshotStatement], life: Lifecycle
 ) -> set[PackRef]:
     """Return the packs that are there, and those that a snapshot or a parity file says were there; none that a sweep deletes."""
     found: set[PackRef] = set()
@@ -227,10 +227,10 @@ def _expected(
         if ref is not None:
             found.add(ref)
     for digest in sorted({statement.packs.digest for statement in snapshots}):
-        found.update(listed.ref for listed in mend.pack_list(digest))
+        found.update(listed.ref for listed in life.now_held_by(mend.pack_list(digest)))
     for domain in _domains(repository):
         found.update(PackRef(domain, pack) for pack in protected_packs(repository.backend, domain))
-    return found - gone
+    return found - life.unusable
 
 
 def _repair_domain(repository: Repository, domain: DomainId, damaged: Collection[PackName], work: _Work) -> None:

@@ -15,7 +15,7 @@ from backupkit.capture.scratch import discard_leftovers, private_folder
 from backupkit.chats.export.record import time_text
 from backupkit.chats.owner_keys import KeysOf, no_keys
 from backupkit.chats.search.document import DELETED, Document, conversation_term, kind_term, sender_term
-from backupkit.chats.search.terms import Part, folded, parts_of, places_in
+from backupkit.chats.search.terms import Needed, Part, Way, folded, parts_of, places_in
 from backupkit.crypto.keyring import Keyring
 from backupkit.errors import BackupkitError, ExitCode
 from backupkit.ids import SnapshotId
@@ -23,8 +23,8 @@ from backupkit.ops.events import Event, Found, Notice, Severity, Tell
 from backupkit.ops.places import Places, held
 from backupkit.ops.repository import Repository, open_repository
 from backupkit.ops.search_build import building
-from backupkit.ops.search_index import UNUSABLE, IndexState, Place, SearchIndex, index_key
-from backupkit.ops.search_segment import Segment
+from backupkit.ops.search_index import UNUSABLE, IndexState, SearchIndex, index_key
+from backupkit.ops.search_segment import Place, Segment
 from backupkit.ops.snapshot_chats import domain_lost, domain_reader
 from backupkit.ops.snapshots import KnownSnapshot, known_snapshots
 from backupkit.ops.unlock import AskSecret
@@ -205,7 +205,7 @@ class _Asking:
         with private_folder(scratch) as folder, building(index, folder, self._telling, self.stop, self.keys) as work:
             work.total_bytes = sum(source.bytes for _, sources in new for source in sources)
             for snapshot, sources in new:
-                work.take(snapshot, reader, sources)
+                work.take_in(snapshot, reader, sources)
             if work.wrong_key is not None and not work.has_opened:
                 index.discard()
                 raise work.wrong_key
@@ -296,7 +296,7 @@ class _Answer:
         """Return the numbers of the documents of one file that may match, the newest first."""
         question, wanted = self.match.question, list[set[int]]()
         for part in self.match.parts:
-            wanted += [segment.numbers(one.term, is_prefix=one.is_prefix) for one in part.needed]
+            wanted += [segment.numbers(one) for one in part.needed]
             if wanted and not wanted[-1]:
                 return []
         for term_of, names, are_called in (
@@ -305,11 +305,11 @@ class _Answer:
         ):
             if names:
                 wanted.append(self._any(segment, map(term_of, are_called(names))))
-        wanted += [segment.numbers(kind_term(kind), is_prefix=False) for kind in question.has]
+        wanted += [segment.numbers(Needed(kind_term(kind), Way.WHOLE)) for kind in question.has]
         if question.deleted:
             ended = self.state.ended.get(name, {})
             gone = {number for number, (_, replaced) in ended.items() if not replaced}
-            wanted.append(segment.numbers(DELETED, is_prefix=False) | gone)
+            wanted.append(segment.numbers(Needed(DELETED, Way.WHOLE)) | gone)
         in_time = segment.between(self.match.since, self.match.until)
         if not wanted:
             return list(reversed(in_time))
@@ -318,7 +318,7 @@ class _Answer:
         return sorted((number for number in found if number in in_time), reverse=True)
 
     def _any(self, segment: Segment, terms: Iterator[str]) -> set[int]:
-        return set[int]().union(*(segment.numbers(term, is_prefix=False) for term in terms))
+        return set[int]().union(*(segment.numbers(Needed(term, Way.WHOLE)) for term in terms))
 
     def _conversations(self, names: tuple[str, ...]) -> list[int]:
         wanted = [folded(name) for name in names]

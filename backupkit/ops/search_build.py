@@ -1,15 +1,16 @@
 """Bringing the search index up to date: what each snapshot has that the ones before it had not.
 
-Memory does not grow with the history: identities and new messages wait in a private folder on the disk until they are
-written, sealed, in the order of their times.
+Memory does not grow with the history: identities lie in a private folder on the disk while they are compared, and new
+messages are written, sealed, as soon as there are enough of them for a file.
 """
 
-import json
 import sqlite3
+import struct
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from backupkit.chats.identity import Identifier
 from backupkit.chats.malformed import MalformedExport
@@ -17,19 +18,32 @@ from backupkit.chats.model import Conversation, Message
 from backupkit.chats.opened_backups import ChatKeyWrong, is_wrong_key
 from backupkit.chats.owner_keys import KeysOf, OwnerKeys, no_keys
 from backupkit.chats.registry import read_all
-from backupkit.chats.search.document import Document, decode_documents, document_of
+from backupkit.chats.search.document import Document, document_of
 from backupkit.ops.events import Event, Found, Phase, Progress, Tell
-from backupkit.ops.search_index import IndexedConversation, IndexedSource, Place, SearchIndex
+from backupkit.ops.search_index import IndexedConversation, IndexedSource, SearchIndex
+from backupkit.ops.search_segment import Filling, Place
 from backupkit.ops.snapshot_chats import OpenedChats, open_chats
 from backupkit.store.domain_reader import DomainReader
 from backupkit.store.manifest import Source
 
 _LAYOUT = """
-pragma journal_mode = off; pragma synchronous = off; pragma temp_store = memory;
-create table known (source integer, id text, content text, segment text, number integer, seen integer,
-                    primary key (source, id)) without rowid;
-create table fresh (at integer, document text, primary key (at, document)) without rowid;
+pragma journal_mode = off; pragma synchronous = off; pragma temp_store = memory; pragma cache_size = -16384;
+create table known (id blob primary key, content blob, segment integer, number integer, seen integer) without rowid;
 """
+_SOURCE = struct.Struct(">I")
+_ASKED_AT_ONCE = 500
+_ASKED_BYTES = 4 << 20
+
+
+class _Met(NamedTuple):
+    """A message that was read and not looked up yet. `id` begins with the number of its source."""
+
+    id: bytes
+    content: bytes
+    form: str
+    app: str
+    message: Message
+    at: int
 
 
 @contextmanager
@@ -62,6 +76,9 @@ class Building:
     _is_filled: bool = False
     _conversations: dict[tuple[int, str, str], int] = field(default_factory=dict)
     _senders: dict[tuple[str | None, str | None], int] = field(default_factory=dict)
+    _filling: Filling = field(default_factory=Filling)
+    _waiting: dict[bytes, int] = field(default_factory=dict)
+    _names: list[str] = field(default_factory=list)
     _run: int = 0
 
     def begin(self) -> None:
@@ -70,16 +87,15 @@ class Building:
         self._conversations = {(one.source, one.format, one.key): n for n, one in enumerate(state.conversations)}
         self._senders = {sender: n for n, sender in enumerate(state.senders)}
 
-    def take(self, snapshot: str, reader: DomainReader, sources: Iterable[Source]) -> None:
+    def take_in(self, snapshot: str, reader: DomainReader, sources: Iterable[Source]) -> None:
         """Take in one snapshot, later than all before it, and save."""
         state = self.index.state
         number = len(state.snapshots)
         state.snapshots.append(snapshot)
         for source in sources:
             self._take_source(number, reader, source)
-        for moved in (self.index.add(self._fresh()), self.index.tidy()):
-            self._move(moved)
-        self.database.execute("delete from fresh")
+        self._write()
+        self._move(self.index.tidy())
 
     def _take_source(self, snapshot: int, reader: DomainReader, source: Source) -> None:
         number = self._source_number(source)
@@ -125,74 +141,108 @@ class Building:
         self._run += 1
         identifiers: dict[str, Identifier] = {}
         latest: dict[str, int] = {}
-        seen, expected = 0, (opened.source.chat.messages if opened.source.chat else None) or 0
+        mark = _SOURCE.pack(source)
+        met: list[_Met] = []
+        held = seen = 0
+        expected = (opened.source.chat.messages if opened.source.chat else None) or 0
+        whole = True
         try:
             for reader, told in read_all(opened.files, opened.recognised):
-                if isinstance(told, Conversation):
-                    self._name(source, reader.format, reader.app or opened.source.app, told)
-                elif isinstance(told, Message):
+                if isinstance(told, Message):
                     if self.stop():
                         raise KeyboardInterrupt
                     app = reader.app or reader.format
-                    identity = identifiers.setdefault(app, Identifier(app)).identify(told)
+                    identifier = identifiers.get(app) or identifiers.setdefault(app, Identifier(app))
+                    identity = identifier.identify(told)
                     at = told.ts_utc_us
                     if at is None or not -(2**62) < at < 2**62:
                         at = latest.get(told.conversation, 0)
                     latest[told.conversation] = at
-                    self._take_message(
-                        source, snapshot, reader.format, app, told, identity.digest, identity.content, at
-                    )
-                    seen += 1
-                    if seen % 1000 == 0:
+                    met.append(_Met(mark + identity.digest, identity.content, reader.format, app, told, at))
+                    held += len(told.raw)
+                    if len(met) == _ASKED_AT_ONCE or held > _ASKED_BYTES:
+                        self._take(source, snapshot, met)
+                        seen += len(met)
+                        met, held = [], 0
                         share = min(seen / expected, 1.0) if expected else 0.0
                         self._progress(int(opened.source.bytes * share))
+                elif isinstance(told, Conversation):
+                    self._name(source, reader.format, reader.app or opened.source.app, told)
         except MalformedExport:
-            return False
-        return True
+            whole = False
+        self._take(source, snapshot, met)
+        return whole
 
-    def _take_message(
-        self, source: int, snapshot: int, form: str, app: str, message: Message, digest: bytes, content: bytes, at: int
-    ) -> None:
-        identity = digest.hex()
-        row = self.database.execute(
-            "select content, segment, number, seen from known where source = ? and id = ?", (source, identity)
-        ).fetchone()
-        if row is not None and (row[0] == content.hex() or row[3] == self._run):
-            # Where an export holds a message twice, its first version counts, or each snapshot would bring both anew.
-            if row[3] != self._run:
-                self.database.execute(
-                    "update known set seen = ? where source = ? and id = ?", (self._run, source, identity)
-                )
-            if row[1]:
-                # A message that was gone and is there again.
-                self.index.state.ended.get(row[1], {}).pop(row[2], None)
-            return
-        if row is not None and row[1]:
-            self._end(Place(row[1], row[2]), source, replaced=True)
-        document = document_of(
-            message,
-            key=identity + content.hex(),
+    def _take(self, source: int, snapshot: int, met: list[_Met]) -> None:
+        """Look messages up, and put those that are new where they wait to be written."""
+        places = ",".join("?" * len(met))
+        ids = [one.id for one in met]
+        known = {
+            row[0]: row[1:]
+            for row in self.database.execute(
+                f"select id, content, segment, number, seen from known where id in ({places})",  # noqa: S608
+                ids,
+            )
+        }
+        again = []
+        for one in met:
+            if one.id in self._waiting:
+                # Where an export holds a message twice, its first version counts, or each snapshot would bring both anew.
+                continue
+            if (row := known.get(one.id)) is not None:
+                content, segment, number, run = row
+                if run == self._run:
+                    continue
+                if content == one.content:
+                    known[one.id] = (content, segment, number, self._run)
+                    again.append(one.id)
+                    # It may have been gone, and is there again.
+                    self.index.state.ended.get(self._names[segment], {}).pop(number, None)
+                    continue
+                self._end(Place(self._names[segment], number), source, replaced=True)
+            self._waiting[one.id] = self._run
+            self._filling.add(self._document(source, snapshot, one))
+        if again:
+            places = ",".join("?" * len(again))
+            self.database.execute(
+                f"update known set seen = ? where id in ({places})",  # noqa: S608
+                [self._run, *again],
+            )
+        if self._filling.is_full:
+            self._write()
+
+    def _document(self, source: int, snapshot: int, met: _Met) -> Document:
+        return document_of(
+            met.message,
+            key=(met.id[_SOURCE.size :] + met.content).hex(),
             source=source,
-            conversation=self._conversation(source, form, app, message.conversation),
-            sender=self._sender(message),
+            conversation=self._conversation(source, met.form, met.app, met.message.conversation),
+            sender=self._sender(met.message),
             first=snapshot,
-            at=at,
+            at=met.at,
         )
-        self.database.execute(
-            "insert or ignore into fresh values (?, ?)", (at, json.dumps(astuple(document), separators=(",", ":")))
-        )
-        self.database.execute(
-            "insert or replace into known values (?, ?, ?, '', 0, ?)", (source, identity, content.hex(), self._run)
-        )
+
+    def _write(self) -> None:
+        """Write what waits, and remember where it went."""
+        rows = []
+        for document, place in self.index.write(self._filling):
+            identity, content = _identity(document)
+            rows.append((identity, content, self._number(place.segment), place.number, self._waiting[identity]))
+        # Sorted, they lie beside each other on the pages.
+        self.database.executemany("insert or replace into known values (?, ?, ?, ?, ?)", sorted(rows))
+        self._filling = Filling()
+        self._waiting.clear()
 
     def _end_unseen(self, source: int, indexed: IndexedSource) -> None:
         """Note which messages this snapshot lacks."""
         rows = self.database.execute(
-            "select segment, number from known where source = ? and seen <> ? and segment <> ''", (source, self._run)
+            "select segment, number from known where id >= ? and id < ? and seen <> ?",
+            (_SOURCE.pack(source), _SOURCE.pack(source + 1), self._run),
         )
         for segment, number in rows:
-            if self.index.state.end_of(Place(segment, number)) is None and indexed.present:
-                self._end(Place(segment, number), source, replaced=False)
+            place = Place(self._names[segment], number)
+            if self.index.state.end_of(place) is None and indexed.present:
+                self._end(place, source, replaced=False)
 
     def _end(self, place: Place, source: int, *, replaced: bool) -> None:
         present = self.index.state.sources[source].present
@@ -207,23 +257,25 @@ class Building:
         with self.index.open_segments() as segments:
             for name, segment in segments.items():
                 replaced = {n for n, (_, by) in self.index.state.ended.get(name, {}).items() if by}
-                rows = (
-                    (source, key[:32], key[32:], name, number)
+                which = self._number(name)
+                rows = [
+                    (_SOURCE.pack(source) + key[:16], key[16:], which, number, -1)
                     for number, (source, key) in enumerate(segment.keys())
                     if number not in replaced
-                )
-                self.database.executemany("insert or replace into known values (?, ?, ?, ?, ?, -1)", rows)
+                ]
+                self.database.executemany("insert or replace into known values (?, ?, ?, ?, ?)", sorted(rows))
 
-    def _fresh(self) -> Iterator[Document]:
-        for (document,) in self.database.execute("select document from fresh order by at"):
-            yield from decode_documents(f"[{document}]".encode())
-
-    def _move(self, moved: Iterator[tuple[int, str, Place]]) -> None:
-        for source, key, place in moved:
+    def _move(self, moved: Iterator[tuple[Document, Place]]) -> None:
+        for document, place in moved:
             self.database.execute(
-                "update known set segment = ?, number = ? where source = ? and id = ? and content = ?",
-                (place.segment, place.number, source, key[:32], key[32:]),
+                "update known set segment = ?, number = ? where id = ? and content = ?",
+                (self._number(place.segment), place.number, *_identity(document)),
             )
+
+    def _number(self, name: str) -> int:
+        if not self._names or self._names[-1] != name:
+            self._names.append(name)
+        return len(self._names) - 1
 
     def _source_number(self, source: Source) -> int:
         path = source.path.decode("utf-8", "backslashreplace")
@@ -256,3 +308,8 @@ class Building:
 
     def _progress(self, of_source: int = 0) -> None:
         self.tell(Progress(Phase.INDEX, self.done_bytes + of_source, self.total_bytes or None))
+
+
+def _identity(document: Document) -> tuple[bytes, bytes]:
+    key = bytes.fromhex(document.key)
+    return _SOURCE.pack(document.source) + key[:16], key[16:]

@@ -22,23 +22,15 @@ from backupkit.crypto.failures import OpenFailed
 from backupkit.crypto.sealing import open_blob, seal_blob
 from backupkit.ids import RepositoryId
 from backupkit.ops.places import make_private, write_private
-from backupkit.ops.search_segment import MOST_DOCUMENTS, Segment, merged, open_segment, write_segment
+from backupkit.ops.search_segment import Filling, Place, Segment, merged, open_segment, write_segment
 
 STATE = "state"
-_VERSION = 1
+_VERSION = 3
 _WHAT = "search-index"
 _SMALL = 1 << 14
 _MOST_SMALL = 8
 UNUSABLE = (OSError, MalformedObject, OpenFailed)
 """What reading an index may raise that is damaged, of another version, or sealed with another key."""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a document is: the name of its file, and its number there."""
-
-    segment: str
-    number: int
 
 
 @dataclass(slots=True)
@@ -134,45 +126,51 @@ class SearchIndex:
                 name: stack.enter_context(open_segment(self.folder / name, self.key)) for name in self.state.segments
             }
 
-    def add(self, documents: Iterator[Document]) -> Iterator[tuple[int, str, Place]]:
-        """Write new documents, given by time; give where each went, by its source and key. The state is not saved yet."""
-        batch: list[Document] = []
-        for document in documents:
-            batch.append(document)
-            if len(batch) == MOST_DOCUMENTS:
-                yield from self._write(batch)
-                batch = []
-        if batch:
-            yield from self._write(batch)
+    def write(self, filling: Filling) -> Iterator[tuple[Document, Place]]:
+        """Write documents; give where each went. The state is not saved yet."""
+        if not filling.documents:
+            return
+        name = f"{secrets.token_hex(8)}.segment"
+        documents = write_segment(self.folder / name, self.key, filling)
+        self.state.segments[name] = len(documents)
+        for number, document in enumerate(documents):
+            yield document, Place(name, number)
 
-    def tidy(self) -> Iterator[tuple[int, str, Place]]:
-        """Make one file of many small ones, and save the state; give the new places. The old files go afterwards."""
+    def tidy(self) -> Iterator[tuple[Document, Place]]:
+        """Make few files of many small ones, and save the state; give the new places. The old files go afterwards."""
         small = [name for name, count in self.state.segments.items() if count < _SMALL]
         if len(small) <= _MOST_SMALL:
             self.save()
             return
-        ends: dict[tuple[int, str], tuple[int, bool]] = {}
+        ended = {name: self.state.ended.pop(name, {}) for name in small}
+        for name in small:
+            del self.state.segments[name]
         with ExitStack() as stack:
-            opened = [stack.enter_context(open_segment(self.folder / name, self.key)) for name in small]
-            for name, segment in zip(small, opened, strict=True):
-                ended = self.state.ended.pop(name, {})
-                ends |= {whose: ended[number] for number, whose in enumerate(segment.keys()) if number in ended}
-                del self.state.segments[name]
-            documents = merged(opened)
-        for source, key, place in self._write(documents):
-            if (source, key) in ends:
-                self.state.ended.setdefault(place.segment, {})[place.number] = ends[source, key]
-            yield source, key, place
+            opened = {name: stack.enter_context(open_segment(self.folder / name, self.key)) for name in small}
+            yield from self._rewritten(opened, ended)
         self.save()
         for name in small:
             (self.folder / name).unlink(missing_ok=True)
 
-    def _write(self, documents: list[Document]) -> Iterator[tuple[int, str, Place]]:
-        name = f"{secrets.token_hex(8)}.segment"
-        write_segment(self.folder / name, self.key, documents)
-        self.state.segments[name] = len(documents)
-        for number, document in enumerate(documents):
-            yield document.source, document.key, Place(name, number)
+    def _rewritten(
+        self, segments: dict[str, Segment], ended: dict[str, dict[int, tuple[int, bool]]]
+    ) -> Iterator[tuple[Document, Place]]:
+        filling, ends = Filling(), dict[int, tuple[int, bool]]()
+        for place, document in merged(segments):
+            if filling.is_full:
+                yield from self._write_with(filling, ends)
+                filling, ends = Filling(), {}
+            filling.add(document)
+            if (end := ended[place.segment].get(place.number)) is not None:
+                ends[id(document)] = end
+        yield from self._write_with(filling, ends)
+
+    def _write_with(self, filling: Filling, ends: dict[int, tuple[int, bool]]) -> Iterator[tuple[Document, Place]]:
+        # By the object and not by what it says: a message may have said this, then that, then this again.
+        for document, place in self.write(filling):
+            if (end := ends.get(id(document))) is not None:
+                self.state.ended.setdefault(place.segment, {})[place.number] = end
+            yield document, place
 
 
 def index_key(secrets_of_domain: DomainSecrets, repository: RepositoryId) -> bytes:

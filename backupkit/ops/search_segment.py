@@ -2,21 +2,24 @@
 
     file       magic "BKSEARCH" | version u8 | salt 32 | sealed blocks | directory's offset u64
     block      AES-256-GCM under the file's own key, the block's number as nonce; zstd inside
-    blocks     documents, 64 each, by time | terms, sorted, some 16 KiB each |
+    blocks     documents, 64 each, by time | terms, sorted, some 16 KiB each | all words among the terms, a line each |
                source and key of each document | the directory
 
-Sizes of blocks tell nothing of what is in them. A search opens the directory, the few blocks of terms that it needs, and the
-documents that it shows. `docs/adr/0020-search-index.md` says why.
+Sizes of blocks tell nothing of what is in them. A search opens the directory, the few blocks of terms that it needs, the words
+where it looks for a piece of one, and the documents that it shows. `docs/adr/0020-search-index.md` says why.
 """
 
+import heapq
 import json
 import os
 import secrets
 import struct
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -24,16 +27,20 @@ import zstandard
 
 from backupkit.chats.search.document import Document, decode_documents, encode_documents
 from backupkit.chats.search.postings import decode_postings, decode_terms, encode_postings, encode_terms
+from backupkit.chats.search.terms import Needed, Way, is_word
 from backupkit.codec.malformed import MalformedObject
 from backupkit.crypto.derive import derive
 from backupkit.crypto.sealing import SALT_SIZE, TAG_SIZE, RecordCipher
 from backupkit.ops.places import make_private
 
 MAGIC = b"BKSEARCH"
-VERSION = 1
+VERSION = 2
 BLOCK_DOCUMENTS = 64
-MOST_DOCUMENTS = 1 << 17
-"""So many messages are in one file at most: what is held in memory while one is written."""
+MOST_DOCUMENTS = 1 << 16
+"""So many messages are in one file at most."""
+
+MOST_HELD = 80 << 20
+"""So many bytes are held in memory, about, while a file is filled: long texts make it smaller than many messages would."""
 
 _HEAD = MAGIC + bytes([VERSION])
 _TRAILER = struct.Struct("<Q")
@@ -46,23 +53,85 @@ _DIRECTORY = (1 << 32) - 1
 _WHAT = "search-index"
 
 
-def write_segment(path: Path, key: bytes, documents: Sequence[Document]) -> None:
-    """Write documents, sorted by time, under another name and then under their own."""
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a document is: the name of its file, and its number there."""
+
+    segment: str
+    number: int
+
+
+class Filling:
+    """The documents of the next file, as they come, and what each is found by."""
+
+    def __init__(self) -> None:
+        self.documents: list[Document] = []
+        self._terms: defaultdict[str, list[int]] = defaultdict(list)
+        self._held = 0
+
+    def add(self, document: Document) -> None:
+        """Put in one more."""
+        number = len(self.documents)
+        self.documents.append(document)
+        terms = document.terms()
+        for term in terms:
+            self._terms[term].append(number)
+        # What a document, a character and a place in a list take, measured; what a term takes is added in `is_full`.
+        self._held += 700 + 2 * len(document.text) + 8 * len(terms)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it is time to write."""
+        return len(self.documents) >= MOST_DOCUMENTS or self._held + 250 * len(self._terms) >= MOST_HELD
+
+    def order(self) -> list[int]:
+        """Return the numbers of the documents in the order in which they are written: by time."""
+        times = [document.at for document in self.documents]
+        return sorted(range(len(times)), key=times.__getitem__)
+
+    def term_blocks(self, order: Sequence[int]) -> Iterator[tuple[list[str], bytes]]:
+        """Give the terms in blocks, each with its names; the lists are in the order of writing. What was given is let go."""
+        place = [0] * len(order)
+        for written, number in enumerate(order):
+            place[number] = written
+        is_sorted = place == list(range(len(place)))
+        rows: list[tuple[str, bytes]] = []
+        size = 0
+        for term in sorted(self._terms):
+            numbers = self._terms.pop(term)
+            postings = encode_postings(numbers if is_sorted else sorted(map(place.__getitem__, numbers)))
+            rows.append((term, postings))
+            size += len(term) + len(postings)
+            if size >= _TERMS_BYTES:
+                yield [name for name, _ in rows], encode_terms(rows)
+                rows, size = [], 0
+        if rows:
+            yield [name for name, _ in rows], encode_terms(rows)
+
+
+def write_segment(path: Path, key: bytes, filling: Filling) -> list[Document]:
+    """Write documents by time, under another name and then under their own. Return them in that order."""
     make_private(path.parent)
     temporary = path.with_name(f".{path.name}.tmp")
     temporary.unlink(missing_ok=True)
+    order = filling.order()
+    documents = [filling.documents[number] for number in order]
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as out:
             salt = secrets.token_bytes(SALT_SIZE)
             out.write(_HEAD + salt)
             blocks = _Blocks(out, RecordCipher(_file_key(key, salt)), _HEAD + salt)
-            firsts = []
+            firsts, terms, words = [], [], list[str]()
             for start in range(0, len(documents), BLOCK_DOCUMENTS):
                 block = documents[start : start + BLOCK_DOCUMENTS]
                 firsts.append(block[0].at)
                 blocks.add(encode_documents(block))
-            terms = [first for first, data in _term_blocks(documents) if blocks.add(data)]
+            for names, data in filling.term_blocks(order):
+                blocks.add(data)
+                terms.append(names[0])
+                words += filter(is_word, names)
+            blocks.add("\n".join(("", *words, "")).encode("utf-8", "surrogatepass"))
             blocks.add(b"".join(_KEY.pack(one.source, bytes.fromhex(one.key)) for one in documents))
             directory = {
                 "documents": len(documents),
@@ -80,24 +149,7 @@ def write_segment(path: Path, key: bytes, documents: Sequence[Document]) -> None
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-
-
-def _term_blocks(documents: Sequence[Document]) -> Iterator[tuple[str, bytes]]:
-    numbers: dict[str, list[int]] = {}
-    for number, document in enumerate(documents):
-        for term in document.terms():
-            numbers.setdefault(term, []).append(number)
-    rows: list[tuple[str, bytes]] = []
-    size = 0
-    for term in sorted(numbers):
-        postings = encode_postings(numbers.pop(term))
-        rows.append((term, postings))
-        size += len(term) + len(postings)
-        if size >= _TERMS_BYTES:
-            yield rows[0][0], encode_terms(rows)
-            rows, size = [], 0
-    if rows:
-        yield rows[0][0], encode_terms(rows)
+    return documents
 
 
 @dataclass(slots=True)
@@ -131,13 +183,14 @@ class Segment:
         self._cipher = cipher
         self._squeeze = zstandard.ZstdDecompressor()
         self._blocks: dict[int, list[Document]] = {}
+        self._words: str | None = None
         try:
             self.documents = int(directory["documents"])
             self._firsts: list[int] = directory["firsts"]
             self._terms: list[str] = directory["terms"]
             self._sizes: list[int] = directory["sizes"]
             self.last = int(directory["last"])
-            whole = len(self._firsts) + len(self._terms) + 1 == len(self._sizes)
+            whole = len(self._firsts) + len(self._terms) + 2 == len(self._sizes)
             if not whole or -(-self.documents // BLOCK_DOCUMENTS) != len(self._firsts):
                 raise MalformedObject(what=_WHAT, reason="wrong-directory")
             self._offsets = [len(head)]
@@ -146,17 +199,52 @@ class Segment:
         except (KeyError, TypeError, ValueError) as error:
             raise MalformedObject(what=_WHAT, reason="wrong-directory") from error
 
-    def numbers(self, term: str, *, is_prefix: bool) -> set[int]:
-        """Return the numbers of the documents that have a term, or any term with that beginning."""
+    def numbers(self, needed: Needed) -> set[int]:
+        """Return the numbers of the documents that have what is needed."""
+        match needed.way:
+            case Way.WHOLE:
+                return self._of(self._block_of(needed.term), {needed.term})
+            case Way.BEGINNING:
+                return self._beginning_with(needed.term)
+            case Way.INSIDE | Way.ENDING:
+                return self._of_words(self._words_with(needed.term, "\n" if needed.way is Way.ENDING else ""))
+
+    def _block_of(self, term: str) -> int:
+        return max(bisect_right(self._terms, term) - 1, 0)
+
+    def _of(self, block: int, names: Collection[str]) -> set[int]:
         found: set[int] = set()
-        block = max(bisect_right(self._terms, term) - 1, 0)
+        if self._terms:
+            for name, postings in decode_terms(self._open(len(self._firsts) + block)):
+                if name in names:
+                    found.update(decode_postings(postings, self.documents))
+        return found
+
+    def _beginning_with(self, term: str) -> set[int]:
+        found: set[int] = set()
+        block = self._block_of(term)
         while block < len(self._terms) and (self._terms[block] <= term or self._terms[block].startswith(term)):
             for name, postings in decode_terms(self._open(len(self._firsts) + block)):
-                if name == term or (is_prefix and name.startswith(term)):
+                if name.startswith(term):
                     found.update(decode_postings(postings, self.documents))
-            if not is_prefix:
-                break
             block += 1
+        return found
+
+    def _words_with(self, piece: str, end: str) -> Iterator[str]:
+        """Give the words that have a piece, or end with it, in order."""
+        if self._words is None:
+            self._words = str(self._open(len(self._sizes) - 2), "utf-8", "surrogatepass")
+        words, piece = self._words, piece + end
+        at = words.find(piece)
+        while at >= 0:
+            stop = words.find("\n", at)
+            yield words[words.rfind("\n", 0, at) + 1 : stop]
+            at = words.find(piece, stop)
+
+    def _of_words(self, words: Iterator[str]) -> set[int]:
+        found: set[int] = set()
+        for block, names in groupby(words, self._block_of):
+            found |= self._of(block, set(names))
         return found
 
     def document(self, number: int) -> Document:
@@ -176,12 +264,12 @@ class Segment:
         for block in range(len(self._firsts)):
             yield from decode_documents(self._open(block))
 
-    def keys(self) -> Iterator[tuple[int, str]]:
+    def keys(self) -> Iterator[tuple[int, bytes]]:
         """Give the source and the key of every document, in order."""
         data = self._open(len(self._sizes) - 1)
         if len(data) != _KEY.size * self.documents:
             raise MalformedObject(what=_WHAT, reason="wrong-keys")
-        return ((source, key.hex()) for source, key in _KEY.iter_unpack(data))
+        return _KEY.iter_unpack(data)
 
     def between(self, since: int | None, until: int | None) -> range:
         """Return which documents may be of a time: whole blocks, so the ends are a little wide."""
@@ -242,6 +330,10 @@ def _file_key(key: bytes, salt: bytes) -> bytes:
     return derive(key, "search-segment", salt=salt)
 
 
-def merged(segments: Iterable[Segment]) -> list[Document]:
-    """Return the documents of several files, by time."""
-    return sorted((one for segment in segments for one in segment.every()), key=lambda one: one.at)
+def merged(segments: Mapping[str, Segment]) -> Iterator[tuple[Place, Document]]:
+    """Give the documents of several files, by time, and where each is."""
+    streams = (
+        ((Place(name, number), document) for number, document in enumerate(segment.every()))
+        for name, segment in segments.items()
+    )
+    return heapq.merge(*streams, key=lambda row: row[1].at)

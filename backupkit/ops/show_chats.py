@@ -79,6 +79,6 @@ def _chats(source: str, summary: ChatSummary, wanted: str | None) -> ShownChats:
         begun = [one for one in conversations if (one.title or one.key).lower().startswith(wanted.lower())]
         conversations = tuple(exact or begun)
         keys = {one.key for one in conversations}
-        findings = tuple(finding for finding in findings if finding.facts.get("conversation") in keys)
+        findings = tuple(finding for finding in findings if finding.facts.get("key") in keys)
     newest_first = sorted(conversations, key=lambda one: -one.messages)
     return ShownChats(source, tuple(newest_first), tuple(chat_finding(finding) for finding in findings))

@@ -31,6 +31,7 @@ from backupkit.ops.message_ledgers import MessageLedgers, trees_to_keep
 from backupkit.ops.places import Places, on_same_disk, shown_path
 from backupkit.ops.reach import unwanted_packs
 from backupkit.ops.repository import Repository, open_repository, store_finding
+from backupkit.ops.salts import KnownSalts
 from backupkit.ops.save_source import SourceSaver, StopAsked
 from backupkit.store.domain_writer import DEFAULT_PROFILE, FIRST_PROFILE, DomainWriter
 from backupkit.store.index import Index
@@ -184,6 +185,7 @@ class _Run:
         self._unreadable: list[Unread] = []
         self._stored_bytes = 0
         self._ledgers = MessageLedgers(repository)
+        self._salts = KnownSalts(repository.cache / "salts.json", self._ledgers.key)
         self._since_partial = 0
         self._last_partial = time.monotonic()
         self._since = 0
@@ -258,7 +260,7 @@ class _Run:
             remembered = ChatFactsCache(self.repository.cache / "chat-facts.json")
             counted = count_chats(
                 spec.path, tree, remembered, self._telling_keys, ledgers=self._ledgers, started_ns=saver.started_ns,
-                keys=spec.keys,
+                keys=spec.keys, salts=self._salts,
             )  # fmt: skip
         app = spec.app or (counted.app if counted else None)
         source = Source(

@@ -40,9 +40,9 @@ def undelete_snapshots(places: Places, wanted: Sequence[str], *, clock: Clock, t
     again = tuple(sorted(snapshot for snapshot, one in found.items() if one.life == "forgotten"))
     if not again:
         return Undeleted(())
-    present = repository.packs()
+    present, life = repository.packs(), lifecycle_of(repository, repository.log.read().entries)
     for snapshot in again:
-        if not packs_of(repository, snapshot) <= present:
+        if not packs_of(repository, snapshot, life) <= present:
             raise SnapshotSwept(snapshot=snapshot)
 
     def admit(before: Sequence[LogEntry]) -> None:

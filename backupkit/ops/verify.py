@@ -18,7 +18,9 @@ from backupkit.ops.check_record import record_check
 from backupkit.ops.coverage import CoverageIssued
 from backupkit.ops.events import Found, Notice, Phase, Progress, Severity, Tell
 from backupkit.ops.left_in_packs import choose, open_what_is_left, packs_of_found
+from backupkit.ops.lifecycle import Lifecycle, lifecycle_of
 from backupkit.ops.places import Places, on_same_disk
+from backupkit.ops.reach import listed_for
 from backupkit.ops.repository import Repository, open_repository, store_finding
 from backupkit.ops.snapshots import LATEST, KnownSnapshot, choose_snapshot
 from backupkit.ops.statements import recorded_keys
@@ -29,7 +31,7 @@ from backupkit.store.check import FileChecked, PackChecked, check_open, check_se
 from backupkit.store.domain_reader import DomainReader
 from backupkit.store.finding import Finding, cause
 from backupkit.store.layout import pack_of
-from backupkit.store.pack_list import ListedPack, read_pack_list
+from backupkit.store.pack_list import ListedPack
 
 DEFAULT_MAX_AGE = timedelta(hours=24)
 
@@ -147,8 +149,13 @@ class Work:
         """Return the packs that the snapshot needs; where no list of them was signed, what its trees lead to."""
         if self.keyring is not None:
             return packs_of_found(self.repository, self.known, self.keyring, self.note, self.tell)
-        digest = self.known.statement.packs.digest
-        return read_pack_list(self.repository.backend, digest, lambda found: self.tell(store_finding(found)))
+        repository = self.repository
+        try:
+            life = lifecycle_of(repository, repository.log.read().entries)
+        except BackupkitError:
+            # Without the log nobody knows which packs were replaced; those that were listed may be gone.
+            life = Lifecycle()
+        return listed_for(repository, self.known.statement, life, lambda found: self.tell(store_finding(found)))
 
     def read_packs(self, listed: Sequence[ListedPack], started: datetime) -> PacksRead:
         """Read every byte of some packs, and remember which are whole."""

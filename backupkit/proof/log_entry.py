@@ -19,7 +19,7 @@ MAX_ENTRY_BYTES = 1024
 KNOWN_TYPES = frozenset(
     {
         "snapshot", "verify", "erase", "hold", "release", "rotate", "import",
-        "forget", "undelete", "mark", "sweep",
+        "forget", "undelete", "mark", "sweep", "repack",
     }
 )  # fmt: skip
 _DIGEST_MARK = "sha256:"

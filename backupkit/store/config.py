@@ -19,8 +19,11 @@ from backupkit.ids import RepositoryId
 
 Operation: TypeAlias = Literal["read", "write", "check", "delete"]
 OPERATIONS: tuple[Operation, ...] = ("read", "write", "check", "delete")
-KNOWN_FEATURES: frozenset[str] = frozenset()
-"""Features beyond format version 1 that this program knows: none yet."""
+REPACK = "repack"
+"""The log may say that packs were replaced: who does not know it would delete what replaced them. ADR 0026."""
+
+KNOWN_FEATURES: frozenset[str] = frozenset({REPACK})
+"""Features beyond format version 1 that this program knows."""
 
 REPOSITORY_ID_SIZE = 16
 _CONTEXT = b"backupkit/1/config\x00"
@@ -86,6 +89,11 @@ class RepositoryConfig:
         """Return the next revision, with a writer added or its entry replaced."""
         others = tuple(one for one in self.writers if one.id != writer.id)
         return replace(self, writers=(*others, writer), revision=self.revision + 1)
+
+    def with_feature(self, feature: str, *operations: Operation) -> "RepositoryConfig":
+        """Return the next revision, in which these operations need a feature too."""
+        wanted = {one: tuple(sorted({*self.features.get(one, ()), feature})) for one in operations}
+        return replace(self, features={**self.features, **wanted}, revision=self.revision + 1)
 
     def require(self, operation: Operation) -> None:
         """Say that an operation is to be done.

@@ -69,12 +69,19 @@ def walk_each_once(reader: ReadsChunks, tree: ChunkId, tell: Callable[[Finding],
 class _Walk:
     """One way through a tree. `distinct` counts the entries of the folders that were not met before."""
 
-    def __init__(self, reader: ReadsChunks, tell: Callable[[Finding], None], *, each_once: bool = False) -> None:
+    def __init__(
+        self,
+        reader: ReadsChunks,
+        tell: Callable[[Finding], None],
+        *,
+        each_once: bool = False,
+        met: set[ChunkId] | None = None,
+    ) -> None:
         self.distinct = 0
         self._reader = reader
         self._tell = tell
         self._each_once = each_once
-        self._met: set[ChunkId] = set()
+        self._met = set() if met is None else met
 
     def below(self, tree: ChunkId, path: bytes, depth: int = 0) -> Iterator[PathEntry]:
         is_new = tree not in self._met
@@ -144,10 +151,18 @@ def content_bytes(reader: ReadsChunks, content: Content) -> Iterator[bytes]:
         yield reader.read(chunk, ChunkType.DATA)
 
 
-def reachable_chunks(reader: ReadsChunks, tree: ChunkId, tell: Callable[[Finding], None]) -> Iterator[ChunkId]:
-    """Give every chunk that a folder needs, itself included, some of them more than once."""
+def reachable_chunks(
+    reader: ReadsChunks, tree: ChunkId, tell: Callable[[Finding], None], *, met: set[ChunkId] | None = None
+) -> Iterator[ChunkId]:
+    """Give every chunk that a folder needs, itself included, some of them more than once.
+
+    Folders in `met` are passed over, and those that are gone through are added to it: many snapshots share most of theirs.
+    """
+    met = set() if met is None else met
+    if tree in met:
+        return
     yield from _tree_chunks(reader, tree, tell)
-    for _, entry in walk_each_once(reader, tree, tell):
+    for _, entry in _Walk(reader, tell, each_once=True, met=met).below(tree, b""):
         if entry.tree is not None:
             yield from _tree_chunks(reader, entry.tree, lambda _: None)
         if entry.content is not None:

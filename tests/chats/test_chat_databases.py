@@ -3,6 +3,8 @@
 import os
 import shutil
 import sqlite3
+import threading
+import time
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -299,3 +301,112 @@ def test_pages_changed_anywhere_are_never_a_traceback(tmp_path: Path, name: str,
 
     reasons = {finding.facts.get("reason") for finding in summary.findings} if summary else set()
     assert "unexpected-shape" not in reasons
+
+
+def test_messages_that_were_deleted_leave_a_number(tmp_path: Path) -> None:
+    path = write_chat_database(tmp_path / "msgstore.db", messages=200).path
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("delete from message where _id > 180 or _id = 50")
+        connection.commit()
+
+    (finding,) = summary_of(path).findings
+
+    assert (finding.code, dict(finding.facts)) == ("rows-deleted", {"count": 21, "last": 200})
+
+
+def test_a_log_that_is_damaged_before_its_last_transaction_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "msgstore.db"
+    write_chat_database(path, messages=50)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("pragma wal_autocheckpoint = 0")
+        for number in range(100, 140):
+            connection.execute(
+                "insert into message (_id, chat_row_id, from_me, key_id) values (?, 1, 0, ?)", (number, f"K{number}")
+            )
+            connection.commit()
+        log = path.with_name("msgstore.db-wal").read_bytes()
+        whole = path.read_bytes()
+    alone = tmp_path / "copy"
+    alone.mkdir()
+    (alone / "msgstore.db").write_bytes(whole)
+    (alone / "msgstore.db-wal").write_bytes(
+        log[: len(log) // 2] + bytes([log[len(log) // 2] ^ 1]) + log[len(log) // 2 + 1 :]
+    )
+
+    summary = summary_of(alone / "msgstore.db")
+
+    assert summary.messages is not None
+    assert 50 < summary.messages < 90
+    assert "log-damaged" in {finding.code for finding in summary.findings}
+    assert summary.is_damaged
+
+
+def test_a_hot_rollback_journal_is_put_back(tmp_path: Path) -> None:
+    path = tmp_path / "msgstore.db"
+    write_chat_database(path, messages=300)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("pragma journal_mode = delete")
+        connection.execute("pragma cache_size = 2")
+        connection.execute("pragma cache_spill = 1")
+        connection.execute("delete from message where _id > 100")
+        connection.execute("update message set text_data = 'overwritten'")
+        connection.execute(
+            "insert into message (chat_row_id, from_me, key_id, text_data) select 1, 0, hex(randomblob(9)), hex(randomblob(900)) from message, jid"
+        )
+        alone = tmp_path / "copy"
+        alone.mkdir()
+        for file in ("msgstore.db", "msgstore.db-journal"):
+            shutil.copy(tmp_path / file, alone / file)
+        connection.rollback()
+    changed = (alone / "msgstore.db").read_bytes()
+    assert changed != path.read_bytes()
+
+    summary = summary_of(alone / "msgstore.db")
+
+    assert (summary.messages, summary.findings) == (300, ())
+    assert (alone / "msgstore.db").read_bytes() == changed
+
+
+def test_a_persisted_journal_that_is_over_changes_nothing(tmp_path: Path) -> None:
+    path = write_chat_database(tmp_path / "msgstore.db", messages=100).path
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("pragma journal_mode = persist")
+        connection.execute("delete from message where _id = 1")
+        connection.commit()
+    assert path.with_name("msgstore.db-journal").stat().st_size
+
+    assert summary_of(path).messages == 99
+
+
+def test_a_database_is_read_as_it_was_at_one_moment_while_an_app_writes(tmp_path: Path) -> None:
+    path = tmp_path / "msgstore.db"
+    write_chat_database(path, messages=100)
+    stop = threading.Event()
+
+    def write() -> None:
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("pragma wal_autocheckpoint = 20")
+            number = 1000
+            while not stop.is_set():
+                rows = [(number + at, f"K{number + at}", "x" * 300) for at in range(10)]
+                connection.executemany(
+                    "insert into message (_id, chat_row_id, from_me, key_id, text_data) values (?, 1, 0, ?, ?)", rows
+                )
+                connection.commit()
+                number += 10
+                time.sleep(0.002)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        counted = [summary_of(path) for _time in range(15)]
+    finally:
+        stop.set()
+        writer.join()
+
+    for summary in counted:
+        if "database-in-use" not in {finding.code for finding in summary.findings}:
+            assert not summary.is_damaged
+            assert summary.messages is not None
+            assert summary.messages % 10 == 0
+    assert any("database-in-use" not in {finding.code for finding in summary.findings} for summary in counted)

@@ -348,3 +348,14 @@ def test_a_backup_inside_a_snapshot_is_seen_the_same_way(tmp_path: Path) -> None
 
     assert summary is not None
     assert (summary.messages, summary.conversations) == (8, 2)
+
+
+def test_a_gap_names_the_conversation_by_its_title_and_counts_the_last_ones_too(tmp_path: Path) -> None:
+    folder = lay(tmp_path / "phone", wechat_files(tmp_path))
+    with closing(sqlite3.connect(folder / f"{ACCOUNT}/DB/MM.sqlite")) as connection:
+        connection.execute(f"delete from Chat_{digest('wxid_li')} where MesLocalID in (2, 5)")
+        connection.commit()
+
+    gaps = [finding for finding in summary_of(folder).findings if finding.code == "sequence-gap"]
+
+    assert [dict(gap.facts) for gap in gaps] == [{"conversation": "林晓雨", "key": "wxid_li", "count": 2, "first": 2}]

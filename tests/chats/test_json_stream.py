@@ -169,3 +169,36 @@ def test_the_rest_of_a_list_is_not_read_beyond_the_budget() -> None:
         break
 
     assert endless.tell() < 4 << 20
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    texts=st.lists(st.text(st.sampled_from('\x0b\x1fa\\x41"é'), max_size=8), min_size=1, max_size=5),
+    step=st.integers(1, 40),
+)
+def test_control_characters_as_telegram_writes_them_are_read_and_kept_as_they_are(texts: list[str], step: int) -> None:
+    records = [json.dumps({"text": text}).replace("\\u000b", "\\x0B").replace("\\u001f", "\\x1F") for text in texts]
+    stream = JsonStream(io.BytesIO(f"[{', '.join(records)}]".encode()), "result.json", window_bytes=step)
+
+    found = [stream.take_raw() for _number in stream.elements()]
+
+    stream.finish()
+    assert [value["text"] for value, _raw in found] == texts
+    assert [raw.decode() for _value, raw in found] == records
+
+
+def test_a_million_such_characters_are_mended_window_by_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[int] = []
+    mend = JsonStream._mend
+
+    def counted(stream: JsonStream, place: int) -> bool:
+        calls.append(place)
+        return mend(stream, place)
+
+    monkeypatch.setattr(JsonStream, "_mend", counted)
+    stream = JsonStream(io.BytesIO(b'["' + b"\\x0B" * 1_000_000 + b'"]'), "result.json")
+
+    found = [stream.take() for _number in stream.elements()]
+
+    assert found == ["\x0b" * 1_000_000]
+    assert len(calls) < 100

@@ -54,7 +54,8 @@ def test_a_file_is_known_whatever_it_is_called(tmp_path: Path, name: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "saved_as", ["utf-16 with a mark", "utf-16 the other way", "other line ends", "a mark in front"]
+    "saved_as",
+    ["utf-16 with a mark", "utf-16 the other way", "utf-16 without a mark", "other line ends", "a mark in front"],
 )
 @pytest.mark.parametrize("name", SAMPLES)
 def test_a_file_that_was_saved_again_says_the_same(tmp_path: Path, name: str, saved_as: str) -> None:
@@ -63,6 +64,7 @@ def test_a_file_that_was_saved_again_says_the_same(tmp_path: Path, name: str, sa
     again = {
         "utf-16 with a mark": text.encode("utf-16"),
         "utf-16 the other way": b"\xfe\xff" + text.encode("utf-16-be"),
+        "utf-16 without a mark": text.encode("utf-16-le"),
         "other line ends": text.replace("\r\n", "\n").replace("\n", "\r\n").encode(),
         "a mark in front": b"\xef\xbb\xbf" + text.encode(),
     }[saved_as]
@@ -103,6 +105,31 @@ def test_a_file_cut_anywhere_is_never_a_traceback(tmp_path: Path, name: str, cut
     (tmp_path / file).write_bytes(original[: int(len(original) * cut)])
 
     must_be_honest(tmp_path / file, name)
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_what_lies_before_a_cut_is_delivered_and_the_cut_is_told(tmp_path: Path, name: str) -> None:
+    file, original = SAMPLES[name](tmp_path)
+    (tmp_path / file).write_bytes(original)
+    whole = first_messages(tmp_path / file, count=10_000)
+    ends: list[int] = []
+    for one in whole:
+        at = original.find(one.raw, ends[-1] if ends else 0)
+        ends += [at + len(one.raw)] if at >= 0 else []
+    is_told_by_its_shape = original.lstrip(b"\xef\xbb\xbf \r\n")[:1] in b"{[<" and "text" not in name
+
+    for part in range(1, 20):
+        cut = len(original) * part // 20
+        (tmp_path / file).write_bytes(original[:cut])
+        summary = summarise(tmp_path / file)
+        if summary is None:
+            continue  # too little of it is left to say what it was
+        found = first_messages(tmp_path / file, count=10_000)
+
+        assert len(found) >= sum(end <= cut for end in ends)
+        assert [one.ts_utc_us for one in found[:-1]] == [one.ts_utc_us for one in whole[: max(len(found) - 1, 0)]]
+        if is_told_by_its_shape:
+            assert summary.is_damaged, f"cut at {cut} of {len(original)}: {summary.findings}"
 
 
 # What tells the app may be what was damaged: paths, or the commas of a file of four lines.

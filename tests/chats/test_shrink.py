@@ -65,3 +65,13 @@ def test_a_shrink_that_lasts_always_pins_something_that_holds_more(counts: list[
         assert judged.pinned
         assert max(counts[place] for place in judged.pinned) > counts[-1]
     assert all(place < len(history) - 1 for place in judged.pinned)
+
+
+def test_a_key_that_is_not_there_is_no_loss_but_fewer_bytes_are() -> None:
+    before = Held(50 << 20, 1000, 5)
+
+    assert shrink_between(before, Held(50 << 20, None, None, waits_for_a_key=True)) is None
+    assert shrink_between(before, Held(50 << 20, None, None)) is not None
+    lost = shrink_between(before, Held(1 << 20, None, None, waits_for_a_key=True))
+    assert lost is not None
+    assert lost.kind is ShrinkKind.WIPED

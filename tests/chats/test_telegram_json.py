@@ -283,3 +283,37 @@ def test_memory_does_not_grow_with_the_export(tmp_path: Path) -> None:
 
     assert summary.messages == 12_000
     assert peak < 12 * 2**20
+
+
+def test_control_characters_in_telegrams_own_way_cost_nothing(tmp_path: Path) -> None:
+    path = write(tmp_path, chat(message(1, text="a-b"), message(2)))
+    path.write_bytes(path.read_bytes().replace(b"a-b", b"a\\x0Bb"))
+
+    found = messages_of(path)
+
+    assert [one.text for one in found] == ["a\x0bb", "hi"]
+    assert b"a\\x0Bb" in found[0].raw
+    assert summary_of(path).findings == ()
+
+
+def test_what_the_program_did_not_know_is_counted(tmp_path: Path) -> None:
+    path = write(tmp_path, chat(*({"id": number, "type": "unsupported"} for number in range(1, 4)), message(4)))
+
+    assert [one.kind for one in messages_of(path)] == [MessageKind.OTHER] * 3 + [MessageKind.TEXT]
+    assert summary_of(path).messages == 4
+
+
+def test_a_file_left_out_may_carry_its_name_in_front(tmp_path: Path) -> None:
+    left_out = "card.vcf (File not included. Change data exporting settings to download.)"
+    lost = "(File unavailable, please try again later)"
+    path = write(
+        tmp_path, chat(message(1, file=left_out), message(2, photo=lost), message(3, file="files/a (File 2).pdf"))
+    )
+
+    found = [one.media[0] for one in messages_of(path)]
+
+    assert [(media.name, media.state) for media in found] == [
+        ("card.vcf", MediaState.OMITTED),
+        (lost, MediaState.MISSING),
+        ("files/a (File 2).pdf", MediaState.MISSING),
+    ]

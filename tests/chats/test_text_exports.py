@@ -19,8 +19,9 @@ from backupkit.chats.model import (
 from backupkit.chats.readers.kakao_text import KakaoText
 from backupkit.chats.readers.line_text import LineText
 from backupkit.chats.readers.qq_text import QqText
+from backupkit.chats.readers.signal_sigtop import SignalSigtop
 from backupkit.chats.readers.signal_text import SignalText
-from backupkit.chats.summary import summarise
+from backupkit.chats.summary import first_messages, summarise
 
 
 def sample(tmp_path: Path, name: str) -> Path:
@@ -224,3 +225,63 @@ def test_kakaotalks_lines_about_people_are_the_apps_own(tmp_path: Path) -> None:
         "아빠",
     )
     assert (fourth.sender_name, fifth.direction, fifth.text) == ("민수", Direction.SYSTEM, "민수님이 나갔습니다.")
+
+
+def test_sigexports_newer_lines_tell_deletions_and_stickers(tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        "[2024-01-15 09:30:45] Li: (This message was deleted)", "",
+        "[2024-01-15 09:30:46] Me: [🐱](../exported_stickers/0a/3.webp)  ", "",
+    )  # fmt: skip
+
+    found = messages_with(SignalText(), path)
+
+    assert [(one.kind, one.deletion) for one in found] == [
+        (MessageKind.RECALL, DeletionState.RECALLED),
+        (MessageKind.STICKER, DeletionState.NONE),
+    ]
+
+
+def test_what_sigtop_writes_in_blocks_is_read_with_zones_files_and_reactions(tmp_path: Path) -> None:
+    path = sample(tmp_path, "signal-sigtop blocks")
+
+    told = read_with(SignalSigtop(), path)
+
+    found = [one for one in told if isinstance(one, Message)]
+    assert [one.text.rpartition("\n")[2] for one in found] == ["Type: incoming", "an answer", ""]
+    assert [one.direction for one in found] == [Direction.OUT, Direction.IN, Direction.SYSTEM]
+    assert (found[0].ts_utc_us, found[0].ts_zone) == (1705307445 * 1_000_000, "offset")
+    assert (found[1].media[0].name, found[1].media[0].size_bytes, found[1].kind) == ("a.jpg", 123, MessageKind.IMAGE)
+    assert (found[1].reactions[0].symbol, found[1].reactions[0].sender, len(found[1].edits)) == ("👍", "You", 1)
+    assert [one.title for one in told if isinstance(one, Conversation)][-1] == "Jane Doe (+15550100)"
+
+
+def test_what_sigtop_writes_in_lines_is_read(tmp_path: Path) -> None:
+    found = messages_with(SignalSigtop(), sample(tmp_path, "signal-sigtop lines"))
+
+    assert [one.text for one in found] == ["Hello\n\nagain", "yes", "[keychange message]"]
+    assert [one.direction for one in found] == [Direction.OUT, Direction.IN, Direction.SYSTEM]
+    assert (len(found[1].media), len(found[1].edits)) == (2, 1)
+
+
+def test_dated_notes_without_an_owner_are_no_chat(tmp_path: Path) -> None:
+    assert summarise(write(tmp_path, "2024-01-15 09:30 note: hello", "2024-01-15 09:31 note: more")) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "encoding"),
+    [
+        ("qq-text", "gb18030"), ("qq-text", "utf-16-be"), ("kakaotalk-text windows", "cp949"), ("line-text ja", "cp932"),
+    ],
+)  # fmt: skip
+def test_a_file_in_the_encoding_of_an_old_computer_says_the_same(tmp_path: Path, name: str, encoding: str) -> None:
+    file, data = SAMPLES[name](tmp_path)
+    (tmp_path / file).write_bytes(data)
+    before = first_messages(tmp_path / file, count=100)
+    (tmp_path / file).write_bytes(data.decode("utf-8-sig").encode(encoding, "replace"))
+
+    after = first_messages(tmp_path / file, count=100)
+
+    assert before
+    assert [one.ts_utc_us for one in after] == [one.ts_utc_us for one in before]
+    assert after[0].text == before[0].text

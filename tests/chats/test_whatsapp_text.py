@@ -94,6 +94,27 @@ def test_an_iphone_zip_is_counted_with_its_media(tmp_path: Path, language: str) 
         ("[25/4/26, 9:03:00 p.\u00a0m.] ", "[26/4/26, 9:05:00 a.\u00a0m.] "),
         ("[2026-04-25, 21:03:00] ", "[2026-04-26, 09:05:00] "),
         ("[25-04-2026 21:03:00] ", "[26-04-2026 09:05:00] "),
+        ("25.04.26, 9:03 пп - ", "26.04.26, 9:05 дп - "),
+        ("25.04.26 г., 21:03 ч. - ", "26.04.26 г., 9:05 ч. - "),
+        ("25.04.26 9:03 odp. - ", "26.04.26 9:05 dop. - "),
+        ("25. 4. 26 9:03 pop. - ", "26. 4. 26 9:05 dop. - "),
+        ("25.4.2026 klo 9.03 ip. - ", "26.4.2026 klo 9.05 ap. - "),
+        ("25.4.26, 9:03 m.d. - ", "26.4.26, 9:05 p.d. - "),
+        ("25/4/26, பிற்பகல் 9:03 - ", "26/4/26, முற்பகல் 9:05 - "),
+        ("25/4/26, 9:03 ಅಪರಾಹ್ನ - ", "26/4/26, 9:05 ಪೂರ್ವಾಹ್ನ - "),
+        ("25/4/2569 9:03 หลังเที่ยง - ", "26/4/2569 9:05 ก่อนเที่ยง - "),
+        ("25/4/69 21:03 - ", "26/4/69 09:05 - "),
+        ("[25/4/2569 BE 21:03:00] ", "[26/4/2569 BE 09:05:00] "),
+        ("๒๕/๔/๒๕๖๙ ๒๑:๐๓ - ", "๒๖/๔/๒๕๖๙ ๐๙:๐๕ - "),
+        ("25/4/26، 9:03 بعدازظهر - ", "26/4/26، 9:05 قبل\u200cازظهر - "),
+        ("۱۴۰۵/۲/۵،\u200f ۲۱:۰۳ - ", "۱۴۰۵/۲/۶،\u200f ۹:۰۵ - "),
+        ("\u200f25.4.2026, 21:03 - \u200f", "\u200f26.4.2026, 9:05 - \u200f"),
+        ("21:03, 25/04/2026 - ", "09:05, 26/04/2026 - "),
+        ("2026-04-25 21 h 03 - ", "2026-04-26 09 h 05 - "),
+        ("[2026-04-25 21 h 03 min 00 s] ", "[2026-04-26 09 h 05 min 00 s] "),
+        ("4/25/26, 9:03:00 PM - ", "4/26/26, 9:05:00 AM - "),
+        ("25/04/26 21:03:00: ", "26/04/26 09:05:00: "),
+        ("4/25/26, 9:03:00 PM: ", "4/26/26, 9:05:00 AM: "),
     ],
 )
 def test_dates_and_clocks_of_every_setting(tmp_path: Path, evening: Any, morning: Any) -> None:
@@ -288,6 +309,10 @@ def test_bytes_that_are_no_text_are_told_and_do_not_stop_the_reading(tmp_path: P
         ["2020-01-01 10:00:00 - INFO: started", "2020-01-01 10:00:01 - INFO: more"],
         ["[2020-01-01 10:00:00] local.ERROR: broken", "[2020-01-01 10:00:01] local.INFO: better"],
         ["[2019-04-16 02:09:11] <nick> hello", "[2019-04-16 02:09:12] <other> hi"],
+        ["15/01/2024 09:30:45 - root: started", "15/01/2024 09:30:46 - root: more"],
+        ["15/01/2024, 09:30:45 - app.web: started", "15/01/2024, 09:30:46 - app.web: more"],
+        ["15/01/2024 09:30:45: main: started", "15/01/2024 09:30:46: main: more"],
+        ["[2024-01-15 09:30:45] Alice: hi", "", "[2024-01-15 09:31:45] Me: yes", ""],
         ["2026년 4월 25일 오후 3:20, Kim : hello", "2026년 4월 25일 오후 3:21, Lee : hi"],
         ["2020-01-01, 10:00 - Minutes: of the meeting", *["We talked."] * 60],
         ["Dear Li,", "2020/06/20, 10:00 - Li: hi"],
@@ -313,3 +338,21 @@ def test_a_deleted_message_is_known_in_more_languages(tmp_path: Path, said: str)
     first, second = first_messages(path)
 
     assert (first.deletion, second.deletion) == (DeletionState.NONE, DeletionState.RECALLED)
+
+
+def test_a_day_of_the_hijri_calendar_is_counted_and_its_time_is_unknown(tmp_path: Path) -> None:
+    found = messages_of(write(tmp_path, "30/02/1445, 09:30 - Li: one", "01/03/1445, 09:31 - Li: two"))
+
+    assert [(message.text, message.ts_utc_us) for message in found] == [("one", None), ("two", None)]
+    assert found[0].ts_raw == "30/02/1445, 09:30"
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("1402/12/29", "2024-03-19"), ("1403/1/1", "2024-03-20"), ("1403/12/30", "2025-03-20"), ("1404/1/1", "2025-03-21"),
+        ("1399/12/30", "2021-03-20"), ("1395/12/30", "2017-03-20"), ("1408/12/30", "2030-03-20"),
+    ],
+)  # fmt: skip
+def test_the_persian_calendar_is_counted_with_its_leap_years(tmp_path: Path, written: str, meant: str) -> None:
+    assert at(messages_of(write(tmp_path, f"{written}، 09:30 - Li: one"))[0])[:10] == meant

@@ -51,6 +51,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Computer:
         (["stats"], "stats-1", 0),
         (["restore", "latest", "--to", "Restored"], "restore-1", 0),
         (["export", "latest", "--to", "Pages"], "export-1", 0),
+        (["export", "--all-snapshots", "--to", "History", "--format", "text"], "export-1", 0),
+        (["export", "latest", "--all-snapshots", "--to", "Clash"], "error-1", 2),
         (["export", "--to", "chat"], "error-1", 23),
         (["search", "--has", "image"], "search-1", 0),
         (["search"], "error-1", 2),

@@ -1,16 +1,19 @@
 """Everything that can happen to snapshots, in any order, against a dictionary of what was saved.
 
-Write, save, forget, take back, sweep with a clock that moves, lose a pack and repair, put the repository back to an older state; and the
-power may fail between any two writes. What must never happen: a snapshot that is kept, or can still be taken back, cannot be restored.
+Write, save, forget, take back, sweep and repack with a clock that moves, lose a pack and repair, lose the head or the whole log and begin
+it again, put the repository back to an older state; and the power may fail between any two writes. What must never happen: a snapshot
+that is kept, or can still be taken back, cannot be restored, from its list or from the packs alone.
 """
 
 import os
 import random
+import re
 import shutil
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +27,10 @@ from backupkit.ids import SnapshotId
 from backupkit.ops import repository as repositories
 from backupkit.ops.failures import HistoryRolledBack, SnapshotSwept
 from backupkit.ops.forget import forget_snapshots
+from backupkit.ops.lifecycle import lifecycle_of
 from backupkit.ops.reach import packs_of
+from backupkit.ops.rebuild import rebuild_repository
+from backupkit.ops.repack import repack
 from backupkit.ops.repair import repair_repository, write_parity
 from backupkit.ops.snapshots import known_snapshots
 from backupkit.ops.sweep import sweep
@@ -73,6 +79,10 @@ def machine(template: Scene, patch: pytest.MonkeyPatch) -> type[RuleBasedStateMa
                     back = self.folder / f"back-{snapshot}"
                     self.scene.restore(snapshot, back)
                     assert bytes_of(back / "chats") == self.saved[snapshot]
+            kept = [one for one, life in self.life.items() if life == "kept"]
+            if kept:
+                back = self.folder / "back-from-packs"
+                assert self.scene.restore("latest", back, from_packs=True).damaged == ()
             shutil.rmtree(self.folder)
 
         def act(self, writes: int | None, action: Callable[[], Any]) -> None:
@@ -89,6 +99,7 @@ def machine(template: Scene, patch: pytest.MonkeyPatch) -> type[RuleBasedStateMa
             self.disk.line = self.disk.inner
             for one in known_snapshots(self.scene.repository, with_forgotten=True):
                 taken = one.statement.created_at
+                # A snapshot that was found in the packs says when its root was written, in the run that took it.
                 self.saved.setdefault(one.id, [content for at, content in self.contents if at <= taken][-1])
                 self.life[one.id] = one.life
 
@@ -151,6 +162,72 @@ def machine(template: Scene, patch: pytest.MonkeyPatch) -> type[RuleBasedStateMa
             self.save(None)
             self.sweep(timedelta(hours=25), writes)
 
+        @rule(unused=st.sampled_from([0.0, 0.3]), writes=after_writes)
+        def repack(self, unused: float, writes: int | None) -> None:
+            wanted = {one for one, life in self.life.items() if life == "kept"}
+            self.act(writes, lambda: self._repack(unused))
+            assert not wanted & {one for one, life in self.life.items() if life == "swept"}
+
+        def _repack(self, unused: float) -> None:
+            repack(
+                self.scene.places, secret=self.scene.secret, clock=self.scene.clock, tell=self.scene.tell,
+                most_unused=unused,
+            )  # fmt: skip
+
+        @rule(name=st.sampled_from("abc"), content=st.sampled_from(CONTENTS), writes=after_writes)
+        def half_of_a_pack_dies_and_is_repacked_and_swept(self, name: str, content: bytes, writes: int | None) -> None:
+            """The way to where a pack is half dead and its old bytes go is long, too."""
+            self.write(name, content)
+            self.write("d", CONTENTS[0] + content)
+            self.save(None)
+            newest = [one for one, life in self.life.items() if life == "kept"][-1:]
+            self.write("d", None)
+            self.save(None)
+            for snapshot in newest:
+                self.act(None, partial(self._forget, snapshot))
+            self.sweep(timedelta(days=31), None)
+            self.repack(0.0, writes)
+            self.sweep(timedelta(hours=25), None)
+            self.sweep(timedelta(hours=25), writes)
+
+        @rule()
+        def lose_the_head_and_repair(self) -> None:
+            if not self._lose(lambda name: name == "log/checkpoint"):
+                return
+            before = dict(self.life)
+            self.act(None, self._repair)
+            assert self.life == before
+
+        @rule(writes=after_writes)
+        def lose_the_log_and_begin_it_again(self, writes: int | None) -> None:
+            """What was forgotten may come back, and everything that could be wanted is there as it was."""
+            if not self._lose(lambda name: name.startswith("log/")):
+                return
+            self.older = None
+            wanted = {one for one, life in self.life.items() if life != "swept"}
+            self.disk.line = PowerCutBackend(writes, self.disk.inner) if writes is not None else self.disk.inner
+            with suppress(PowerCut):
+                self._rebuild()
+            self.disk.line = self.disk.inner
+            if writes is not None:
+                self._rebuild()
+            self.life = {}
+            self.act(None, lambda: None)
+            # Where lists led to packs that were replaced, a snapshot has a new name by now.
+            there = [self.saved[one] for one, life in self.life.items() if life != "swept"]
+            assert all(self.saved[one] in there for one in wanted)
+
+        def _rebuild(self) -> None:
+            rebuild_repository(
+                self.scene.places, secret=self.scene.secret, clock=self.scene.clock, tell=self.scene.tell
+            )
+
+        def _lose(self, is_lost: Callable[[str], bool]) -> bool:
+            names = [name for name in self.disk.inner._objects if is_lost(re.sub(r"^copies/[12]/", "", name))]
+            for name in names:
+                self.disk.inner.delete(name)
+            return bool(names)
+
         @rule(number=places_in_list)
         def lose_a_pack_and_repair(self, number: int) -> None:
             write_parity(self.scene.places, tell=self.scene.tell)
@@ -181,10 +258,10 @@ def machine(template: Scene, patch: pytest.MonkeyPatch) -> type[RuleBasedStateMa
         @invariant()
         def whatever_can_be_wanted_is_there(self) -> None:
             repository = self.scene.repository
-            present = repository.packs()
+            present, log = repository.packs(), lifecycle_of(repository, repository.log.read().entries)
             for snapshot, life in self.life.items():
                 if life != "swept":
-                    assert packs_of(repository, snapshot) <= present
+                    assert packs_of(repository, snapshot, log) <= present
 
     return Lifecycle
 

@@ -9,12 +9,13 @@ import pytest
 from backup_scene import Scene, some_chats
 
 from backupkit.chats.search.document import Document
+from backupkit.chats.search.terms import Needed, Way
 from backupkit.codec.malformed import MalformedObject
 from backupkit.crypto.failures import OpenFailed
 from backupkit.ops import search_index
 from backupkit.ops.forget import forget_snapshots
 from backupkit.ops.search import NothingAsked, PatternInvalid, Question, SearchResult, search_messages
-from backupkit.ops.search_segment import open_segment, write_segment
+from backupkit.ops.search_segment import Filling, open_segment, write_segment
 
 CHAT: list[dict[str, Any]] = [
     {"id": 1, "text": "祝你生日快乐🎂", "from": "外婆", "day": 1},
@@ -229,15 +230,24 @@ def a_document(number: int) -> Document:
 @pytest.fixture(scope="module")
 def segment(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("segment") / "one"
-    write_segment(path, b"k" * 32, [a_document(number) for number in range(200)])
+    filling = Filling()
+    for number in range(199, -1, -1):
+        filling.add(a_document(number))
+    write_segment(path, b"k" * 32, filling)
     return path
+
+
+def beginning(text: str) -> Needed:
+    return Needed(text, Way.BEGINNING)
 
 
 def test_a_segment_gives_back_what_was_written(segment: Path) -> None:
     with open_segment(segment, b"k" * 32) as opened:
         assert [one.at for one in opened.every()] == list(range(200))
-        assert opened.numbers("词\x03", is_prefix=False) == set(range(200))
-        assert opened.numbers("19", is_prefix=True) == {19, *range(190, 200)}
+        assert opened.numbers(Needed("词\x03", Way.WHOLE)) == set(range(200))
+        assert opened.numbers(beginning("19")) == {19, *range(190, 200)}
+        assert opened.numbers(Needed("99", Way.INSIDE)) == {99, 199}
+        assert opened.numbers(Needed("9", Way.ENDING)) == set(range(9, 200, 10))
         assert [one.at for one in map(opened.document, opened.between(100, 101))] != []
         assert set(range(100, 102)) <= set(opened.between(100, 101))
 
@@ -252,7 +262,7 @@ def test_a_segment_that_is_damaged_anywhere_gives_one_typed_error_or_the_truth(s
         try:
             with open_segment(path, b"k" * 32) as opened:
                 assert [one.at for one in opened.every()] == list(range(200))
-                assert opened.numbers("19", is_prefix=True) == {19, *range(190, 200)}
+                assert opened.numbers(beginning("19")) == {19, *range(190, 200)}
         except (MalformedObject, OpenFailed):
             continue
     path.write_bytes(data[: len(data) // 2])

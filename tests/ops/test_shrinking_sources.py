@@ -1,5 +1,6 @@
 """What a snapshot says when an app's chats are suddenly fewer."""
 
+import random
 import shutil
 
 import chat_factory
@@ -31,3 +32,25 @@ def test_a_shrunken_export_and_a_wiped_app_are_told_plainly_and_growth_is_not(sc
 
     save(scene, 80)
     assert told_codes(scene) == ["chats-shrunk", "chats-wiped"]
+
+
+def test_a_sealed_database_that_was_made_anew_is_told_by_its_salt(scene: Scene) -> None:
+    dice = random.Random(8)
+    path = scene.folder / "MicroMsg/0f/EnMicroMsg.db"
+    path.parent.mkdir(parents=True)
+    first = dice.randbytes(64 * 1024)
+
+    def saved(data: bytes) -> list[object]:
+        path.write_bytes(data)
+        before = len(scene.told)
+        scene.take(scene.folder / "MicroMsg", app="wechat")
+        return [
+            event.facts["name"]
+            for event in scene.told[before:]
+            if isinstance(event, Found) and event.code == "salt-changed"
+        ]
+
+    assert saved(first) == []
+    assert saved(first[:16] + dice.randbytes(80 * 1024 - 16)) == []
+    assert saved(dice.randbytes(64 * 1024)) == ["0f/EnMicroMsg.db"]
+    assert b"EnMicroMsg" not in (scene.repository.cache / "salts.json").read_bytes()

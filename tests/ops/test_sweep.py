@@ -10,7 +10,7 @@ from lifecycle_scene import decide_in_ledger, forget, listed
 from backupkit.ids import SnapshotId
 from backupkit.ops.commit import commit_snapshot
 from backupkit.ops.failures import GuardHoldOpen, NeedUnknown, PacksSwept, SnapshotSwept
-from backupkit.ops.lifecycle import lifecycle_of
+from backupkit.ops.lifecycle import Lifecycle, lifecycle_of
 from backupkit.ops.list_snapshots import list_forgotten
 from backupkit.ops.reach import packs_of
 from backupkit.ops.repair import repair_repository, write_parity
@@ -145,7 +145,7 @@ def test_what_an_old_parity_group_needs_to_bring_back_a_damaged_pack_stays_until
     later(scene, days=31)
     swept(scene)
     later(scene, hours=25)
-    victim = min(packs_of(scene.repository, SnapshotId(second)))
+    victim = min(packs_of(scene.repository, SnapshotId(second), Lifecycle()))
     scene.repository.backend.delete(victim.name)
 
     assert swept(scene).deleted_packs == 0

@@ -16,6 +16,7 @@ from hashlib import sha256
 from importlib import resources
 from itertools import groupby
 
+from backupkit.chats.export.marks import marks_of
 from backupkit.chats.export.moments import Say, clock_time, day_in_words, local_time
 from backupkit.chats.export.record import (
     ConversationRecord,
@@ -299,11 +300,7 @@ class Pages:
 
     def _at(self, message: MessageRecord) -> str:
         moment = local_time(message, self.zone)
-        marks = [self._word("export.edited")] if message["edits"] else []
-        if message["deletion"] != "none":
-            marks.append(self._word(f"export.deletion.{message['deletion']}"))
-        if message["recovered"]:
-            marks.append(self._word("export.recovered"))
+        marks = list(map(html.escape, marks_of(message, self.say)))
         clock = clock_time(message, moment)
         stamp = ""
         if clock and moment is not None:

@@ -8,7 +8,7 @@ import json
 import re
 from base64 import b64encode
 from datetime import UTC, datetime, timedelta
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from backupkit.chats.model import UNKNOWN_ZONE, Conversation, Message, Precision
 
@@ -33,6 +33,20 @@ class MediaRecord(TypedDict):
     size_bytes: int | None
     declared_digest: str | None
     file: str | None
+
+
+class HistoryRecord(TypedDict):
+    """What many exports say of one message: `state` is present, deleted, out-of-scope or app-wiped, by the newest of each source.
+
+    `export` is good while an export is being written only.
+    """
+
+    state: str
+    first_seen: str
+    last_seen: str
+    gone_in: str | None
+    versions: int
+    export: NotRequired[int | None]
 
 
 class MessageRecord(TypedDict, total=False):
@@ -66,6 +80,7 @@ class MessageRecord(TypedDict, total=False):
     place: str
     raw: str
     raw_b64: str
+    history: HistoryRecord
 
 
 class ParticipantRecord(TypedDict):

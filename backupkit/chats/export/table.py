@@ -13,6 +13,7 @@ BYTE_ORDER_MARK = "\ufeff"
 COLUMNS = (
     "conversation", "title", "number", "time", "time_zone", "sender", "sender_id", "direction", "kind", "text", "media",
     "media_state", "media_file", "reply_to", "edited", "deletion", "reactions", "id", "app", "source",
+    "history",
 )  # fmt: skip
 _FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
@@ -46,6 +47,7 @@ def row(conversation: ConversationRecord, message: MessageRecord) -> str:
         message["id"],
         conversation["app"],
         conversation["source"],
+        message["history"]["state"] if "history" in message else "",
     )
     return _line(tuple(map(_cell, cells)))
 

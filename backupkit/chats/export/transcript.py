@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from datetime import tzinfo
 
+from backupkit.chats.export.marks import marks_of
 from backupkit.chats.export.moments import Say, clock_time, day_in_words, local_time
 from backupkit.chats.export.record import ConversationRecord, MediaRecord, MessageRecord, sender_of, title_of
 from backupkit.chats.export.shown import shown, shown_line
@@ -30,11 +31,8 @@ def _lines(message: MessageRecord, say: Say) -> list[str]:
     parts = [_media(media, say) for media in message["media"]]
     if message["text"] or not parts:
         parts.append(shown(message["text"]) or f"[{say('export.kind.' + message['kind'])}]")
-    marks = [say("export.edited")] if message["edits"] else []
-    if message["deletion"] != "none":
-        marks.append(say(f"export.deletion.{message['deletion']}"))
-    if marks:
-        parts.append(f"({', '.join(marks)})")
+    if marks := list(marks_of(message, say)):
+        parts.append(say("export.marks", marks=say("word.between").join(marks)))
     text = "\n".join(parts)
     return [line + "\n" for line in (f"{who}: {text}" if who else text).split("\n")]
 

@@ -96,6 +96,7 @@ def _read_file(source: SourceFiles, name: str) -> Iterator[Told]:
         message = _message(source, name, row, files.get(row["row_number"], []))
         orphans += message.conversation == _NO_CHAT
         yield message
+    yield from database.deleted("message")
     if orphans:
         yield Finding("in-no-conversation", Severity.INFO, Locator(name), {"count": orphans})
 

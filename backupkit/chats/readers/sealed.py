@@ -72,8 +72,18 @@ READERS = (
 )
 
 
-OPENED_BY_OWN_KEY = frozenset({"whatsapp-crypt15", "signal-backup", "ios-encrypted-backup"})
-"""What opens with a key that its owner has; all others only their apps can open."""
+_SALTED = {"wechat-sealed-database": 0, "signal-desktop-db": 0, "sealed-database": 0, "qq-sealed-database": 1024}
+"""Where the salt of each kind of sealed database stands."""
+
+
+def salts_in(source: SourceFiles) -> Iterator[tuple[str, bytes]]:
+    """Tell the salt of each sealed database: random, and the same for as long as the database lives."""
+    for name, (form, _sure) in source.keep("sealed", lambda _stack: dict(_judge(source))).items():
+        if form in _SALTED:
+            at = _SALTED[form]
+            salt = source.head(name, at + 16)[at:]
+            if len(salt) == 16 and any(salt):
+                yield name, salt
 
 
 def _judge(source: SourceFiles) -> Iterator[tuple[str, tuple[str, int]]]:

@@ -1,6 +1,6 @@
-"""Signal conversations as sigexport writes them: `[YYYY-MM-DD, HH:MM] name: text`, with Markdown for files.
+"""Signal conversations as sigexport writes them: `[YYYY-MM-DD HH:MM:SS] name: text`, with Markdown for files.
 
-The same brackets as WhatsApp's, but with a comma and without seconds, which WhatsApp never combines.
+Older versions write `[YYYY-MM-DD, HH:MM]`. What tells both from WhatsApp's lines is in `sigexport_signs.py`.
 """
 
 import posixpath
@@ -11,6 +11,7 @@ from backupkit.chats.malformed import MalformedExport
 from backupkit.chats.media_files import find_media, role_of_name
 from backupkit.chats.model import (
     Conversation,
+    DeletionState,
     Direction,
     Finding,
     Locator,
@@ -23,13 +24,12 @@ from backupkit.chats.model import (
 )
 from backupkit.chats.people import People
 from backupkit.chats.reader import Recognition, Told, claim_text, read_each
+from backupkit.chats.readers import sigexport_signs as signs
 from backupkit.chats.source import Content, SourceFiles
 from backupkit.chats.text_lines import lines_of
 from backupkit.chats.wall_time import DateOrder, seconds_of_day
 
-_HEAD = re.compile(r"\[(\d{4})-(\d{2})-(\d{2})(,?) (\d{2}):(\d{2})(?::(\d{2}))?\] ([^:\n]{1,120}?):(?: |$)")
-_FILE = re.compile(r"!?\[[^\]\n]{0,300}\]\((\.?/?media/[^)\n]{1,500})\)")
-_REACTIONS = re.compile(r"\s*\(- (.{1,2000}?) -\)\s*$")
+_STICKER = re.compile(r"\s*(?:\(\( (.{1,40}) \)\)|\[([^\]\n]{0,40})\]\(\.\./exported_stickers/[^)\n]{1,300}\))\s*$")
 _LOOKED_AT = 64 * 1024
 _MAX_MESSAGE_BYTES = 16 * 2**20
 
@@ -42,7 +42,7 @@ class SignalText:
     package = "org.thoughtcrime.securesms"
 
     def recognise(self, source: SourceFiles) -> Recognition:
-        """Look for bracketed ISO dates with a comma and minutes, or for the tool's links to its media folder."""
+        """Look for bracketed ISO dates with the tool's own signs around them."""
         return claim_text(source, (Content.JSON,), _LOOKED_AT, _certainty)
 
     def read(self, source: SourceFiles, recognition: Recognition) -> Iterator[Told]:
@@ -52,14 +52,9 @@ class SignalText:
 
 def _certainty(head: str) -> int:
     lines = head.splitlines()
-    first = next((line for line in lines if line.strip()), "")
-    if "\u200e" in head or not _HEAD.match(first):
+    if "\u200e" in head or not signs.is_sigexport(lines):
         return 0
-    heads = [match for match in map(_HEAD.match, lines) if match]
-    if _FILE.search(head):
-        return 92
-    has_comma = sum(bool(match.group(4)) and match.group(7) is None for match in heads)
-    return 80 if has_comma == len(heads) else 0
+    return 95 if signs.FILE.search(head) else 88
 
 
 def _read_file(source: SourceFiles, name: str) -> Iterator[Told]:
@@ -75,7 +70,7 @@ def _read_file(source: SourceFiles, name: str) -> Iterator[Told]:
     with source.open(name) as stream:
         for line in lines_of(stream, name):
             damaged += line.is_damaged
-            match = _HEAD.match(line.text)
+            match = signs.HEAD.match(line.text)
             if match:
                 if head:
                     yield _message(source, name, key, (head, texts, raw), people)
@@ -106,10 +101,12 @@ def _message(
     days = DateOrder.YEAR_MONTH_DAY.day_number((int(year), int(month), int(day)))
     seconds = seconds_of_day(int(hour), int(minute), int(second or 0), None)
     text = "\n".join(texts).rstrip()
-    files = [find_media(source, name, reference) for reference in _FILE.findall(text)]
+    files = [find_media(source, name, reference) for reference in signs.FILE.findall(text)]
     media = tuple(Media(found, state, role_of_name(found)) for found, state in files)
-    reacted = _REACTIONS.search(text)
+    reacted = signs.REACTIONS.search(text)
     is_own = sender == "Me"
+    is_deleted = text == signs.DELETED
+    sticker = _STICKER.search(text)
     people.saw(None, sender, is_owner=is_own)
     return Message(
         conversation=key,
@@ -120,11 +117,20 @@ def _message(
         ts_raw=match.group().partition("]")[0].lstrip("["),
         sender_name=sender,
         direction=Direction.OUT if is_own else Direction.IN if people.has_owner else Direction.UNKNOWN,
-        kind=media[0].role if media else MessageKind.TEXT,
-        text=_FILE.sub("", _REACTIONS.sub("", text)).rstrip() if media or reacted else text,
+        kind=_kind(media, is_sticker=sticker is not None, is_deleted=is_deleted),
+        deletion=DeletionState.RECALLED if is_deleted else DeletionState.NONE,
+        text=signs.FILE.sub("", signs.REACTIONS.sub("", text)).rstrip() if media or reacted else text,
         reactions=tuple(_reactions(reacted.group(1))) if reacted else (),
         media=media,
     )
+
+
+def _kind(media: tuple[Media, ...], *, is_sticker: bool, is_deleted: bool) -> MessageKind:
+    if is_deleted:
+        return MessageKind.RECALL
+    if media:
+        return media[0].role
+    return MessageKind.STICKER if is_sticker else MessageKind.TEXT
 
 
 def _reactions(written: str) -> Iterator[Reaction]:

@@ -96,7 +96,11 @@ def _chat_certainty(chat: dict[str, Any]) -> int:
 
 
 def _message_certainty(message: dict[str, Any], *, is_named: bool) -> int:
-    if text_of(message.get("type")) not in {"message", "service"}:
+    kind = text_of(message.get("type"))
+    if kind == "unsupported":
+        # All that older programs wrote of what they did not know.
+        return 80 if is_named and int_of(message.get("id")) is not None else 0
+    if kind not in {"message", "service"}:
         return 0
     has_unix_time = int_of(message.get("date_unixtime")) is not None
     has_text = isinstance(message.get("text"), str | list)
@@ -260,10 +264,11 @@ class _ChatReading:
 
 
 def _placeholder(reference: str) -> tuple[str, MediaState] | None:
-    # A sentence in parentheses, in the language of the program that exported: the path of a real file never has that shape.
-    if not (reference.startswith("(") and reference.endswith(")") and "/" not in reference):
+    # A sentence in parentheses, of some files behind their name: the path of a real file never has that shape.
+    if "/" in reference or not (reference.startswith("(") or " (File " in reference) or not reference.endswith(")"):
         return None
-    return reference, MediaState.MISSING if "unavailable" in reference else MediaState.OMITTED
+    name = reference.partition(" (File ")[0] if not reference.startswith("(") else reference
+    return name, MediaState.MISSING if "unavailable" in reference else MediaState.OMITTED
 
 
 def _role_of_mime(mime: Any) -> MessageKind:
@@ -276,6 +281,8 @@ def _kind(record: dict[str, Any], media: tuple[Media, ...], *, is_service: bool)
         return MessageKind.CALL if record.get("action") in {"phone_call", "group_call"} else MessageKind.SYSTEM
     if media:
         return media[0].role
+    if record.get("type") == "unsupported":
+        return MessageKind.OTHER
     for field, kind in (
         ("location_information", MessageKind.LOCATION),
         ("contact_information", MessageKind.CONTACT),

@@ -127,7 +127,8 @@ class _Account:
             if message.native_seq is not None:
                 gaps.saw(message.native_seq)
             yield message
-        yield from gaps.finding(key or f"md5:{digest}", Locator(name, table))
+        if database.damage is None:
+            yield from gaps.finding(key or f"md5:{digest}", Locator(name, table), database.last_number(table))
 
     def _message(self, name: str, table: str, key: str, row: Mapping[str, Any]) -> Message:
         text = text_of(row["Message"]) or ""

@@ -3,7 +3,7 @@
 A message is the same one by its key, its side and its chat; the row number changes when a backup is restored.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from backupkit.chats.database import Database, claim_databases, database_in, raw_of, read_databases
@@ -86,6 +86,7 @@ def _is_old(database: Database) -> bool:
 def _read_file(source: SourceFiles, name: str) -> Iterator[Told]:
     database = database_in(source, name)
     yield from _read_new(source, database) if _is_new(database) else _read_old(source, database)
+    yield from database.deleted("message" if _is_new(database) else "messages")
 
 
 def _read_new(source: SourceFiles, database: Database) -> Iterator[Told]:
@@ -118,8 +119,10 @@ def _read_new(source: SourceFiles, database: Database) -> Iterator[Told]:
         f"left join jid chat_jid on chat_jid._id = chat.jid_row_id left join jid sender_jid on sender_jid._id = {sender} "
         f"{' '.join(join)} where message._id > 0 and message.chat_row_id > 0 order by {order}, message._id"
     )
+    columns: Collection[str] = ()
     for row in database.rows(query):
-        yield _message(source, database.name, "message", _New(row))
+        columns = columns or frozenset(row.keys())
+        yield _message(source, database.name, "message", _New(row, columns))
 
 
 def _read_old(source: SourceFiles, database: Database) -> Iterator[Told]:
@@ -130,8 +133,10 @@ def _read_old(source: SourceFiles, database: Database) -> Iterator[Told]:
     for jid, subject in subjects.items():
         yield _conversation(database.name, jid, subject)
     # The first row is a stand-in for chats without messages: its key is -1.
+    columns: Collection[str] = ()
     for row in database.rows("select * from messages where key_remote_jid <> '-1' and _id > 0 order by timestamp, _id"):
-        yield _message(source, database.name, "messages", _Old(row))
+        columns = columns or frozenset(row.keys())
+        yield _message(source, database.name, "messages", _Old(row, columns))
 
 
 def _conversation(name: str, jid: Any, subject: Any) -> Conversation:
@@ -149,11 +154,9 @@ def _conversation(name: str, jid: Any, subject: Any) -> Conversation:
 class _New:
     """A row of the schema since 2022."""
 
-    def __init__(self, row: Mapping[str, Any]) -> None:
-        keys = set(row.keys())
-
+    def __init__(self, row: Mapping[str, Any], columns: Collection[str]) -> None:
         def get(column: str) -> Any:
-            return row[column] if column in keys else None
+            return row[column] if column in columns else None
 
         self.row = row
         self.number = int_of(get("_id"))
@@ -174,12 +177,11 @@ class _New:
 class _Old(_New):
     """A row of the schema before 2022."""
 
-    def __init__(self, row: Mapping[str, Any]) -> None:
-        super().__init__(row)
-        keys = set(row.keys())
+    def __init__(self, row: Mapping[str, Any], columns: Collection[str]) -> None:
+        super().__init__(row, columns)
 
         def get(column: str) -> Any:
-            return row[column] if column in keys else None
+            return row[column] if column in columns else None
 
         self.chat = text_of(get("key_remote_jid"))
         self.is_own = get("key_from_me") == 1

@@ -30,27 +30,18 @@ from backupkit.chats.model import (
 )
 from backupkit.chats.reader import Recognition, Told, read_each
 from backupkit.chats.readers import whatsapp_words as words
+from backupkit.chats.readers.sigexport_signs import is_sigexport
+from backupkit.chats.readers.whatsapp_heads import BRACKET, COLON, Head, head_of, style_of
 from backupkit.chats.source import Content, SourceFiles
 from backupkit.chats.text_head import text_head
 from backupkit.chats.text_lines import Line, lines_of
-from backupkit.chats.wall_time import HALF_DAY, SPACE, DateOrder, OrderEvidence, seconds_of_day
-
-_MARK = r"[\u200e\u200f\u202a-\u202e\ufeff]*"
-_DATE = (
-    rf"(\d{{1,4}}){_MARK}(?:{SPACE}?[./\-]|年|년){_MARK}{SPACE}?(\d{{1,2}}){_MARK}(?:{SPACE}?[./\-]|月|월){_MARK}{SPACE}?"
-    rf"(\d{{1,4}})(?:\.|日|일|{SPACE}г\.)?{_MARK}"
-)
-_JOIN = rf"(?:[,،]?{_MARK}{SPACE}{{1,2}}(?:(?:um|à|at|às|klo|kl\.?|u|в){SPACE})?|[,،])"
-_TIME = rf"(?:({HALF_DAY}){SPACE}?)?(\d{{1,2}})[:.](\d{{2}})(?:[:.](\d{{2}}))?(?:{SPACE}?({HALF_DAY}))?(?:{SPACE}Uhr)?{_MARK}"
-_BRACKET = re.compile(rf"{_MARK}\[{_MARK}{_DATE}{_JOIN}{_MARK}{_TIME}\]{SPACE}?")
-_DASH = re.compile(rf"{_MARK}{_DATE}{_JOIN}{_MARK}{_TIME}{SPACE}[-\u2013]{SPACE}")
-_MAY_BEGIN = re.compile(rf"{_MARK}[\[\d]")
+from backupkit.chats.wall_time import DateOrder, OrderEvidence
 
 _SENDER = re.compile(r"(.{1,120}?):(?:\s|$)", re.DOTALL)
 _LOG_LEVEL = re.compile(
     r"(?i)(?:[\w.\-]+\.)?(?:debug|info|notice|warn|warning|error|critical|alert|emergency|fatal|trace)$"
 )
-_SIGEXPORT = re.compile(r"\[\d{4}-\d{2}-\d{2}, \d{2}:\d{2}\] ")
+_IDENTIFIER = re.compile(r"[a-z0-9_.:/\-]+$")
 _ATTACHED_IPHONE = re.compile(r"\u200e?<[^<>:：]{1,40}[:：]\s?([^<>/]{1,250})>\s*$")
 _ATTACHED_ANDROID = re.compile(r"^[\u200e\u200f]?([^/\n]{1,250}\.\w{1,8}) \(([^()\n]{2,40})\)")
 _APPS_OWN_NAME = re.compile(
@@ -66,7 +57,9 @@ _TITLE = re.compile(
     r"(.+?)(?:的[ _]?WhatsApp[ _]?(?:聊天|對話|对话|聊天记录|聊天記錄))?$"
 )
 _ENCRYPTED = re.compile(
-    r"end-to-end|ende-zu-ende|端到端|端對端|extremo a extremo|ponta a ponta|bout en bout|сквозн|エンドツーエンド|종단간",
+    r"end-to-end|end-til-end|ende-zu-ende|ende-til-ende|端到端|端對端|extremo a extremo|extrem a extrem|ponta a ponta|bout en bout|сквозн|наскрізн"
+    r"|エンドツーエンド|종단간|uçtan uca|totalsträckskrypt|päästä päähän|végpontok között|koncov|διατερματικ|s kraja na kraj|od početka do kraja"
+    r"|mã hóa đầu cuối|เข้ารหัสจากต้นทาง|เข้ารหัสตั้งแต่ต้นทาง|مشفرة تمام|سرتاسر|מקצה לקצה|एंड-टू-एंड|एन्ड-टु-एन्ड",
     re.IGNORECASE,
 )
 
@@ -74,36 +67,6 @@ _LOOKED_AT = 64 * 1024
 _CAPS = {10_000, 40_000}
 _MAX_PEOPLE = 20_000
 _MAX_MESSAGE_BYTES = 32 * 2**20
-
-
-@dataclass(frozen=True, slots=True)
-class _Head:
-    """The beginning of a message: its date as written, its second of the day, and where its text starts."""
-
-    parts: tuple[int, int, int]
-    second: int
-    has_seconds: bool
-    has_half_day: bool
-    end: int
-
-
-def _head(line: str, style: re.Pattern[str]) -> _Head | None:
-    if not _MAY_BEGIN.match(line):
-        return None
-    match = style.match(line)
-    if match is None:
-        return None
-    first, second, third, half_before, hour, minute, seconds, half_after = match.groups()
-    half_day = half_before or half_after
-    second_of_day = seconds_of_day(int(hour), int(minute), int(seconds or 0), half_day)
-    parts = (int(first), int(second), int(third))
-    if second_of_day is None or not DateOrder.is_any_date(parts):
-        return None
-    return _Head(parts, second_of_day, seconds is not None, half_day is not None, match.end())
-
-
-def _style_of(line: str) -> re.Pattern[str] | None:
-    return next((style for style in (_BRACKET, _DASH) if _head(line, style)), None)
 
 
 def _split_sender(rest: str, known: "set[str] | dict[str, int]") -> tuple[str | None, str]:
@@ -146,33 +109,41 @@ class WhatsAppText:
 
 def _style_of_first_line(head: bytes) -> bool:
     first = next((line for line in text_head(head).splitlines() if line.strip("\ufeff\u200e \r")), "")
-    return _style_of(first) is not None
+    return style_of(first) is not None
 
 
 def _certainty(head: str) -> int:
     lines = head.splitlines()
-    style = next((style for style in map(_style_of, lines) if style), None)
+    style = next((style for style in map(style_of, lines) if style), None)
     if style is None:
         return 0
-    heads = [(found, line) for line in lines if (found := _head(line, style))]
+    heads = [(found, line) for line in lines if (found := head_of(line, style))]
     senders = [sender for found, line in heads if (sender := _split_sender(line[found.end :], set())[0])]
     is_marked = any(map(_is_marked, lines))
+    has_seconds = any(found.has_seconds for found, _line in heads)
     if not is_marked:
         if senders and all(map(_LOG_LEVEL.match, senders)):
             return 0
         if len(heads) == 1 and len(lines) > 50:
             return 0
-        # Signal's text exports by sigexport look the same but for the comma and the missing seconds.
-        if any(_SIGEXPORT.match(line) for _found, line in heads):
+        if is_sigexport(lines):
             return 0
-        # Android's exports never hold seconds; logs and other apps do.
-        if style is _DASH and any(found.has_seconds for found, _line in heads):
-            return 0
+        if style is not BRACKET and has_seconds:
+            return _certainty_with_seconds(heads, senders, style)
     # Logs and other tools write dates too, but hardly ever a name and a colon behind them.
     if len(senders) * 5 < len(heads) and not is_marked:
         return 0
-    certainty = 78 if style is _DASH or heads[0][0].has_seconds else 68
+    certainty = 78 if style is not BRACKET or has_seconds else 68
     return certainty + (17 if is_marked else 0)
+
+
+def _certainty_with_seconds(heads: list[tuple[Head, str]], senders: list[str], style: re.Pattern[str]) -> int:
+    """Judge lines without brackets that tell seconds: phones of old wrote them, and logs of all kinds do."""
+    head, line = heads[0]
+    is_year_last = head.parts[0] <= 31
+    is_written_by_a_phone = is_year_last and (style is COLON or head.has_half_day or "," in line[: head.end])
+    are_names = not all(map(_IDENTIFIER.match, senders))
+    return 66 if is_written_by_a_phone and are_names and len(senders) * 5 >= len(heads) * 4 else 0
 
 
 def _is_marked(line: str) -> bool:
@@ -204,11 +175,11 @@ def _survey(source: SourceFiles, name: str) -> _Survey:
     with source.open(name) as stream:
         for line in _until_damage(lines_of(stream, name)):
             if survey is None:
-                style = _style_of(line.text)
+                style = style_of(line.text)
                 if style is None:
                     continue
                 survey = _Survey(style)
-            found = _head(line.text, survey.style)
+            found = head_of(line.text, survey.style)
             if found is None:
                 continue
             evidence.saw(found.parts)
@@ -300,13 +271,13 @@ class _Reading:
         self.damaged_lines = 0
 
     def messages(self, lines: Iterator[Line]) -> Iterator[Message]:
-        current: tuple[_Head, Line] | None = None
+        current: tuple[Head, Line] | None = None
         texts: list[str] = []
         raw: list[bytes] = []
         size_bytes = 0
         try:
             for line in lines:
-                found = _head(line.text, self._survey.style)
+                found = head_of(line.text, self._survey.style)
                 if found is not None:
                     if current is not None:
                         yield self._message(*current, texts, raw)
@@ -325,7 +296,7 @@ class _Reading:
         if current is not None:
             yield self._message(*current, texts, raw)
 
-    def _message(self, found: _Head, line: Line, texts: list[str], raw: list[bytes]) -> Message:
+    def _message(self, found: Head, line: Line, texts: list[str], raw: list[bytes]) -> Message:
         sender, first = _split_sender(texts[0], self._survey.people)
         text = "\n".join([first, *texts[1:]]) if len(texts) > 1 else first
         edited = words.without_edited(text)

@@ -3,8 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import astuple, dataclass
-from typing import Any
+from typing import NamedTuple
 
 from backupkit.chats.model import DeletionState, Message
 from backupkit.chats.search.terms import FACT, terms_of
@@ -17,9 +16,8 @@ _LINK = re.compile(r"https?://", re.IGNORECASE)
 _WHAT = "search-index"
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
-    """One version of a message.
+class Document(NamedTuple):
+    """One version of a message. A tuple, since a million of them are made and written while an index is built.
 
     `conversation` and `sender` are numbers in the index's lists, `first` is the number of the snapshot that had it first,
     `key` its identity and content in hex.
@@ -45,11 +43,13 @@ class Document:
 
     def terms(self) -> set[str]:
         """Return everything that it is found by."""
-        found = terms_of("\n".join((self.text, *self.names)))
+        found = terms_of("\n".join((self.text, *self.names)) if self.names else self.text)
         found.add(conversation_term(self.conversation))
         found.add(sender_term(self.sender))
-        found.update(map(kind_term, {self.kind, *self.media}))
-        if _LINK.search(self.text):
+        found.add(kind_term(self.kind))
+        if self.media:
+            found.update(map(kind_term, self.media))
+        if ":" in self.text and _LINK.search(self.text):
             found.add(kind_term("link"))
         if self.deletion != DeletionState.NONE.value:
             found.add(DELETED)
@@ -78,6 +78,7 @@ def document_of(
     message: Message, *, key: str, source: int, conversation: int, sender: int, first: int, at: int
 ) -> Document:
     """Return what is kept of a message; `at` is its time, or that of the one before it where it has none."""
+    media = message.media[:50]
     return Document(
         key=key,
         source=source,
@@ -91,8 +92,8 @@ def document_of(
         kind=message.kind.value,
         deletion=message.deletion.value,
         text=message.text[:MAX_TEXT],
-        names=tuple(media.name.rpartition("/")[2][:200] for media in message.media[:50]),
-        media=tuple(media.role.value for media in message.media[:50]),
+        names=tuple(one.name.rpartition("/")[2][:200] for one in media) if media else (),
+        media=tuple(one.role.value for one in media) if media else (),
         native_id=message.native_id,
         file=message.locator.file,
         place=message.locator.place,
@@ -101,7 +102,7 @@ def document_of(
 
 def encode_documents(documents: Iterable[Document]) -> bytes:
     """Write a block of documents."""
-    return json.dumps([astuple(one) for one in documents], separators=(",", ":")).encode()
+    return json.dumps(list(documents), separators=(",", ":")).encode()
 
 
 def decode_documents(data: bytes) -> Iterator[Document]:
@@ -111,8 +112,7 @@ def decode_documents(data: bytes) -> Iterator[Document]:
         MalformedObject: it is no such block.
     """
     try:
-        rows: list[list[Any]] = json.loads(data)
-        for row in rows:
+        for row in json.loads(data):
             row[12], row[13] = tuple(row[12]), tuple(row[13])
             yield Document(*row)
     except (ValueError, TypeError, LookupError, RecursionError) as error:

@@ -2,13 +2,16 @@
 
 Scripts without spaces are cut into pairs of characters, each character with the one after it, so that a word of two
 characters is found by its pair and a single one by all pairs that it begins. Words of scripts with spaces are kept whole and
-found by their beginning. Text is folded first: width, case and the two forms of an accent make no difference.
+found by any piece of three letters, or by their beginning. Text is folded first: width, case and the two forms of an accent
+make no difference.
 """
 
 import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import Enum
+from operator import add
 
 END = "\x03"
 """Stands after the last character of a run, so that every character begins a pair."""
@@ -17,13 +20,18 @@ FACT = "\x01"
 """Begins a term that is not of the text: who wrote it, in which conversation, what hangs on it."""
 
 _MOST_WORD = 40
+_STEP = 20
+_LEAST_PIECE = 3
+"""A piece of a word is looked for inside words from so many letters on; `in` would lead to half of all messages."""
+
+# Thai, Lao, Burmese, Khmer and Hangul letters are left out: they are written without spaces or glued together, and pairs
+# serve them better.
 _LETTERS = (
-    "0-9A-Za-z\u00aa\u00b5\u00ba\u00c0-\u02af\u0300-\u1fff\u2c00-\u2dff\ua640-\ua69f\ua720-\ua7ff\uab30-\uabff"
-    "\ufb00-\ufdff\ufe70-\ufefc"
+    "0-9A-Za-z\u00aa\u00b5\u00ba\u00c0-\u02af\u0300-\u0dff\u0f00-\u0fff\u10a0-\u10ff\u1200-\u177f\u1800-\u1fff"
+    "\u2c00-\u2dff\ua640-\ua69f\ua720-\ua7ff\uab30-\uabff\ufb00-\ufdff\ufe70-\ufefc"
 )
-# Thai, Lao, Burmese, Khmer and Hangul letters are written without spaces or glued together: pairs serve them better.
-_GLUED = "\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff"
-_RUN = re.compile(f"(?P<pairs>[{_GLUED}]+)|(?P<word>(?:(?![{_GLUED}])[{_LETTERS}])+)|(?P<rest>[^\\s{_LETTERS}]+)")
+_RUN = re.compile(f"([{_LETTERS}]+)|([^\\s{_LETTERS}]+)")
+_LETTER = re.compile(f"[{_LETTERS}]")
 _SPLIT = re.compile(r'"([^"]*)"|(\S+)')
 
 
@@ -37,20 +45,50 @@ def folded(text: str) -> str:
 def terms_of(text: str) -> set[str]:
     """Return the terms of a text."""
     found: set[str] = set()
-    for run in _RUN.finditer(folded(text)):
-        if run.lastgroup == "word":
-            found.add(run[0][:_MOST_WORD])
+    for word, pairs in _RUN.findall(folded(text)):
+        if pairs:
+            found.update(map(add, pairs, pairs[1:] + END))
+        elif len(word) <= _MOST_WORD:
+            found.add(word)
         else:
-            found.update(map("".join, zip(run[0], run[0][1:] + END, strict=True)))
+            # Pieces that overlap by half: whatever stands in the word, up to half a piece, stands in one of them.
+            ends = range(_MOST_WORD, len(word) + _STEP, _STEP)
+            found.update(word[end - _MOST_WORD : end] for end in ends)
     return found
+
+
+def is_word(term: str) -> bool:
+    """Say whether a term is a word, or a piece of a long one."""
+    return _LETTER.match(term) is not None
+
+
+class Way(Enum):
+    """How a term leads to texts: it is their term, or their terms begin with it, end with it, or have it anywhere."""
+
+    WHOLE = "whole"
+    BEGINNING = "beginning"
+    ENDING = "ending"
+    INSIDE = "inside"
 
 
 @dataclass(frozen=True, slots=True)
 class Needed:
-    """A term that a text must have, whole or as its beginning."""
+    """A term that a text must have, in one of the ways."""
 
     term: str
-    is_prefix: bool
+    way: Way
+
+    def is_met(self, term: str) -> bool:
+        """Say whether a term of a text is what is needed. Only words are looked into."""
+        match self.way:
+            case Way.WHOLE:
+                return term == self.term
+            case Way.BEGINNING:
+                return term.startswith(self.term)
+            case Way.ENDING:
+                return is_word(term) and term.endswith(self.term)
+            case Way.INSIDE:
+                return is_word(term) and self.term in term
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +110,23 @@ def _part(text: str) -> Part:
     needed: list[Needed] = []
     runs = list(_RUN.finditer(text))
     for run in runs:
-        if run.lastgroup == "word":
-            # Only a word that is followed by something in the question is known to its end.
-            is_last = run.end() == len(text)
-            needed.append(Needed(run[0][:_MOST_WORD], is_last or len(run[0]) > _MOST_WORD))
-        elif len(run[0]) == 1:
-            needed.append(Needed(run[0], is_prefix=True))
+        word, pairs = run.groups()
+        if word:
+            needed.append(_needed_word(word, is_first=run is runs[0], is_last=run is runs[-1]))
+        elif len(pairs) == 1:
+            needed.append(Needed(pairs, Way.BEGINNING))
         else:
-            needed += [Needed(pair, is_prefix=False) for pair in map("".join, zip(run[0], run[0][1:], strict=False))]
-    is_exact = len(runs) == 1 and len(needed) == 1 and runs[0][0] == text and len(text) <= _MOST_WORD
+            needed += [Needed(pair, Way.WHOLE) for pair in map(add, pairs, pairs[1:])]
+    is_exact = len(runs) == 1 and len(needed) == 1 and needed[0].term == text
     return Part(text, tuple(dict.fromkeys(needed)), is_exact)
+
+
+def _needed_word(word: str, *, is_first: bool, is_last: bool) -> Needed:
+    """Return what leads to a word of a question: before its first one and after its last one a text may go on."""
+    if is_first and len(word) >= _LEAST_PIECE:
+        piece = word[: _STEP + 1] if is_last else word[-_STEP - 1 :]
+        return Needed(piece, Way.INSIDE if is_last else Way.ENDING)
+    return Needed(word[:_MOST_WORD], Way.BEGINNING if is_last else Way.WHOLE)
 
 
 def places_in(text: str, parts: tuple[Part, ...]) -> Iterator[tuple[int, int]]:

@@ -3,16 +3,20 @@
 from dataclasses import replace
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from backupkit.cli.chat_keys import AskChatKey, ChatKeyFiles, ChatKeys
 from backupkit.cli.results import exit_for, lost_line
 from backupkit.cli.session import session_of
+from backupkit.cli.usage import OptionsClash
 from backupkit.errors import ExitCode
 from backupkit.text import printable
 from backupkit.ui.json_fields import json_fields
+
+if TYPE_CHECKING:
+    from backupkit.ops.export_history import HistoryCounts
 
 
 class ExportFormat(Enum):
@@ -27,7 +31,8 @@ class ExportFormat(Enum):
 def export(
     context: typer.Context,
     to: Annotated[Path, typer.Option("--to", metavar="DIR")],
-    snapshot: Annotated[str, typer.Argument(metavar="SNAPSHOT")] = "latest",
+    snapshot: Annotated[str | None, typer.Argument(metavar="SNAPSHOT")] = None,
+    all_snapshots: Annotated[bool, typer.Option("--all-snapshots")] = False,
     form: Annotated[ExportFormat, typer.Option("--format", metavar="html|jsonl|csv|text")] = ExportFormat.HTML,
     only: Annotated[list[str] | None, typer.Option("--only", metavar="CONVERSATION")] = None,
     media: Annotated[bool, typer.Option("--media/--no-media")] = True,
@@ -35,17 +40,27 @@ def export(
     ask_chat_key: AskChatKey = False,
     recovery_words_file: Annotated[Path | None, typer.Option("--recovery-words-file", metavar="FILE")] = None,
 ) -> ExitCode:
-    """Write the conversations of a snapshot into a new folder."""
-    from backupkit.ops.export import export_snapshot
+    """Write the conversations of a snapshot, or of all of them, into a new folder."""
     from backupkit.ops.export_forms import Voice
 
+    if all_snapshots and snapshot is not None:
+        raise OptionsClash(first="--all-snapshots", second="SNAPSHOT", help="backupkit export --help")
     session = session_of(context)
-    exported = export_snapshot(
-        session.places, snapshot, to.absolute(), form=form.value, only=tuple(only or ()), with_media=media,
-        voice=Voice(session.say, session.catalogue.language, session.catalogue.zone),
-        secret=session.secret(recovery_words_file), clock=session.clock, tell=session.tell, stop=session.stop,
-        keys=ChatKeys(session, chat_key_files, ask=ask_chat_key),
-    )  # fmt: skip
+    options: dict[str, Any] = {
+        "form": form.value, "only": tuple(only or ()), "with_media": media,
+        "voice": Voice(session.say, session.catalogue.language, session.catalogue.zone),
+        "secret": session.secret(recovery_words_file), "clock": session.clock, "tell": session.tell,
+        "stop": session.stop, "keys": ChatKeys(session, chat_key_files, ask=ask_chat_key),
+    }  # fmt: skip
+    history: HistoryCounts | None = None
+    if all_snapshots:
+        from backupkit.ops.export_history import export_history
+
+        exported, history = export_history(session.places, to.absolute(), **options)
+    else:
+        from backupkit.ops.export import export_snapshot
+
+        exported = export_snapshot(session.places, snapshot or "latest", to.absolute(), **options)
     catalogue = session.catalogue
     lines = [
         session.say(
@@ -55,6 +70,8 @@ def export(
             bytes=catalogue.size(exported.bytes),
         )
     ]
+    if history is not None:
+        lines.append("  " + session.say("export.history.done", **json_fields(history)))
     if exported.media:
         key = "snapshot.media-missing" if exported.media_missing else "snapshot.media"
         lines.append("  " + session.say(key, media=exported.media, missing=exported.media_missing))
@@ -62,6 +79,8 @@ def export(
     # What makes the log unbelievable is an error of its own, told after the summary.
     fields = json_fields(replace(exported, distrust=None))
     fields.pop("distrust", None)
+    if history is not None:
+        fields["history"] = json_fields(history)
     session.printer.summary(fields, lines)
     if exported.distrust is not None:
         raise exported.distrust

@@ -15,6 +15,7 @@ MESSAGES: dict[str, str] = {
     "finding.file-damaged": "Damaged, restored as far as it could be read, beside its place with .damaged in its name: {path} ({reason})",
     "finding.not-written": "{path} could not be written to the target ({reason}).",
     "finding.name-taken": "The name {path} was taken already, so that file was restored as {given}.",
+    "finding.salt-changed": "The sealed database {name} begins with another salt than when it was last saved: the app made it anew, as after a reinstall or a wipe. What it held before is in the snapshots before this one.",
     "finding.drill-count-differs": "{name}: {expected} messages were counted when it was saved, {counted} after restoring.",
     "finding.drill-database-unsound": "{path} came back as it was saved, and SQLite says it is not sound: {complaint}",
     "notice.pack-repaired": "A damaged pack was brought back from parity, byte for byte: {name} ({bytes:size})",
