@@ -4,7 +4,8 @@ What cannot be read is taken for what loses least: a forgetting that cannot be r
 be read took everything back.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 from backupkit.errors import BackupkitError
 from backupkit.ids import SnapshotId
 from backupkit.ops.repository import Repository
-from backupkit.ops.statements import read_statement
+from backupkit.ops.statements import read_statement, statements_lying_there
 from backupkit.proof.log_entry import LogEntry
 from backupkit.store.layout import PackRef
 from backupkit.store.pack_list import ListedPack
@@ -173,6 +174,31 @@ def _repack(repository: Repository, entry: LogEntry, found: Lifecycle) -> None:
         for snapshot in said.snapshots:
             found.forgotten.setdefault(snapshot, entry.seq)
         replace_packs(said, found)
+
+
+def repacks_lying_there(repository: Repository, named: Collection[str] = ()) -> "dict[str, RepackStatement]":
+    """Return the statements about replaced packs that no log names (or none of `named`), of those whose old packs are all gone.
+
+    Where some are still there, a snapshot may need them: nobody can say without the log what such a statement is worth.
+    """
+    from backupkit.proof.repack_statement import decode_repack_statement  # noqa: PLC0415 - few repositories hold one
+
+    present, found = repository.packs(), {}
+    for digest, payload in statements_lying_there(repository):
+        with suppress(BackupkitError):
+            said = decode_repack_statement(payload)
+            replaced = {PackRef(*pack) for pack in said.replaced}
+            if digest not in named and said.store == repository.origin and not replaced & present:
+                found[digest] = said
+    return found
+
+
+def lifecycle_without_log(repository: Repository) -> Lifecycle:
+    """Return what can be said of packs where the log is lost: which were replaced."""
+    found = Lifecycle()
+    for said in repacks_lying_there(repository).values():
+        replace_packs(said, found)
+    return found
 
 
 def replace_packs(said: "RepackStatement", found: Lifecycle) -> None:

@@ -7,7 +7,7 @@ signed statement in the log says what was done, and whoever remembers an old hea
 does not continue it, until its owner tells it otherwise.
 """
 
-from collections.abc import Iterable, Iterator, Sequence, Set as AbstractSet
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -25,12 +25,12 @@ from backupkit.ops.commit import publish_snapshot
 from backupkit.ops.events import Found, Severity, Tell
 from backupkit.ops.failures import LogDamaged
 from backupkit.ops.left_in_packs import InPacks, find_in_packs, open_what_is_left, packs_under, reader_of
-from backupkit.ops.lifecycle import Lifecycle, lifecycle_of, replace_packs
+from backupkit.ops.lifecycle import Lifecycle, lifecycle_of, repacks_lying_there, replace_packs
 from backupkit.ops.places import Places, held
 from backupkit.ops.reach import listed_for, packs_of
 from backupkit.ops.repository import WRITER_FILE, Repository, open_repository
 from backupkit.ops.snapshots import KnownSnapshot, read_snapshot, signed_snapshots
-from backupkit.ops.statements import read_statement
+from backupkit.ops.statements import statements_lying_there
 from backupkit.ops.unlock import AskSecret
 from backupkit.proof.dsse import sign_envelope
 from backupkit.proof.log_entry import LogEntry
@@ -118,7 +118,7 @@ class _Rebuild:
         repository, log = self._repository, self._repository.log
         seen = log.seen_size
         kept, wrong = self._kept()
-        self._repacks = _repacks_to_enter(repository, kept, self._present)
+        self._repacks = repacks_lying_there(repository, _named(kept, "repack"))
         signed = signed_snapshots(repository)
         done = self._covered(kept, signed)
         again = [one for one in signed if not _roots_of(one.statement) <= done and self._is_to_enter(one, kept)]
@@ -302,40 +302,15 @@ class _Rebuild:
         return digest
 
 
-def _statements(repository: Repository) -> Iterator[tuple[str, bytes]]:
-    """Give the signed statements that lie there, with their digests, whether or not the log still names them."""
-    for name in repository.objects.names(layout.STATEMENTS):
-        digest = name.removeprefix(layout.STATEMENTS)
-        with suppress(BackupkitError):
-            yield digest, read_statement(repository, digest)
-
-
 def _swept_by_statements(repository: Repository) -> frozenset[SnapshotId]:
     """Return the snapshots of which a statement says that they were swept."""
     swept: set[SnapshotId] = set()
-    for _, payload in _statements(repository):
+    for _, payload in statements_lying_there(repository):
         with suppress(BackupkitError):
             swept.update(decode_sweep_statement(payload).snapshots)
         with suppress(BackupkitError):
             swept.update(decode_repack_statement(payload).snapshots)
     return frozenset(swept)
-
-
-def _repacks_to_enter(
-    repository: Repository, kept: Sequence[LogEntry], present: AbstractSet[PackRef]
-) -> dict[str, RepackStatement]:
-    """Return the statements about replaced packs that the kept log does not name, of those whose old packs are all gone.
-
-    Where some are still there, a snapshot may be found that needs them: then lists are made anew instead.
-    """
-    named, found = set(_named(kept, "repack")), {}
-    for digest, payload in _statements(repository):
-        with suppress(BackupkitError):
-            said = decode_repack_statement(payload)
-            replaced = {PackRef(*pack) for pack in said.replaced}
-            if digest not in named and said.store == repository.origin and not replaced & present:
-                found[digest] = said
-    return found
 
 
 def _roots_of(statement: SnapshotStatement) -> set[tuple[DomainId, ChunkId]]:

@@ -1,7 +1,7 @@
 """Signing a statement, storing it, and entering it in the log: in that order, so that the log never speaks of what is not there."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
 
@@ -53,6 +53,14 @@ def read_statement(repository: Repository, digest: str) -> bytes:
     return repository.objects.read(layout.statement(digest), check)
 
 
+def statements_lying_there(repository: Repository) -> Iterator[tuple[str, bytes]]:
+    """Give every statement that a writer of this repository signed, with its digest, whether or not the log names it."""
+    for name in repository.objects.names(layout.STATEMENTS):
+        digest = name.removeprefix(layout.STATEMENTS)
+        with suppress(BackupkitError):
+            yield digest, read_statement(repository, digest)
+
+
 def record_keys(repository: Repository, event: str, subject: bytes, at: datetime) -> int:
     """Enter a change of keys in the log: `event` is created, domain-added or writer-enrolled, `subject` the bytes of the file."""
     predicate: dict[str, Json] = {"store": repository.origin, "event": event, "at": to_rfc3339(at)}
@@ -71,4 +79,4 @@ def recorded_keys(repository: Repository, event: str) -> set[str]:
     return digests
 
 
-__all__ = ["publish_statement", "read_statement", "record_keys", "recorded_keys"]
+__all__ = ["publish_statement", "read_statement", "record_keys", "recorded_keys", "statements_lying_there"]

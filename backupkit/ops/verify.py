@@ -18,7 +18,7 @@ from backupkit.ops.check_record import record_check
 from backupkit.ops.coverage import CoverageIssued
 from backupkit.ops.events import Found, Notice, Phase, Progress, Severity, Tell
 from backupkit.ops.left_in_packs import choose, open_what_is_left, packs_of_found
-from backupkit.ops.lifecycle import Lifecycle, lifecycle_of
+from backupkit.ops.lifecycle import lifecycle_of, lifecycle_without_log
 from backupkit.ops.places import Places, on_same_disk
 from backupkit.ops.reach import listed_for
 from backupkit.ops.repository import Repository, open_repository, store_finding
@@ -153,8 +153,7 @@ class Work:
         try:
             life = lifecycle_of(repository, repository.log.read().entries)
         except BackupkitError:
-            # Without the log nobody knows which packs were replaced; those that were listed may be gone.
-            life = Lifecycle()
+            life = lifecycle_without_log(repository)
         return listed_for(repository, self.known.statement, life, lambda found: self.tell(store_finding(found)))
 
     def read_packs(self, listed: Sequence[ListedPack], started: datetime) -> PacksRead:
