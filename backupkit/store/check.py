@@ -9,19 +9,24 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import groupby
 
 from backupkit.codec.malformed import MalformedObject, NewerFormat
+from backupkit.errors import BackupkitError
 from backupkit.ids import ChunkId, RepositoryId
 from backupkit.store.backend import Backend, BackendError
 from backupkit.store.chunk_id import ChunkType
-from backupkit.store.contents import LOST, PathEntry, content_bytes, walk_each_once
-from backupkit.store.domain_reader import DomainReader, in_order
+from backupkit.store.contents import LOST, PathEntry, content_chunks, walk_each_once
+from backupkit.store.domain_reader import DomainReader, in_any_order, in_order
+from backupkit.store.failures import ChunkLost, WrongChunkType
 from backupkit.store.finding import Finding, cause
 from backupkit.store.layout import PackRef
 from backupkit.store.manifest import Manifest, read_manifest
 from backupkit.store.pack_format import FOOTER, HEADER_SIZE, Address, parse_footer, parse_header
 from backupkit.store.pack_list import ListedPack
-from backupkit.store.tree import Chunks, Entry, EntryKind
+from backupkit.store.page_map import read_page_map, read_pages, run_bytes, runs_by_extent
+from backupkit.store.stretch import Lent
+from backupkit.store.tree import Content, Entry, EntryKind, Pages, one_chunk
 
 _PIECE = 1 << 20
 _GROUP_BYTES = 4 << 20
@@ -72,7 +77,7 @@ def check_open(reader: DomainReader, root: ChunkId, *, threads: int = 2) -> Iter
         yield Finding("manifest-lost", root.hex(), cause(error), chunks=(root,))
         return
     findings: list[Finding] = []
-    for outcomes in in_order(_groups(reader, manifest, findings), threads):
+    for outcomes in in_any_order(_groups(reader, manifest, findings), threads):
         while findings:
             yield findings.pop(0)
         yield from outcomes
@@ -81,27 +86,73 @@ def check_open(reader: DomainReader, root: ChunkId, *, threads: int = 2) -> Iter
 
 def check_file(reader: DomainReader, path: bytes, entry: Entry) -> FileChecked | Finding:
     """Open every chunk of one file and compare its size and SHA-256 with what was saved."""
-    shown = path.decode("utf-8", "backslashreplace")
     assert entry.content is not None
+    hasher, size = hashlib.sha256(), 0
     try:
-        if isinstance(entry.content, Chunks) and len(entry.content.ids) == 1:
-            # Computing the chunk's id gave the hash already.
-            opened = reader.open(entry.content.ids[0], ChunkType.DATA)
-            size, sha256 = len(opened.plaintext), opened.sha256
-        else:
-            hasher, size = hashlib.sha256(), 0
-            for piece in content_bytes(reader, entry.content):
-                hasher.update(piece)
-                size += len(piece)
-                if size > entry.size:
-                    # More than was saved: there may be no end to it.
-                    break
-            sha256 = hasher.digest()
+        for piece in _pieces(reader, entry.content):
+            hasher.update(piece)
+            size += len(piece)
+            if size > entry.size:
+                # More than was saved: there may be no end to it.
+                break
     except LOST as error:
-        return Finding("file-lost", shown, cause(error), chunks=_named(error.facts.get("chunk")))
+        return _lost(path, error)
+    return _compared(path, entry, size, hasher.digest())
+
+
+def _pieces(reader: DomainReader, content: Content) -> "Iterator[bytes | memoryview]":
+    """Give a file's bytes from beginning to end, each piece lent until the next."""
+    if isinstance(content, Pages):
+        page_map = read_page_map(reader, content.map)
+        extents = list(runs_by_extent(page_map))
+        if sum(len(runs) for _, runs in extents) > len(extents):
+            # Pages of one extent lie far apart: then each extent is opened once for a stretch of the file.
+            yield from read_pages(reader, page_map)
+            return
+        for (_, (run,)), extent in zip(
+            extents, _lent(reader, (one for one, _ in extents), ChunkType.PAGE_EXTENT), strict=True
+        ):
+            yield run_bytes(page_map, run, extent)
+        return
+    yield from _lent(reader, content_chunks(reader, content), ChunkType.DATA)
+
+
+def _lent(reader: DomainReader, chunks: Iterable[ChunkId], kind: ChunkType) -> Iterator[memoryview]:
+    for outcome in reader.lend(chunks):
+        yield memoryview(_required(outcome, kind).plaintext)
+
+
+def _required(outcome: Lent | ChunkLost, kind: ChunkType) -> Lent:
+    if isinstance(outcome, ChunkLost):
+        raise outcome
+    if outcome.kind is not kind:
+        raise WrongChunkType(chunk=outcome.chunk.hex(), wanted=kind.name.lower(), found=outcome.kind.name.lower())
+    return outcome
+
+
+def _check_with_one(path: bytes, entry: Entry, outcome: Lent | ChunkLost) -> FileChecked | Finding:
+    """Check a file that is one chunk: computing the chunk's id gave the file's hash already."""
+    try:
+        lent = _required(outcome, ChunkType.DATA)
+    except LOST as error:
+        return _lost(path, error)
+    return _compared(path, entry, len(lent.plaintext), lent.sha256)
+
+
+def _compared(path: bytes, entry: Entry, size: int, sha256: bytes) -> FileChecked | Finding:
     if size != entry.size or sha256 != entry.sha256:
-        return Finding("file-differs", shown, "wrong-size" if size != entry.size else "wrong-sha256")
+        return Finding(
+            "file-differs",
+            path.decode("utf-8", "backslashreplace"),
+            "wrong-size" if size != entry.size else "wrong-sha256",
+        )
     return FileChecked(path, size)
+
+
+def _lost(path: bytes, error: BackupkitError) -> Finding:
+    return Finding(
+        "file-lost", path.decode("utf-8", "backslashreplace"), cause(error), chunks=_named(error.facts.get("chunk"))
+    )
 
 
 def _require_outline(backend: Backend, address: Address, pack: ListedPack) -> None:
@@ -148,7 +199,15 @@ def _groups(
 
 
 def _check_files(reader: DomainReader, group: list[PathEntry]) -> list[FileChecked | Finding]:
-    return [check_file(reader, path, entry) for path, entry in group]
+    found: list[FileChecked | Finding] = []
+    for is_one, run in groupby(group, key=lambda place: one_chunk(place.entry) is not None):
+        places = list(run)
+        if is_one:
+            outcomes = reader.lend(chunk for place in places if (chunk := one_chunk(place.entry)) is not None)
+            found += map(_check_with_one, *zip(*places, strict=True), outcomes)
+        else:
+            found += (check_file(reader, path, entry) for path, entry in places)
+    return found
 
 
 def _named(chunk: object) -> tuple[ChunkId, ...]:

@@ -8,7 +8,7 @@ fails is it lost, and then only this chunk.
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, as_completed, wait
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -24,6 +24,7 @@ from backupkit.store.index import Index, Location
 from backupkit.store.layout import PackRef
 from backupkit.store.pack_format import Address, Row
 from backupkit.store.pack_reader import UNREADABLE, Opened, PackReader, RecordCache
+from backupkit.store.stretch import Lender, Lent
 
 if TYPE_CHECKING:
     from backupkit.errors import BackupkitError
@@ -82,6 +83,7 @@ class DomainReader:
         self._index: Index | None = None
         self._unindexed_read = False
         self._indexed: set[PackName] = set()
+        self._lender = Lender(keys.id_key, where=self._indexed_place, pack_reader=self.pack_reader, find=self._find)
 
     @property
     def index(self) -> Index:
@@ -132,6 +134,13 @@ class DomainReader:
                     raise outcome
                 else:
                     lost(outcome)
+
+    def lend(self, chunks: Iterable[ChunkId]) -> Iterator[Lent | ChunkLost]:
+        """Give chunks in the order asked, many with one read where they lie in that order.
+
+        The bytes of each are lent until the next is asked for; a chunk that cannot be read comes as its error.
+        """
+        return self._lender.lend(chunks)
 
     def where(self, chunk: ChunkId) -> Location | None:
         """Return where a chunk lies as far as index and tables know, without opening it."""
@@ -184,6 +193,9 @@ class DomainReader:
         """List the domain's packs that are there."""
         names = self._backend.names(layout.packs(self.address.domain))
         return [ref.pack for name in names if (ref := layout.pack_of(name)) is not None]
+
+    def _indexed_place(self, chunk: ChunkId) -> Location | None:
+        return self.index.find(chunk)
 
     def _find(self, chunk: ChunkId) -> Opened:
         place = self.index.find(chunk)
@@ -324,4 +336,21 @@ def in_order(work: Iterable[Callable[[], _T]], threads: int) -> Iterator[_T]:
                 yield ahead.pop(0).result()
         finally:
             for future in ahead:
+                future.cancel()
+
+
+def in_any_order(work: Iterable[Callable[[], _T]], threads: int) -> Iterator[_T]:
+    """Do pieces of work in `threads` threads and give each result when it is there: a long piece holds up no other."""
+    with ThreadPoolExecutor(threads, "open") as pool:
+        begun: set[Future[_T]] = set()
+        try:
+            for piece in work:
+                begun.add(pool.submit(piece))
+                if len(begun) > 2 * threads:
+                    done, begun = wait(begun, return_when=FIRST_COMPLETED)
+                    yield from (future.result() for future in done)
+            for future in as_completed(begun):
+                yield future.result()
+        finally:
+            for future in begun:
                 future.cancel()

@@ -60,6 +60,9 @@ ReadRange: TypeAlias = Callable[[int, int], "bytes | memoryview"]
 """Returns exactly so many bytes (second) from an offset (first)."""
 
 _WALK_AHEAD = 1 << 20
+_CLEAR = 20
+"""Bytes of a record's head that its seal covers: all but their own check sum."""
+
 # A hostile file could be all markers, and each costs an attempt. A damaged one has few more than it has records.
 _MOST_FAILURES = 2048
 UNREADABLE = (MalformedObject, NewerFormat, OpenFailed, BackendError)
@@ -205,6 +208,35 @@ class PackReader:
         if found != head or len(stored) != row.stored:
             raise MalformedObject(what=self.name, reason="wrong-entry")
         return open_entry(StoredEntry(row, stored), id_key)
+
+    def stream_into(self, first: int, last: int, out: memoryview) -> int:
+        """Open records that lie in a row, and return how many bytes of the stream they hold.
+
+        These begin after the first four bytes of `out`, which are another's to keep.
+
+        Raises:
+            MalformedObject, OpenFailed, BackendError: one of them is not whole, or not in its place.
+        """
+        stride, position = self.header.stride, self.header.record_offset(first)
+        data = memoryview(self._read_range(position, min((last - first + 1) * stride, self._size - position)))
+        end = 0
+        for ordinal in range(first, last + 1):
+            start = (ordinal - first) * stride
+            head = parse_record_head(data[start : start + RECORD_HEAD.size])
+            if head is None or head[:2] != (STREAM, ordinal) or start + RECORD_HEAD.size + head[2] > len(data):
+                raise MalformedObject(what=self.name, reason="wrong-record")
+            sealed_size = head[2]
+            size = sealed_size - TAG_SIZE - FIRST_ENTRY.size
+            if size <= 0 or size > self.header.payload_size or (size < self.header.payload_size and ordinal < last):
+                raise MalformedObject(what=self.name, reason="wrong-record")
+            sealed = data[start + RECORD_HEAD.size : start + RECORD_HEAD.size + sealed_size]
+            associated = self.header.raw + data[start : start + _CLEAR]
+            # What stands in front of a record's bytes covers the last of the record before it for a moment.
+            kept = bytes(out[end : end + FIRST_ENTRY.size])
+            self._cipher.open_into(ordinal, sealed, associated, out[end : end + FIRST_ENTRY.size + size])
+            out[end : end + FIRST_ENTRY.size] = kept
+            end += size
+        return end
 
     def table(self) -> list[Row]:
         """Return the rows of the pack's own table.
@@ -356,7 +388,7 @@ class PackReader:
         return found[0].plaintext
 
     def _open(self, kind: int, ordinal: int, sealed: bytes | memoryview) -> bytes:
-        clear = record_head(kind, ordinal, len(sealed))[:20]
+        clear = record_head(kind, ordinal, len(sealed))[:_CLEAR]
         return self._cipher.open(ordinal, sealed, self.header.raw + clear)
 
     def _footer(self) -> Footer | None:

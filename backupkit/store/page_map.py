@@ -9,7 +9,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, islice
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, TypeVar
 
 from backupkit.codec.cursor import Cursor
 from backupkit.codec.framing import Mark, frame, unframe
@@ -28,6 +28,8 @@ _ROW = struct.Struct(">IIII")
 _COUNT = struct.Struct(">I")
 _WHAT = "page-map"
 _STRETCH = 16 << 20
+
+_Bytes = TypeVar("_Bytes", bytes, memoryview)
 
 Extent: TypeAlias = tuple[Sequence[tuple[int, int]], bytes]
 """Up to 256 changed pages: rows of them (the first, and how many follow in a row), and their bytes one after another."""
@@ -196,14 +198,18 @@ def read_pages(reader: ReadsChunks, page_map: PageMap) -> Iterator[bytes]:
         yield from pieces
 
 
-def runs_by_extent(page_map: PageMap) -> Iterator[tuple[ChunkId, list[PageRun]]]:
-    """Give each extent once with the runs that lie in it: who can write at any offset needs to open it only once."""
-    ordered = sorted(page_map.runs, key=lambda run: (run.extent, run.first))
-    for extent, runs in groupby(ordered, key=lambda run: run.extent):
-        yield extent, list(runs)
+def runs_by_extent(page_map: PageMap) -> Iterable[tuple[ChunkId, list[PageRun]]]:
+    """Give each extent once with the runs that lie in it, in the order in which the file begins in them.
+
+    Who can write at any offset needs to open each only once.
+    """
+    by_extent: dict[ChunkId, list[PageRun]] = {}
+    for run in page_map.runs:
+        by_extent.setdefault(run.extent, []).append(run)
+    return by_extent.items()
 
 
-def run_bytes(page_map: PageMap, run: PageRun, extent: bytes) -> bytes:
+def run_bytes(page_map: PageMap, run: PageRun, extent: _Bytes) -> _Bytes:
     """Return the bytes of a run from its extent's plain bytes. They belong at `run.first * page_size`.
 
     Raises:

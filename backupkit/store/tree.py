@@ -118,6 +118,12 @@ class Entry:
             raise MalformedObject(what=_WHAT, reason="wrong-fields")
 
 
+def one_chunk(entry: Entry) -> ChunkId | None:
+    """Return the chunk that all of a file is, None where it is more or fewer."""
+    content = entry.content
+    return content.ids[0] if isinstance(content, Chunks) and len(content.ids) == 1 else None
+
+
 def file_content(writer: StoresChunks, chunks: Sequence[ChunkId]) -> Content:
     """Return the content of a file of these chunks, storing a list of them where there are many."""
     if len(chunks) <= INLINE_CHUNKS:

@@ -1,6 +1,8 @@
+import errno
 import json
 import os
 import shutil
+import sqlite3
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,8 +10,10 @@ import pytest
 from backup_scene import PASSPHRASE, Scene, bytes_of, some_chats
 
 from backupkit.crypto.failures import CannotUnlock
+from backupkit.ops import restored_files
 from backupkit.ops.failures import SnapshotNotFound, TargetInRepository, TargetNotEmpty
-from backupkit.ops.restore import PARTIAL, REPORT, restore
+from backupkit.ops.restore import REPORT, restore
+from backupkit.ops.restored_files import PARTIAL
 from backupkit.ops.unlock import Secret
 from backupkit.store import layout
 
@@ -98,6 +102,72 @@ def test_damaged_files_lie_beside_a_report_and_never_under_their_own_name(scene:
     assert {one["path"] for one in report["damaged"]} == lost
 
 
+@pytest.fixture(params=["without a name", "under another name"])
+def unfinished(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """How files lie in the target until they are whole."""
+    if request.param == "under another name":
+        monkeypatch.setattr(restored_files, "_UNNAMED", 0)
+    return str(request.param)
+
+
+@pytest.mark.usefixtures("unfinished")
+def test_all_kinds_of_files_come_back_with_rights_and_times(scene: Scene) -> None:
+    scene.write("empty", b"")
+    scene.write("small", b"a few words")
+    scene.write("film.mp4", os.urandom(5_000_000))
+    scene.write("story.txt", "\n".join(f"{number}: said" for number in range(200_000)))
+    scene.write("deep/in/voice.amr", os.urandom(70_000)).chmod(0o400)
+    with sqlite3.connect(scene.chats / "message.db") as database:
+        database.execute("CREATE TABLE message (content BLOB)")
+        database.executemany("INSERT INTO message VALUES (randomblob(3000))", [()] * 1000)
+    database.close()
+    os.utime(scene.chats / "small", ns=(1, 1_500_000_000_123_456_789))
+    scene.take()
+    with sqlite3.connect(scene.chats / "message.db") as database:
+        database.execute("UPDATE message SET content = randomblob(3000) WHERE rowid % 90 = 0")
+    database.close()
+    scene.take()
+
+    restored = scene.restore()
+
+    assert not restored.damaged
+    back = scene.folder / "back" / "chats"
+    assert bytes_of(back) == bytes_of(scene.chats)
+    assert restored.files == len(bytes_of(back))
+    for path in scene.chats.rglob("*"):
+        saved, found = path.stat(), (back / path.relative_to(scene.chats)).stat()
+        assert (saved.st_mode, saved.st_mtime_ns) == (found.st_mode, found.st_mtime_ns)
+
+
+@pytest.mark.parametrize("without", ["O_TMPFILE", "links", "/proc"])
+def test_a_target_that_names_no_nameless_file_gets_all_the_same(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, without: str
+) -> None:
+    some_chats(scene)
+    scene.take()
+    really_open = os.open
+
+    def refusing(path: str, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+        if flags & os.O_TMPFILE == os.O_TMPFILE:
+            raise OSError(errno.EOPNOTSUPP, "no such files here")
+        return really_open(path, flags, mode, dir_fd=dir_fd)
+
+    def linking(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOENT if without == "/proc" else errno.EPERM, "no links here")
+
+    if without == "O_TMPFILE":
+        monkeypatch.setattr(os, "open", refusing)
+    restore_to = scene.folder / "back"
+    with monkeypatch.context() as patch:
+        if without != "O_TMPFILE":
+            patch.setattr(os, "link", linking)
+        assert not scene.restore(to=restore_to).damaged
+
+    assert bytes_of(restore_to / "chats") == bytes_of(scene.chats)
+    assert sorted(path.name for path in restore_to.iterdir()) == ["chats"]
+
+
+@pytest.mark.usefixtures("unfinished")
 def test_a_damaged_file_does_not_take_the_name_of_a_whole_one(scene: Scene) -> None:
     """`photo` is damaged and becomes `photo.damaged`; a real file of that name was then renamed over it."""
     real = scene.write("photo.damaged", "a real file")
@@ -142,6 +212,7 @@ def test_a_name_that_the_target_does_not_take_is_named_and_the_rest_comes(scene:
     assert {found.code for found in restored.damaged} == {"not-written"}
 
 
+@pytest.mark.usefixtures("unfinished")
 def test_a_stop_leaves_only_whole_files(scene: Scene) -> None:
     for number in range(20):
         scene.write(f"{number:02d}", os.urandom(20_000))

@@ -228,6 +228,18 @@ def test_a_file_whose_bytes_are_not_those_that_were_saved_is_found(address: Addr
             Entry(b"c", EntryKind.FILE, 0, 0, 7, plain_sha256(b"onetwo"), file_content(writer, [one, two])),
             Entry(b"d", EntryKind.FILE, 0, 0, 6, plain_sha256(b"onetwo"), file_content(writer, [one, two])),
         ]
+        pages = bytes(700) + random.Random(3).randbytes(512 * 600)
+        page_map = store_pages(
+            writer, None, page_size=512, file_size=len(pages), changed=range(602), read=lambda n: pages[n * 512 : n * 512 + 512]
+        )  # fmt: skip
+        content = Pages(write_page_map(writer, page_map), 512)
+        folder = write_tree(writer, [])
+        entries += [
+            Entry(b"e", EntryKind.FILE, 0, 0, len(pages), plain_sha256(pages), content),
+            Entry(b"f", EntryKind.FILE, 0, 0, len(pages), plain_sha256(b"onetwo"), content),
+            Entry(b"g", EntryKind.FILE, 0, 0, 3, plain_sha256(b"one"), Chunks((folder,))),
+            Entry(b"h", EntryKind.FILE, 0, 0, 3, plain_sha256(b"one"), Chunks((one, folder))),
+        ]
         source = Source("s", b"/s", write_tree(writer, entries), 4, 22, "2018-06-01T08:30:00Z")
         made = Manifest(address.domain, "2018-06-01T08:30:00Z", "h", {}, (source,), complete=True)
         root = store_manifest(writer, made)
@@ -238,8 +250,11 @@ def test_a_file_whose_bytes_are_not_those_that_were_saved_is_found(address: Addr
         ("a", "wrong-sha256"),
         ("b", "wrong-sha256"),
         ("c", "wrong-size"),
+        ("f", "wrong-sha256"),
+        ("g", "wrong-chunk-type"),
+        ("h", "wrong-chunk-type"),
     ]
-    assert [one.path for one in outcomes if isinstance(one, FileChecked)] == [b"d"]
+    assert [one.path for one in outcomes if isinstance(one, FileChecked)] == [b"d", b"e"]
 
 
 def test_the_bytes_of_every_file_come_back(saved: Saved) -> None:

@@ -1,6 +1,10 @@
 """Reading a domain with damage all around: everything else still comes, and the loss is named."""
 
+import hashlib
 import random
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,12 +16,13 @@ from backupkit.crypto.sealing import seal_blob
 from backupkit.ids import ChunkId, PackName
 from backupkit.store import index as index_module, layout
 from backupkit.store.chunk_id import ChunkType
-from backupkit.store.domain_reader import DomainReader
+from backupkit.store.domain_reader import DomainReader, in_any_order
 from backupkit.store.domain_writer import DomainWriter, PackProfile
 from backupkit.store.failures import ChunkLost, WrongChunkType
 from backupkit.store.index import Index
 from backupkit.store.memory_backend import MemoryBackend
 from backupkit.store.pack_format import HEADER_SIZE, TAIL_SIZE, Address
+from backupkit.store.stretch import Lent
 
 if TYPE_CHECKING:
     from backupkit.store.finding import Finding
@@ -59,6 +64,8 @@ class Domain:
             with pytest.raises(ChunkLost):
                 reader.read(ChunkId(bytes.fromhex(str(error.facts["chunk"]))))
         assert len(read) + len(lost) == len(self.chunks)
+        # Whatever the damage is, lending comes to the same.
+        assert lent(reader, self.chunks) == read
         return read
 
     def in_pack(self, pack: PackName) -> set[ChunkId]:
@@ -66,6 +73,11 @@ class Domain:
 
     def without(self, chunks: set[ChunkId]) -> dict[ChunkId, bytes]:
         return {chunk: plain for chunk, plain in self.chunks.items() if chunk not in chunks}
+
+
+def lent(reader: DomainReader, chunks: Iterable[ChunkId]) -> dict[ChunkId, bytes]:
+    """Take what is lent before the next is asked for."""
+    return {one.chunk: bytes(one.plaintext) for one in reader.lend(chunks) if isinstance(one, Lent)}
 
 
 @pytest.fixture
@@ -83,6 +95,85 @@ def test_everything_is_read_one_by_one_and_in_pack_order(domain: Domain) -> None
         domain.chunks, key=lambda chunk: (domain.places[chunk].pack, domain.places[chunk].row.offset)
     )
     assert domain.findings == []
+
+
+def test_chunks_are_lent_in_the_order_asked_and_as_often(domain: Domain) -> None:
+    reader = domain.reader()
+    ids = [*domain.chunks, *reversed(domain.chunks)]
+    asked = [*ids, ids[0], ids[0], *sorted(ids)]
+
+    given = [(one.chunk, bytes(one.plaintext), one.sha256) for one in reader.lend(asked) if isinstance(one, Lent)]
+
+    assert given == [(chunk, domain.chunks[chunk], hashlib.sha256(domain.chunks[chunk]).digest()) for chunk in asked]
+
+
+def test_one_who_lends_in_the_middle_of_lending_disturbs_nothing(domain: Domain) -> None:
+    reader = domain.reader()
+    for one in reader.lend(domain.chunks):
+        assert isinstance(one, Lent)
+        assert lent(reader, domain.chunks) == domain.chunks
+        assert bytes(one.plaintext) == domain.chunks[one.chunk]
+
+
+def test_a_damaged_record_costs_those_lent_with_it_nothing(domain: Domain) -> None:
+    pack = domain.packs[0]
+    data = bytearray(domain.backend.read(domain.name(pack)))
+    data[HEADER_SIZE + 3 * (24 + 4 + 4096 + 16) + 100] ^= 1
+    damage(domain.backend, domain.name(pack), bytes(data))
+
+    outcomes = list(zip(domain.chunks, domain.reader().lend(domain.chunks), strict=True))
+
+    lost = {chunk for chunk, one in outcomes if isinstance(one, ChunkLost)}
+    assert lost == {
+        chunk
+        for chunk in domain.in_pack(pack)
+        if domain.places[chunk].row.offset < 4 * 4096 and domain.places[chunk].row.end > 3 * 4096
+    }
+    assert lent(domain.reader(), domain.chunks) == domain.without(lost)
+
+
+def test_chunks_larger_than_a_stretch_and_compressed_ones_are_lent(address: Address, secrets: DomainSecrets) -> None:
+    backend, source = MemoryBackend(), random.Random(7)
+    findings: list[Finding] = []
+    index = Index.load(backend, address, secrets.index_key, findings.append)
+    plains = [
+        source.randbytes(3 << 20), b"again and again " * 200_000, source.randbytes(1 << 20), b"", source.randbytes(1 << 20)
+    ]  # fmt: skip
+    with DomainWriter(backend, address.repository, address.domain, secrets.writer_keys(), index) as writer:
+        ids = [writer.store(ChunkType.DATA, plain).id for plain in plains]
+
+    reader = DomainReader(backend, address.repository, address.domain, secrets, tell=findings.append)
+
+    assert lent(reader, ids) == dict(zip(ids, plains, strict=True))
+    assert lent(reader, reversed(ids)) == dict(zip(ids, plains, strict=True))
+    assert findings == []
+
+
+def test_an_index_row_of_another_chunk_is_not_believed_when_lent(domain: Domain) -> None:
+    """The bytes at the place are whole and authentic; only the id that is computed again tells that they are another's."""
+    reader = domain.reader()
+    one, two = list(domain.chunks)[:2]
+    wrong = domain.places[two].row._replace(chunk=one)
+    reader.index.add(domain.places[two].pack, [wrong], saved=True)
+    assert reader.index.find(one) == (domain.places[two].pack, wrong)
+
+    assert lent(reader, [one, two]) == {one: domain.chunks[one], two: domain.chunks[two]}
+
+
+def test_a_long_piece_of_work_holds_up_no_other() -> None:
+    others_are_done = threading.Event()
+
+    def pieces() -> Iterator[Callable[[], str]]:
+        yield lambda: "long" if others_are_done.wait(30) else "nobody came"
+        yield from (partial(str, number) for number in range(20))
+
+    found = []
+    for result in in_any_order(pieces(), 2):
+        found.append(result)
+        if len(found) == 18:
+            others_are_done.set()
+    assert "long" in found[18:]
+    assert sorted(found) == sorted(["long", *map(str, range(20))])
 
 
 def test_without_an_index_everything_is_read(domain: Domain) -> None:

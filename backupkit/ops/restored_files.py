@@ -1,0 +1,361 @@
+"""Writes files back, each under its own name only when it is whole.
+
+Until then a file has no name at all where the target can do that (Linux, most file systems), so that a run which ends in the
+middle leaves nothing of it; elsewhere it has a name that no source can have. A name that is taken is never written over: the
+system itself refuses to give it twice.
+"""
+
+import errno
+import hashlib
+import itertools
+import os
+import secrets
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple, TypeAlias
+
+from backupkit.errors import BackupkitError, Fact
+from backupkit.ids import ChunkId, PackName
+from backupkit.ops.events import Found, Severity
+from backupkit.ops.places import shown_path
+from backupkit.store.contents import LOST, PathEntry, content_chunks
+from backupkit.store.domain_reader import DomainReader
+from backupkit.store.failures import ChunkLost
+from backupkit.store.finding import cause
+from backupkit.store.page_map import PageMap, PageRun, read_page_map, run_bytes, runs_by_extent
+from backupkit.store.stretch import Lent
+from backupkit.store.tree import Entry, Pages, one_chunk
+
+PARTIAL = ".backupkit-partial"
+PERMISSIONS = 0o777
+"""What is given back of a mode: no chat needs to run as somebody else."""
+
+_PIECE = 1 << 20
+_MAX_NAME = 255
+_NEW_FILE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_UNNAMED: int = getattr(os, "O_TMPFILE", 0)
+_GIVES_UP = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
+"""What the target answers when nothing more can be written to it at all."""
+
+_Fill: TypeAlias = Callable[[int], "str | None"]
+"""Fills an open file with what was saved, as far as it can be read; says why it is not the file that was saved, or None."""
+
+
+class Written(NamedTuple):
+    """A file that was gone through: its bytes, and what there is to tell of it. An error means that it is not whole."""
+
+    size: int
+    found: Found | None = None
+
+
+class _Folder(NamedTuple):
+    """A folder of the target, held open while files are put into it: the way to it is not walked again for each of them."""
+
+    path: Path
+    descriptor: int
+
+
+class RestoredFiles:
+    """The files of one restore to `to`. `require_wanted` raises when somebody has stopped it. Safe for threads."""
+
+    def __init__(self, to: Path, require_wanted: Callable[[], None]) -> None:
+        self._to = to
+        self._require_wanted = require_wanted
+        # No source can have a name that was thrown just now, and so none is ever in the way.
+        self._temporary = f"{PARTIAL}-{secrets.token_hex(8)}-{{}}".format
+        self._numbers = itertools.count()
+        self._naming = threading.Lock()
+        self._can_be_unnamed = self._try_unnamed()
+
+    def write(self, reader: DomainReader, root: Path, group: Sequence[PathEntry]) -> list[Written]:
+        """Write files, whose paths are below `root`."""
+        written: list[Written] = []
+        way = _Way(root)
+        try:
+            for is_one_chunk, run in itertools.groupby(group, key=lambda place: one_chunk(place.entry) is not None):
+                places = list(run)
+                fills = _fills_with_one(reader, places) if is_one_chunk else self._fills(reader, places)
+                for place, fill in zip(places, fills, strict=True):
+                    self._require_wanted()
+                    try:
+                        written.append(self._write(way.to(_folder_of(place)), place.entry, fill))
+                    except OSError as error:
+                        written.append(Written(0, self.refused(root / os.fsdecode(place.path), error)))
+        finally:
+            way.close()
+        return written
+
+    def refused(self, path: Path, error: OSError) -> Found:
+        """Say what the target's file system does not take, a name for example; give up if it takes nothing more."""
+        if error.errno in _GIVES_UP:
+            raise error
+        reason = errno.errorcode.get(error.errno or 0, "unknown")
+        return Found("not-written", Severity.ERROR, {"path": self._shown(path), "reason": reason})
+
+    def _shown(self, path: Path) -> str:
+        return shown_path(path.relative_to(self._to))
+
+    def _write(self, folder: _Folder, entry: Entry, fill: _Fill) -> Written:
+        descriptor, temporary = self._begin(folder)
+        name = os.fsdecode(entry.name)
+        try:
+            loss = fill(descriptor)
+            os.fchmod(descriptor, entry.mode & PERMISSIONS)
+            os.utime(descriptor, ns=(entry.mtime_ns, entry.mtime_ns))
+            wanted = name if loss is None else _shortened(name) + ".damaged"
+            given = self._name(folder, temporary, wanted) if temporary else _link(folder, descriptor, wanted)
+        except BaseException:
+            if temporary:
+                with suppress(FileNotFoundError):
+                    os.unlink(temporary, dir_fd=folder.descriptor)
+            raise
+        finally:
+            os.close(descriptor)
+        if loss is not None:
+            facts: dict[str, Fact] = {"path": self._shown(folder.path / name), "reason": loss}
+            return Written(0, Found("file-damaged", Severity.ERROR, facts))
+        if given != wanted:
+            names = {"path": self._shown(folder.path / wanted), "given": self._shown(folder.path / given)}
+            return Written(entry.size, Found("name-taken", Severity.WARNING, names))
+        return Written(entry.size)
+
+    def _begin(self, folder: _Folder) -> tuple[int, str]:
+        """Make a file in its own folder: file systems lay the files of a folder together by where they were made."""
+        if self._can_be_unnamed:
+            return os.open(".", _UNNAMED | os.O_RDWR | os.O_CLOEXEC, 0o600, dir_fd=folder.descriptor), ""
+        temporary = self._temporary(next(self._numbers))
+        return os.open(temporary, _NEW_FILE, 0o600, dir_fd=folder.descriptor), temporary
+
+    def _name(self, folder: _Folder, temporary: str, wanted: str) -> str:
+        """Give a finished file its name, or one close to it where that is taken."""
+        # One thread at a time: on a disk that takes two names for one, both would find it free.
+        with self._naming:
+            given = next(name for name in _names_like(wanted) if not _is_taken(folder, name))
+            os.rename(temporary, given, src_dir_fd=folder.descriptor, dst_dir_fd=folder.descriptor)
+        return given
+
+    def _try_unnamed(self) -> bool:
+        """Find out whether the target gives a name to a file that has none."""
+        if not _UNNAMED:
+            return False
+        try:
+            descriptor = os.open(self._to, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError:
+            return False
+        folder = _Folder(self._to, descriptor)
+        try:
+            unnamed = os.open(".", _UNNAMED | os.O_RDWR | os.O_CLOEXEC, 0o600, dir_fd=descriptor)
+            try:
+                os.unlink(_link(folder, unnamed, self._temporary("unnamed")), dir_fd=descriptor)
+            finally:
+                os.close(unnamed)
+        except OSError:
+            # No such files, no links, or no /proc to link them from.
+            return False
+        finally:
+            os.close(descriptor)
+        return True
+
+    def _fills(self, reader: DomainReader, places: Sequence[PathEntry]) -> "Iterator[_Fill]":
+        return (partial(self._fill, reader, place.entry) for place in places)
+
+    def _fill(self, reader: DomainReader, entry: Entry, descriptor: int) -> str | None:
+        """Write a file's bytes as far as they can be read. Return why it is not the file that was saved, or None."""
+        loss: str | None = None
+        whole, hashed, end, is_in_order = hashlib.sha256(), 0, 0, True
+        for offset, data in _pieces(reader, entry):
+            self._require_wanted()
+            if isinstance(data, BackupkitError):
+                loss = loss or cause(data)
+                continue
+            end = max(end, offset + len(data))
+            if end > entry.size:
+                # More than was saved: there may be no end to it.
+                return "wrong-size"
+            is_in_order = is_in_order and offset == hashed
+            if is_in_order:
+                whole.update(data)
+                hashed += len(data)
+            _write_at(descriptor, offset, data)
+        os.ftruncate(descriptor, entry.size)
+        if loss is not None:
+            return loss
+        if end != entry.size:
+            return "wrong-size"
+        # Pages of a database come in the order in which they were stored, so that the whole is hashed at the end.
+        found = whole.digest() if is_in_order and hashed == entry.size else _sha256(descriptor)
+        return None if found == entry.sha256 else "wrong-sha256"
+
+
+class _Way:
+    """Opens folders below a root, one at a time. Those are missing that the target refused or the snapshot lost."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._name = b""
+        self._folder: _Folder | None = None
+
+    def to(self, name: bytes) -> _Folder:
+        """Return the folder of this path below the root. The one before it is closed."""
+        if self._folder is None or self._name != name:
+            self.close()
+            path = self._root / os.fsdecode(name)
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            self._name, self._folder = name, _Folder(path, descriptor)
+        return self._folder
+
+    def close(self) -> None:
+        """Let go of the folder."""
+        if self._folder is not None:
+            os.close(self._folder.descriptor)
+            self._folder = None
+
+
+def _fills_with_one(reader: DomainReader, places: Sequence[PathEntry]) -> Iterator[_Fill]:
+    """Fill files that are one chunk each: computing the chunk's id gave the file's hash already."""
+    chunks = (chunk for place in places if (chunk := one_chunk(place.entry)) is not None)
+    for place, outcome in zip(places, reader.lend(chunks), strict=True):
+        yield partial(_fill_with_one, place.entry, outcome)
+
+
+def _fill_with_one(entry: Entry, outcome: Lent | ChunkLost, descriptor: int) -> str | None:
+    if isinstance(outcome, ChunkLost):
+        os.ftruncate(descriptor, entry.size)
+        return cause(outcome)
+    _write_at(descriptor, 0, outcome.plaintext)
+    if len(outcome.plaintext) != entry.size:
+        return "wrong-size"
+    return None if outcome.sha256 == entry.sha256 else "wrong-sha256"
+
+
+def _pieces(reader: DomainReader, entry: Entry) -> Iterator[tuple[int, bytes | memoryview | BackupkitError]]:
+    """Give a file's bytes with their offsets, each lent until the next; a piece that is lost comes as its error."""
+    assert entry.content is not None
+    if isinstance(entry.content, Pages):
+        yield from _pages(reader, entry.content)
+        return
+    try:
+        chunks = content_chunks(reader, entry.content)
+    except LOST as error:
+        yield 0, error
+        return
+    yield from _chunks(reader, chunks, entry.size)
+
+
+def _chunks(
+    reader: DomainReader, chunks: tuple[ChunkId, ...], size: int
+) -> Iterator[tuple[int, bytes | memoryview | BackupkitError]]:
+    offset = 0
+    for number, outcome in enumerate(reader.lend(chunks)):
+        if isinstance(outcome, Lent):
+            yield offset, outcome.plaintext
+            offset += len(outcome.plaintext)
+            continue
+        yield offset, outcome
+        # How long a lost chunk was is known to the index; without that, only the last one can still be placed.
+        where = reader.where(chunks[number])
+        if where is None:
+            if number == len(chunks) - 2:
+                yield from _last(reader, chunks[-1], size)
+            return
+        offset += where.row.plain
+
+
+def _last(reader: DomainReader, chunk: ChunkId, size: int) -> Iterator[tuple[int, bytes | BackupkitError]]:
+    try:
+        data = reader.read(chunk)
+    except LOST as error:
+        yield 0, error
+        return
+    yield size - len(data), data
+
+
+def _pages(reader: DomainReader, content: Pages) -> Iterator[tuple[int, bytes | memoryview | BackupkitError]]:
+    try:
+        page_map: PageMap = read_page_map(reader, content.map)
+    except LOST as error:
+        yield 0, error
+        return
+    extents = _as_they_lie(reader, page_map)
+    for (_, runs), outcome in zip(extents, reader.lend(extent for extent, _ in extents), strict=True):
+        if isinstance(outcome, ChunkLost):
+            yield runs[0].first * page_map.page_size, outcome
+            continue
+        data = memoryview(outcome.plaintext)
+        try:
+            for run in runs:
+                yield run.first * page_map.page_size, run_bytes(page_map, run, data)
+        except LOST as error:
+            yield runs[0].first * page_map.page_size, error
+
+
+def _as_they_lie(reader: DomainReader, page_map: PageMap) -> list[tuple[ChunkId, list[PageRun]]]:
+    """Return extents with their runs in the order of the file where each is in one place of it, else in that of the packs."""
+    extents = list(runs_by_extent(page_map))
+    if all(one.first + one.pages == two.first for _, runs in extents for one, two in pairwise(runs)):
+        return extents
+    ranks: dict[PackName | None, int] = {}
+    places = []
+    for at, (extent, _) in enumerate(extents):
+        where = reader.where(extent)
+        pack, offset = (where.pack, where.row.offset) if where is not None else (None, 0)
+        places.append((ranks.setdefault(pack, len(ranks)), offset, at))
+    return [extents[at] for _, _, at in sorted(places)]
+
+
+def _write_at(descriptor: int, offset: int, data: bytes | memoryview) -> None:
+    done = os.pwrite(descriptor, data, offset)
+    while done < len(data):
+        done += os.pwrite(descriptor, memoryview(data)[done:], offset + done)
+
+
+def _sha256(descriptor: int) -> bytes:
+    whole, offset = hashlib.sha256(), 0
+    while piece := os.pread(descriptor, _PIECE, offset):
+        whole.update(piece)
+        offset += len(piece)
+    return whole.digest()
+
+
+def _shortened(name: str) -> str:
+    """Return the beginning of a name, short enough to be given an ending."""
+    encoded = os.fsencode(name)
+    if len(encoded) <= _MAX_NAME - 16:
+        return name
+    return encoded[: _MAX_NAME - 16].decode("utf-8", "ignore")
+
+
+def _names_like(name: str) -> Iterator[str]:
+    """Give a name, and names close to it for where it is taken: a restore never writes over anything."""
+    yield name
+    for number in itertools.count(2):
+        yield f"{_shortened(name)}-{number}"
+
+
+def _link(folder: _Folder, descriptor: int, wanted: str) -> str:
+    """Give a file without a name its name, or one close to it where that is taken."""
+    source = f"/proc/self/fd/{descriptor}"
+    for given in _names_like(wanted):
+        try:
+            os.link(source, given, dst_dir_fd=folder.descriptor, follow_symlinks=True)
+        except FileExistsError:
+            continue
+        return given
+    raise AssertionError("names never end")
+
+
+def _is_taken(folder: _Folder, name: str) -> bool:
+    try:
+        os.lstat(name, dir_fd=folder.descriptor)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _folder_of(place: PathEntry) -> bytes:
+    return place.path.rpartition(b"/")[0]
