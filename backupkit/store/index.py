@@ -99,6 +99,9 @@ class Index:
             except (MalformedObject, NewerFormat, OpenFailed, BackendError) as error:
                 tell(Finding("index-unreadable", name, cause(error)))
         index._absent = index._packs.keys() - (present - set(damaged))
+        if any(run.is_spilled for run in index._runs):
+            # One more file of rows costs a look-up less than some runs in memory, and the writer needs the memory.
+            index._spill(0)
         index._settle()
         return index
 
@@ -221,10 +224,11 @@ class Index:
             if len(runs) > _MOST_RUNS:
                 self._replace(runs, _merge(runs, spilled=spilled))
 
-    def _spill(self) -> None:
-        """Put the runs that are in memory into a temporary file when they are large."""
+    def _spill(self, most: int | None = None) -> None:
+        """Put the runs that are in memory into a temporary file when they are larger than `most` bytes together."""
         runs = [run for run in self._runs if not run.is_spilled]
-        if not self._has_no_room and sum(run.size for run in runs) > _MOST_IN_MEMORY:
+        most = _MOST_IN_MEMORY if most is None else most
+        if not self._has_no_room and sum(run.size for run in runs) > most:
             try:
                 self._replace(runs, _merge(runs, spilled=True))
             except OSError:

@@ -123,6 +123,8 @@ def test_more_rows_than_memory_should_hold_are_found_in_temporary_files(
     loaded, findings = load(backend, address)
 
     assert findings == []
+    # What is left over after loading goes there too: the writer needs the memory.
+    assert all(run.is_spilled is has_room for run in loaded._runs)
     for one in (index, loaded):
         assert any(run.is_spilled for run in one._runs) is has_room
         for chunk, place in expected.items():
