@@ -161,6 +161,7 @@ class _Tally:
     oldest_us: int | None = None
     newest_us: int | None = None
     newest_id: str | None = None
+    declared: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -173,9 +174,12 @@ class _Counting:
     def conversation(self, format_name: str, told: Conversation) -> None:
         tally = self.tallies.get((format_name, told.key))
         if tally is None:
-            self.tallies[format_name, told.key] = _Tally(told)
+            tally = self.tallies[format_name, told.key] = _Tally(told)
         else:
             tally.told = told
+        if told.declared_messages is not None:
+            # A conversation in several files is declared part by part.
+            tally.declared[told.locator.file if told.locator else ""] = told.declared_messages
 
     def message(self, format_name: str, message: Message) -> None:
         tally = self.tallies.get((format_name, message.conversation))
@@ -247,8 +251,8 @@ class _Counting:
 
     def _compare_with_declared(self) -> None:
         for tally in list(self.tallies.values()):
-            declared = tally.told.declared_messages
-            if declared is not None and declared != tally.messages:
+            declared = sum(tally.declared.values())
+            if tally.declared and declared != tally.messages:
                 severity = Severity.WARNING if declared > tally.messages else Severity.INFO
                 self.found(
                     Finding(

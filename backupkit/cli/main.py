@@ -17,6 +17,7 @@ from backupkit.cli.session import Process, Session
 from backupkit.cli.stopping import Terminated
 from backupkit.cli.usage import understood
 from backupkit.errors import BackupkitError, ExitCode
+from backupkit.ui.output import OutputLost
 
 _UsageError: type[Exception] = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "UsageError")
 """The parser's base of everything that is wrong with a command line. It is private in some versions of typer."""
@@ -51,6 +52,7 @@ def run() -> None:
     # A run makes many objects and few cycles: looking for those after every 700 objects costs a fiftieth of all.
     gc.set_threshold(50_000, 20, 20)
     process = Process(os.environ, _stream(sys.stdout), _stream(sys.stderr))
+    code = ExitCode.DONE
     try:
         process.stop.listen()
         code = answer(process, sys.argv[1:])
@@ -59,6 +61,10 @@ def run() -> None:
             process.out.flush()
     except BrokenPipeError:
         _leave_quietly(process)
+    except OSError:
+        # The disk behind the output is full. That was told where it was written; what is left of it goes nowhere.
+        _let_go(process)
+        code = code or OutputLost.exit_code
     except (KeyboardInterrupt, Terminated):
         # Pressed once more while the first one was being answered.
         process.stop.rest()
@@ -164,11 +170,16 @@ def _stream(stream: TextIO | None) -> TextIO:
     return stream
 
 
+def _let_go(process: Process) -> None:
+    """Let what is still to be written to the output go nowhere."""
+    descriptor = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(descriptor, process.out.fileno())
+
+
 def _leave_quietly(process: Process) -> None:
     """End as a program ends whose reader left: by the signal, without a word."""
     process.ending.close()
-    descriptor = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(descriptor, process.out.fileno())
+    _let_go(process)
     if hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGPIPE)

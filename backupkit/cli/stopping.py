@@ -8,9 +8,13 @@ import _thread
 import os
 import signal
 import sys
+import time
 from types import FrameType
 
 from backupkit.errors import BackupkitError, ExitCode
+
+_MOMENT = 0.01
+"""Seconds until a stop that Python dropped is said again: whatever swallowed it has returned by then."""
 
 
 class Interrupted(BackupkitError):
@@ -77,6 +81,12 @@ class Stop:
     def _swallowed(self, unraisable: "sys.UnraisableHookArgs") -> None:
         """Say again what Python dropped: a handler that ran inside a finalizer or a callback cannot raise out of it."""
         if unraisable.exc_type in {KeyboardInterrupt, Terminated} and self.asked is not None:
-            _thread.interrupt_main(signal.Signals(self.asked))
+            # Not from here: it would be raised in this very function, and be dropped once more.
+            _thread.start_new_thread(self._say_again, (self.asked,))
         else:
             sys.__unraisablehook__(unraisable)
+
+    @staticmethod
+    def _say_again(number: int) -> None:
+        time.sleep(_MOMENT)
+        _thread.interrupt_main(signal.Signals(number))

@@ -59,6 +59,18 @@ def test_a_channel_that_declares_more_than_it_holds_is_told(tmp_path: Path) -> N
     assert (finding.code, finding.facts["declared"], finding.facts["counted"]) == ("declared-differs", 35, 5)
 
 
+def test_a_channel_in_several_parts_is_compared_with_the_sum_of_what_they_declare(tmp_path: Path) -> None:
+    write(tmp_path / "general [part 1].json", discord_channel(5))
+    write(tmp_path / "general [part 2].json", {**discord_channel(4), "messageCount": 4})
+
+    whole = summary_of(tmp_path)
+    write(tmp_path / "general [part 2].json", {**discord_channel(4), "messageCount": 6})
+    (finding,) = summary_of(tmp_path).findings
+
+    assert (whole.messages, whole.conversations, whole.findings) == (9, 1, ())
+    assert (finding.code, finding.facts["declared"], finding.facts["counted"]) == ("declared-differs", 11, 9)
+
+
 def test_a_discord_package_is_labelled_own_messages_only(tmp_path: Path) -> None:
     _name, data = SAMPLES["discord-package json"](tmp_path)
     folder = tmp_path / "package" / "messages" / "c123"

@@ -285,3 +285,58 @@ def test_a_file_in_the_encoding_of_an_old_computer_says_the_same(tmp_path: Path,
     assert before
     assert [one.ts_utc_us for one in after] == [one.ts_utc_us for one in before]
     assert after[0].text == before[0].text
+
+
+@pytest.mark.parametrize(
+    ("lines", "times", "kinds"),
+    [
+        (
+            ["Talk_2026.8.7 13:01-1.txt", "저장한 날짜 : 2026. 8. 7. 오후 11:01", "", "2026년 8월 7일 금요일",
+             "2026. 8. 7. 오후 1:01, 나 : 안녕", "둘째 줄", "2026. 8. 7. 오후 1:02: 민수님이 나갔습니다."],
+            ["2026-08-07 13:01:00", "2026-08-07 13:02:00"], [MessageKind.TEXT, MessageKind.SYSTEM],
+        ),
+        (
+            ["KakaoTalk Chats with Kim", "Date Saved : Sep 25, 2018 3:21 p.m.", "", "September 25, 2018 3:20 p.m., Kim : hi"],
+            ["2018-09-25 15:20:00"], [MessageKind.TEXT],
+        ),
+        (
+            ["KakaoTalk Chats with Kim", "Date Saved : Apr 25, 2023 at 3:21\u202fPM", "", "Tuesday, April 25, 2023",
+             "Apr 25, 2023 at 3:20\u202fPM, Kim : hi", "Apr 25, 2023 at 3:21\u202fPM: Kim left."],
+            ["2023-04-25 15:20:00", "2023-04-25 15:21:00"], [MessageKind.TEXT, MessageKind.SYSTEM],
+        ),
+        (
+            ["Kim with KakaoTalk Chats", "Date Saved : 2024-12-09 15:20:11", "", "--------------- Monday, December 9, 2024 ---------------",
+             "[Kim] [2:30 PM] Hello"],
+            ["2024-12-09 14:30:00"], [MessageKind.TEXT],
+        ),
+    ],
+)  # fmt: skip
+def test_kakaotalk_is_read_as_iphones_and_english_computers_write_it(
+    tmp_path: Path, lines: list[str], times: list[str], kinds: list[MessageKind]
+) -> None:
+    path = write(tmp_path, *lines)
+
+    found = messages_with(KakaoText(), path)
+
+    assert summary_of(path).format == "kakaotalk-text"
+    assert [at(one) for one in found] == times
+    assert [one.kind for one in found] == kinds
+
+
+def test_lines_english_title_may_come_without_the_apps_name(tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        "Chat history with Kim",
+        "Saved on: 1/16/2024, 10:00",
+        "",
+        "Mon, 1/15/2024",
+        "09:30\tKim\thi",
+        "09:31\t\tMessage unsent.",
+    )
+
+    found = messages_with(LineText(), path)
+
+    assert [(one.conversation, at(one), one.kind) for one in found] == [
+        ("Kim", "2024-01-15 09:30:00", MessageKind.TEXT),
+        ("Kim", "2024-01-15 09:31:00", MessageKind.RECALL),
+    ]

@@ -98,6 +98,31 @@ def test_an_interrupt_stops_at_once_where_nobody_polls() -> None:
         Stop()._heard(signal.SIGTERM, None)
 
 
+def test_a_stop_that_a_finalizer_swallowed_is_said_again_outside_of_it(tmp_path: Path) -> None:
+    # `__del__` runs anywhere, a signal's handler inside it too, and Python drops what is raised there.
+    script = """
+import os, signal, time
+from backupkit.cli.stopping import Stop
+stop = Stop()
+stop.listen()
+class Finalized:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGINT)
+        for _ in range(1000):
+            pass
+Finalized()
+try:
+    time.sleep(20)
+    print("slept on")
+except KeyboardInterrupt:
+    print("stopped")
+"""
+
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, cwd=tmp_path, timeout=60)
+
+    assert (ran.stdout, ran.stderr) == (b"stopped\n", b"")
+
+
 def test_a_reader_who_leaves_is_no_error(tmp_path: Path) -> None:
     script = f"{sys.executable} -m backupkit explain --plain | head -n 1; echo ${{PIPESTATUS[0]}}"
 
@@ -111,6 +136,8 @@ def test_a_closed_or_full_output_is_no_traceback(tmp_path: Path) -> None:
         ran = subprocess.run(
             ["bash", "-c", f"{sys.executable} -m backupkit config check {redirection}"],
             capture_output=True, check=False, cwd=tmp_path, timeout=60,
+            # Without PYTHONUNBUFFERED, whatever the tests were started with: what could not be written stays in a buffer.
+            env={name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"},
         )  # fmt: skip
         assert b"Traceback" not in ran.stderr, redirection
         assert ran.returncode == (14 if redirection == "> /dev/full" else 0), redirection

@@ -26,16 +26,17 @@ from backupkit.chats.reader import Recognition, Told, claim_text, read_each
 from backupkit.chats.source import Content, SourceFiles
 from backupkit.chats.text_head import text_head
 from backupkit.chats.text_lines import Line, lines_of
-from backupkit.chats.wall_time import HALF_DAY, DateOrder, seconds_of_day
+from backupkit.chats.wall_time import HALF_DAY, SPACE, DateOrder, seconds_of_day
 
 _TITLE = re.compile(
     r"(?P<who>.+?) ?님과 카카오톡 대화\s*$|(?P<group>.+?) 카카오톡 대화\s*$|KakaoTalk Chats with (?P<en>.+?)\s*$"
+    r"|(?P<en_windows>.+?) with KakaoTalk Chats\s*$|Talk_\d{4}\.\d{1,2}\.\d{1,2} \d{1,2}:\d{2}-\d{1,4}\.txt\s*$"
 )
-_SAVED = re.compile(r"(?:저장한 날짜|Date Saved) ?: ?")
+_SAVED = re.compile(r"(?:저장한 날짜|Date Saved|Saved Date) ?: ?")
 _DAY = re.compile(r"-{3,} ?(\d{4})년 (\d{1,2})월 (\d{1,2})일 .{0,8}-{3,}\s*$")
 _PLAIN_DAY = re.compile(r"(\d{4})년 (\d{1,2})월 (\d{1,2})일(?: .요일| (?:오전|오후) \d{1,2}:\d{2})?\s*$")
 _BRACKETS = re.compile(
-    rf"\[(.{{1,100}}?)\] \[(?:({HALF_DAY}) )?(\d{{1,2}}):(\d{{2}})(?: ({HALF_DAY}))?\] ?(.*)$", re.DOTALL
+    rf"\[(.{{1,100}}?)\] \[(?:({HALF_DAY}) )?(\d{{1,2}}):(\d{{2}})(?:{SPACE}({HALF_DAY}))?\] ?(.*)$", re.DOTALL
 )
 _COMMA = re.compile(
     rf"(\d{{4}})(?:년 |\. ?)(\d{{1,2}})(?:월 |\. ?)(\d{{1,2}})(?:일|\.) (?:({HALF_DAY}) )?(\d{{1,2}}):(\d{{2}})(?:, (?:(.{{1,100}}?) : ?)?|: )(.*)$",
@@ -48,7 +49,7 @@ _SYSTEM = re.compile(
 _MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()  # noqa: SIM905  twelve words
 _ENGLISH_DAY = re.compile(r"(?:-{3,} )?(?:\w+day, )?([A-Z][a-z]{2})[a-z]* (\d{1,2}), (\d{4})(?: -{3,})?\s*$")
 _ENGLISH = re.compile(
-    rf"([A-Z][a-z]{{2}})[a-z]* (\d{{1,2}}), (\d{{4}})(?:,| at) (\d{{1,2}}):(\d{{2}})(?: ({HALF_DAY}))?, (?:(.{{1,100}}?) : ?)?(.*)$",
+    rf"([A-Z][a-z]{{2}})[a-z]* (\d{{1,2}}), (\d{{4}})(?:,| at)? (\d{{1,2}}):(\d{{2}})(?:{SPACE}({HALF_DAY}))?(?:, (?:(.{{1,100}}?) : ?)?|: )(.*)$",
     re.DOTALL,
 )
 _CSV_HEADER = "Date,User,Message"
@@ -179,7 +180,9 @@ class _Reading:
         match = _TITLE.match(text)
         if match is None:
             return False
-        self._title = (match["who"] or match["group"] or match["en"]).strip("\ufeff ")
+        # Files of an iPhone may begin with their own name instead, which names nobody.
+        title = match["who"] or match["group"] or match["en"] or match["en_windows"]
+        self._title = title.strip("\ufeff ") if title else None
         self._kind = ConversationKind.UNKNOWN if match["group"] is None else ConversationKind.GROUP
         return True
 

@@ -35,8 +35,8 @@ _TITLES = (
     re.compile(r"\[LINE\] (?P<group>.+?)のトーク履歴\s*$"),
     re.compile(r"\[LINE\] [與与](?P<who>.+?)的聊天[記记][錄录]\s*$"),
     re.compile(r"\[LINE\] (?P<group>.+?)的聊天[記记][錄录]\s*$"),
-    re.compile(r"\[LINE\] Chat history with (?P<who>.+?)\s*$"),
-    re.compile(r"\[LINE\] Chat history in (?P<group>.+?)\s*$"),
+    re.compile(r"(?:\[LINE\] )?Chat history with (?P<who>.+?)\s*$"),
+    re.compile(r"(?:\[LINE\] )?Chat history in (?P<group>.+?)\s*$"),
 )
 _SAVED = re.compile(r"(?:保存日時|儲存日期|保存日期|储存日期|Saved on) ?[：:]")
 _DAY = re.compile(
@@ -78,7 +78,8 @@ _MEDIA = {
 }
 _ROLES = {word: role for role, words in _MEDIA.items() for word in words}
 _UNSENT = re.compile(
-    r"送信を取り消しました|已?收回(?:了)?訊息|[已撤]回(?:了)?(?:一条)?消息|unsent a message", re.IGNORECASE
+    r"送信を取り消しました|已?收回(?:了)?訊息|[已撤]回(?:了)?(?:一条)?消息|unsent a message|^Message unsent\.?$",
+    re.IGNORECASE,
 )
 _LOOKED_AT = 16 * 1024
 _MAX_MESSAGE_BYTES = 16 * 2**20
