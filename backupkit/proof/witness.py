@@ -8,7 +8,6 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
-from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
@@ -87,11 +86,6 @@ def decode_witness(data: bytes) -> WitnessState:
     if state.size > MAX_SIZE or (state.size == 0) != (state.root == EMPTY_ROOT):
         fields.refuse("bad-size")
     return state
-
-
-def witness_file_name(origin: str) -> str:
-    """Name the file that keeps a log's head: the SHA-256 of the origin, as tlog-witness names logs in paths."""
-    return f"{sha256(origin.encode()).hexdigest()}.json"
 
 
 def load(path: Path) -> WitnessState | None:

@@ -17,7 +17,6 @@ from backupkit.proof.witness import (
     held_witness,
     load,
     save,
-    witness_file_name,
 )
 
 ORIGIN = "backupkit.local/store/abc"
@@ -71,7 +70,7 @@ def test_the_empty_log_is_continued_by_every_log() -> None:
 
 
 def test_a_kept_head_is_read_back(tmp_path: Path) -> None:
-    path = tmp_path / "guard" / witness_file_name(ORIGIN)
+    path = tmp_path / "guard" / "witness.json"
 
     assert load(path) is None
     save(path, state(5))
