@@ -71,6 +71,15 @@ def test_a_channel_in_several_parts_is_compared_with_the_sum_of_what_they_declar
     assert (finding.code, finding.facts["declared"], finding.facts["counted"]) == ("declared-differs", 11, 9)
 
 
+def test_a_channel_that_was_exported_for_a_stretch_of_time_is_told(tmp_path: Path) -> None:
+    asked = {"after": "2024-01-01T00:00:00+00:00", "before": None}
+    path = write(tmp_path / "c.json", {**discord_channel(5), "dateRange": asked})
+
+    (finding,) = summary_of(path).findings
+
+    assert (finding.code, finding.facts["from"], finding.facts["to"]) == ("export-partial", asked["after"], "…")
+
+
 def test_a_discord_package_is_labelled_own_messages_only(tmp_path: Path) -> None:
     _name, data = SAMPLES["discord-package json"](tmp_path)
     folder = tmp_path / "package" / "messages" / "c123"

@@ -25,6 +25,7 @@ from backupkit.chats.model import (
     Participant,
     Precision,
     Reaction,
+    Severity,
 )
 from backupkit.chats.people import People
 from backupkit.chats.reader import Recognition, Told, read_each
@@ -78,6 +79,10 @@ def _read_file(source: SourceFiles, name: str) -> Iterator[Told]:
         people.saw(message.sender_id, message.sender_name)
         yield message
     yield _conversation(name, facts, people.participants())
+    asked = dict_of(facts.get("dateRange"))
+    after, before = text_of(asked.get("after")), text_of(asked.get("before"))
+    if after or before:
+        yield Finding("export-partial", Severity.WARNING, Locator(name), {"from": after or "…", "to": before or "…"})
 
 
 def _key(facts: dict[str, Any], name: str) -> str:

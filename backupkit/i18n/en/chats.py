@@ -54,6 +54,7 @@ MESSAGES: dict[str, str] = {
     "finding.date-order-assumed": "Nothing in {file} proves whether the day or the month comes first. It was read as {order}.",
     "finding.text-not-utf-8": "{count} {count:plural:line|lines} in {file} are damaged text.",
     "finding.own-messages-only": "This export holds only what its owner wrote. The other half of every conversation is not in it.",
+    "finding.export-partial": "{file} was asked for a stretch of time only (from {from}, to {to}). What lies outside it is not in this export.",
     "finding.shard-missing": "{count} {count:plural:part|parts} of {file} {count:plural:is|are} missing, the first is {name}.",
     "finding.undecryptable": "{count} {count:plural:message|messages} of {conversation} could not be decrypted by the app that exported. Their words are not in this file.",
     "finding.in-no-conversation": "{count} {count:plural:message is|messages are} in no conversation. That is normal for this app; they were kept.",

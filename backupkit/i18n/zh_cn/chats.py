@@ -54,6 +54,7 @@ MESSAGES: dict[str, str] = {
     "finding.date-order-assumed": "{file} 里没有内容能证明日期是先日后月还是先月后日，暂按 {order} 读取。",
     "finding.text-not-utf-8": "{file} 里有 {count} 行文字已损坏。",
     "finding.own-messages-only": "这份导出只有本人发出的消息，每个会话里对方的消息都不在其中。",
+    "finding.export-partial": "{file} 导出时只选了一段时间（从 {from} 到 {to}），这段时间以外的消息不在其中。",
     "finding.shard-missing": "{file} 缺少 {count} 个分卷，第一个是 {name}。",
     "finding.undecryptable": "{conversation} 有 {count} 条消息，导出的应用自己也没能解密，文件里没有它们的内容。",
     "finding.in-no-conversation": "有 {count} 条消息不属于任何会话。这在该应用里是正常的，已一并保留。",
