@@ -33,6 +33,8 @@ class Device(NamedTuple):
     permissions: Mapping[str, Owner] | None = None
     permission_groups: Mapping[str, Owner] | None = None
     providers: Mapping[str, Owner] | None = None
+    shared_user: Mapping[str, Owner] | None = None
+    """The apps that share the installed app's user id, by package name."""
     required_version: int | None = None
     """The installed version that the shop insists on (AOSP `SessionParams.setRequiredInstalledVersionCode`)."""
     is_instant: bool = False
@@ -64,6 +66,7 @@ def decode_device(value: Any) -> Device:
         permissions=_owners(value, "permissions"),
         permission_groups=_owners(value, "permission_groups"),
         providers=_owners(value, "providers"),
+        shared_user=_owners(value, "shared_user"),
         required_version=_number(value, "required_version", 0, (1 << 63) - 1),
         is_instant=_flag(value, "instant"),
         is_debuggable_build=_flag(value, "debuggable_build"),

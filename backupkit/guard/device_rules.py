@@ -337,13 +337,23 @@ def _cannot_stay_in_shared_user(case: Case) -> bool | None:
         return False
     if case.old is None or case.new is None:
         return None
-    # The other apps in the shared user are not known. Newer Android lets an update rotate away from a signer it no
-    # longer trusts; whether the others follow is unknown, so a revoked capability counts as refused on every level.
+    # Newer Android lets an update rotate away from a signer it no longer trusts; whether the others in the shared user
+    # follow is often unknown, so a revoked capability counts as refused on every level.
     may_join = case.new.grants(case.old, Capability.SHARED_USER_ID) or case.old.grants(
         case.new, Capability.SHARED_USER_ID
     )
     related = case.new.descends_from(case.old) or case.old.descends_from(case.new)
-    return not (may_join and related)
+    if not (may_join and related):
+        return True
+    # The others, where the store named them: the new signer and each of theirs must trust one another (AOSP `canJoinSharedUserId`).
+    others = [one for one in (case.device.shared_user or {}).values() if one.package != case.candidate.package]
+    return _any([_cannot_share(case.new, one.signers) for one in others])
+
+
+def _cannot_share(new: SignerView, other: SignerView | None) -> bool | None:
+    if other is None:
+        return None
+    return not (new.grants(other, Capability.SHARED_USER_ID) or other.grants(new, Capability.SHARED_USER_ID))
 
 
 def _shared_user_changed(case: Case) -> bool | None:

@@ -119,6 +119,35 @@ def test_an_owner_whose_signer_was_not_said_is_no_reason_to_allow() -> None:
     assert answer == ("unknown", None, "fact-missing")
 
 
+_SHARED = Capability.SHARED_USER_ID | Capability.INSTALLED_DATA
+ROTATED = SignerView((B,), (LineageNode(A, _SHARED), LineageNode(B, Capability(0))), Scheme.V3)
+
+
+@pytest.mark.parametrize(
+    ("others", "expected"),
+    [
+        ({STRANGER: {"package": STRANGER, "signers": [A]}}, ("keeps-data", 1)),
+        ({STRANGER: {"package": STRANGER, "signers": [B]}}, ("keeps-data", 1)),
+        ({STRANGER: {"package": STRANGER, "signers": [C]}}, ("would-wipe", -8)),
+        ({STRANGER: STRANGER}, ("unknown", None)),
+        ({APP.package: {"package": APP.package, "signers": [C]}}, ("keeps-data", 1)),
+    ],
+)
+def test_the_others_in_a_shared_user_id_must_get_on_with_the_new_signer(
+    others: dict[str, Any], expected: tuple[str, int | None]
+) -> None:
+    installed = APP._replace(shared_user_id="chat.group")
+    offered = installed._replace(signings=signed_everywhere(ROTATED), version_code=11, demands=Demands())
+
+    device = decode_device({"sdk": 35, "shared_user": others})
+    alone = decide_install(APP, offered._replace(shared_user_id=NO_SHARED_USER), Action.UPGRADE, device)
+    answer = decide_install(installed, offered, Action.UPGRADE, device)
+
+    assert (answer.outcome.value, answer.install_result) == expected
+    # For an app with a user id of its own the list means nothing.
+    assert alone.outcome is Outcome.KEEPS_DATA
+
+
 def test_what_nobody_said_is_named_and_refuses_nothing() -> None:
     demands = Demands(abis=("x86",), permissions=("p",), permissions_in=(("p", "g"),), providers=("a",))
     offered = APP._replace(demands=demands)
