@@ -9,7 +9,7 @@ import hashlib
 import os
 import re
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +32,7 @@ from backupkit.ops.signed_log import History
 from backupkit.proof.checkpoint import Checkpoint, verify_checkpoint
 from backupkit.proof.merkle import tree_root
 from backupkit.store import layout
-from backupkit.store.backend import AlreadyExists, Backend, BackendError, BadName, NoSpace, ObjectMissing
+from backupkit.store.backend import AlreadyExists, Backend, BackendError, BadName, NoSpace, ObjectMissing, pieces_of
 from backupkit.store.config import decode_config
 from backupkit.store.domain_writer import UNFINISHED_AGE
 from backupkit.store.finding import cause
@@ -290,18 +290,21 @@ class _Copy:
     def _copy_by_hash(self, name: str) -> None:
         digest = _digest_in(name)
 
-        def require_hash(data: bytes | memoryview) -> None:
-            if hashlib.sha256(data).hexdigest() != digest:
+        def require_hash(pieces: Iterable[bytes | memoryview]) -> None:
+            found = hashlib.sha256()
+            for piece in pieces:
+                found.update(piece)
+            if found.hexdigest() != digest:
                 raise MalformedObject(what=name, reason="wrong-sha256")
 
         try:
             data = self._own.read(name)
             # Ours first: where it is the damaged one, the copy may have the only good one.
-            require_hash(data)
+            require_hash([data])
             if self._size_there(name) is not None:
                 # It is not what it must be: somebody looked.
                 self._backend.delete(name)
-            self._backend.create(name, data, check=require_hash)
+            self._backend.create(name, data, check=lambda written: require_hash(pieces_of(written)))
         except NoSpace:
             raise
         except AlreadyExists:

@@ -11,8 +11,25 @@ from typing import Protocol, TypeAlias
 
 from backupkit.errors import BackupkitError, ExitCode
 
-ReadBack: TypeAlias = Callable[[bytes | memoryview], None]
-"""Looks at an object's bytes as they were read back, before its name appears; raises to refuse them. The view ends with the call."""
+WINDOW = 1 << 20
+"""Bytes of an object that are looked at in one go, so that nobody holds all of it twice."""
+
+
+class Written(Protocol):
+    """An object that was written and has no name yet, read from where it will stay."""
+
+    @property
+    def size(self) -> int:
+        """How many bytes are there."""
+        ...
+
+    def read(self, offset: int, length: int) -> memoryview:
+        """Return a range, shorter only where the object ends. It holds until the next call."""
+        ...
+
+
+ReadBack: TypeAlias = Callable[[Written], None]
+"""Looks at an object before its name appears; raises to refuse it."""
 
 MAX_NAME = 240
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*(?:/[a-z0-9][a-z0-9._-]*)*", re.ASCII)
@@ -27,8 +44,7 @@ class Backend(Protocol):
     def create(self, name: str, data: bytes | bytearray | memoryview, *, check: ReadBack | None = None) -> None:
         """Write a new object. After it returns, the object survives a power cut.
 
-        `check` is given the bytes read back from where they will stay. What it raises passes through, and no object
-        appears.
+        `check` reads the bytes back from where they will stay. What it raises passes through, and no object appears.
 
         Raises:
             AlreadyExists: there is an object of this name; it was not touched.
@@ -152,9 +168,16 @@ def is_name(name: str) -> bool:
     return len(name) <= MAX_NAME and _NAME.fullmatch(name) is not None
 
 
-def same_bytes(first: bytes | memoryview, second: bytes | memoryview) -> bool:
-    """Tell whether two objects have the same bytes. Comparing two memory views directly looks at each byte on its own."""
-    if len(first) != len(second):
+def pieces_of(written: Written) -> Iterator[memoryview]:
+    """Give an object's bytes from beginning to end. Each piece holds until the next."""
+    for at in range(0, written.size, WINDOW):
+        yield written.read(at, WINDOW)
+
+
+def holds_same(written: Written, data: bytes | bytearray | memoryview) -> bool:
+    """Tell whether what was written is these bytes."""
+    view = memoryview(data)
+    if written.size != len(view):
         return False
-    piece = 1 << 18
-    return all(bytes(first[at : at + piece]) == bytes(second[at : at + piece]) for at in range(0, len(first), piece))
+    # Comparing two memory views directly looks at each byte on its own.
+    return all(bytes(written.read(at, WINDOW)) == bytes(view[at : at + WINDOW]) for at in range(0, len(view), WINDOW))

@@ -24,8 +24,8 @@ from backupkit.store.chunk_id import ChunkType, chunk_id, plain_sha256
 from backupkit.store.compression import FIRST_LEVEL, LEVEL, Codec, compress
 from backupkit.store.failures import ChunkNotStored, ChunkTooLarge
 from backupkit.store.index import Index
+from backupkit.store.pack_check import check_finished_pack
 from backupkit.store.pack_format import MAX_PLAIN, PACK_TARGET, PAYLOAD_SIZE, Address
-from backupkit.store.pack_reader import check_finished_pack
 from backupkit.store.pack_writer import EncodedChunk, FinishedPack, PackBuilder
 
 UNFINISHED_AGE = timedelta(hours=1)
@@ -298,7 +298,7 @@ class DomainWriter:
         self._backend.create(
             layout.pack(self.address.domain, finished.name),
             finished.data,
-            check=lambda read_back: check_finished_pack(finished, read_back, self._keys.id_key),
+            check=lambda written: check_finished_pack(finished, written, self._keys.id_key),
         )
 
     def _settle(self) -> None:

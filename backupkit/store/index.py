@@ -21,7 +21,7 @@ from backupkit.crypto.failures import OpenFailed
 from backupkit.crypto.sealing import open_blob, seal_blob
 from backupkit.ids import ChunkId, PackName
 from backupkit.store import layout
-from backupkit.store.backend import Backend, BackendError, same_bytes
+from backupkit.store.backend import Backend, BackendError, Written, holds_same
 from backupkit.store.finding import Finding, cause
 from backupkit.store.pack_format import PAD, Address, Row
 
@@ -471,6 +471,6 @@ def _decode(data: bytes, address: Address, index_key: bytes) -> _Run:
     return _Run(names, plain[rows_start:rows_end])
 
 
-def _require_same(read_back: bytes | memoryview, data: bytes, name: str) -> None:
-    if not same_bytes(read_back, data):
+def _require_same(written: Written, data: bytes, name: str) -> None:
+    if not holds_same(written, data):
         raise MalformedObject(what=name, reason="read-back-differs")

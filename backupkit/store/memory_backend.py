@@ -7,6 +7,18 @@ from datetime import timedelta
 from backupkit.store.backend import AlreadyExists, ObjectMissing, ObjectTruncated, ReadBack, SwapLost, require_name
 
 
+class WrittenBytes:
+    """Bytes in memory, as a check sees what was written."""
+
+    def __init__(self, data: bytes) -> None:
+        self.size = len(data)
+        self._data = memoryview(data)
+
+    def read(self, offset: int, length: int) -> memoryview:
+        """Return a range."""
+        return self._data[offset : offset + length]
+
+
 class MemoryBackend:
     """Keeps every object in a dictionary. It forgets all at the end."""
 
@@ -21,7 +33,7 @@ class MemoryBackend:
         if name in self._objects:
             raise AlreadyExists(name=name)
         if check is not None:
-            check(copy)
+            check(WrittenBytes(copy))
         with self._lock:
             if name in self._objects:
                 raise AlreadyExists(name=name)

@@ -18,7 +18,7 @@ from backupkit.errors import BackupkitError
 from backupkit.ids import ChunkId
 from backupkit.store.backend import Backend, BackendError
 from backupkit.store.chunk_id import KINDS, ChunkType, chunk_id, plain_sha256
-from backupkit.store.compression import Codec, decompress
+from backupkit.store.compression import decompress
 from backupkit.store.finding import Finding, cause
 from backupkit.store.layout import PackRef
 from backupkit.store.pack_format import (
@@ -42,9 +42,7 @@ from backupkit.store.pack_format import (
     PackHeader,
     Row,
     decode_table,
-    encode_table,
     entry_head,
-    footer,
     parse_entry_head,
     parse_footer,
     parse_header,
@@ -54,7 +52,6 @@ from backupkit.store.pack_format import (
     record_key,
     require_plausible,
 )
-from backupkit.store.pack_writer import FinishedPack
 
 ReadRange: TypeAlias = Callable[[int, int], "bytes | memoryview"]
 """Returns exactly so many bytes (second) from an offset (first)."""
@@ -439,92 +436,6 @@ def open_entry(entry: StoredEntry, id_key: bytes) -> Opened:
     if not hmac.compare_digest(chunk_id(id_key, kind, sha256), row.chunk):
         raise MalformedObject(what="chunk", reason="wrong-id")
     return Opened(row.chunk, kind, plaintext, sha256)
-
-
-def check_finished_pack(finished: FinishedPack, read_back: bytes | memoryview, id_key: bytes) -> None:
-    """Open everything in a pack that is about to be published, from the bytes that were read back.
-
-    A failing memory module or disk shows itself here and not years later. The writer cannot do this again: only the
-    recipient can.
-
-    Raises:
-        MalformedObject, OpenFailed: the pack must not be published.
-    """
-    view = memoryview(read_back)
-    if len(view) != len(finished.data) or bytes(view[:HEADER_SIZE]) != finished.header.raw:
-        raise MalformedObject(what=finished.name, reason="read-back-differs")
-    stream = _StrictStream(finished, view)
-    for row in finished.rows:
-        data = stream.take(ENTRY_HEAD.size + row.stored)
-        if bytes(data[: ENTRY_HEAD.size]) != entry_head(row.kind, row.codec, row.plain, row.stored, row.chunk):
-            raise MalformedObject(what=finished.name, reason="wrong-entry")
-        _require_chunk(row, data[ENTRY_HEAD.size :], id_key)
-    if stream.table() != encode_table(finished.rows):
-        raise MalformedObject(what=finished.name, reason="wrong-table")
-    if bytes(view[-TAIL_SIZE:]) != finished.header.raw + footer(stream.table_offset, stream.opened, len(view)):
-        raise MalformedObject(what=finished.name, reason="wrong-footer")
-
-
-class _StrictStream:
-    """The stream of a pack as its writer laid it, opened record by record. Nothing is searched for and nothing forgiven.
-
-    Every byte is covered: heads and tail are compared with what they must be, all else is authenticated with them.
-    """
-
-    def __init__(self, finished: FinishedPack, view: memoryview) -> None:
-        self.opened = 0
-        self.table_offset = 0
-        self._finished = finished
-        self._view = view
-        self._position = HEADER_SIZE
-        self._plain = memoryview(b"")
-
-    def take(self, size: int) -> memoryview:
-        """Return the next bytes of the stream; a copy only of what lies in more than one record."""
-        if size <= len(self._plain):
-            data, self._plain = self._plain[:size], self._plain[size:]
-            return data
-        pieces = [self._plain]
-        missing = size - len(self._plain)
-        while missing > 0:
-            plain = self._open(STREAM, self._finished.header.stride - RECORD_HEAD.size)[FIRST_ENTRY.size :]
-            pieces.append(plain[:missing])
-            self._plain = plain[missing:]
-            missing -= len(plain)
-        return memoryview(b"".join(pieces))
-
-    def table(self) -> bytes:
-        """Return the table, which is all that is left."""
-        if any(self._plain):
-            raise MalformedObject(what=self._finished.name, reason="wrong-count")
-        self.table_offset = self._position
-        left = len(self._view) - TAIL_SIZE - self._position - RECORD_HEAD.size
-        return bytes(self._open(TABLE, left))
-
-    def _open(self, kind: int, most: int) -> memoryview:
-        """Open the record at hand, of `most` bytes unless its own head, which must be right to the bit, says fewer."""
-        start = self._position + RECORD_HEAD.size
-        head = bytes(self._view[self._position : start])
-        found = parse_record_head(head)
-        if found is None or found[:2] != (kind, self.opened) or not TAG_SIZE <= found[2] <= most:
-            raise MalformedObject(what=self._finished.name, reason="wrong-record")
-        sealed_size = found[2]
-        associated = self._finished.header.raw + head[:20]
-        try:
-            plain = self._finished.cipher.open(self.opened, self._view[start : start + sealed_size], associated)
-        except OpenFailed as error:
-            raise MalformedObject(what=self._finished.name, reason="read-back-differs") from error
-        self._position = start + sealed_size
-        self.opened += 1
-        return memoryview(plain)
-
-
-def _require_chunk(row: Row, stored: memoryview, id_key: bytes) -> None:
-    """Decompress an entry and refuse it unless it is the chunk that its row names."""
-    is_raw = row.codec == Codec.RAW and len(stored) == row.plain
-    plaintext = stored if is_raw else decompress(row.codec, stored, row.plain)
-    if not hmac.compare_digest(chunk_id(id_key, ChunkType(row.kind), plain_sha256(plaintext)), row.chunk):
-        raise MalformedObject(what="chunk", reason="wrong-id")
 
 
 def _open_header(

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from backupkit.codec.malformed import MalformedObject, NewerFormat
 from backupkit.ids import DomainId, PackName
 from backupkit.store import gf256, layout
-from backupkit.store.backend import AlreadyExists, Backend, BackendError, same_bytes
+from backupkit.store.backend import AlreadyExists, Backend, BackendError, Written, holds_same
 from backupkit.store.finding import Finding, cause
 from backupkit.store.layout import PackRef
 from backupkit.store.parity_format import (
@@ -204,8 +204,8 @@ class _Encoder:
 
 
 def _publish(backend: Backend, name: str, data: bytearray) -> None:
-    def check(read_back: bytes | memoryview) -> None:
-        if not same_bytes(read_back, memoryview(data)):
+    def check(written: Written) -> None:
+        if not holds_same(written, data):
             raise MalformedObject(what=name, reason="read-back-differs")
 
     try:

@@ -17,6 +17,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from backupkit.store.backend import (
+    WINDOW,
     AlreadyExists,
     BackendDenied,
     NoSpace,
@@ -209,24 +210,12 @@ class PosixBackend:
                 _write_all(descriptor, data)
                 _sync(descriptor)
                 if check is not None:
-                    self._read_back(descriptor, len(data), check)
+                    check(_WrittenFile(descriptor, self._by_thread))
             finally:
                 os.close(descriptor)
             yield temporary
         finally:
             temporary.unlink(missing_ok=True)
-
-    def _read_back(self, descriptor: int, size: int, check: ReadBack) -> None:
-        """Read a file into memory that this thread uses again and again, and have it looked at."""
-        buffer: bytearray = getattr(self._by_thread, "buffer", bytearray())
-        if len(buffer) < size:
-            buffer = self._by_thread.buffer = bytearray(size + size // 8)
-        with memoryview(buffer) as whole, whole[:size] as view:
-            done = 0
-            while done < size and (count := os.preadv(descriptor, [view[done:]], done)):
-                done += count
-            with view[:done] as found:
-                check(found)
 
     def _publish(self, temporary: Path, path: Path, name: str) -> None:
         """Give a finished file its name unless the name is taken."""
@@ -262,6 +251,25 @@ class PosixBackend:
             yield
         finally:
             os.close(descriptor)
+
+
+class _WrittenFile:
+    """A file without a name, read into memory that this thread uses again and again."""
+
+    def __init__(self, descriptor: int, by_thread: threading.local) -> None:
+        self.size = os.fstat(descriptor).st_size
+        self._descriptor = descriptor
+        self._by_thread = by_thread
+
+    def read(self, offset: int, length: int) -> memoryview:
+        buffer: bytearray = getattr(self._by_thread, "buffer", bytearray())
+        if len(buffer) < length:
+            buffer = self._by_thread.buffer = bytearray(max(length, WINDOW))
+        view = memoryview(buffer)[:length]
+        done = 0
+        while done < length and (count := os.preadv(self._descriptor, [view[done:]], offset + done)):
+            done += count
+        return view[:done]
 
 
 @contextmanager

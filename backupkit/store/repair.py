@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from backupkit.codec.malformed import MalformedObject
 from backupkit.ids import DomainId, PackName
 from backupkit.store import gf256
-from backupkit.store.backend import AlreadyExists, Backend, BackendError
+from backupkit.store.backend import AlreadyExists, Backend, BackendError, Written, pieces_of
 from backupkit.store.finding import Finding
 from backupkit.store.layout import PackRef
 from backupkit.store.parity import ParityFile, read_parity_files
@@ -138,6 +138,9 @@ def _write_back(backend: Backend, ref: PackRef, data: bytearray) -> None:
         return
 
 
-def _require_name(read_back: bytes | memoryview, ref: PackRef) -> None:
-    if hashlib.sha256(read_back).hexdigest() != ref.pack:
+def _require_name(written: Written, ref: PackRef) -> None:
+    found = hashlib.sha256()
+    for piece in pieces_of(written):
+        found.update(piece)
+    if found.hexdigest() != ref.pack:
         raise MalformedObject(what=ref.name, reason="read-back-differs")

@@ -17,7 +17,8 @@ from backupkit.store.backend import (
     ObjectMissing,
     ObjectUnreadable,
     SwapLost,
-    same_bytes,
+    Written,
+    holds_same,
 )
 from backupkit.store.finding import Finding
 
@@ -207,6 +208,6 @@ class SmallObjects:
             return False
 
 
-def _require_same(read_back: bytes | memoryview, data: bytes, name: str) -> None:
-    if not same_bytes(read_back, data):
+def _require_same(written: Written, data: bytes, name: str) -> None:
+    if not holds_same(written, data):
         raise MalformedObject(what=name, reason="read-back-differs")

@@ -14,6 +14,7 @@ from backupkit.crypto.domains import DomainSecrets
 from backupkit.store import layout
 from backupkit.store.backend import Backend, NoSpace
 from backupkit.store.chunk_id import ChunkType, chunk_id, plain_sha256
+from backupkit.store.compression import Codec
 from backupkit.store.domain_reader import DomainReader
 from backupkit.store.domain_writer import DomainWriter, PackProfile
 from backupkit.store.failures import ChunkNotStored, ChunkTooLarge
@@ -159,6 +160,20 @@ def test_a_pack_that_the_disk_changed_is_not_published(address: Address, secrets
 
     with pytest.raises(MalformedObject), writer(backend, address, secrets) as one:
         one.store(ChunkType.DATA, b"precious")
+
+    assert list(backend.names("")) == []
+
+
+def test_memory_that_fails_while_a_chunk_waits_is_found(
+    backend: MemoryBackend, address: Address, secrets: DomainSecrets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hit(plaintext: bytes, _level: int) -> tuple[Codec, bytes]:
+        return Codec.RAW, bytes([plaintext[0] ^ 1]) + plaintext[1:]
+
+    monkeypatch.setattr("backupkit.store.domain_writer.compress", hit)
+
+    with pytest.raises(MalformedObject), writer(backend, address, secrets) as working:
+        working.store(ChunkType.DATA, b"precious")
 
     assert list(backend.names("")) == []
 

@@ -14,6 +14,7 @@ from backupkit.store.backend import (
     ObjectMissing,
     ObjectTruncated,
     SwapLost,
+    Written,
 )
 from backupkit.store.memory_backend import MemoryBackend
 from backupkit.store.posix_backend import PosixBackend
@@ -82,16 +83,17 @@ def test_what_is_not_there_is_missing(backend: Backend) -> None:
 def test_a_check_sees_the_bytes_before_the_name_appears(backend: Backend) -> None:
     seen = []
 
-    def check(data: bytes | memoryview) -> None:
-        seen.append((bytes(data), list(backend.names(""))))
+    def check(written: Written) -> None:
+        ends = [bytes(written.read(0, 3)), bytes(written.read(5, 1000)), bytes(written.read(7, 1))]
+        seen.append((written.size, ends, list(backend.names(""))))
 
     backend.create("config", b"content", check=check)
 
-    assert seen == [(b"content", [])]
+    assert seen == [(7, [b"con", b"nt", b""], [])]
 
 
 def test_a_refused_object_never_appears(backend: Backend) -> None:
-    def refuse(_: bytes | memoryview) -> None:
+    def refuse(_: Written) -> None:
         raise Refused
 
     with pytest.raises(Refused):
