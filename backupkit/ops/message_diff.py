@@ -2,25 +2,22 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from backupkit.chats.diff import ChangeKind, ConversationChange, HistoryChange, Seen, compare, seen_of
 from backupkit.chats.identity import Identifier
 from backupkit.chats.malformed import MalformedExport
 from backupkit.chats.model import Conversation, Finding, Message, Severity
-from backupkit.chats.opened_backups import require_right_keys
-from backupkit.chats.owner_keys import KeysOf, OwnerKeys, no_keys
-from backupkit.chats.registry import read_all, recognise
-from backupkit.chats.source import open_source
+from backupkit.chats.owner_keys import KeysOf, no_keys
+from backupkit.chats.registry import read_all
 from backupkit.crypto.keyring import Keyring
 from backupkit.ids import SnapshotId
 from backupkit.ops.chat_facts import chat_finding
-from backupkit.ops.events import Notice, Phase, Progress, Tell, tell_nobody
+from backupkit.ops.events import Event, Found, Notice, Phase, Progress, Tell, tell_nobody
 from backupkit.ops.places import Places
 from backupkit.ops.repository import Repository, open_repository
 from backupkit.ops.show import opened_sources
+from backupkit.ops.snapshot_chats import OpenedChats, open_chats
 from backupkit.ops.snapshots import KnownSnapshot, find_snapshot, known_snapshots
-from backupkit.ops.stored_chats import laid_out
 from backupkit.ops.unlock import AskSecret
 
 
@@ -126,35 +123,37 @@ class _Side:
         for reader, source in opened_sources(repository, known, keyring, self.tell):
             own = self.keys(source.name)
             if source.chat is not None and (source.chat.messages is not None or own):
-                with laid_out(reader, source, repository.cache / "scratch", self.tell) as path:
-                    self._read_source(source.name, path, own)
+                self.tell(Progress(Phase.READ))
+                try:
+                    with open_chats(reader, source, repository.cache / "scratch", self._hears, own) as opened:
+                        self._read_source(source.name, opened)
+                except MalformedExport as error:
+                    self._found(Finding("export-damaged", Severity.ERROR, error.locator, {"reason": error.reason}))
 
-    def _read_source(self, name: str, path: Path, keys: OwnerKeys) -> None:
+    def _read_source(self, name: str, opened: OpenedChats) -> None:
         identifiers: dict[str, Identifier] = {}
-        self.tell(Progress(Phase.READ))
-        try:
-            with open_source(path, keys=keys) as source:
-                require_right_keys(source.findings)
-                recognised = recognise(source)
-                if recognised.waits_for_a_key:
-                    # What only one side was opened of would seem new or deleted.
-                    self.is_damaged = True
-                    self.tell(Notice("sealed-left-out", {"name": name}))
-                for reader, told in read_all(source, recognised):
-                    app = reader.app or reader.format
-                    place = (name, app)
-                    match told:
-                        case Message():
-                            seen = seen_of(identifiers.setdefault(app, Identifier(app)), told)
-                            self.seen.setdefault(place, {}).setdefault(told.conversation, []).append(seen)
-                        case Conversation():
-                            self.seen.setdefault(place, {}).setdefault(told.key, [])
-                            if told.title:
-                                self.titles.setdefault(place, {})[told.key] = told.title
-                        case Finding(severity=Severity.ERROR):
-                            self._found(told)
-        except MalformedExport as error:
-            self._found(Finding("export-damaged", Severity.ERROR, error.locator, {"reason": error.reason}))
+        if opened.recognised.waits_for_a_key:
+            # What only one side was opened of would seem new or deleted.
+            self.is_damaged = True
+            self.tell(Notice("sealed-left-out", {"name": name}))
+        for reader, told in read_all(opened.files, opened.recognised):
+            app = reader.app or reader.format
+            place = (name, app)
+            match told:
+                case Message():
+                    seen = seen_of(identifiers.setdefault(app, Identifier(app)), told)
+                    self.seen.setdefault(place, {}).setdefault(told.conversation, []).append(seen)
+                case Conversation():
+                    self.seen.setdefault(place, {}).setdefault(told.key, [])
+                    if told.title:
+                        self.titles.setdefault(place, {})[told.key] = told.title
+                case Finding(severity=Severity.ERROR):
+                    self._found(told)
+
+    def _hears(self, event: Event) -> None:
+        """Pass an event on. A file that is lost in the repository is damage: what is missing may only be unread."""
+        self.is_damaged = self.is_damaged or (isinstance(event, Found) and event.severity.value == "error")
+        self.tell(event)
 
     def _found(self, finding: Finding) -> None:
         self.is_damaged = True

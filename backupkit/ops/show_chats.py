@@ -5,8 +5,9 @@ Names of people and chats are kept nowhere outside the sealed files.
 
 from dataclasses import dataclass, replace
 
+from backupkit.chats.malformed import MalformedExport
 from backupkit.chats.owner_keys import KeysOf, no_keys
-from backupkit.chats.summary import ChatSummary, ConversationSummary, summarise
+from backupkit.chats.summary import ChatSummary, ConversationSummary, summarise_source
 from backupkit.clock import Clock
 from backupkit.ops.chat_facts import chat_finding, facts_of
 from backupkit.ops.events import Found, Phase, Progress, Tell, tell_nobody
@@ -14,8 +15,8 @@ from backupkit.ops.export import ConversationNotFound
 from backupkit.ops.places import Places
 from backupkit.ops.repository import open_repository
 from backupkit.ops.show import Shown, opened_sources, shown_of
+from backupkit.ops.snapshot_chats import open_chats
 from backupkit.ops.snapshots import find_snapshot, known_snapshots
-from backupkit.ops.stored_chats import laid_out
 from backupkit.ops.unlock import AskSecret
 
 
@@ -57,8 +58,11 @@ def show_chats(
         if source.chat is None or (source.chat.messages is None and not own):
             continue
         tell(Progress(Phase.READ))
-        with laid_out(reader, source, repository.cache / "scratch", tell) as path:
-            summary = summarise(path, keys=own, now=clock.now())
+        try:
+            with open_chats(reader, source, repository.cache / "scratch", tell, own) as chats:
+                summary = summarise_source(chats.files, chats.recognised, now=clock.now())
+        except MalformedExport:
+            summary = None
         if summary is not None:
             found.append(_chats(source.name, summary, conversation))
             if source.chat.messages is None:

@@ -1,13 +1,14 @@
 """The chats of a snapshot, read where they lie in the repository.
 
-Files are opened when a reader asks for them; only an archive is copied to a private folder first, because it is read
-back and forth. Nothing is left there afterwards.
+Files are opened when a reader asks for them; only an archive is copied first, because it is read back and forth. The copy has no name
+where the system lets an open file be reached without one (Linux), so that a kill leaves nothing; elsewhere it lies in a private folder.
 """
 
 import io
 import os
+import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
@@ -146,7 +147,10 @@ def open_chats(
         if entry.kind is EntryKind.FILE and entry.content is not None:
             name = place.path.decode("utf-8", "backslashreplace")
             members[name] = StoredMember(reader, entry.content, entry.size, name, tell)
-    with open_members(source.name, members, lambda name: _copied(members[name], scratch), keys=keys) as files:
+    with (
+        ExitStack() as copies,
+        open_members(source.name, members, lambda name: _copied(members[name], scratch, copies), keys=keys) as files,
+    ):
         if strict:
             require_right_keys(files.findings)
         yield OpenedChats(source, files, recognise(files))
@@ -171,8 +175,15 @@ def _once(tell: Tell) -> Tell:
     return telling
 
 
-def _copied(member: Member, scratch: Path) -> Path:
+def _copied(member: Member, scratch: Path, copies: ExitStack) -> Path:
     make_private(scratch)
+    if Path("/proc/self/fd").is_dir():
+        nameless = copies.enter_context(tempfile.TemporaryFile(dir=scratch))  # noqa: SIM115  the stack is its `with`
+        with member.open() as stream:
+            while block := stream.read(1 << 20):
+                nameless.write(block)
+        nameless.flush()
+        return Path(f"/proc/self/fd/{nameless.fileno()}")
     path = scratch / f"archive-{sum(1 for _ in scratch.iterdir())}"
     with member.open() as stream, os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
         while block := stream.read(1 << 20):
