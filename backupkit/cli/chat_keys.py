@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from backupkit.cli.passphrase import PassphraseNeeded
 from backupkit.cli.session import Session
 from backupkit.errors import BackupkitError, ExitCode
 from backupkit.ops.events import Found, Severity
@@ -30,6 +29,13 @@ class ChatKeyUnreadable(BackupkitError):
     exit_code = ExitCode.CANNOT_UNLOCK
 
 
+class ChatKeyNeeded(BackupkitError):
+    """A key of a sealed backup was to be typed, and nobody is there."""
+
+    code = "chat-key-needed"
+    exit_code = ExitCode.CANNOT_UNLOCK
+
+
 class ChatKeys:
     """The keys of each source: those that were handed over now, and the source's own of the settings."""
 
@@ -39,7 +45,7 @@ class ChatKeys:
         Raises:
             ChatKeyUnreadable: a file cannot be read.
             ExportKeyWrong: what is in a file, or was typed, is no key.
-            PassphraseNeeded: nobody can be asked.
+            ChatKeyNeeded: nobody can be asked.
         """
         from backupkit.chats.owner_keys import NO_KEYS, owner_keys
 
@@ -50,7 +56,7 @@ class ChatKeys:
             self._given |= self._read(file)
         if ask:
             if session.person is None:
-                raise PassphraseNeeded
+                raise ChatKeyNeeded
             self._given |= owner_keys(session.person.secret(session.say("ask.chat-key")).encode())
 
     def __call__(self, source: str) -> "OwnerKeys":

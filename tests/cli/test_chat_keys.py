@@ -191,7 +191,7 @@ def test_a_person_is_asked_for_the_key_and_it_is_not_shown(computer: Computer) -
     assert WHATSAPP_KEY.hex() not in shown
     assert (
         computer.run("doctor", "phone", "--ask-chat-key", "--no-input", "--json", expect=12).last["code"]
-        == "passphrase-needed"
+        == "chat-key-needed"
     )
 
 
