@@ -21,7 +21,10 @@ def nameless_file(stack: ExitStack) -> BinaryIO:
 
 
 def nameless_database(stack: ExitStack) -> tuple[sqlite3.Connection, BinaryIO]:
-    """Return a connection to an empty file, and that file, into which a whole database may be written before the first query."""
+    """Return a connection to an empty file, and that file, into which a whole database may be written before the first query.
+
+    What SQLite sorts outside memory goes into files that have lost their names as well: it unlinks them as soon as they are open.
+    """
     folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="backupkit-", ignore_cleanup_errors=True))
     path = Path(folder, "database")
     file = stack.enter_context(os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "w+b"))
@@ -29,8 +32,6 @@ def nameless_database(stack: ExitStack) -> tuple[sqlite3.Connection, BinaryIO]:
     connection = stack.enter_context(closing(sqlite3.connect(path)))
     if os.name == "posix":
         path.unlink()
-    # A rollback journal would have a name again, and would hold what the database does.
-    connection.execute("pragma temp_store = memory")
     return connection, file
 
 

@@ -2,6 +2,8 @@
 
 import random
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
@@ -242,3 +244,26 @@ def test_free_pages_are_only_told_where_deleted_rows_are_asked_for(
 
     assert kept == set(range(1, 1501))
     assert len(all_rows) > 2500
+
+
+COUNT_AND_PEAK = """
+import sys
+from pathlib import Path
+from backupkit.chats.summary import summarise
+print(summarise(Path(sys.argv[1])).messages)
+print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
+"""
+
+
+@pytest.mark.skipif(
+    not Path("/proc/self/status").exists(), reason="the peak of a process is read from /proc, which only Linux has"
+)
+def test_counting_a_large_database_sorts_on_the_disk(tmp_path: Path) -> None:
+    path = tmp_path / "ChatStorage.sqlite"
+    count = chat_storage(path, 200_000)
+
+    told = subprocess.run([sys.executable, "-c", COUNT_AND_PEAK, path], check=True, capture_output=True, text=True)
+    messages, peak = map(int, told.stdout.split())
+
+    assert messages == count
+    assert peak < 70_000, "kilobytes"
