@@ -33,7 +33,7 @@ SALVAGE = """
 import json, sys
 from pathlib import Path
 from backupkit.ops.events import tell_nobody
-from backupkit.ops.salvage import salvage
+from backupkit.ops.restoring.salvage import salvage
 found = salvage(Path(sys.argv[1]), Path(sys.argv[2]), tell=tell_nobody)
 print(json.dumps(sum(table.rows for table in found.tables if table.name == sys.argv[3] or (sys.argv[3].endswith("_") and table.name.startswith(sys.argv[3])))))
 """

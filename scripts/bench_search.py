@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 from backup_scene import PASSPHRASE, Scene
 
 from backupkit.ops.events import tell_nobody
-from backupkit.ops.search import Question, search_messages
+from backupkit.ops.searching.search import Question, search_messages
 from backupkit.ops.unlock import Secret
 
 ASKED = ("钱", "生日", "转账", "生日快乐", "birthday", "irthda", "ing", "地铁上信号")

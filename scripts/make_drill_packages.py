@@ -15,7 +15,7 @@ PACKAGE = "org.example.chat"
 
 
 def main() -> None:
-    folder = ROOT / "backupkit" / "ops" / "drill_packages"
+    folder = ROOT / "backupkit" / "ops" / "guarding" / "drill_packages"
     for name, maker, version in (("installed", "maker", 10), ("update", "stranger", 20), ("swapped", "thief", 20)):
         package = sign(build_apk(PACKAGE, version), make_key("ec", maker), schemes=("v2", "v3"))
         (folder / f"{name}.apk").write_bytes(package)

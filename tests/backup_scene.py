@@ -8,15 +8,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from backupkit.ops.confirm_recovery import confirm_recovery
+from backupkit.ops.checking.verify import Verified, verify_snapshot
 from backupkit.ops.events import Event, Found, Notice
-from backupkit.ops.initialise import initialise
+from backupkit.ops.keys.confirm_recovery import confirm_recovery
+from backupkit.ops.keys.initialise import initialise
 from backupkit.ops.places import Places
-from backupkit.ops.repository import PLACE_FILE, Repository, open_repository
-from backupkit.ops.restore import Restored, restore
-from backupkit.ops.snapshot import SnapshotTaken, SourceSpec, take_snapshot
+from backupkit.ops.repository.repository import PLACE_FILE, Repository, open_repository
+from backupkit.ops.restoring.restore import Restored, restore
+from backupkit.ops.saving.snapshot import SnapshotTaken, SourceSpec, take_snapshot
 from backupkit.ops.unlock import Secret
-from backupkit.ops.verify import Verified, verify_snapshot
 
 PASSPHRASE = "correct horse battery staple"
 JUNE = datetime(2018, 6, 1, 12, tzinfo=UTC)

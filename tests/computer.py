@@ -17,7 +17,7 @@ import pytest
 from backupkit.cli.main import answer
 from backupkit.cli.session import Process
 from backupkit.clock import Clock, SystemClock
-from backupkit.ops.repository import PLACE_FILE
+from backupkit.ops.repository.repository import PLACE_FILE
 
 UNFILLED = re.compile(r"\{[a-z_]+(?::[a-z]+)?\}")
 PASSPHRASE = "correct horse battery staple"

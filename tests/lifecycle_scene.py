@@ -8,9 +8,9 @@ from backupkit.clock import to_rfc3339
 from backupkit.crypto.signing import SigningKey
 from backupkit.guard.ledger import append
 from backupkit.guard.places import GuardPlaces
-from backupkit.ops.forget import Forgotten, apply_retention, forget_snapshots
-from backupkit.ops.list_snapshots import list_snapshots
-from backupkit.ops.retention import KeepRules
+from backupkit.ops.keeping.forget import Forgotten, apply_retention, forget_snapshots
+from backupkit.ops.keeping.retention import KeepRules
+from backupkit.ops.looking.list_snapshots import list_snapshots
 
 
 def take_days(scene: Scene, days: int, *, verify: bool = False) -> list[str]:

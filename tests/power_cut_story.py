@@ -12,14 +12,14 @@ from unittest.mock import patch
 from backup_scene import Scene, SteppingClock, bytes_of
 from power_cut import VARIANTS, Disk, Recorder, lay_out
 
-from backupkit.ops.forget import forget_snapshots
-from backupkit.ops.lifecycle import GRACE, UNDO
-from backupkit.ops.rebuild import rebuild_repository
-from backupkit.ops.repack import repack
-from backupkit.ops.repair import repair_repository
-from backupkit.ops.repository import PLACE_FILE
-from backupkit.ops.snapshots import known_snapshots
-from backupkit.ops.sweep import sweep
+from backupkit.ops.keeping.forget import forget_snapshots
+from backupkit.ops.keeping.repack import repack
+from backupkit.ops.keeping.sweep import sweep
+from backupkit.ops.mending.rebuild import rebuild_repository
+from backupkit.ops.mending.repair import repair_repository
+from backupkit.ops.repository.lifecycle import GRACE, UNDO
+from backupkit.ops.repository.repository import PLACE_FILE
+from backupkit.ops.repository.snapshots import known_snapshots
 from backupkit.store import layout
 from backupkit.store.posix_backend import PosixBackend
 from backupkit.store.small_objects import COPIES
@@ -171,7 +171,7 @@ def _one_day_later(scene: Scene) -> None:
 
 def _take_without_links(scene: Scene) -> None:
     """As on a stick with exFAT: names are claimed under a lock."""
-    with patch("backupkit.ops.repository.PosixBackend", partial(PosixBackend, hard_links=False)):
+    with patch("backupkit.ops.repository.repository.PosixBackend", partial(PosixBackend, hard_links=False)):
         scene.take()
 
 

@@ -44,6 +44,12 @@ REASONS: dict[tuple[str, str], str] = {
     ("cli", "hooks"): "the fast program stands alone",
 }
 
+# The rooms of `ops/`, from the ground up: each may import those before it, and the files that lie in `ops/` itself.
+ROOMS_OF_OPS = [
+    "memory", "repository", "keys", "chats", "restoring", "exporting", "searching", "looking",
+    "checking", "saving", "mending", "keeping", "guarding",
+]  # fmt: skip
+
 FORBIDDEN_NAMES = {"helpers", "utils", "util", "common", "misc", "manager"}
 HEAVY_FOR_HOOKS = {"typer", "click", "rich", "watchdog", "zstandard", "pyfastcdc", "mnemonic"}
 
@@ -66,6 +72,14 @@ def layer_of(module: str) -> str | None:
     if parts[1] in LEAVES:
         return "leaf"
     return "ops.events" if parts[1:3] == ["ops", "events"] else parts[1]
+
+
+def room_of_ops(module: str) -> str | None:
+    """Return the room of `ops/` that a module is in; "" for the files that all of them may use; None outside `ops/`."""
+    parts = module.split(".")
+    if parts[:2] != ["backupkit", "ops"]:
+        return None
+    return parts[2] if len(parts) > 3 or (HOUSE / "ops" / parts[-1]).is_dir() else ""
 
 
 @cache
@@ -112,6 +126,18 @@ def test_imports_follow_the_arrows_of_the_house() -> None:
             if layer not in ALLOWED[home]:
                 reason = REASONS.get((home, layer), f"{home} may import {sorted(ALLOWED[home])}")
                 strays.append(f"{path.relative_to(HOUSE)} imports {imported}: {reason}")
+
+    assert not strays, "\n".join(strays)
+
+
+def test_the_rooms_of_ops_stand_on_each_other_in_one_order() -> None:
+    strays = []
+    for path in modules():
+        own = room_of_ops(dotted(path))
+        if own is None:
+            continue
+        above = ROOMS_OF_OPS[ROOMS_OF_OPS.index(own) + 1 :] if own else ROOMS_OF_OPS
+        strays += [f"{path.relative_to(HOUSE)} imports {one}" for one in imports_of(path) if room_of_ops(one) in above]
 
     assert not strays, "\n".join(strays)
 

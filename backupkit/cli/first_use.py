@@ -16,7 +16,7 @@ from backupkit.errors import BackupkitError, ExitCode
 
 if TYPE_CHECKING:
     from backupkit.cli.session import Session
-    from backupkit.ops.initialise import Initialised
+    from backupkit.ops.keys.initialise import Initialised
 
 SHEET_NAME = "backupkit-recovery-sheet.html"
 WORDS_ASKED = 2
@@ -89,8 +89,8 @@ class Created:
 
 def create_repository(session: "Session", sheet: Path | None) -> Created:
     """Make the repository of the session, with a recovery sheet, and have two words typed back by whoever is there."""
-    from backupkit.ops.initialise import initialise
-    from backupkit.ops.recovery_sheet import render_sheet
+    from backupkit.ops.keys.initialise import initialise
+    from backupkit.ops.keys.recovery_sheet import render_sheet
 
     place = sheet.absolute() if sheet else _free(session.process.home / SHEET_NAME)
     with SheetFile(place) as file:
@@ -114,7 +114,7 @@ def _free(path: Path) -> Path:
 
 
 def _typed_back(session: "Session", made: "Initialised") -> bool:
-    from backupkit.ops.confirm_recovery import confirm_recovery
+    from backupkit.ops.keys.confirm_recovery import confirm_recovery
 
     person = session.person
     if person is None:

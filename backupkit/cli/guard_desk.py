@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from backupkit.guard.places import GuardPlaces
     from backupkit.guard.policy import GuardPolicy
     from backupkit.guard.verdict import Loss
-    from backupkit.ops.guard_loss import Preview
+    from backupkit.ops.guarding.guard_loss import Preview
 
 
 def guard_places(session: Session) -> "GuardPlaces":
@@ -75,7 +75,7 @@ def live_loss(session: Session, source: str) -> "Loss":
     """
     from backupkit.guard.verdict import Loss
     from backupkit.ops.failures import SourceNotFound
-    from backupkit.ops.loss import preview_loss
+    from backupkit.ops.guarding.loss import preview_loss
 
     known = session.settings.source(source)
     path = known.path if known else Path(source).absolute()
@@ -87,7 +87,7 @@ def live_loss(session: Session, source: str) -> "Loss":
 
 def preview_with_keys(session: Session) -> "Preview":
     """Return how the loss of a source is counted, with its owner's key where the settings name one."""
-    from backupkit.ops.loss import preview_loss
+    from backupkit.ops.guarding.loss import preview_loss
 
     keys = ChatKeys(session)
     return lambda places, package, path: preview_loss(places, package, path, keys.at(path))

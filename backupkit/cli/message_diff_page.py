@@ -8,7 +8,7 @@ from backupkit.cli.results import MOST_LISTED
 from backupkit.cli.session import Session
 from backupkit.clock import to_rfc3339
 from backupkit.errors import ExitCode
-from backupkit.ops.message_diff import ConversationDifference, MessageDifferences
+from backupkit.ops.looking.message_diff import ConversationDifference, MessageDifferences
 from backupkit.text import printable
 from backupkit.ui.terminal import Role
 

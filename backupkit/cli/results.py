@@ -9,7 +9,7 @@ from backupkit.ui.terminal import Role
 
 if TYPE_CHECKING:
     from backupkit.cli.session import Session
-    from backupkit.ops.coverage import CoverageIssued
+    from backupkit.ops.checking.coverage import CoverageIssued
 
 MOST_LISTED = 20
 _ROLES: dict[str, Role] = {

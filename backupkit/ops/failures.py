@@ -221,3 +221,10 @@ class WriterNotFound(BackupkitError):
 
     code = "writer-not-found"
     exit_code = ExitCode.NOT_FOUND
+
+
+class ConversationNotFound(BackupkitError):
+    """No conversation of the snapshot is called this. Facts: `conversation`."""
+
+    code = "conversation-not-found"
+    exit_code = ExitCode.NOT_FOUND

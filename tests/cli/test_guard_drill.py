@@ -14,8 +14,8 @@ from backupkit.guard.judge import judged_of
 from backupkit.guard.request import UpdateRequest
 from backupkit.guard.verdict import Decision, Verdict, undecided
 from backupkit.i18n import LANGUAGES
-from backupkit.ops import accident
-from backupkit.ops.accident import AccidentNotPrevented, replay_accident
+from backupkit.ops.guarding import accident
+from backupkit.ops.guarding.accident import AccidentNotPrevented, replay_accident
 
 
 def schema(name: str) -> dict[str, Any]:

@@ -26,7 +26,7 @@ NOT_FOR_NOTHING_NEW = (
     "backupkit.crypto.slots",
     "backupkit.guard.device_rules",
     "backupkit.guard.request",
-    "backupkit.ops.verify",
+    "backupkit.ops.checking.verify",
     "backupkit.proof.forget_statement",
     "backupkit.proof.sweep_statement",
     "pyfastcdc",

@@ -10,11 +10,11 @@ from backup_scene import JUNE, Scene, bytes_of
 from lifecycle_scene import keep
 
 from backupkit.ids import SnapshotId
-from backupkit.ops.lifecycle import UNDO, lifecycle_of
-from backupkit.ops.reach import packs_of
-from backupkit.ops.repack import repack
-from backupkit.ops.sweep import sweep
-from backupkit.ops.undelete import undelete_snapshots
+from backupkit.ops.keeping.repack import repack
+from backupkit.ops.keeping.sweep import sweep
+from backupkit.ops.keeping.undelete import undelete_snapshots
+from backupkit.ops.repository.lifecycle import UNDO, lifecycle_of
+from backupkit.ops.repository.reach import packs_of
 
 DAYS = 45
 SIZE = 6000

@@ -24,17 +24,17 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from simulated_backends import PowerCut, PowerCutBackend
 
 from backupkit.ids import SnapshotId
-from backupkit.ops import repository as repositories
 from backupkit.ops.failures import HistoryRolledBack, SnapshotSwept
-from backupkit.ops.forget import forget_snapshots
-from backupkit.ops.lifecycle import lifecycle_of
-from backupkit.ops.reach import packs_of
-from backupkit.ops.rebuild import rebuild_repository
-from backupkit.ops.repack import repack
-from backupkit.ops.repair import repair_repository, write_parity
-from backupkit.ops.snapshots import known_snapshots
-from backupkit.ops.sweep import sweep
-from backupkit.ops.undelete import undelete_snapshots
+from backupkit.ops.keeping.forget import forget_snapshots
+from backupkit.ops.keeping.repack import repack
+from backupkit.ops.keeping.sweep import sweep
+from backupkit.ops.keeping.undelete import undelete_snapshots
+from backupkit.ops.mending.rebuild import rebuild_repository
+from backupkit.ops.mending.repair import repair_repository, write_parity
+from backupkit.ops.repository import repository as repositories
+from backupkit.ops.repository.lifecycle import lifecycle_of
+from backupkit.ops.repository.reach import packs_of
+from backupkit.ops.repository.snapshots import known_snapshots
 from backupkit.store.memory_backend import MemoryBackend
 
 # Few contents, so that what was swept is often saved again; they share no chunk.

@@ -11,10 +11,10 @@ from hypothesis import given, settings, strategies as st
 
 from backupkit.capture.pages import PageHashes
 from backupkit.ids import ChunkId
-from backupkit.ops.chat_facts import ChatFactsCache
-from backupkit.ops.journal import Journal, SourceFacts, TakenFacts
-from backupkit.ops.list_snapshots import list_snapshots
-from backupkit.ops.remembered_file import RememberedFile, decode_file, decode_pages
+from backupkit.ops.chats.chat_facts import ChatFactsCache
+from backupkit.ops.looking.list_snapshots import list_snapshots
+from backupkit.ops.memory.journal import Journal, SourceFacts, TakenFacts
+from backupkit.ops.saving.remembered_file import RememberedFile, decode_file, decode_pages
 from backupkit.store.manifest import ChatFacts
 
 FACTS = SourceFacts("chats", "/home/me/chats", "telegram", "org.telegram.messenger", "telegram-json", 3, 1000, 7, 2)

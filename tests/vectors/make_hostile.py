@@ -28,7 +28,7 @@ from backupkit.crypto.keyring import Keyring
 from backupkit.crypto.signing import SigningKey
 from backupkit.crypto.slots import decode_slot
 from backupkit.ids import ChunkId, PackName
-from backupkit.ops.snapshots import known_snapshots
+from backupkit.ops.repository.snapshots import known_snapshots
 from backupkit.proof.checkpoint import Checkpoint, sign_checkpoint
 from backupkit.proof.dsse import open_envelope, sign_envelope
 from backupkit.proof.statement import PAYLOAD_TYPE
@@ -436,7 +436,7 @@ def _(base: Base) -> None:
     def source(**fields: Any) -> Source:
         return Source(**{**fields, "path": b"/home/me/.."})
 
-    with patch("backupkit.ops.snapshot.Source", source):
+    with patch("backupkit.ops.saving.snapshot.Source", source):
         base.take()
 
 

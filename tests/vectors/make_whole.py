@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from computer import PASSPHRASE, Computer, files_of, words_on
 
 from backupkit.clock import FixedClock
-from backupkit.ops.repository import PLACE_FILE
+from backupkit.ops.repository.repository import PLACE_FILE
 
 
 def make_whole(folder: Path, home: Path) -> None:

@@ -18,7 +18,7 @@ def copy(
     check: Annotated[bool, typer.Option("--check")] = False,
 ) -> ExitCode:
     """Bring a second copy up to date. Needs no passphrase."""
-    from backupkit.ops.copy import copy_repository
+    from backupkit.ops.keeping.copy import copy_repository
 
     session = session_of(context)
     done = copy_repository(session.places, to, clock=session.clock, tell=session.tell, check=check, stop=session.stop)

@@ -28,12 +28,12 @@ def diff(
     secret = session.secret(recovery_words_file)
     if messages:
         from backupkit.cli.message_diff_page import show_message_differences
-        from backupkit.ops.message_diff import diff_messages
+        from backupkit.ops.looking.message_diff import diff_messages
 
         keys = ChatKeys(session, chat_key_files, ask=ask_chat_key)
         differences = diff_messages(session.places, first, second, secret=secret, tell=session.tell, keys=keys)
         return show_message_differences(session, differences)
-    from backupkit.ops.diff import diff_snapshots
+    from backupkit.ops.looking.diff import diff_snapshots
 
     found = diff_snapshots(session.places, first, second, secret=secret, tell=session.tell)
     kinds: tuple[tuple[str, tuple[str, ...], Role], ...] = (

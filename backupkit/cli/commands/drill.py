@@ -21,7 +21,7 @@ def drill(
     recovery_words_file: Annotated[Path | None, typer.Option("--recovery-words-file", metavar="FILE")] = None,
 ) -> ExitCode:
     """Prove that a snapshot can be restored."""
-    from backupkit.ops.drill import drill_snapshot
+    from backupkit.ops.checking.drill import drill_snapshot
 
     session = session_of(context)
     publish_policy(session)

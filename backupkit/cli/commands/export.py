@@ -16,7 +16,7 @@ from backupkit.text import printable
 from backupkit.ui.json_fields import json_fields
 
 if TYPE_CHECKING:
-    from backupkit.ops.export_history import HistoryCounts
+    from backupkit.ops.exporting.history import HistoryCounts
 
 
 class ExportFormat(Enum):
@@ -41,7 +41,7 @@ def export(
     recovery_words_file: Annotated[Path | None, typer.Option("--recovery-words-file", metavar="FILE")] = None,
 ) -> ExitCode:
     """Write the conversations of a snapshot, or of all of them, into a new folder."""
-    from backupkit.ops.export_forms import Voice
+    from backupkit.ops.exporting.forms import Voice
 
     if all_snapshots and snapshot is not None:
         raise OptionsClash(first="--all-snapshots", second="SNAPSHOT", help="backupkit export --help")
@@ -54,11 +54,11 @@ def export(
     }  # fmt: skip
     history: HistoryCounts | None = None
     if all_snapshots:
-        from backupkit.ops.export_history import export_history
+        from backupkit.ops.exporting.history import export_history
 
         exported, history = export_history(session.places, to.absolute(), **options)
     else:
-        from backupkit.ops.export import export_snapshot
+        from backupkit.ops.exporting.export import export_snapshot
 
         exported = export_snapshot(session.places, snapshot or "latest", to.absolute(), **options)
     catalogue = session.catalogue

@@ -11,8 +11,8 @@ from backupkit.ui.columns import aligned
 from backupkit.ui.json_fields import json_fields
 
 if TYPE_CHECKING:
-    from backupkit.ops.forget import Forgotten
-    from backupkit.ops.retention import KeepRules
+    from backupkit.ops.keeping.forget import Forgotten
+    from backupkit.ops.keeping.retention import KeepRules
 
 _Count = int | None
 
@@ -30,7 +30,7 @@ def forget(
     accept_shrink: Annotated[bool, typer.Option("--accept-shrink")] = False,
 ) -> None:
     """Forget snapshots; they can be taken back for 30 days."""
-    from backupkit.ops.forget import apply_retention, forget_snapshots
+    from backupkit.ops.keeping.forget import apply_retention, forget_snapshots
 
     session = session_of(context)
     counts = (keep_last, keep_daily, keep_weekly, keep_monthly, keep_yearly)
@@ -59,7 +59,7 @@ def forget(
 
 def _rules(session: Session, counts: tuple[_Count, ...]) -> "KeepRules":
     """Return the rules that were given; the others keep nothing then. Without any, those of the settings."""
-    from backupkit.ops.retention import KeepRules
+    from backupkit.ops.keeping.retention import KeepRules
 
     if all(count is None for count in counts):
         keep = session.settings.keep

@@ -51,7 +51,7 @@ def guard_check(
     """Judge an update. The exit code is the decision: 0 allow, 40 hold, 41 deny, 42 undecided."""
     from backupkit.guard.device_rules import Action
     from backupkit.guard.request import OnDisk, UpdateRequest
-    from backupkit.ops.guard_loss import with_loss
+    from backupkit.ops.guarding.guard_loss import with_loss
 
     session = session_of(context)
     if candidate is None and action is not GuardAction.UNINSTALL:

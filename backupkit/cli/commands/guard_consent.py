@@ -20,7 +20,7 @@ def guard_consent(
 ) -> None:
     """Sign consent to the update that a verdict is about."""
     from backupkit.guard.consent import ConsentAnswers, accept_answers, asked_in
-    from backupkit.ops.consent import sign_consent
+    from backupkit.ops.guarding.consent import sign_consent
 
     session = session_of(context)
     asked = asked_in(_read(verdict))

@@ -11,12 +11,12 @@ from backupkit.cli.verdict_page import verdict_lines
 from backupkit.ui.columns import wrapped
 
 if TYPE_CHECKING:
-    from backupkit.ops.accident import AccidentStep
+    from backupkit.ops.guarding.accident import AccidentStep
 
 
 def guard_drill(context: typer.Context) -> None:
     """Play the accident through in a scratch folder. Nothing of the owner's is read or changed."""
-    from backupkit.ops.accident import replay_accident
+    from backupkit.ops.guarding.accident import replay_accident
 
     session = session_of(context)
     columns = min(session.terminal.columns, 100)

@@ -26,7 +26,7 @@ def guard_install(
     yes: Annotated[bool, typer.Option("--yes")] = False,
 ) -> None:
     """Show the entry, and write it once that is agreed to."""
-    from backupkit.ops.host_entry import APT_ENTRY, apt_entry, install_entry
+    from backupkit.ops.guarding.host_entry import APT_ENTRY, apt_entry, install_entry
 
     session = session_of(context)
     path = (entry or APT_ENTRY).absolute()
@@ -53,7 +53,7 @@ def guard_uninstall(
     entry: Annotated[Path | None, typer.Option("--entry", metavar="FILE")] = None,
 ) -> None:
     """Remove the entry."""
-    from backupkit.ops.host_entry import APT_ENTRY, uninstall_entry
+    from backupkit.ops.guarding.host_entry import APT_ENTRY, uninstall_entry
 
     session = session_of(context)
     path = (entry or APT_ENTRY).absolute()

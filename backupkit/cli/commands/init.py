@@ -15,7 +15,7 @@ def init(
     recovery_sheet: Annotated[Path | None, typer.Option("--recovery-sheet", metavar="FILE")] = None,
 ) -> None:
     """Make the repository."""
-    from backupkit.ops.repository import is_initialised
+    from backupkit.ops.repository.repository import is_initialised
 
     session = session_of(context)
     if is_initialised(session.places):

@@ -14,14 +14,14 @@ from backupkit.ui.columns import aligned
 from backupkit.ui.json_fields import json_fields
 
 if TYPE_CHECKING:
-    from backupkit.ops.keys import KeyLine
+    from backupkit.ops.keys.keys import KeyLine
 
 WordsFile = Annotated[Path | None, typer.Option("--recovery-words-file", metavar="FILE")]
 
 
 def key_list(context: typer.Context) -> None:
     """List the key slots. No passphrase is needed."""
-    from backupkit.ops.keys import list_keys
+    from backupkit.ops.keys.keys import list_keys
 
     session = session_of(context)
     slots = list_keys(session.places)
@@ -32,7 +32,7 @@ def key_list(context: typer.Context) -> None:
 
 def key_test(context: typer.Context, recovery_words_file: WordsFile = None) -> None:
     """Find out whether a passphrase, or the recovery words, opens the repository."""
-    from backupkit.ops.keys import test_key
+    from backupkit.ops.keys.keys import test_key
 
     session = session_of(context)
     slot = test_key(session.places, session.secret(recovery_words_file))
@@ -41,7 +41,7 @@ def key_test(context: typer.Context, recovery_words_file: WordsFile = None) -> N
 
 def key_confirm(context: typer.Context, recovery_words_file: WordsFile = None) -> None:
     """Type the recovery words back, so that the backup counts."""
-    from backupkit.ops.confirm_recovery import confirm_recovery
+    from backupkit.ops.keys.confirm_recovery import confirm_recovery
 
     session = session_of(context)
     if recovery_words_file is not None:
@@ -62,7 +62,7 @@ def key_add(
     recovery_words_file: WordsFile = None,
 ) -> None:
     """Add another passphrase."""
-    from backupkit.ops.keys import add_passphrase
+    from backupkit.ops.keys.keys import add_passphrase
 
     session = session_of(context)
     # What opens it is asked for before what will: the other order is taken for a change of both.
@@ -78,7 +78,7 @@ def key_remove(
     recovery_words_file: WordsFile = None,
 ) -> None:
     """Remove a key slot; what it opened with does not open the repository any more."""
-    from backupkit.ops.keys import remove_slot
+    from backupkit.ops.keys.keys import remove_slot
 
     session = session_of(context)
     removed = remove_slot(session.places, session.secret(recovery_words_file), slot)
@@ -91,8 +91,8 @@ def key_sheet(
     recovery_words_file: WordsFile = None,
 ) -> None:
     """Write a new recovery sheet, with new words; the old ones open nothing any more."""
-    from backupkit.ops.keys import sheet_again
-    from backupkit.ops.recovery_sheet import render_sheet
+    from backupkit.ops.keys.keys import sheet_again
+    from backupkit.ops.keys.recovery_sheet import render_sheet
 
     session = session_of(context)
     with SheetFile(to.absolute()) as file:
@@ -108,7 +108,7 @@ def key_enrol(
     recovery_words_file: WordsFile = None,
 ) -> None:
     """Make this computer one that may write to a repository that is there already."""
-    from backupkit.ops.keys import enrol_writer
+    from backupkit.ops.keys.keys import enrol_writer
 
     session = session_of(context)
     secret = session.secret(recovery_words_file)

@@ -33,7 +33,7 @@ def key_public(
     writer: Annotated[str | None, typer.Option("--writer", metavar="ID")] = None,
 ) -> None:
     """Print the public keys of all computers that may write. No passphrase is needed."""
-    from backupkit.ops.public_keys import public_keys
+    from backupkit.ops.keys.public_keys import public_keys
 
     session = session_of(context)
     lines = []

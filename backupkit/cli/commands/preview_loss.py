@@ -14,7 +14,7 @@ from backupkit.ui.json_fields import json_fields
 from backupkit.ui.terminal import Role
 
 if TYPE_CHECKING:
-    from backupkit.ops.loss import LossPreview
+    from backupkit.ops.guarding.loss import LossPreview
 
 _ROLES: dict[str, Role] = {"covered": "good", "covered-with-gap": "warning", "not-covered": "bad", "unknown": "warning"}
 
@@ -28,8 +28,8 @@ def preview_loss(
 ) -> None:
     """Count what no verified snapshot holds yet. No passphrase is needed."""
     from backupkit.ops.failures import SourceNotFound
-    from backupkit.ops.guard_loss import note_loss
-    from backupkit.ops.loss import preview_loss as previewed_by
+    from backupkit.ops.guarding.guard_loss import note_loss
+    from backupkit.ops.guarding.loss import preview_loss as previewed_by
 
     session = session_of(context)
     require_package_name(package, "backupkit preview-loss --help")

@@ -11,7 +11,7 @@ from backupkit.errors import ExitCode
 from backupkit.ui.json_fields import json_fields
 
 if TYPE_CHECKING:
-    from backupkit.ops.rebuild import Rebuilt
+    from backupkit.ops.mending.rebuild import Rebuilt
 
 
 def repair(
@@ -21,7 +21,7 @@ def repair(
     recovery_words_file: Annotated[Path | None, typer.Option("--recovery-words-file", metavar="FILE")] = None,
 ) -> ExitCode:
     """Repair the repository; needs no passphrase but for --rebuild, which begins a lost log again."""
-    from backupkit.ops.repair import repair_repository
+    from backupkit.ops.mending.repair import repair_repository
 
     session = session_of(context)
     rebuilt = _rebuild(session, recovery_words_file) if rebuild else None
@@ -51,7 +51,7 @@ def repair(
 
 
 def _rebuild(session: Session, words_file: Path | None) -> "Rebuilt":
-    from backupkit.ops.rebuild import rebuild_repository
+    from backupkit.ops.mending.rebuild import rebuild_repository
 
     secret = session.secret(words_file)
     return rebuild_repository(session.places, secret=secret, clock=session.clock, tell=session.tell)

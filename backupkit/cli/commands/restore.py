@@ -23,7 +23,7 @@ def restore(
     recovery_words_file: Annotated[Path | None, typer.Option("--recovery-words-file", metavar="FILE")] = None,
 ) -> ExitCode:
     """Restore all sources of a snapshot, or only some of them."""
-    from backupkit.ops.restore import restore as restored_by
+    from backupkit.ops.restoring.restore import restore as restored_by
 
     session = session_of(context)
     restored = restored_by(

@@ -12,7 +12,7 @@ from backupkit.text import printable
 from backupkit.ui.json_fields import json_fields, path_fields
 
 if TYPE_CHECKING:
-    from backupkit.ops.salvage import Salvaged
+    from backupkit.ops.restoring.salvage import Salvaged
 
 
 def salvage(
@@ -23,7 +23,7 @@ def salvage(
     deleted: Annotated[bool, typer.Option("--deleted")] = False,
 ) -> ExitCode:
     """Write every row that can be read into a new database. Exit 20: something was missing or out of its place."""
-    from backupkit.ops.salvage import salvage as salvaged_by
+    from backupkit.ops.restoring.salvage import salvage as salvaged_by
 
     session = session_of(context)
     found = salvaged_by(path, to, older=older, deleted=deleted, tell=session.tell)

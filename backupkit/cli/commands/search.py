@@ -16,7 +16,7 @@ from backupkit.text import printable
 from backupkit.ui.json_fields import json_fields
 
 if TYPE_CHECKING:
-    from backupkit.ops.search import Hit, SearchResult
+    from backupkit.ops.searching.search import Hit, SearchResult
 
 _BEFORE, _SHOWN = 60, 240
 
@@ -54,7 +54,7 @@ def search(
     recovery_words_file: Annotated[Path | None, typer.Option("--recovery-words-file", metavar="FILE")] = None,
 ) -> ExitCode:
     """Find messages, the newest first."""
-    from backupkit.ops.search import Question, search_messages
+    from backupkit.ops.searching.search import Question, search_messages
 
     session = session_of(context)
     question = Question(

@@ -13,8 +13,8 @@ from backupkit.text import printable
 from backupkit.ui.json_fields import json_fields, path_fields
 
 if TYPE_CHECKING:
-    from backupkit.ops.show import ShownSource
-    from backupkit.ops.show_chats import ShownChats
+    from backupkit.ops.looking.show import ShownSource
+    from backupkit.ops.looking.show_chats import ShownChats
 
 
 def show(
@@ -32,11 +32,11 @@ def show(
     wanted = wanted or "latest"
     chats: tuple[ShownChats, ...] = ()
     if brief:
-        from backupkit.ops.show import show as shown_by
+        from backupkit.ops.looking.show import show as shown_by
 
         shown = shown_by(session.places, wanted, secret=secret, tell=session.tell)
     else:
-        from backupkit.ops.show_chats import show_chats
+        from backupkit.ops.looking.show_chats import show_chats
 
         shown, chats = show_chats(
             session.places,

@@ -20,7 +20,7 @@ from backupkit.ops.failures import NoRepository
 from backupkit.ui.json_fields import json_fields
 
 if TYPE_CHECKING:
-    from backupkit.ops.snapshot import SnapshotTaken, SourceSpec
+    from backupkit.ops.saving.snapshot import SnapshotTaken, SourceSpec
 
 HELP = "backupkit snapshot --help"
 APPS = next(key.choices for key in KEYS if key.dotted == "source.app")
@@ -69,7 +69,7 @@ def save(
     session: Session, specs: "Sequence[SourceSpec]", tell: Tell, *, tags: Sequence[str], verify: bool
 ) -> "SnapshotTaken":
     """Take a snapshot, and read it back where that is wanted here and in the settings."""
-    from backupkit.ops.snapshot import take_snapshot
+    from backupkit.ops.saving.snapshot import take_snapshot
 
     return take_snapshot(
         session.places, specs, clock=session.clock, tell=tell, stop=session.stop, tags=tuple(tags),
@@ -103,7 +103,7 @@ def source_specs(
         ArgumentMissing: a name is empty.
         OptionsClash, ValueWrong: what is said about one source cannot hold.
     """
-    from backupkit.ops.snapshot import SourceSpec
+    from backupkit.ops.saving.snapshot import SourceSpec
 
     if app not in {None, *APPS}:
         raise ValueWrong(name="--app", found=str(app), expected=" | ".join(APPS), help=HELP)
@@ -148,8 +148,8 @@ def require_package_name(package: str | None, help_command: str) -> None:
 
 
 def _ensure_repository(session: Session, specs: "Sequence[SourceSpec]", sheet: Path | None, *, wanted: bool) -> None:
-    from backupkit.ops.repository import is_initialised
-    from backupkit.ops.snapshot import require_there
+    from backupkit.ops.repository.repository import is_initialised
+    from backupkit.ops.saving.snapshot import require_there
 
     if is_initialised(session.places):
         return

@@ -14,7 +14,7 @@ from backupkit.ui.columns import aligned
 from backupkit.ui.json_fields import json_fields
 
 if TYPE_CHECKING:
-    from backupkit.ops.list_snapshots import SnapshotLine
+    from backupkit.ops.looking.list_snapshots import SnapshotLine
 
 
 def snapshots(
@@ -31,7 +31,7 @@ def snapshots(
     session = session_of(context)
     distrust: BackupkitError | None = None
     if forgotten:
-        from backupkit.ops.list_snapshots import list_forgotten
+        from backupkit.ops.looking.list_snapshots import list_forgotten
 
         found = list_forgotten(session.places, clock=session.clock, tell=session.tell)
     else:
@@ -67,7 +67,7 @@ def _kept(
     session: Session, words_file: Path | None, *, from_packs: bool
 ) -> "tuple[list[SnapshotLine], BackupkitError | None]":
     """Return the snapshots, and where the log cannot be believed, what is left of them and why not."""
-    from backupkit.ops.list_snapshots import list_in_packs, list_snapshots, list_what_is_left
+    from backupkit.ops.looking.list_snapshots import list_in_packs, list_snapshots, list_what_is_left
 
     secret = session.secret(words_file)
     if from_packs:

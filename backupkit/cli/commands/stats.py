@@ -10,14 +10,14 @@ from backupkit.ui.columns import aligned
 from backupkit.ui.json_fields import json_fields
 
 if TYPE_CHECKING:
-    from backupkit.ops.stats import Stats
+    from backupkit.ops.looking.stats import Stats
 
 _BAR = 24
 
 
 def stats(context: typer.Context) -> None:
     """Show sizes and growth. No passphrase is needed."""
-    from backupkit.ops.stats import stats as added_up
+    from backupkit.ops.looking.stats import stats as added_up
 
     session = session_of(context)
     found = added_up(session.places, tell=session.tell)

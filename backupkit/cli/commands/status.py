@@ -11,12 +11,12 @@ from backupkit.text import printable
 from backupkit.ui.json_fields import json_fields
 
 if TYPE_CHECKING:
-    from backupkit.ops.status import SourceStatus
+    from backupkit.ops.looking.status import SourceStatus
 
 
 def status(context: typer.Context) -> ExitCode:
     """Show sources, their last verified backup, and what to do next. Exit 5 says that something is stale."""
-    from backupkit.ops.status import status as looked_at
+    from backupkit.ops.looking.status import status as looked_at
 
     session = session_of(context)
     say, terminal = session.say, session.terminal

@@ -10,7 +10,7 @@ from backupkit.cli.usage import ValueWrong
 from backupkit.ui.json_fields import json_fields
 
 if TYPE_CHECKING:
-    from backupkit.ops.repack import Repacked
+    from backupkit.ops.keeping.repack import Repacked
 
 
 def sweep(
@@ -22,7 +22,7 @@ def sweep(
     recovery_words_file: Annotated[Path | None, typer.Option("--recovery-words-file", metavar="FILE")] = None,
 ) -> None:
     """Mark what is needless, and delete what was marked a day ago. Needs no passphrase but for --repack."""
-    from backupkit.ops.sweep import sweep as swept_by
+    from backupkit.ops.keeping.sweep import sweep as swept_by
 
     session = session_of(context)
     repacked = _repack(session, recovery_words_file, _share(max_unused), dry_run=dry_run) if repack else None
@@ -48,7 +48,7 @@ def sweep(
 
 
 def _repack(session: Session, words_file: Path | None, most_unused: float, *, dry_run: bool) -> "Repacked":
-    from backupkit.ops.repack import repack as repacked_by
+    from backupkit.ops.keeping.repack import repack as repacked_by
 
     return repacked_by(
         session.places, secret=session.secret(words_file), clock=session.clock, tell=session.tell,

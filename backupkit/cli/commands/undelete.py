@@ -13,7 +13,7 @@ def undelete(
     snapshots: Annotated[list[str], typer.Argument(metavar="SNAPSHOT")],
 ) -> None:
     """Take back that snapshots were forgotten, as long as their bytes are there."""
-    from backupkit.ops.undelete import undelete_snapshots
+    from backupkit.ops.keeping.undelete import undelete_snapshots
 
     session = session_of(context)
     done = undelete_snapshots(session.places, snapshots, clock=session.clock, tell=session.tell)

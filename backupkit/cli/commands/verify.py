@@ -14,8 +14,8 @@ from backupkit.errors import ExitCode
 from backupkit.ui.json_fields import json_fields
 
 if TYPE_CHECKING:
+    from backupkit.ops.checking.verify import Verified
     from backupkit.ops.unlock import AskSecret
-    from backupkit.ops.verify import Verified
 
 HELP = "backupkit verify --help"
 
@@ -60,7 +60,7 @@ def verify(
 
 
 def _whole(session: Session, snapshot: str, secret: "AskSecret | None") -> "Verified":
-    from backupkit.ops.verify import verify_snapshot
+    from backupkit.ops.checking.verify import verify_snapshot
 
     return verify_snapshot(
         session.places, snapshot, open_with=secret, clock=session.clock, tell=session.tell,
@@ -69,7 +69,7 @@ def _whole(session: Session, snapshot: str, secret: "AskSecret | None") -> "Veri
 
 
 def _sample(session: Session, snapshot: str, share: float) -> "Verified":
-    from backupkit.ops.verify_part import verify_sample
+    from backupkit.ops.checking.verify_part import verify_sample
 
     return verify_sample(
         session.places, snapshot, share=share, clock=session.clock, tell=session.tell,
@@ -78,7 +78,7 @@ def _sample(session: Session, snapshot: str, share: float) -> "Verified":
 
 
 def _quickly(session: Session, snapshot: str) -> "Verified":
-    from backupkit.ops.verify_part import verify_quickly
+    from backupkit.ops.checking.verify_part import verify_quickly
 
     return verify_quickly(session.places, snapshot, tell=session.tell)
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def watch(context: typer.Context, once: Annotated[bool, typer.Option("--once")] = False) -> ExitCode:
     """Watch until stopped; with --once until everything there is now was saved. Nobody is asked anything."""
-    from backupkit.ops.repository import is_initialised
+    from backupkit.ops.repository.repository import is_initialised
     from backupkit.watcher.run import watch as watched_by
     from backupkit.watcher.settle import Pace
     from backupkit.watcher.tell import ServiceManager
@@ -89,7 +89,7 @@ def _save(session: Session, names: Sequence[str], manager: "ServiceManager") -> 
 
 def _protect(session: Session, tell: Tell) -> None:
     """Write parity for what was just saved. The snapshot is there already, so a failure is told and nothing more."""
-    from backupkit.ops.repair import write_parity
+    from backupkit.ops.mending.repair import write_parity
 
     try:
         write_parity(session.places, tell=tell, stop=session.stop)

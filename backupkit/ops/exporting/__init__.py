@@ -1,0 +1,1 @@
+"""Chats as files that people and other programs read."""

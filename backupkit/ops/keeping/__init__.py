@@ -1,0 +1,1 @@
+"""What stays and what goes: retention, sweeps, and copies on other disks."""

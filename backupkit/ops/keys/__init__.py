@@ -1,0 +1,1 @@
+"""The ways into a repository: making it, adding and removing them, and the sheet of paper."""

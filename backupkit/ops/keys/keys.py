@@ -1,0 +1,167 @@
+"""The ways into a repository: listing, trying, adding and removing them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from backupkit.clock import Clock
+from backupkit.crypto.failures import CannotUnlock
+from backupkit.crypto.keyring import Keyring
+from backupkit.crypto.recovery import RecoveryCode
+from backupkit.crypto.slots import (
+    RECOVERY_CODE,
+    Slot,
+    make_passphrase_slot,
+    make_recovery_slot,
+    open_with_passphrase,
+    open_with_recovery_code,
+)
+from backupkit.crypto.writer import WriterKeys, WriterState
+from backupkit.errors import BackupkitError
+from backupkit.ops.failures import LastSlot, SlotNotFound
+from backupkit.ops.keys.confirm_recovery import confirmation
+from backupkit.ops.keys.recovery_sheet import SheetFacts
+from backupkit.ops.places import Places
+from backupkit.ops.repository.repository import Repository, open_repository
+from backupkit.ops.repository.statements import record_keys
+from backupkit.ops.unlock import AskSecret, Secret
+from backupkit.store import layout
+from backupkit.store.backend import SwapLost
+from backupkit.store.config import WriterEntry, decode_config
+
+
+@dataclass(frozen=True, slots=True)
+class KeyLine:
+    """A key slot. `confirmed` is None for slots that need no typing back."""
+
+    id: str
+    kind: str
+    label: str
+    created: datetime
+    confirmed: bool | None
+
+
+def list_keys(places: Places) -> list[KeyLine]:
+    """Return the key slots."""
+    repository = open_repository(places)
+    return [_line(repository, slot) for slot in repository.slots()]
+
+
+def test_key(places: Places, secret: AskSecret) -> KeyLine:
+    """Try a passphrase or a recovery code and say which slot it opens.
+
+    Raises:
+        CannotUnlock: none.
+    """
+    repository = open_repository(places)
+    slots, given = repository.slots(), secret()
+    _open(slots, given)
+    for slot in slots:
+        try:
+            _open([slot], given)
+        except BackupkitError:
+            continue
+        return _line(repository, slot)
+    raise CannotUnlock(kind="passphrase")
+
+
+def add_passphrase(places: Places, secret: AskSecret, passphrase: str, *, label: str, clock: Clock) -> KeyLine:
+    """Add a passphrase, opened by one of the ways in that are there.
+
+    Raises:
+        CannotUnlock: the secret opens nothing.
+    """
+    repository = open_repository(places)
+    key = _open(repository.slots(), secret())
+    slot = make_passphrase_slot(key, passphrase, label=label, created=clock.now())
+    repository.objects.create(layout.slot(slot.id), slot.encode())
+    return _line(repository, slot)
+
+
+def sheet_again(places: Places, secret: AskSecret, *, clock: Clock) -> SheetFacts:
+    """Make a new recovery code and its sheet; the old codes are removed, so that an old sheet opens nothing new.
+
+    Raises:
+        CannotUnlock: the secret opens nothing.
+    """
+    repository = open_repository(places)
+    old = [slot for slot in repository.slots() if slot.kind == RECOVERY_CODE]
+    at = clock.now()
+    slot, code = make_recovery_slot(_open(repository.slots(), secret()), created=at)
+    # The new one first: a crash in between leaves two sheets that work, never none.
+    repository.objects.create(layout.slot(slot.id), slot.encode())
+    for one in old:
+        repository.objects.delete(layout.slot(one.id))
+    return SheetFacts(repository.origin, tuple(code.words("en")), tuple(code.words("zh-CN")), code.fingerprint, at)
+
+
+def remove_slot(places: Places, secret: AskSecret, slot_id: str) -> KeyLine:
+    """Remove a slot, for somebody who can open the repository. What it opened stays openable by the others.
+
+    Raises:
+        SlotNotFound: there is none of this id.
+        LastSlot: fewer than two would be left, or no recovery code.
+    """
+    repository = open_repository(places)
+    slots = repository.slots()
+    wanted = next((slot for slot in slots if slot.id == slot_id), None)
+    if wanted is None:
+        raise SlotNotFound(slot=slot_id[:64])
+    left = [slot for slot in slots if slot.id != slot_id]
+    if len(left) < 2 or not any(slot.kind == RECOVERY_CODE for slot in left):
+        raise LastSlot(slot=slot_id)
+    # Not before the others were seen to work: who cannot open a slot could not undo this.
+    _open(left, secret())
+    line = _line(repository, wanted)
+    repository.objects.delete(layout.slot(slot_id))
+    return line
+
+
+def enrol_writer(places: Places, secret: AskSecret, *, label: str, clock: Clock) -> str:
+    """Make this machine a writer of a repository that is there already; return the writer's id.
+
+    Its domains are opened once, for the keys that writing needs; the keys that read are not kept.
+
+    Raises:
+        CannotUnlock: the secret opens nothing.
+    """
+    repository = open_repository(places)
+    if repository.writer is not None:
+        return repository.writer.writer.id
+    keyring = repository.unlock(secret)
+    writer = WriterKeys.generate()
+    config = _admitted(
+        repository, WriterEntry(writer.id, writer.log.verify_key, writer.attest.verify_key, label), keyring
+    )
+    state = WriterState(
+        repository.id, repository.origin, writer, keyring.public.owner_key, keyring.public.root_recipient
+    )
+    for domain in repository.domains():
+        state = state.with_domain(domain, repository.open_domain(domain, keyring).writer_keys())
+    repository.with_writer(state)
+    record_keys(open_repository(places), "writer-enrolled", config, clock.now())
+    return writer.id
+
+
+def _admitted(repository: Repository, entry: WriterEntry, keyring: Keyring) -> bytes:
+    """Write a config that admits a writer, on top of what others wrote by now: two machines may enrol at once."""
+    while True:
+        current, config = repository.objects.read_newest(
+            layout.CONFIG, lambda data: decode_config(data, keyring.public.owner_key), lambda found: found.revision
+        )
+        new = config.with_writer(entry).encode(keyring.owner)
+        try:
+            repository.objects.replace(layout.CONFIG, current, new)
+        except SwapLost:
+            continue
+        return new
+
+
+def _open(slots: list[Slot], secret: Secret) -> bytes:
+    if secret.recovery_words is not None:
+        return open_with_recovery_code(slots, RecoveryCode.from_words(secret.recovery_words))
+    return open_with_passphrase(slots, secret.passphrase or "")
+
+
+def _line(repository: Repository, slot: Slot) -> KeyLine:
+    confirmed = confirmation(repository) is not None if slot.kind == RECOVERY_CODE else None
+    return KeyLine(slot.id, slot.kind, slot.label, slot.created, confirmed)

@@ -1,0 +1,1 @@
+"""What there is, and what changed. Nothing here writes into a repository."""

@@ -1,0 +1,160 @@
+"""What happened to messages between two snapshots, conversation by conversation."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from backupkit.chats.diff import ChangeKind, ConversationChange, HistoryChange, Seen, compare, seen_of
+from backupkit.chats.identity import Identifier
+from backupkit.chats.malformed import MalformedExport
+from backupkit.chats.model import Conversation, Finding, Message, Severity
+from backupkit.chats.owner_keys import KeysOf, no_keys
+from backupkit.chats.registry import read_all
+from backupkit.crypto.keyring import Keyring
+from backupkit.ids import SnapshotId
+from backupkit.ops.chats.chat_facts import chat_finding
+from backupkit.ops.chats.snapshot_chats import OpenedChats, open_chats
+from backupkit.ops.events import Event, Found, Notice, Phase, Progress, Tell, tell_nobody
+from backupkit.ops.looking.show import opened_sources
+from backupkit.ops.places import Places
+from backupkit.ops.repository.repository import Repository, open_repository
+from backupkit.ops.repository.snapshots import KnownSnapshot, find_snapshot, known_snapshots
+from backupkit.ops.unlock import AskSecret
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationDifference:
+    """One conversation of one source. `change` has the numbers and every single change."""
+
+    source: str
+    app: str
+    title: str
+    change: ConversationChange
+
+
+@dataclass(frozen=True, slots=True)
+class MessageDifferences:
+    """All conversations that are on either side, the ones without a change too.
+
+    `is_damaged`: a part of a side could not be read, so that what seems deleted may only be unread.
+    """
+
+    first: SnapshotId
+    second: SnapshotId
+    conversations: tuple[ConversationDifference, ...]
+    wiped: tuple[str, ...]
+    is_damaged: bool
+
+    def count(self, kind: ChangeKind) -> int:
+        """Count the changes of a kind."""
+        return sum(one.change.count(kind) for one in self.conversations)
+
+    @property
+    def same(self) -> int:
+        """Count the messages that say the same on both sides."""
+        return sum(one.change.same for one in self.conversations)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing happened to any message."""
+        return not any(one.change.changes for one in self.conversations)
+
+    @property
+    def suspends_retention(self) -> bool:
+        """Whether the first must be kept because the second holds sharply less."""
+        return bool(self.wiped) or any(one.change.is_shrunk for one in self.conversations)
+
+
+def diff_messages(
+    places: Places,
+    first: str,
+    second: str,
+    *,
+    secret: AskSecret,
+    tell: Tell = tell_nobody,
+    keys: KeysOf = no_keys,
+) -> MessageDifferences:
+    """Compare the messages of two snapshots.
+
+    Raises:
+        NoRepository, SnapshotNotFound: one of them is not there.
+        CannotUnlock: the secret opens nothing.
+        ChunkLost: a manifest is lost.
+        ChatKeyWrong: a sealed backup is opened by none of its `keys`.
+    """
+    repository = open_repository(places, tell)
+    known = known_snapshots(repository, tell)
+    one, other = find_snapshot(known, first), find_snapshot(known, second)
+    keyring = repository.unlock(secret)
+    before, after = _Side(tell, keys), _Side(tell, keys)
+    before.read(repository, one, keyring)
+    after.read(repository, other, keyring)
+    found: list[ConversationDifference] = []
+    wiped = []
+    for place in sorted(before.seen.keys() | after.seen.keys()):
+        change = compare(before.seen.get(place, {}), after.seen.get(place, {}))
+        source, app = place
+        titles: Mapping[str, str] = before.titles.get(place, {}) | after.titles.get(place, {})
+        found += _of_source(source, app, titles, change)
+        if change.is_wiped:
+            wiped.append(source)
+    return MessageDifferences(
+        one.id, other.id, tuple(found), tuple(dict.fromkeys(wiped)), before.is_damaged or after.is_damaged
+    )
+
+
+def _of_source(source: str, app: str, titles: Mapping[str, str], change: HistoryChange) -> list[ConversationDifference]:
+    return [
+        ConversationDifference(source, app, titles.get(one.conversation, one.conversation), one)
+        for one in change.conversations
+    ]
+
+
+@dataclass(slots=True)
+class _Side:
+    """The messages of one snapshot, by source and app."""
+
+    tell: Tell
+    keys: KeysOf
+    seen: dict[tuple[str, str], dict[str, list[Seen]]] = field(default_factory=dict)
+    titles: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
+    is_damaged: bool = False
+
+    def read(self, repository: Repository, known: KnownSnapshot, keyring: Keyring) -> None:
+        for reader, source in opened_sources(repository, known, keyring, self.tell):
+            own = self.keys(source.name)
+            if source.chat is not None and (source.chat.messages is not None or own):
+                self.tell(Progress(Phase.READ))
+                try:
+                    with open_chats(reader, source, repository.cache / "scratch", self._hears, own) as opened:
+                        self._read_source(source.name, opened)
+                except MalformedExport as error:
+                    self._found(Finding("export-damaged", Severity.ERROR, error.locator, {"reason": error.reason}))
+
+    def _read_source(self, name: str, opened: OpenedChats) -> None:
+        identifiers: dict[str, Identifier] = {}
+        if opened.recognised.waits_for_a_key:
+            # What only one side was opened of would seem new or deleted.
+            self.is_damaged = True
+            self.tell(Notice("sealed-left-out", {"name": name}))
+        for reader, told in read_all(opened.files, opened.recognised):
+            app = reader.app or reader.format
+            place = (name, app)
+            match told:
+                case Message():
+                    seen = seen_of(identifiers.setdefault(app, Identifier(app)), told)
+                    self.seen.setdefault(place, {}).setdefault(told.conversation, []).append(seen)
+                case Conversation():
+                    self.seen.setdefault(place, {}).setdefault(told.key, [])
+                    if told.title:
+                        self.titles.setdefault(place, {})[told.key] = told.title
+                case Finding(severity=Severity.ERROR):
+                    self._found(told)
+
+    def _hears(self, event: Event) -> None:
+        """Pass an event on. A file that is lost in the repository is damage: what is missing may only be unread."""
+        self.is_damaged = self.is_damaged or (isinstance(event, Found) and event.severity.value == "error")
+        self.tell(event)
+
+    def _found(self, finding: Finding) -> None:
+        self.is_damaged = True
+        self.tell(chat_finding(finding))

@@ -1,0 +1,132 @@
+"""One look: what is saved, how well, how long ago, and what to do next."""
+
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from backupkit.clock import Clock
+from backupkit.ids import SnapshotId
+from backupkit.ops.events import Tell, tell_nobody
+from backupkit.ops.keys.confirm_recovery import confirmation
+from backupkit.ops.memory.journal import SourceFacts
+from backupkit.ops.places import Places, on_same_disk
+from backupkit.ops.repository.repository import Repository, open_repository
+from backupkit.ops.repository.snapshots import KnownSnapshot, known_snapshots
+from backupkit.store.backend import ObjectMissing, ObjectUnreadable
+
+
+@dataclass(frozen=True, slots=True)
+class SourceStatus:
+    """The newest snapshot of one source. `state` is saved, verified, drilled, damaged or stale."""
+
+    name: str
+    path: str
+    app: str | None
+    last_snapshot: SnapshotId
+    last_saved_at: datetime
+    last_verified_at: datetime | None
+    state: str
+    messages: int | None
+    stale: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryFacts:
+    """Where the repository lies, the name of its log, and how much it holds."""
+
+    path: str
+    origin: str
+    snapshots: int
+    stored_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Everything that one screen shows. `next` are commands, the most urgent first. Sizes in bytes."""
+
+    repository: RepositoryFacts
+    sources: tuple[SourceStatus, ...]
+    recovery_confirmed: bool
+    slots: int
+    can_write: bool
+    same_disk: bool
+    stale: bool
+    next: tuple[str, ...]
+
+
+def status(places: Places, *, max_age: timedelta, clock: Clock, tell: Tell = tell_nobody) -> Status:
+    """Look at the repository without opening anything.
+
+    Raises:
+        NoRepository: there is none.
+    """
+    repository = open_repository(places, tell)
+    known = known_snapshots(repository, tell)
+    sources = _sources(known, max_age, clock.now())
+    confirmed = confirmation(repository) is not None
+    is_stale = not sources or any(source.stale for source in sources)
+    return Status(
+        repository=RepositoryFacts(str(places.repository), repository.origin, len(known), _stored_bytes(repository)),
+        sources=sources,
+        recovery_confirmed=confirmed,
+        slots=len(repository.slots()),
+        can_write=repository.writer is not None and repository.original is None,
+        same_disk=on_same_disk(places.repository, places.state),
+        stale=is_stale,
+        next=tuple(_next_steps(sources, confirmed=confirmed)),
+    )
+
+
+def _sources(known: list[KnownSnapshot], max_age: timedelta, now: datetime) -> tuple[SourceStatus, ...]:
+    newest: dict[str, tuple[KnownSnapshot, SourceFacts]] = {}
+    verified: dict[str, datetime] = {}
+    for snapshot in known:
+        for facts in snapshot.facts.sources if snapshot.facts else ():
+            newest[facts.path] = (snapshot, facts)
+            if snapshot.verified_at is not None:
+                verified[facts.path] = snapshot.verified_at
+    return tuple(
+        _source(snapshot, facts, verified.get(path), max_age, now) for path, (snapshot, facts) in newest.items()
+    )
+
+
+def _source(
+    snapshot: KnownSnapshot, facts: SourceFacts, verified_at: datetime | None, max_age: timedelta, now: datetime
+) -> SourceStatus:
+    is_old = verified_at is None or now - verified_at > max_age
+    # What was whole once and is damaged now cannot be relied on, however lately it was verified.
+    is_stale = is_old or snapshot.state == "damaged"
+    state = "stale" if is_old and snapshot.state in {"verified", "drilled"} else snapshot.state
+    return SourceStatus(
+        name=facts.name,
+        path=facts.path,
+        app=facts.app,
+        last_snapshot=snapshot.id,
+        last_saved_at=snapshot.statement.created_at,
+        last_verified_at=verified_at,
+        state=state,
+        messages=facts.messages,
+        stale=is_stale,
+    )
+
+
+def _stored_bytes(repository: Repository) -> int:
+    return sum(_size_of(repository, name) for name in repository.backend.names(""))
+
+
+def _size_of(repository: Repository, name: str) -> int:
+    # A sweep may take an object away meanwhile, and what somebody else left here may be no file at all.
+    with suppress(ObjectMissing, ObjectUnreadable):
+        return repository.backend.size(name)
+    return 0
+
+
+def _next_steps(sources: tuple[SourceStatus, ...], *, confirmed: bool) -> list[str]:
+    steps = [] if confirmed else ["backupkit key confirm"]
+    if not sources:
+        return [*steps, "backupkit snapshot PATH"]
+    if any(source.state == "saved" for source in sources):
+        steps.append("backupkit verify")
+    # A new snapshot saves anew what a verification found damaged.
+    stale = [source for source in sources if source.stale and source.state != "saved"]
+    return [*steps, *(f"backupkit snapshot {source.path}" for source in stale)]

@@ -1,0 +1,1 @@
+"""Putting a damaged repository right."""

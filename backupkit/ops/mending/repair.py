@@ -1,0 +1,288 @@
+"""Bringing a repository back to what it was: copies of small objects, packs from parity, and parity for new packs.
+
+Nothing here needs a passphrase, and nothing is guessed: a pack is written back only if its bytes hash to its name. Each
+pack that comes back is durable by itself, so a repair may be interrupted at any moment and taken up again.
+"""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from backupkit.clock import Clock
+from backupkit.crypto.failures import SignatureInvalid
+from backupkit.errors import BackupkitError, Fact
+from backupkit.ids import DomainId, PackName
+from backupkit.ops.events import Event, Found, Notice, Phase, Progress, Severity, Tell
+from backupkit.ops.failures import HistoryForked, HistoryRolledBack, LogDamaged
+from backupkit.ops.mending.mend_copies import MendCopies
+from backupkit.ops.places import Places
+from backupkit.ops.repository.lifecycle import Lifecycle, lifecycle_of
+from backupkit.ops.repository.repository import Repository, open_repository, store_finding
+from backupkit.ops.repository.signed_log import History
+from backupkit.ops.repository.statements import publish_statement
+from backupkit.proof.repair_statement import RepairStatement
+from backupkit.proof.snapshot_statement import SnapshotStatement
+from backupkit.store import layout
+from backupkit.store.backend import Backend
+from backupkit.store.check import PackChecked, check_sealed
+from backupkit.store.finding import Finding, cause
+from backupkit.store.layout import PackRef
+from backupkit.store.pack_list import complete_pack_lists
+from backupkit.store.parity import GroupProtected, protect
+from backupkit.store.repair import PackRepaired, protected_packs, repair_packs
+
+_MENDED = frozenset({"copy-missing", "copy-damaged", "log-head-signed-again"})
+_DISTRUST = (SignatureInvalid, HistoryRolledBack, HistoryForked)
+_DOMAIN_DIGITS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Repaired:
+    """What came of it. `findings` are what remains; `copies` and `repaired` what was put right; `groups` got parity."""
+
+    state: Literal["whole", "repaired", "damaged"]
+    copies: int
+    packs: int
+    bytes_read: int
+    repaired: tuple[PackName, ...]
+    lost: tuple[PackName, ...]
+    groups: int
+    findings: tuple[Found, ...]
+
+
+def repair_repository(places: Places, *, clock: Clock, tell: Tell) -> Repaired:
+    """Mend every copy of every small object, repair every pack that is damaged or gone, and write parity that is missing.
+
+    What was put right is signed and logged where this machine may write, and not in a second copy.
+
+    Raises:
+        NoRepository: there is none.
+        SignatureInvalid, HistoryRolledBack, HistoryForked: the log is not the one this machine knows. Packs and copies were
+            repaired all the same, since that changes nothing that was said.
+    """
+    work = _Work(tell)
+    repository = open_repository(places, work.hear)
+    repository.config.require("check")
+    repository.config.require("write")
+    mend = MendCopies(repository, work.hear)
+    mend.keys()
+    history, distrust = _history(repository, work)
+    if history is not None:
+        mend.log(history)
+    life = lifecycle_of(repository, () if history is None else history.entries)
+    expected = _expected(repository, mend, mend.statements(history, swept=life.swept), life)
+    _repair_packs(repository, expected, work, clock.now())
+    for domain in _domains(repository):
+        _protect(repository.backend, domain, life.gone, work)
+    if distrust is not None:
+        raise distrust
+    # An entry in the log of a second copy would fork the history of both.
+    writes = repository.writer is not None and repository.original is None
+    if work.has_repaired and history is not None and writes:
+        _record(repository, work, clock)
+    return work.result()
+
+
+def write_parity(places: Places, *, tell: Tell, stop: Callable[[], bool] = lambda: False) -> int:
+    """Write parity for the packs that have none yet, and return how many groups got it. Reads those packs, and no others.
+
+    Pack lists that lack copies, as those of the first repositories do, get them too.
+
+    Raises:
+        NoRepository: there is none.
+    """
+    repository = open_repository(places, tell)
+    repository.config.require("write")
+    complete_pack_lists(repository.backend, lambda found: tell(store_finding(found)))
+    groups = size = 0
+    gone = lifecycle_of(repository, repository.log.read().entries).gone
+    for domain in _domains(repository):
+        for outcome in protect(repository.backend, domain, dead=_dead_in(domain, gone)):
+            if isinstance(outcome, GroupProtected):
+                groups += 1
+                size += outcome.size
+                tell(Progress(Phase.STORE, size, None, groups))
+            else:
+                tell(store_finding(outcome))
+            if stop():
+                return groups
+    return groups
+
+
+@dataclass(slots=True)
+class _Work:
+    """What was found and done so far."""
+
+    tell: Tell
+    mended: set[str] = field(default_factory=set)
+    remains: list[Found] = field(default_factory=list)
+    packs: int = 0
+    bytes_read: int = 0
+    repaired: list[PackName] = field(default_factory=list)
+    lost: list[PackName] = field(default_factory=list)
+    groups: int = 0
+
+    def hear(self, event: Event) -> None:
+        """Take in an event, and pass it on: errors are what remains."""
+        if isinstance(event, Found):
+            if event.code in _MENDED:
+                self.mended.add(str(event.facts["name"]))
+            if event.severity is Severity.ERROR:
+                self.remains.append(event)
+                if event.code == "copy-not-written":
+                    self.mended.discard(str(event.facts["name"]))
+        self.tell(event)
+
+    @property
+    def has_repaired(self) -> bool:
+        """Tell whether anything was put right."""
+        return bool(self.mended or self.repaired)
+
+    def result(self) -> Repaired:
+        """Return it all."""
+        state: Literal["whole", "repaired", "damaged"] = "repaired" if self.has_repaired else "whole"
+        return Repaired(
+            state="damaged" if self.remains else state,
+            copies=len(self.mended),
+            packs=self.packs,
+            bytes_read=self.bytes_read,
+            repaired=tuple(sorted(self.repaired)),
+            lost=tuple(sorted(self.lost)),
+            groups=self.groups,
+            findings=tuple(self.remains),
+        )
+
+
+def _history(repository: Repository, work: _Work) -> tuple[History | None, BackupkitError | None]:
+    """Return the log if it can be believed, else why it cannot, where that is more than damage."""
+    try:
+        history = _with_head(repository, work)
+    except _DISTRUST as error:
+        return None, error
+    except BackupkitError as error:
+        work.hear(Found("log-unreadable", Severity.ERROR, {"reason": cause(error)}))
+        return None, None
+    if history.head is None and (repository.objects.names(layout.LOG_ENTRIES) or repository.packs()):
+        work.hear(Found("log-unreadable", Severity.ERROR, {"reason": "no-head"}))
+        return None, None
+    return history, None
+
+
+def _with_head(repository: Repository, work: _Work) -> History:
+    """Return the log, with its head signed again if no copy of that can be read and the entries continue what was seen here."""
+    try:
+        return repository.log.read()
+    except BackupkitError:
+        if repository.writer is None or repository.original is not None or repository.log.has_head():
+            raise
+        try:
+            size = repository.log.sign_head_again(repository.writer.writer)
+        except LogDamaged:
+            size = None
+        if size is None:
+            raise
+    work.hear(Found("log-head-signed-again", Severity.WARNING, {"name": layout.LOG_HEAD, "size": size}))
+    return repository.log.read()
+
+
+def _domains(repository: Repository) -> list[DomainId]:
+    """Return every domain that has packs or parity, also one whose file is lost."""
+    found = set()
+    for prefix in (layout.PACKS, layout.PARITY):
+        for name in repository.backend.names(prefix):
+            digits = name.removeprefix(prefix).partition("/")[0]
+            if len(digits) == _DOMAIN_DIGITS and set(digits) <= set("0123456789abcdef"):
+                found.add(DomainId(bytes.fromhex(digits)))
+    return sorted(found)
+
+
+def _repair_packs(repository: Repository, expected: Collection[PackRef], work: _Work, started: datetime) -> None:
+    damaged: list[PackRef] = []
+    whole: list[PackName] = []
+    refs = sorted(expected)
+    for number, outcome in enumerate(check_sealed(repository.backend, refs)):
+        if isinstance(outcome, PackChecked):
+            work.packs += 1
+            work.bytes_read += outcome.size
+            whole.append(outcome.ref.pack)
+        else:
+            damaged.append(refs[number])
+            work.tell(store_finding(outcome))
+        work.tell(Progress(Phase.CHECK, work.bytes_read, None, number + 1, len(refs)))
+    names = [ref.pack for ref in damaged]
+    repository.damaged_packs.learn(damaged=names, whole=whole)
+    repository.pack_reads.learn(whole=whole, damaged=names, at=started)
+    for domain in sorted({ref.domain for ref in damaged}):
+        _repair_domain(repository, domain, [ref.pack for ref in damaged if ref.domain == domain], work)
+
+
+def _expected(
+    repository: Repository, mend: MendCopies, snapshots: list[SnapshotStatement], life: Lifecycle
+) -> set[PackRef]:
+    """Return the packs that are there, and those that a snapshot or a parity file says were there; none that a sweep deletes."""
+    found: set[PackRef] = set()
+    for name in repository.backend.names(layout.PACKS):
+        ref = layout.pack_of(name)
+        if ref is not None:
+            found.add(ref)
+    for digest in sorted({statement.packs.digest for statement in snapshots}):
+        found.update(listed.ref for listed in life.now_held_by(mend.pack_list(digest)))
+    for domain in _domains(repository):
+        found.update(PackRef(domain, pack) for pack in protected_packs(repository.backend, domain))
+    return found - life.unusable
+
+
+def _repair_domain(repository: Repository, domain: DomainId, damaged: Collection[PackName], work: _Work) -> None:
+    """Repair what can be; again as long as that helps, for a pack may lie in two groups."""
+    left = list(damaged)
+    while left:
+        beyond: dict[PackName, Finding] = {}
+        for pack, outcome in zip(left, repair_packs(repository.backend, domain, left), strict=True):
+            if isinstance(outcome, PackRepaired):
+                work.repaired.append(pack)
+                repository.damaged_packs.learn(damaged=(), whole=(pack,))
+                facts: dict[str, Fact] = {"name": outcome.ref.name, "blocks": outcome.blocks, "bytes": outcome.size}
+                work.tell(Notice("pack-repaired", facts))
+            else:
+                beyond[pack] = outcome
+        if len(beyond) == len(left):
+            for finding in beyond.values():
+                work.hear(Found(finding.code, Severity.ERROR, finding.facts))
+            work.lost.extend(beyond)
+            return
+        left = list(beyond)
+
+
+def _protect(backend: Backend, domain: DomainId, gone: set[PackRef], work: _Work) -> None:
+    said = {PackRef(domain, pack).name for pack in work.lost}
+    for outcome in protect(backend, domain, dead=_dead_in(domain, gone), check=True):
+        if isinstance(outcome, GroupProtected):
+            work.groups += 1
+        elif outcome.name not in said:
+            work.tell(store_finding(outcome))
+
+
+def _dead_in(domain: DomainId, gone: set[PackRef]) -> set[PackName]:
+    return {ref.pack for ref in gone if ref.domain == domain}
+
+
+def _record(repository: Repository, work: _Work, clock: Clock) -> None:
+    at = clock.now()
+    statement = RepairStatement(
+        store=repository.origin,
+        repaired=tuple(work.repaired),
+        lost=tuple(work.lost),
+        repaired_count=len(work.repaired),
+        lost_count=len(work.lost),
+        copies=len(work.mended),
+        packs=work.packs,
+        bytes_read=work.bytes_read,
+        repaired_at=at,
+    )
+    # The log's words are fixed. A repair is entered as a verification, which it is too; who looks for verifications of
+    # snapshots reads the type of the statement and passes over this one.
+    publish_statement(repository, statement.encode(), "verify", at)
+
+
+__all__ = ["Repaired", "repair_repository", "write_parity"]

@@ -1,0 +1,1 @@
+"""Bringing files back: from snapshots, from packs alone, from a damaged database."""

@@ -1,0 +1,241 @@
+"""Bringing chats back: as much as can be read, in place of nothing, and every loss by name.
+
+A restore never writes over anything and never stops at a bad byte. Each file gets its name when it is whole and its SHA-256 is
+that of the file that was saved; what is damaged is left as `<name>.damaged`, the missing bytes zero, beside a report.
+"""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from backupkit.clock import Clock, to_rfc3339
+from backupkit.crypto.domains import DomainSecrets
+from backupkit.errors import BackupkitError
+from backupkit.ids import SnapshotId
+from backupkit.ops.events import Found, Notice, Phase, Progress, Severity, Tell
+from backupkit.ops.places import Places, require_new_folder
+from backupkit.ops.repository.repository import Repository, store_finding
+from backupkit.ops.restoring.left_in_packs import choose, open_what_is_left
+from backupkit.ops.restoring.restored_files import PERMISSIONS, RestoredFiles, Written
+from backupkit.ops.unlock import AskSecret
+from backupkit.store.contents import PathEntry, walk_tree
+from backupkit.store.domain_reader import DomainReader, in_any_order
+from backupkit.store.finding import Finding, cause
+from backupkit.store.manifest import Source, read_manifest
+from backupkit.store.tree import Entry, EntryKind
+
+REPORT = "backupkit-restore-report.json"
+_THREADS = 2
+_GROUP_BYTES = 4 << 20
+_GROUP_FILES = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What came back. `damaged` names every file or folder that did not come back whole.
+
+    `distrust` says why the log could not be believed; the snapshot was then chosen without it.
+    """
+
+    snapshot: SnapshotId
+    files: int
+    bytes: int
+    damaged: tuple[Found, ...]
+    folders: tuple[Path, ...]
+    distrust: BackupkitError | None = None
+
+
+def restore(
+    places: Places,
+    snapshot: str,
+    to: Path,
+    *,
+    secret: AskSecret,
+    clock: Clock,
+    tell: Tell,
+    only: tuple[str, ...] = (),
+    from_packs: bool = False,
+    stop: Callable[[], bool] = lambda: False,
+) -> Restored:
+    """Restore a snapshot below `to`, each source under its own last folder name; `only` names sources.
+
+    With `from_packs` the snapshot is looked for in the packs, whatever log and statements say.
+
+    Raises:
+        NoRepository, SnapshotNotFound: there is nothing to restore.
+        CannotUnlock: the secret opens nothing.
+        TargetInRepository, TargetNotEmpty: the target lies in the repository, or something lies there already.
+    """
+    repository, config_lost = open_what_is_left(places, tell)
+    repository.config.require("read")
+    chosen = choose(repository, snapshot, secret, tell, from_packs=from_packs)
+    known = chosen.known
+    if known.life == "forgotten":
+        tell(Notice("snapshot-forgotten", {"snapshot": known.id}))
+    require_new_folder(places, to)
+    keyring = chosen.keyring or repository.unlock(secret)
+    # Chats are nobody else's to read, also while they come back.
+    to.mkdir(mode=0o700, parents=True, exist_ok=True)
+    run = _Run(to, tell, stop)
+    # Told already; but a latest snapshot that is not the latest must not pass for a whole restore.
+    run.damaged += chosen.lost
+    wanted: list[tuple[DomainReader, Source]] = []
+    for domain in known.statement.domains:
+        try:
+            secrets = repository.open_domain(domain.id, keyring)
+            reader = _reader(repository, secrets, tell)
+            manifest = read_manifest(reader, domain.root)
+        except BackupkitError as error:
+            run.lose(Found("domain-lost", Severity.ERROR, {"name": domain.id.hex(), "reason": cause(error)}))
+            continue
+        wanted += [(reader, source) for source in manifest.sources if not only or source.name in only]
+    for loose, source in chosen.loose:
+        wanted.append((_reader(repository, repository.open_domain(loose, keyring), tell), source))
+    run.total = sum(source.bytes for _, source in wanted)
+    for reader, source in wanted:
+        run.restore_source(reader, source)
+    if run.damaged:
+        _report(to / REPORT, known.id, run.damaged, clock)
+    return Restored(
+        known.id, run.files, run.size, tuple(run.damaged), tuple(run.folders), chosen.distrust or config_lost
+    )
+
+
+def _reader(repository: Repository, secrets: DomainSecrets, tell: Tell) -> DomainReader:
+    return DomainReader(
+        repository.backend,
+        repository.id,
+        secrets.id,
+        secrets,
+        tell=lambda finding: tell(store_finding(finding)),
+    )
+
+
+class _Run:
+    """One restore: where it goes, and what came of it so far."""
+
+    def __init__(self, to: Path, tell: Tell, stop: Callable[[], bool]) -> None:
+        self.to = to
+        self.files = 0
+        self.size = 0
+        self.damaged: list[Found] = []
+        self.folders: list[Path] = []
+        self.total = 0
+        self._tell = tell
+        self._stop = stop
+        self._files = RestoredFiles(to, self._require_wanted)
+
+    def lose(self, found: Found) -> None:
+        """Note a loss, tell it, and go on."""
+        self.damaged.append(found)
+        self._tell(found)
+
+    def restore_source(self, reader: DomainReader, source: Source) -> None:
+        """Restore one source into a folder of its own. A source that was a single file lies in it under its name."""
+        root = self._new_root(source)
+        finished: list[tuple[Path, Entry]] = []
+        links: list[tuple[Path, Entry]] = []
+        for written in in_any_order(self._groups(reader, source, root, finished, links), _THREADS):
+            for one in written:
+                self._note(one)
+            self._tell(Progress(Phase.RESTORE, self.size, self.total, self.files))
+        # Links after everything else: no name on the way to a file may lead out of the target, whatever names a snapshot
+        # holds and whichever of them the target's file system takes for the same.
+        for path, entry in links:
+            assert entry.target is not None
+            try:
+                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                path.symlink_to(os.fsdecode(entry.target))
+            except OSError as error:
+                self.lose(self._files.refused(path, error))
+        # Folders last: writing into them changes their times, and a read-only one takes no files.
+        for path, entry in reversed(finished):
+            try:
+                path.chmod(entry.mode & PERMISSIONS)
+                os.utime(path, ns=(entry.mtime_ns, entry.mtime_ns))
+            except OSError as error:
+                self.lose(self._files.refused(path, error))
+
+    def _groups(
+        self,
+        reader: DomainReader,
+        source: Source,
+        root: Path,
+        finished: list[tuple[Path, Entry]],
+        links: list[tuple[Path, Entry]],
+    ) -> "Iterator[partial[list[Written]]]":
+        """Make folders, note links, and give the files in groups that are written by a few threads."""
+        group: list[PathEntry] = []
+        size = 0
+        for place in walk_tree(reader, source.tree, self._lose_folder):
+            self._require_wanted()
+            entry = place.entry
+            if entry.kind is EntryKind.FILE:
+                group.append(place)
+                size += entry.size
+                if size >= _GROUP_BYTES or len(group) >= _GROUP_FILES:
+                    yield partial(self._files.write, reader, root, group)
+                    group, size = [], 0
+                continue
+            path = root / os.fsdecode(place.path)
+            try:
+                if entry.kind is EntryKind.FOLDER:
+                    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+                    finished.append((path, entry))
+                else:
+                    links.append((path, entry))
+            except OSError as error:
+                self.lose(self._files.refused(path, error))
+        yield partial(self._files.write, reader, root, group)
+
+    def _note(self, written: Written) -> None:
+        if written.found is not None and written.found.severity is Severity.ERROR:
+            self.lose(written.found)
+            return
+        if written.found is not None:
+            self._tell(written.found)
+        self.files += 1
+        self.size += written.size
+
+    def _require_wanted(self) -> None:
+        if self._stop():
+            raise KeyboardInterrupt
+
+    def _new_root(self, source: Source) -> Path:
+        name = _safe_name(os.fsdecode(source.path.rstrip(b"/").rpartition(b"/")[2]) or source.name)
+        if name == REPORT:
+            # The restore's own name.
+            name = f"_{name}"
+        root = self.to / name
+        number = 2
+        while os.path.lexists(root):
+            root = self.to / f"{name}-{number}"
+            number += 1
+        self.folders.append(root)
+        root.mkdir(mode=0o700)
+        return root
+
+    def _lose_folder(self, finding: Finding) -> None:
+        self.lose(Found(finding.code, Severity.ERROR, finding.facts))
+
+
+def _safe_name(name: str) -> str:
+    """Return a folder name that stays inside the target."""
+    cleaned = name.replace("/", "_").replace("\0", "_")
+    return "_" if cleaned in {"", ".", ".."} else cleaned
+
+
+def _report(path: Path, snapshot: SnapshotId, damaged: list[Found], clock: Clock) -> None:
+    report = {
+        "type": "restore-report",
+        "v": 1,
+        "snapshot": snapshot,
+        "at": to_rfc3339(clock.now()),
+        "damaged": [{"code": found.code, **found.facts} for found in damaged],
+    }
+    # It names files and people's folders.
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
+        file.write((json.dumps(report, ensure_ascii=False, indent=1) + "\n").encode("utf-8"))

@@ -1,0 +1,1 @@
+"""Finding messages, and the sealed index that this takes."""

@@ -1,0 +1,190 @@
+import json
+import shutil
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import chat_factory
+from backup_scene import Scene
+
+from backupkit.chats.ledger_build import TICK_NS
+from backupkit.clock import FixedClock
+from backupkit.guard.places import GuardPlaces
+from backupkit.ids import AppPackage
+from backupkit.ops.guarding.loss import LossLevel, preview_loss
+from backupkit.ops.looking.status import Status, status
+from backupkit.ops.repository.guard_files import pins_of
+from backupkit.proof.pass_check import CheckedPass, PassPolicy, check_pass
+from backupkit.proof.witness import WitnessState
+
+TELEGRAM, WHATSAPP = AppPackage("org.telegram.messenger"), AppPackage("com.whatsapp")
+DAY = timedelta(hours=24)
+
+
+def checked(
+    scene: Scene, package: AppPackage, witness: WitnessState | None = None, later: timedelta = timedelta()
+) -> CheckedPass:
+    """What a guard makes of the pass on file."""
+    return check_pass(
+        GuardPlaces(scene.places.guard).pass_of(package).read_bytes(),
+        pins=pins_of(scene.repository),
+        installed=None,
+        challenge=None,
+        now=scene.clock.at + later,
+        policy=PassPolicy(),
+        witness=witness,
+    )
+
+
+def telegram(scene: Scene, messages: int = 60) -> chat_factory.Written:
+    """Write an export, and be gone from it for a tick of the clock, as everybody is who types a command afterwards."""
+    shutil.rmtree(scene.folder / "telegram", ignore_errors=True)
+    written = chat_factory.write_telegram_chat(scene.folder / "telegram", messages=messages)
+    done = time.time_ns()
+    while time.time_ns() <= done + 2 * TICK_NS:
+        time.sleep(0.01)
+    return written
+
+
+def take_telegram(scene: Scene) -> None:
+    scene.take(scene.folder / "telegram", app="telegram", verify=True)
+
+
+def look(scene: Scene, later: timedelta = timedelta()) -> Status:
+    return status(scene.places, max_age=DAY, clock=FixedClock(scene.clock.at + later))
+
+
+def test_a_verified_snapshot_of_a_known_app_gives_a_pass_that_a_guard_believes(scene: Scene) -> None:
+    written = telegram(scene)
+    take_telegram(scene)
+
+    coverage = checked(scene, TELEGRAM).coverage
+
+    assert (coverage.covered.messages, coverage.covered.conversations) == (written.messages, written.conversations)
+    assert coverage.log.origin == scene.repository.origin
+
+
+def test_a_hook_that_saw_any_recent_head_is_served_with_a_proof(scene: Scene) -> None:
+    telegram(scene)
+    seen = []
+    for _ in range(6):
+        take_telegram(scene)
+        seen.append(checked(scene, TELEGRAM).witness)
+
+    for witness in seen:
+        assert checked(scene, TELEGRAM, witness).witness.size == seen[-1].size
+
+
+def test_the_pass_of_another_app_is_renewed_with_the_new_head_and_covers_no_longer_for_it(scene: Scene) -> None:
+    telegram(scene)
+    chat_factory.write_whatsapp_android(scene.folder / "whatsapp", messages=20)
+    take_telegram(scene)
+    before = checked(scene, TELEGRAM)
+    scene.take(scene.folder / "whatsapp", app="whatsapp", verify=True)
+    newest = checked(scene, WHATSAPP, before.witness).witness
+
+    renewed = checked(scene, TELEGRAM, newest)
+
+    assert renewed.witness == newest
+    assert (
+        renewed.coverage._replace(log=before.coverage.log, time_created=before.coverage.time_created) == before.coverage
+    )
+    assert renewed.coverage.expires == before.coverage.expires
+
+
+def test_a_damaged_pass_on_file_is_not_renewed_and_stops_nobody(scene: Scene) -> None:
+    telegram(scene)
+    path = GuardPlaces(scene.places.guard).pass_of(WHATSAPP)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"garbage")
+
+    take_telegram(scene)
+
+    assert path.read_bytes() == b"garbage"
+    assert checked(scene, TELEGRAM)
+
+
+def test_an_incomplete_snapshot_gives_no_pass(scene: Scene, tmp_path: Path) -> None:
+    telegram(scene)
+    asked = iter(range(10_000))
+    scene.take(scene.folder / "telegram", app="telegram", stop=lambda: next(asked) > 3)
+
+    assert not scene.verify().coverage
+    assert not GuardPlaces(scene.places.guard).pass_of(TELEGRAM).exists()
+
+
+def test_without_the_words_typed_back_there_is_a_notice_in_place_of_a_pass(bare_scene: Scene) -> None:
+    bare_scene.initialise(confirm=False)
+    telegram(bare_scene)
+
+    take_telegram(bare_scene)
+
+    assert "recovery-not-confirmed" in bare_scene.codes()
+    assert not GuardPlaces(bare_scene.places.guard).pass_of(TELEGRAM).exists()
+
+
+def test_the_status_says_what_is_saved_how_well_and_what_to_do_next(scene: Scene) -> None:
+    assert look(scene).stale
+    assert look(scene).next == ("backupkit snapshot PATH",)
+    telegram(scene)
+    scene.take(scene.folder / "telegram", app="telegram")
+    assert look(scene).sources[0].state == "saved"
+    assert look(scene).next == ("backupkit verify",)
+
+    scene.verify()
+
+    fresh = look(scene)
+    assert (fresh.stale, fresh.sources[0].state, fresh.next) == (False, "verified", ())
+    assert fresh.sources[0].messages == 60
+    old = look(scene, timedelta(hours=25))
+    assert (old.stale, old.sources[0].state) == (True, "stale")
+    assert old.next == (f"backupkit snapshot {scene.folder / 'telegram'}",)
+
+
+def test_what_would_be_lost_is_told_in_messages(scene: Scene) -> None:
+    telegram(scene)
+    source = scene.folder / "telegram"
+    assert preview_loss(scene.places, TELEGRAM, source).level is LossLevel.NOT_COVERED
+    scene.take(source, app="telegram")
+    assert preview_loss(scene.places, TELEGRAM, source).level is LossLevel.NOT_COVERED
+    scene.verify()
+    assert preview_loss(scene.places, TELEGRAM, source).uncovered == 0
+
+    telegram(scene, 75)
+
+    gap = preview_loss(scene.places, TELEGRAM, source)
+    assert (gap.level, gap.uncovered, gap.messages) == (LossLevel.COVERED_WITH_GAP, 15, 75)
+    assert [(one.uncovered, one.messages) for one in gap.by_conversation] == [(15, 75)]
+    assert sum(day.uncovered for day in gap.by_conversation[0].days) == 15
+    telegram(scene, 40)
+    assert preview_loss(scene.places, TELEGRAM, source).level is LossLevel.COVERED
+
+
+def test_where_the_memory_of_a_snapshot_is_lost_the_loss_is_unknown_until_the_next(scene: Scene) -> None:
+    telegram(scene)
+    take_telegram(scene)
+    source = scene.folder / "telegram"
+    assert preview_loss(scene.places, TELEGRAM, source).level is LossLevel.COVERED
+
+    shutil.rmtree(scene.repository.cache / "ledgers")
+    lost = preview_loss(scene.places, TELEGRAM, source)
+    assert (lost.level, lost.messages, lost.uncovered) == (LossLevel.UNKNOWN, 60, None)
+
+    take_telegram(scene)
+    assert preview_loss(scene.places, TELEGRAM, source).level is LossLevel.COVERED
+
+
+def test_a_mapping_in_an_export_cannot_say_that_an_app_is_covered(scene: Scene) -> None:
+    """Whoever made the export may have written into it what they like."""
+    scene.write("copy/records.json", json.dumps([{"body": f"said {number}"} for number in range(3)]).encode())
+    scene.write(
+        "copy/backupkit-mapping.toml",
+        f'mapping = 1\napp = "telegram"\npackage = "{TELEGRAM}"\n[message]\ntext = "body"\n'.encode(),
+    )
+    scene.take(scene.chats / "copy", verify=True)
+    claimed = GuardPlaces(scene.places.guard).pass_of(AppPackage(TELEGRAM)).exists()
+
+    scene.take(scene.chats / "copy", package=TELEGRAM, verify=True)
+
+    assert not claimed
+    assert GuardPlaces(scene.places.guard).pass_of(AppPackage(TELEGRAM)).exists()

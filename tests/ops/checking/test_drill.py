@@ -1,0 +1,94 @@
+import sqlite3
+
+import chat_factory
+from backup_scene import Scene, some_chats
+
+from backupkit.guard.places import GuardPlaces
+from backupkit.ids import AppPackage
+from backupkit.ops.checking.drill import Drilled, drill_snapshot
+from backupkit.ops.looking.list_snapshots import list_snapshots
+from backupkit.proof.coverage_pass import RESTORE_DRILL, decode_coverage_pass
+from backupkit.proof.dsse import open_envelope
+from backupkit.proof.statement import PAYLOAD_TYPE
+from backupkit.store import layout
+
+TELEGRAM = AppPackage("org.telegram.messenger")
+
+
+def drill(scene: Scene, snapshot: str = "latest") -> Drilled:
+    return drill_snapshot(scene.places, snapshot, secret=scene.secret, clock=scene.clock, tell=scene.tell)
+
+
+def make_database(scene: Scene) -> None:
+    with sqlite3.connect(scene.chats / "chat.db") as connection:
+        connection.execute("CREATE TABLE message (id INTEGER PRIMARY KEY, text TEXT)")
+        connection.execute("CREATE INDEX by_text ON message (text)")
+        rows = [(f"message {number}",) for number in range(2_000)]
+        connection.executemany("INSERT INTO message (text) VALUES (?)", rows)
+    connection.close()
+
+
+def test_a_drill_restores_compares_counts_and_asks_the_databases(scene: Scene) -> None:
+    written = chat_factory.write_telegram_chat(scene.chats, messages=300)
+    make_database(scene)
+    scene.take(app="telegram", package=TELEGRAM)
+
+    done = drill(scene)
+
+    assert (done.state, done.findings) == ("drilled", ())
+    assert (done.messages, done.databases) == (written.messages, 1)
+    assert [line.state for line in list_snapshots(scene.places)] == ["drilled"]
+
+
+def test_nothing_of_the_chats_is_left_in_the_scratch_place(scene: Scene) -> None:
+    some_chats(scene)
+    scene.take()
+
+    drill(scene)
+
+    assert not list((scene.repository.cache / "drill").rglob("*.txt"))
+
+
+def test_a_drilled_backup_says_so_in_its_coverage_pass(scene: Scene) -> None:
+    chat_factory.write_telegram_chat(scene.chats, messages=50)
+    scene.take(app="telegram", package=TELEGRAM)
+
+    done = drill(scene)
+
+    assert [one.package for one in done.coverage] == [TELEGRAM]
+    key = scene.repository.require_writer().writer.attest.verify_key
+    data = GuardPlaces(scene.places.guard).pass_of(TELEGRAM).read_bytes()
+    assert decode_coverage_pass(open_envelope(data, key, PAYLOAD_TYPE)).result_of(RESTORE_DRILL) == "passed"
+
+
+def test_damage_is_found_and_the_snapshot_is_not_called_drilled(scene: Scene) -> None:
+    some_chats(scene)
+    scene.take()
+    largest = max(
+        (scene.places.repository / name for name in scene.repository.backend.names(layout.PACKS)),
+        key=lambda path: path.stat().st_size,
+    )
+    data = bytearray(largest.read_bytes())
+    data[len(data) // 2] ^= 1
+    largest.write_bytes(data)
+
+    done = drill(scene)
+
+    assert done.state == "damaged"
+    assert done.findings
+    assert [line.state for line in list_snapshots(scene.places)] == ["damaged"]
+
+
+def test_a_database_that_was_unsound_when_it_was_saved_is_told(scene: Scene) -> None:
+    make_database(scene)
+    path = scene.chats / "chat.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute("UPDATE sqlite_master SET rootpage = 2 WHERE name = 'by_text'")
+        connection.commit()
+    connection.close()
+    scene.take()
+
+    done = drill(scene)
+
+    assert [found.code for found in done.findings] == ["drill-database-unsound"]

@@ -1,0 +1,245 @@
+"""Forgetting and taking it back, on a real repository."""
+
+import random
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from backup_scene import Scene, some_chats
+from lifecycle_scene import decide_in_ledger, forget, keep, listed, take_days
+
+from backupkit.clock import to_rfc3339
+from backupkit.errors import BackupkitError
+from backupkit.guard.places import GuardPlaces
+from backupkit.ids import AppPackage
+from backupkit.ops.failures import (
+    GuardHoldOpen,
+    NothingKept,
+    SnapshotForgotten,
+    SnapshotNeeded,
+    SnapshotNotFound,
+    SnapshotsShrunk,
+)
+from backupkit.ops.keeping.forget import forget_snapshots
+from backupkit.ops.keeping.undelete import undelete_snapshots
+from backupkit.ops.looking.list_snapshots import list_forgotten
+from backupkit.ops.looking.show import show
+from backupkit.ops.looking.status import status
+
+
+def test_what_is_forgotten_is_listed_no_more_and_comes_back(scene: Scene) -> None:
+    some_chats(scene)
+    first, second, third = take_days(scene, 3)
+
+    done = forget(scene, first[:8], second)
+    assert done.forgotten == (first, second)
+    assert listed(scene) == [third]
+    assert [(line.snapshot, line.life) for line in list_forgotten(scene.places, clock=scene.clock)] == [
+        (first, "forgotten"), (second, "forgotten"),
+    ]  # fmt: skip
+    undone = undelete_snapshots(scene.places, [first], clock=scene.clock, tell=scene.tell)
+
+    assert undone.undeleted == (first,)
+    assert listed(scene) == [first, third]
+    assert scene.verify(first).state == "verified"
+
+
+def test_a_forgotten_snapshot_can_be_shown_and_restored_with_a_warning_and_counts_for_nothing_else(
+    scene: Scene,
+) -> None:
+    some_chats(scene)
+    first, second = take_days(scene, 2)
+    forget(scene, first)
+
+    scene.restore(first)
+    shown = show(scene.places, first, secret=scene.secret, tell=scene.tell)
+
+    assert (scene.folder / "back/chats/note-0.txt").read_text().startswith("day 0")
+    assert shown.snapshot == first
+    assert scene.codes().count("snapshot-forgotten") == 2
+    assert scene.verify().snapshot == second
+    with pytest.raises(SnapshotForgotten):
+        scene.verify(first)
+    with pytest.raises(SnapshotForgotten):
+        forget(scene, first)
+    looked = status(scene.places, max_age=timedelta(days=30), clock=scene.clock)
+    assert looked.repository.snapshots == 1
+
+
+def test_the_rules_let_go_what_they_do_not_keep_and_a_dry_run_nothing(scene: Scene) -> None:
+    some_chats(scene)
+    taken = take_days(scene, 6)
+
+    tried = keep(scene, dry_run=True, daily=2)
+    assert listed(scene) == taken
+    done = keep(scene, daily=2)
+
+    assert tried.forgotten == done.forgotten == tuple(taken[:4])
+    assert listed(scene) == taken[4:]
+    assert [one.rules for one in done.judged] == [(), (), (), (), ("daily",), ("newest", "daily")]
+    assert keep(scene, daily=2).forgotten == ()
+    with pytest.raises(NothingKept):
+        keep(scene)
+
+
+def test_each_series_of_sources_keeps_its_own(scene: Scene) -> None:
+    some_chats(scene)
+    other = scene.folder / "family"
+    other.mkdir()
+    (other / "one.txt").write_text("one " * 100)
+    rare = scene.take(other).snapshot
+    often = take_days(scene, 5)
+
+    keep(scene, last=1)
+
+    assert listed(scene) == [rare, often[-1]]
+
+
+def test_the_newest_verified_snapshot_is_never_forgotten(scene: Scene) -> None:
+    some_chats(scene)
+    (verified,) = take_days(scene, 1, verify=True)
+    later = take_days(scene, 3)
+
+    with pytest.raises(SnapshotNeeded) as refused:
+        forget(scene, verified)
+    done = keep(scene, last=1)
+
+    assert refused.value.facts == {"snapshot": verified}
+    assert done.forgotten == tuple(later[:-1])
+
+
+def test_nothing_is_forgotten_after_a_sharp_shrink_until_the_owner_says_so(scene: Scene) -> None:
+    scene.write("large.bin", random.Random(1).randbytes(2_000_000))
+    first = scene.take().snapshot
+    scene.clock.at += timedelta(days=1)
+    scene.write("large.bin", b"gone")
+    second = scene.take().snapshot
+
+    for by_name in (False, True):
+        with pytest.raises(SnapshotsShrunk) as refused:
+            forget(scene, first) if by_name else keep(scene, last=1)
+        assert refused.value.facts["snapshot"] == second
+        assert (refused.value.facts["bytes"], refused.value.facts["going_bytes"]) == (4, 2_000_000)
+    assert listed(scene) == [first, second]
+    keep(scene, last=1, accept_shrink=True)
+
+    assert listed(scene) == [second]
+
+
+def test_nothing_is_forgotten_while_the_guard_holds_an_update(scene: Scene) -> None:
+    some_chats(scene)
+    taken = take_days(scene, 3)
+    decide_in_ledger(scene, "hold")
+    decide_in_ledger(scene, "allow", "org.example.other")
+
+    with pytest.raises(GuardHoldOpen) as refused:
+        keep(scene, last=1)
+    keep(scene, last=1, dry_run=True)
+    assert listed(scene) == taken
+    decide_in_ledger(scene, "allow")
+    keep(scene, last=1)
+
+    assert refused.value.facts["package"] == "com.tencent.mm"
+    assert listed(scene) == taken[-1:]
+
+
+def test_a_question_about_an_app_that_is_not_known_here_holds_nothing_back(scene: Scene) -> None:
+    some_chats(scene)
+    first, second = take_days(scene, 2)
+    decide_in_ledger(scene, "undecided", "com.slip.of.the.pen")
+
+    forget(scene, first)
+    assert listed(scene) == [second]
+
+    record = GuardPlaces(scene.places.guard).record_of(AppPackage("com.slip.of.the.pen"))
+    record.parent.mkdir(parents=True, exist_ok=True)
+    record.touch()
+    with pytest.raises(GuardHoldOpen):
+        keep(scene, last=1)
+
+
+def test_a_hold_that_nobody_asked_about_again_ends_after_thirty_days(scene: Scene) -> None:
+    some_chats(scene)
+    take_days(scene, 2)
+    decide_in_ledger(scene, "hold")
+
+    scene.clock.at += timedelta(days=29)
+    with pytest.raises(GuardHoldOpen):
+        keep(scene, last=1)
+    scene.clock.at += timedelta(days=2)
+
+    assert len(keep(scene, last=1).forgotten) == 1
+
+
+def test_a_claimed_time_counts_no_further_than_this_machine_saw_it(scene: Scene) -> None:
+    """restic#22057: a client with a false clock took the places of the months before."""
+    some_chats(scene)
+    seen = scene.memory / "log-first-seen"
+    taken = take_days(scene, 4)
+    true_time, known = scene.clock.at, seen.read_bytes()
+    scene.clock.at -= timedelta(days=3)
+    scene.write("junk.txt", "junk")
+    junk = scene.take().snapshot
+    size = len(scene.repository.log.read().entries)
+    seen.write_bytes(known + f"\n{size} {to_rfc3339(true_time)}\n".encode())
+    scene.clock.at = true_time
+
+    judged = keep(scene, daily=5).judged
+
+    assert [one.rules for one in judged] == [("daily",)] * 4 + [("newest", "daily")]
+    assert [one.snapshot for one in judged] == [*taken, junk]
+    assert judged[-1].counted_at > judged[-2].created_at > judged[-1].created_at
+
+
+def test_what_is_not_there_cannot_be_forgotten(scene: Scene) -> None:
+    some_chats(scene)
+    take_days(scene, 1)
+
+    with pytest.raises(SnapshotNotFound):
+        forget(scene, "ffffffff")
+
+
+def test_a_forgetting_that_cannot_be_read_did_not_happen(scene: Scene) -> None:
+    some_chats(scene)
+    first, second = take_days(scene, 2)
+    forget(scene, first)
+    subject = scene.repository.log.read().entries[-1].subject
+
+    for path in Path(scene.places.repository).rglob(subject):
+        path.write_bytes(b"damaged")
+
+    assert listed(scene) == [first, second]
+
+
+def test_a_taking_back_that_cannot_be_read_took_back_everything_before(scene: Scene) -> None:
+    some_chats(scene)
+    first, second, third = take_days(scene, 3)
+    forget(scene, first)
+    forget(scene, second)
+    undelete_snapshots(scene.places, [first], clock=scene.clock, tell=scene.tell)
+    subject = scene.repository.log.read().entries[-1].subject
+
+    for path in Path(scene.places.repository).rglob(subject):
+        path.unlink()
+
+    assert listed(scene) == [first, second, third]
+
+
+def test_nothing_is_forgotten_in_a_copy(scene: Scene, tmp_path: Path) -> None:
+    some_chats(scene)
+    first, _ = take_days(scene, 2)
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for path in scene.places.repository.rglob("*"):
+        target = copy / path.relative_to(scene.places.repository)
+        if path.is_dir():
+            target.mkdir(parents=True, exist_ok=True)
+        else:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(path.read_bytes())
+    places = type(scene.places)(copy, scene.places.state, scene.places.cache)
+
+    with pytest.raises(BackupkitError) as refused:
+        forget_snapshots(places, [first], clock=scene.clock, tell=scene.tell)
+
+    assert refused.value.code == "repository-is-a-copy"
