@@ -228,7 +228,9 @@ def main() -> None:
     costs: dict[str, dict[str, list[Cost]]] = {work: {tool.name: [] for tool in tools} for work in WORKS}
     days = []
     for number in range(1, asked.rounds + 1):
-        run = _Round(asked.work, corpus, tools, costs)
+        # Who goes first pays for memory that the system has not handed out yet, so that each tool goes first in turn.
+        first = (number - 1) % max(len(tools), 1)
+        run = _Round(asked.work, corpus, tools[first:] + tools[:first], costs)
         days.append(run.through(lambda: next_day(corpus, asked.seed), f"{number}/{asked.rounds}"))
     print(report(made, days, costs))
     if asked.json is not None:

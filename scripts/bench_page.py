@@ -1,8 +1,8 @@
 """Measures everything that the performance page tells, and writes its tables in both languages.
 
-    bench_page.py --disk FOLDER --memory-fs FOLDER [--results FOLDER] [--only-write]
+    bench_page.py --disk FOLDER --memory-fs FOLDER [--results FOLDER] [--rounds 4] [--only-write]
 
-It runs `bench.py` once on each of the two file systems, then `bench_days.py`, and keeps each result as a JSON file in the
+It runs `bench.py` on each of the two file systems, then `bench_days.py`, and keeps each result as a JSON file in the
 folder of the results. What `bench_memory.py --json RESULTS/memory.json` found is shown, too: it takes long and needs no quiet
 machine. A part that was not measured keeps its table. Nothing else may run on the machine meanwhile.
 """
@@ -70,6 +70,9 @@ def main() -> None:
     parser.add_argument("--memory-fs", type=Path, required=True, help="a folder on a memory file system")
     parser.add_argument("--results", type=Path, help="where the results are kept; a folder beside the others by itself")
     parser.add_argument("--scale", type=float, default=1.0)
+    parser.add_argument(
+        "--rounds", type=int, default=4, help="as many as there are tools, so that each goes first once"
+    )
     parser.add_argument("--days-scale", type=float, default=0.1)
     parser.add_argument("--only-write", action="store_true", help="measure nothing, write what is there")
     asked = parser.parse_args()
@@ -92,7 +95,7 @@ def main() -> None:
 
 
 def _measure_all(asked: argparse.Namespace, results: Path) -> None:
-    common = ["--scale", str(asked.scale), "--rounds", "1"]
+    common = ["--scale", str(asked.scale), "--rounds", str(asked.rounds)]
     (results / "start.json").write_text(json.dumps({"start": _starts(), "parity": _parity()}), "utf-8")
     _run("bench.py", "--work", asked.disk, "--json", results / "disk.json", *common)
     # Making the source takes longer than copying it.
@@ -159,14 +162,14 @@ def _tools(where: str) -> Callable[[Mapping[str, Any], str], list[str]]:
         machine = _machine()
         said = {
             "en": (
-                f"{size:.2f} GB in {files:,} files, on {_PLACES[where]['en']}; {machine['en']}; {found['rounds']} round.",
+                f"{size:.2f} GB in {files:,} files, on {_PLACES[where]['en']}; {machine['en']}; medians of {found['rounds']} rounds.",
                 (
                     f"The day was {compressed:.1f} MB of changed pages when compressed and {media:.1f} MB of new media. The bar: "
                     f"1.25 times that, {bar:.1f} MB."
                 ),
             ),
             "zh-CN": (
-                f"{size:.2f} GB，{files:,} 个文件，在{_PLACES[where]['zh-CN']}上；{machine['zh-CN']}；{found['rounds']} 轮。",
+                f"{size:.2f} GB，{files:,} 个文件，在{_PLACES[where]['zh-CN']}上；{machine['zh-CN']}；{found['rounds']} 轮的中位数。",
                 (
                     f"这一天有 {compressed:.1f} MB 变动的页（压缩后）和 {media:.1f} MB 新媒体文件。上限是它们之和的 1.25 倍："
                     f"{bar:.1f} MB。"
