@@ -26,7 +26,7 @@ RACY_NS: Final = 2_000_000_000
 _STAMP: Final = struct.Struct(">qqqQQ")
 _FOLDER_ROW: Final = struct.Struct(">cIqqqQQI")
 _VERSION: Final = 1
-_BATCH: Final = 2000
+_BATCH: Final = 500
 _U64: Final = 2**64 - 1
 _OTHERS_FAULT: Final = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN}
 """Errors in which the cache is not damaged: it is another process's turn, or not ours to open."""

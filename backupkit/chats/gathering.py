@@ -28,6 +28,7 @@ from backupkit.chats.model import Finding, Locator, Severity
 from backupkit.chats.opened_backups import open_sealed
 from backupkit.chats.owner_keys import OwnerKeys
 from backupkit.chats.partial import read_some
+from backupkit.chats.source_members import SourceMembers
 
 MAX_ARCHIVE_DEPTH = 3
 MAX_NESTED_BYTES = 4 * 2**30
@@ -41,7 +42,7 @@ class Gathering:
     def __init__(self, stack: ExitStack, keys: OwnerKeys) -> None:
         self._keys = keys
         self._opened: dict[str, Member] = {}
-        self.members: dict[str, Member] = {}
+        self.members = SourceMembers()
         self.findings: list[Finding] = []
         self.sealed_backups: set[str] = set()
         self._stack = stack
@@ -63,7 +64,9 @@ class Gathering:
                 elif entry.is_file(follow_symlinks=False):
                     is_archive = inner.lower().endswith(ARCHIVES)
                     if not (is_archive and self._add_archive(Path(entry.path), inner + "/")):
-                        self.add(inner, DiskMember(entry.path, entry.stat(follow_symlinks=False).st_size))
+                        self._require_room(inner)
+                        size_bytes = entry.stat(follow_symlinks=False).st_size
+                        self.members.add_disk_file(prefix, path, entry.name, size_bytes)
 
     def _add_backup_folder(self, path: str, prefix: str) -> bool:
         members: dict[str, Member] = {}
@@ -242,15 +245,18 @@ class Gathering:
             if stored and PROPERTIES in inner and self.add_ios_backup(inner, prefix):
                 for name in stored:
                     del self.members[name]
-        self.members |= self._opened
+        self.members.update(self._opened)
         if self._keys:
             self.findings += open_sealed(self.members, self._keys, self._stack)
 
     def add(self, name: str, member: Member) -> None:
         """Add one file."""
+        self._require_room(name)
+        self.members[name] = member
+
+    def _require_room(self, name: str) -> None:
         if len(self.members) >= MAX_FILES:
             raise MalformedExport(Locator(name), "too-many-files")
-        self.members[name] = member
 
 
 def _begins_archive(head: bytes) -> bool:

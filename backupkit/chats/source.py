@@ -4,10 +4,11 @@ Nothing is unpacked beside the source and nothing in it is changed. Links are ne
 are left out and reported; every stream stops with `MalformedExport` where an archive swells beyond its bounds.
 """
 
-from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections import ChainMap, OrderedDict
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import ExitStack, contextmanager
 from enum import Enum
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar, cast
 
@@ -67,11 +68,16 @@ class SourceFiles:
         self._known_contents: Mapping[str, Content] | None = None
         self._samples: dict[str, Any] = {}
         self._encodings: dict[str, str | None] = {}
-        self._is_single = len([name for name in members if not name.endswith((*LOG_ENDINGS, MAPPING_NAME))]) == 1
+        chats = (name for name in members if not name.endswith((*LOG_ENDINGS, MAPPING_NAME)))
+        self._is_single = len(list(islice(chats, 2))) == 1
 
     def names(self) -> tuple[str, ...]:
         """Return every name, sorted."""
         return tuple(sorted(self._members))
+
+    def called(self, *wanted: str) -> list[str]:
+        """Return the names of the files that are called one of these in whatever folder they lie, sorted."""
+        return sorted(name for name in self._members if name.rpartition("/")[2] in wanted)
 
     def of(self, *kinds: Content) -> Iterator[str]:
         """Tell the names of possible exports whose first bytes are of one of the kinds, sorted."""
@@ -82,11 +88,13 @@ class SourceFiles:
     def _contents(self) -> Mapping[str, Content]:
         # One look at each file serves every reader.
         if self._known_contents is None:
-            self._known_contents = {
-                name: content_of(self.head(name))
-                for name in self.names()
+            # Chosen before they are sorted: the pictures of a phone are two hundred thousand names.
+            looked_at = (
+                name
+                for name in self._members
                 if not name.endswith(LOG_ENDINGS) and (self._is_single or may_hold_an_export(name))
-            }
+            )
+            self._known_contents = {name: content_of(self.head(name)) for name in sorted(looked_at)}
         return self._known_contents
 
     def size(self, name: str) -> int | None:
@@ -100,7 +108,12 @@ class SourceFiles:
 
     def with_members(self, members: Mapping[str, Member]) -> "SourceFiles":
         """Return the same source with some files told anew. It lasts as long as this one."""
-        return SourceFiles(self.label, {**self._members, **members}, self.findings, self._stack)
+        return SourceFiles(
+            self.label,
+            ChainMap(dict(members), cast("MutableMapping[str, Member]", self._members)),
+            self.findings,
+            self._stack,
+        )
 
     def path(self, name: str) -> Path | None:
         """Return where a file lies on the disk, None where it is inside an archive. Of what was opened, the sealed one."""

@@ -199,10 +199,15 @@ class DomainWriter:
             with lane.lock:
                 self._close(lane)
         self._settle()
+        self.rest()
         # Data before index: until here the new packs are unreachable and harmless.
         self._index.save_new(self._backend, self._keys.index_key)
         if self._root is not None:
             self.root_pack = self.pack_of(self._root)
+
+    def rest(self) -> None:
+        """Give memory back that is kept for the next packs: something else has its turn now. Storing may go on later."""
+        self._buffers.clear()
 
     def pack_of(self, chunk: ChunkId) -> PackName:
         """Return the published pack that holds a chunk.

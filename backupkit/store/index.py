@@ -33,12 +33,12 @@ MAX_INDEX = 256 << 20
 _ROW = struct.Struct(">32sIBBQII")
 _COUNT = struct.Struct(">I")
 _DIGEST_SIZE = 32
-_RECENT = 16_384
-_MOST_RUNS = 24
+_RECENT = 8_192
+_MOST_RUNS = 10
 _MOST_IN_MEMORY = 32 << 20
 """Bytes of rows in memory; with more, they go into a temporary file."""
 
-_ROWS_PER_FILE = 50_000
+_ROWS_PER_FILE = 25_000
 _PACKS_PER_FILE = 64
 """A crash costs at most one GiB of work: the next run finds the rest by the index files."""
 

@@ -37,8 +37,8 @@ _SMALL = 1 << 20
 _BESIDE_THE_STREAM = 3 << 19
 """Heads and tags of records, and the table: about 1 MiB for as many entries as are written."""
 
-MOST_WRITTEN = 16_384
-"""Entries at which a pack is closed, a fourth of what the format allows: their rows are in memory until it is published."""
+MOST_WRITTEN = 8_192
+"""Entries at which a pack is closed, an eighth of what the format allows: their rows are in memory until it is published."""
 
 
 class EncodedChunk(NamedTuple):

@@ -105,9 +105,7 @@ def _all_mappings(source: SourceFiles) -> tuple[tuple[str, ExportMapping | Mappi
 
 
 def _parsed(source: SourceFiles) -> Iterator[tuple[str, ExportMapping | MappingWrong]]:
-    for name in source.names():
-        if posixpath.basename(name) != MAPPING_NAME:
-            continue
+    for name in source.called(MAPPING_NAME):
         try:
             yield name, parse_mapping(source.head(name, MAX_MAPPING_BYTES + 1))
         except MappingWrong as error:

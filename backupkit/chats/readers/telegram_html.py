@@ -128,8 +128,8 @@ def _title_of(source: SourceFiles, name: str) -> str:
 def _declared_counts(source: SourceFiles) -> dict[str, int]:
     """Read how many messages the list of chats says each folder holds."""
     found: dict[str, int] = {}
-    for name in source.names():
-        if posixpath.basename(name) in {"chats.html", "left_chats.html"} and "lists/" in name:
+    for name in source.called("chats.html", "left_chats.html"):
+        if "lists/" in name:
             for folder, count in _DECLARED.findall(source.head(name, _MAX_LIST_BYTES)):
                 found[posixpath.basename(folder.decode("utf-8", "replace").rstrip("/"))] = int(count)
     return found

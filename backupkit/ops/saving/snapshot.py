@@ -247,6 +247,7 @@ class _Run:
                 except StopAsked:
                     self._finish_part(part, complete=False)
                     raise
+                writer.rest()
                 saved.append(self._source(spec, saver))
                 packs |= saver.packs
                 part.savers.append(saver)
