@@ -96,6 +96,33 @@ def test_lines_first_line_names_the_chat_in_four_languages(
     assert at(messages_with(LineText(), path)[0]) == "2026-12-10 19:04:00"
 
 
+@pytest.mark.parametrize(
+    ("title", "saved", "day", "time"),
+    [
+        ("[LINE] ประวัติการแชทกับ Somchai", "บันทึกเมื่อ : 2023/12/31 10:00", "2023/12/30 ส.", "23:59"),
+        ("[LINE] 홍길동님과의 대화", "저장한 날짜: 2023/12/31 10:00", "2023/12/30(토)", "오후 11:59"),
+        ("[LINE] Riwayat obrolan dengan Budi", "Disimpan pada: 2023/12/31 10:00", "2023/12/30 Sab", "23:59"),
+        ("[LINE] Historial de chat con Ana", "Guardado el: 31/12/2023 10:00", "sáb., 30/12/2023", "23:59"),
+    ],
+)
+def test_line_is_known_by_its_shape_in_a_language_whose_words_are_not_known(
+    tmp_path: Path, title: str, saved: str, day: str, time: str
+) -> None:
+    messages = messages_with(LineText(), write(tmp_path, title, saved, "", day, f"{time}\tA\t1", f"{time}\tB\t2"))
+
+    assert [(message.sender_name, message.text, at(message)) for message in messages] == [
+        ("A", "1", "2023-12-30 23:59:00"),
+        ("B", "2", "2023-12-30 23:59:00"),
+    ]
+    assert summary_of(tmp_path).format == "line-text"
+
+
+def test_a_title_like_lines_alone_makes_no_chat_of_a_file(tmp_path: Path) -> None:
+    write(tmp_path, "[LINE] my notes", "2023/12/30", "23:59\tfeed\tthe cat")
+
+    assert summarise(tmp_path) is None
+
+
 def test_a_quote_that_is_never_closed_swallows_nothing(tmp_path: Path) -> None:
     path = write(
         tmp_path,

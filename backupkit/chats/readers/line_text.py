@@ -1,4 +1,7 @@
-"""LINE's text export, in Japanese, both Chineses and English.
+"""LINE's text export, in every language of the app.
+
+Titles are known in Japanese, both Chineses, English and Korean; in another language the shape decides: a title behind `[LINE]`, a
+line with the date of saving, and a day with messages below.
 
 The first line names the chat, a line of its own names each day, and each message is `time TAB sender TAB text`. Media are never
 exported, only named in brackets.
@@ -37,19 +40,23 @@ _TITLES = (
     re.compile(r"\[LINE\] (?P<group>.+?)的聊天[記记][錄录]\s*$"),
     re.compile(r"(?:\[LINE\] )?Chat history with (?P<who>.+?)\s*$"),
     re.compile(r"(?:\[LINE\] )?Chat history in (?P<group>.+?)\s*$"),
+    re.compile(r"\[LINE\] (?P<who>.+?)님과의 대화\s*$"),
+    re.compile(r"\[LINE\] (?P<any>\S.*?)\s*$"),
 )
-_SAVED = re.compile(r"(?:保存日時|儲存日期|保存日期|储存日期|Saved on) ?[：:]")
+_SAVED = re.compile(r"(?:保存日時|儲存日期|保存日期|储存日期|저장한 날짜|Saved on) ?[：:]")
+_ANY_SAVED = re.compile(r"[^：:\d]{3,40}[：:] ?\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4}\D+\d{1,2}[:.]\d{2}")
 _DAY = re.compile(
-    r"(?:(?P<before>Sun|Mon|Tue|Wed|Thu|Fri|Sat)[a-z]*, )?(\d{1,4})[/.](\d{1,2})[/.](\d{1,4})"
-    r"(?: ?[(（](?P<in>[^)）]{1,9})[)）]| (?P<after>\w+day|.曜日)| ?(?:星期|週|周).)?\s*$"
+    r"(?:(?P<before>[^\W\d_]{2,14})\.?, ?)?(\d{1,4})[/.](\d{1,2})[/.](\d{1,4})"
+    r"(?: ?[(（](?P<in>[^)）]{1,14})[)）]| (?P<after>[^\W\d_]{1,14})\.?| ?(?:星期|週|周).)?\s*$"
 )
+_WEEKDAY = re.compile(r"\w+day|.曜日|(?:星期|週|周).|.요일")
 _MESSAGE = re.compile(rf"(?:({HALF_DAY}){SPACE}?)?(\d{{1,2}}):(\d{{2}})(?:{SPACE}?({HALF_DAY}))?\t(.*)$", re.DOTALL)
 # The program for computers writes spaces where phones write tabs.
 _SPACED = re.compile(rf"(?:({HALF_DAY}){SPACE}?)?(\d{{1,2}}):(\d{{2}})(?: ({HALF_DAY}))? (?=\S)(.*)$", re.DOTALL)
 _WEEKDAYS = {
     name: number
     for number, names in enumerate(
-        ("Mon 月 一", "Tue 火 二", "Wed 水 三", "Thu 木 四", "Fri 金 五", "Sat 土 六", "Sun 日")
+        ("Mon 月 一 월", "Tue 火 二 화", "Wed 水 三 수", "Thu 木 四 목", "Fri 金 五 금", "Sat 土 六 토", "Sun 日 일")
     )
     for name in names.split()
 }
@@ -68,19 +75,35 @@ _MEDIA = {
         "相簿",
         "相册",
         "Album",
+        "사진",
+        "앨범",
+        "รูป",
+        "รูปภาพ",
+        "อัลบั้ม",
+        "Foto",
     ),
-    MessageKind.VIDEO: ("動画", "影片", "视频", "Video"),
-    MessageKind.STICKER: ("スタンプ", "貼圖", "贴图", "表情贴图", "Sticker"),
-    MessageKind.VOICE: ("ボイスメッセージ", "語音訊息", "语音讯息", "语音信息", "Voice message"),
-    MessageKind.FILE: ("ファイル", "檔案", "文件", "File"),
-    MessageKind.CONTACT: ("連絡先", "聯絡資訊", "联系信息", "Contact", "Contact info"),
-    MessageKind.LOCATION: ("位置情報", "位置訊息", "位置信息", "Location"),
+    MessageKind.VIDEO: ("動画", "影片", "视频", "Video", "동영상", "วิดีโอ"),
+    MessageKind.STICKER: ("スタンプ", "貼圖", "贴图", "表情贴图", "Sticker", "스티커", "สติกเกอร์", "Stiker"),
+    MessageKind.VOICE: (
+        "ボイスメッセージ",
+        "語音訊息",
+        "语音讯息",
+        "语音信息",
+        "Voice message",
+        "음성 메시지",
+        "ข้อความเสียง",
+        "Pesan suara",
+    ),
+    MessageKind.FILE: ("ファイル", "檔案", "文件", "File", "파일", "ไฟล์"),
+    MessageKind.CONTACT: ("連絡先", "聯絡資訊", "联系信息", "Contact", "Contact info", "연락처", "รายชื่อ", "Kontak"),
+    MessageKind.LOCATION: ("位置情報", "位置訊息", "位置信息", "Location", "위치정보", "ตำแหน่งที่ตั้ง", "Lokasi"),
 }
 _ROLES = {word: role for role, words in _MEDIA.items() for word in words}
 _UNSENT = re.compile(
-    r"送信を取り消しました|已?收回(?:了)?訊息|[已撤]回(?:了)?(?:一条)?消息|unsent a message|^Message unsent\.?$",
+    r"送信を取り消しました|已?收回(?:了)?訊息|[已撤]回(?:了)?(?:一条)?消息|unsent a message|^Message unsent\.?$|메시지 전송을 취소|전송 취소|ยกเลิกข้อความ|membatalkan pesan|batal mengirim pesan",
     re.IGNORECASE,
 )
+_KINDS = {"who": ConversationKind.PRIVATE, "group": ConversationKind.GROUP, "any": ConversationKind.UNKNOWN}
 _LOOKED_AT = 16 * 1024
 _MAX_MESSAGE_BYTES = 16 * 2**20
 
@@ -107,9 +130,14 @@ def _certainty(head: str) -> int:
     if not any(title.match(first) for title in _TITLES):
         # The program for computers may leave the title out: a day with its weekday, and messages below.
         day = _DAY.match(first.rstrip("\r"))
-        is_named_day = day is not None and day["after"] is not None and first[4:5] == "."
+        is_named_day = day is not None and first[4:5] == "." and _WEEKDAY.search(first) is not None
         return 66 if is_named_day and sum(map(bool, map(_SPACED.match, lines))) > 1 else 0
     is_saved = any(_SAVED.match(line) for line in lines[:2])
+    if not is_saved and not any(title.match(first) for title in _TITLES[:-1]):
+        # Words that are not known here: all of the shape must be there.
+        has_day = any(_DAY.match(line) for line in lines[2:])
+        is_saved = has_day and any(_ANY_SAVED.match(line) for line in lines[:2])
+        return 90 if is_saved and any(map(_MESSAGE.match, lines)) else 0
     has_message = any(_MESSAGE.match(line) or _SPACED.match(line) for line in lines)
     return 97 if is_saved and has_message else 85 if is_saved or has_message else 0
 
@@ -233,8 +261,8 @@ class _Reading:
             match = title.match(text)
             if match:
                 found = match.groupdict()
-                self._title = found.get("who") or found.get("group")
-                self._kind = ConversationKind.PRIVATE if "who" in found else ConversationKind.GROUP
+                ((how, self._title),) = found.items()
+                self._kind = _KINDS[how]
                 return True
         return False
 
