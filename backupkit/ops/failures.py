@@ -160,6 +160,13 @@ class SourceNotFound(BackupkitError):
     exit_code = ExitCode.USAGE
 
 
+class SourceIsOwn(BackupkitError):
+    """A source lies in backupkit's own folders, which would be saved into themselves. Facts: `path`."""
+
+    code = "source-is-own"
+    exit_code = ExitCode.USAGE
+
+
 class TargetNotEmpty(BackupkitError):
     """A restore would write into something that is there already. Facts: `path`."""
 

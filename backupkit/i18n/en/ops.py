@@ -28,6 +28,7 @@ MESSAGES: dict[str, str] = {
     "finding.log-head-signed-again": "No copy of the log's head could be read. Its {size} entries continue what this computer has seen, so the head was signed again.",
     "finding.log-begun-again": "The log could not be used as it was ({reason}): it goes on from {kept} kept entries, with {entered} snapshots entered again. This computer had seen {seen} entries.",
     "finding.snapshot-not-entered": "A snapshot was found in the packs, but {count} pieces of it are lost ({reason}), so it was not entered in the log. What is left of it: backupkit restore {snapshot:short} --from-packs --to DIR",
+    "finding.source-empty": "There is nothing in {name}: no file with anything in it was found in {path}. Is its disk connected, and is this the right folder? A snapshot of nothing covers no app for the guard.",
     "finding.chats-shrunk": "{name} held {before} messages and now holds {after}. What is gone is still in the snapshots before this one: the last good one stays, and nothing of this source is forgotten automatically.",
     "finding.chats-wiped": "{name} held {before} messages and now holds {after}, as if the app had been wiped. The snapshots before this one still have them: the last good one stays, and nothing of this source is forgotten automatically.",
     "finding.chats-shrunk-bytes": "{name} held {bytes_before:size} and now holds {bytes_after:size}; its messages cannot be counted now. The last good snapshot stays, and nothing of this source is forgotten automatically.",

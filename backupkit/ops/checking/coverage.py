@@ -59,7 +59,8 @@ def issue_passes(
         return ()
     by_package: dict[str, list[SourceFacts]] = {}
     for source in facts.sources:
-        if source.package is not None:
+        # A folder with nothing in it was read back in full, and covers nothing: the pass that there is stays.
+        if source.package is not None and not source.is_empty:
             by_package.setdefault(source.package, []).append(source)
     if not by_package:
         return ()

@@ -50,6 +50,11 @@ class SourceFacts:
     tree: str | None = None
 
     @property
+    def is_empty(self) -> bool:
+        """Whether there was nothing in the source, as where its disk was not connected."""
+        return self.bytes == 0
+
+    @property
     def held(self) -> Held:
         """What the source held, as the judgement of shrinks needs it."""
         waits = self.messages is None and self.format in OPENED_BY_OWN_KEY

@@ -24,7 +24,7 @@ from backupkit.ops.apps import package_of
 from backupkit.ops.chats.chat_facts import ChatFactsCache, count_chats
 from backupkit.ops.chats.message_ledgers import MessageLedgers, trees_to_keep
 from backupkit.ops.events import Event, Found, Notice, Phase, Progress, Severity, Tell
-from backupkit.ops.failures import PacksSwept, SourceNotFound
+from backupkit.ops.failures import PacksSwept, SourceIsOwn, SourceNotFound
 from backupkit.ops.memory.journal import SourceFacts, TakenFacts, facts_of
 from backupkit.ops.memory.salts import KnownSalts
 from backupkit.ops.places import Places, on_same_disk, shown_path
@@ -132,10 +132,12 @@ def take_snapshot(
     Raises:
         NoRepository, NotAWriter: there is nothing to write to, or no right to.
         SourceNotFound: one of the sources is not there; nothing was saved.
+        SourceIsOwn: one of them is the repository, or lies in it; nothing was saved.
         NoSpace: the repository's disk is full; what was stored before is whole.
     """
     for spec in sources:
         require_there(spec.path)
+        _require_not_own(spec.path, places)
     sources = [replace(spec, name=shown_path(spec.name)) for spec in sources]
     try:
         taken = _take(places, sources, clock, tell, stop, tags)
@@ -330,6 +332,7 @@ class _Run:
         snapshot = committed.snapshot
         facts = tuple(self._facts)
         if state == "saved":
+            self._tell_empty(facts)
             self._tell_shrinks(facts)
             self.repository.journal.remember(TakenFacts(snapshot, to_rfc3339(at), complete, facts, self._tags))
             self._forget_ledgers()
@@ -365,6 +368,12 @@ class _Run:
                 if source.tree:
                     trees.setdefault(source.path, []).append(source.tree)
         self._ledgers.forget_but(trees_to_keep(trees))
+
+    def _tell_empty(self, facts: tuple[SourceFacts, ...]) -> None:
+        """Tell each source that holds nothing: mostly a disk that is not connected, or another folder than was meant."""
+        for now in facts:
+            if now.is_empty:
+                self._tell(Found("source-empty", Severity.WARNING, {"name": now.name, "path": now.path}))
 
     def _tell_shrinks(self, facts: tuple[SourceFacts, ...]) -> None:
         """Tell each source that holds sharply less than this machine remembers of it."""
@@ -436,6 +445,21 @@ def require_there(path: Path) -> None:
         raise SourceNotFound(path=str(path), reason=reason) from error
     if not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
         raise SourceNotFound(path=str(path), reason="special")
+
+
+def _require_not_own(path: Path, places: Places) -> None:
+    """Refuse a source inside our own folders: walking leaves those out only where it meets them from outside.
+
+    Raises:
+        SourceIsOwn: it is one of them, or lies in one.
+    """
+    own = _own_folders(places)
+    resolved = path.resolve()
+    for folder in (resolved, *resolved.parents):
+        with suppress(OSError):
+            status = folder.stat()
+            if (status.st_dev, status.st_ino) in own:
+                raise SourceIsOwn(path=str(path))
 
 
 def _own_folders(places: Places) -> frozenset[tuple[int, int]]:

@@ -54,6 +54,21 @@ def look(scene: Scene, later: timedelta = timedelta()) -> Status:
     return status(scene.places, max_age=DAY, clock=FixedClock(scene.clock.at + later))
 
 
+def test_a_snapshot_of_nothing_gives_no_pass_and_leaves_the_one_there_is(scene: Scene) -> None:
+    telegram(scene)
+    take_telegram(scene)
+    before = checked(scene, TELEGRAM).coverage.covered
+    shutil.rmtree(scene.folder / "telegram")
+    (scene.folder / "telegram").mkdir()
+
+    taken = scene.take(scene.folder / "telegram", app="telegram", package=str(WHATSAPP), verify=True)
+    take_telegram(scene)
+
+    assert (taken.state, taken.coverage) == ("verified", ())
+    assert not GuardPlaces(scene.places.guard).pass_of(WHATSAPP).exists()
+    assert checked(scene, TELEGRAM).coverage.covered == before
+
+
 def test_a_verified_snapshot_of_a_known_app_gives_a_pass_that_a_guard_believes(scene: Scene) -> None:
     written = telegram(scene)
     take_telegram(scene)

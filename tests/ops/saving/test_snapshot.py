@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from backup_scene import Scene, bytes_of, some_chats
 
-from backupkit.ops.failures import NoRepository, NotAWriter, SourceNotFound
+from backupkit.ops.failures import NoRepository, NotAWriter, SourceIsOwn, SourceNotFound
 from backupkit.ops.looking.show import show
 from backupkit.ops.saving import snapshot as snapshot_module
 from backupkit.store import layout
@@ -297,3 +297,32 @@ def test_a_source_that_is_no_file_and_no_folder_is_refused(scene: Scene, special
         scene.take(scene.folder / special)
 
     assert refused.value.facts["reason"] == "special"
+
+
+@pytest.mark.parametrize("inside", [".", "packs", "config"])
+def test_the_repository_is_not_saved_into_itself(scene: Scene, inside: str) -> None:
+    some_chats(scene)
+    scene.take()
+    link = scene.folder / "another-name"
+    link.symlink_to(scene.places.repository)
+
+    for source in (scene.places.repository / inside, link / inside):
+        with pytest.raises(SourceIsOwn):
+            scene.take(source)
+
+
+def test_a_source_with_nothing_in_it_is_told(scene: Scene) -> None:
+    (scene.chats / "empty folder").mkdir()
+    (scene.chats / "empty file").touch()
+
+    scene.take()
+
+    assert "source-empty" in scene.codes()
+
+
+def test_a_source_with_something_in_it_is_not_called_empty(scene: Scene) -> None:
+    some_chats(scene)
+
+    scene.take()
+
+    assert "source-empty" not in scene.codes()
