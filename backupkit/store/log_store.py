@@ -39,13 +39,14 @@ class LogStore:
     def __init__(self, backend: Backend, tell: Callable[[Finding], None] = lambda _: None) -> None:
         self._objects = SmallObjects(backend, tell)
 
-    def read_head(self, size_of: Callable[[bytes], int]) -> bytes | None:
+    def read_head(self, size_of: Callable[[bytes], int], *, seen: int = 0) -> bytes | None:
         """Return the head, or None for an empty log.
 
-        `size_of` checks a head and returns how many entries it covers; it raises a `BackupkitError` for a false one.
+        `size_of` checks a head and returns how many entries it covers; it raises a `BackupkitError` for a false one. Where
+        the head covers fewer than the `seen` ones, a copy that covers more is the head.
         """
         try:
-            return self._objects.read_newest(layout.LOG_HEAD, size_of, lambda size: size)[0]
+            return self._objects.read_newest(layout.LOG_HEAD, size_of, lambda size: size, least=seen)[0]
         except ObjectMissing:
             return None
 

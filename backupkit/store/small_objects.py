@@ -69,14 +69,17 @@ class SmallObjects:
         """
         return self._first(name, check)[1]
 
-    def read_newest(self, name: str, check: Callable[[bytes], _T], age: Callable[[_T], int]) -> tuple[bytes, _T]:
+    def read_newest(
+        self, name: str, check: Callable[[bytes], _T], age: Callable[[_T], int], *, least: int = 0
+    ) -> tuple[bytes, _T]:
         """Return bytes and meaning of an object that changes: the object itself or, where it is damaged, its newest copy.
 
         `age` grows with every change. Copies are written after the object, so after a crash they may be one change behind.
-        Raises as `read` does.
+        An object younger than `least` was put back to an older state, by a sync program or a partial restore; then a newer
+        copy counts. Raises as `read` does.
         """
         first = self._first(name, check, heal=False)
-        if first[2] == 0:
+        if first[2] == 0 and age(first[1]) >= least:
             return first[0], first[1]
         found = [first]
         for copy in COPIES[1:]:
@@ -84,7 +87,10 @@ class SmallObjects:
                 data = self._bounded(copy + name)
                 found.append((data, check(data), 1))
         best = max(found, key=lambda one: age(one[1]))
-        self._heal(name, best[0], [COPIES[0]])
+        if first[2] != 0:
+            self._heal(name, best[0], [COPIES[0]])
+        elif best is not first:
+            self._catch_up(name, first[0], best[0])
         return best[0], best[1]
 
     def read_or_none(self, name: str) -> bytes | None:
@@ -173,6 +179,12 @@ class SmallObjects:
             # A medium that cannot be written to can still be read: healing is not what was asked for.
             with suppress(BackendError):
                 self._put_over(copy + name, data)
+
+    def _catch_up(self, name: str, old: bytes, new: bytes) -> None:
+        self._tell(Finding("copy-older", name))
+        # Somebody may have changed it since it was read; then theirs is newer, and stays.
+        with suppress(BackendError):
+            self._backend.swap(name, old, new)
 
     def _put(self, name: str, data: bytes) -> None:
         try:

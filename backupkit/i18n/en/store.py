@@ -51,6 +51,7 @@ MESSAGES: dict[str, str] = {
     "finding.pack-damaged": "A pack is not what it was when it was written ({reason}): {name}",
     "finding.chunk-lost": "A piece that a snapshot needs is in no pack ({reason}): {name}",
     "finding.copy-missing": "One of three copies was gone and was written again: {name}",
+    "finding.copy-older": "One of three copies was put back to an older state and was written again: {name}",
     "finding.copy-damaged": "One of three copies was damaged and was written again: {name}",
     "finding.folder-lost": "The list of what is in a folder cannot be read ({reason}): {name}",
     "finding.file-lost": "A file cannot be read whole ({reason}): {name}",

@@ -51,6 +51,7 @@ MESSAGES: dict[str, str] = {
     "finding.pack-damaged": "有一个数据包与写入时不一致（{reason}）：{name}",
     "finding.chunk-lost": "快照需要的一块数据不在任何数据包里（{reason}）：{name}",
     "finding.copy-missing": "三份副本中有一份不见了，已重新写好：{name}",
+    "finding.copy-older": "三份副本中有一份被换回了旧的内容，已重新写好：{name}",
     "finding.copy-damaged": "三份副本中有一份已损坏，已重新写好：{name}",
     "finding.folder-lost": "有一个文件夹的内容清单读不出来（{reason}）：{name}",
     "finding.file-lost": "有一个文件无法完整读出（{reason}）：{name}",

@@ -32,7 +32,7 @@ from backupkit.store.pack_list import complete_pack_lists
 from backupkit.store.parity import GroupProtected, protect
 from backupkit.store.repair import PackRepaired, protected_packs, repair_packs
 
-_MENDED = frozenset({"copy-missing", "copy-damaged", "log-head-signed-again"})
+_MENDED = frozenset({"copy-missing", "copy-damaged", "copy-older", "log-head-signed-again"})
 _DISTRUST = (SignatureInvalid, HistoryRolledBack, HistoryForked)
 _DOMAIN_DIGITS = 32
 

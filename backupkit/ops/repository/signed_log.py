@@ -65,7 +65,8 @@ class SignedLog:
         """
         # What was seen first, the head after it: another process may commit in between, and then the head is newer, never older.
         seen = self._last_seen()
-        head = self._store.read_head(self._size_of)
+        known = _claimed(seen)
+        head = self._store.read_head(self._size_of, seen=0 if known is None else known.size)
         checkpoint = None if head is None else self._open(head)
         entries = self._entries(checkpoint) if checkpoint is not None else ()
         leaves = tuple(entry.hash() for entry in entries)

@@ -268,3 +268,30 @@ def test_without_the_log_the_latest_is_the_one_that_no_other_follows_whatever_th
     scene.restore()
 
     assert (scene.folder / "back" / "chats" / "number").read_text() == "5"
+
+
+def test_a_head_alone_that_was_put_back_is_put_right_from_its_copies(scene: Scene) -> None:
+    """A sync program or a partial restore put one file back, and every command called the whole repository rolled back."""
+    head = scene.places.repository / layout.LOG_HEAD
+    taken_twice(scene)
+    older = head.read_bytes()
+    third = scene.take()
+    newest = head.read_bytes()
+    head.write_bytes(older)
+
+    found = known_snapshots(open_repository(scene.places, scene.tell))
+
+    assert found[-1].id == third.snapshot
+    assert head.read_bytes() == newest
+    assert "copy-older" in scene.codes()
+
+
+def test_a_log_whose_copies_were_all_put_back_is_rolled_back(scene: Scene) -> None:
+    taken_twice(scene)
+    older = (scene.places.repository / layout.LOG_HEAD).read_bytes()
+    scene.take()
+    for copy in COPIES:
+        (scene.places.repository / (copy + layout.LOG_HEAD)).write_bytes(older)
+
+    with pytest.raises(HistoryRolledBack):
+        scene.repository.log.read()
