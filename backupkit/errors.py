@@ -54,3 +54,11 @@ class BackupkitError(Exception):
     def __str__(self) -> str:
         facts = ", ".join(f"{name}={value!r}" for name, value in self.facts.items())
         return f"{self.code}({facts})"
+
+
+def reason_of(problem: Exception) -> str:
+    """Return what the `reason` of a sentence is filled with: a code, or what the system said. Never the name of a Python class."""
+    if isinstance(problem, BackupkitError):
+        detail = problem.facts.get("reason")
+        return f"{problem.code}/{detail}" if isinstance(detail, str) else problem.code
+    return (problem.strerror if isinstance(problem, OSError) else None) or "unusable"

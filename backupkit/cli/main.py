@@ -153,7 +153,7 @@ def _unforeseen(process: Process, first: Everywhere, problem: Exception) -> Back
 
         traceback.print_exception(problem, file=process.notes)
     if isinstance(problem, OSError):
-        return SystemRefused(path=str(problem.filename or ""), reason=problem.strerror or type(problem).__name__)
+        return SystemRefused(path=str(problem.filename or ""), reason=problem.strerror or "unreadable")
     return Bug(kind=type(problem).__name__, report=None if report is None else str(report))
 
 

@@ -10,9 +10,10 @@ import stat
 import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from threading import Timer
 
 from backupkit.cli.asking import Person
-from backupkit.errors import BackupkitError, ExitCode
+from backupkit.errors import BackupkitError, ExitCode, reason_of
 from backupkit.ops.events import Found, Severity, Tell
 
 MOST_BYTES = 65_536
@@ -30,6 +31,13 @@ class PassphraseUnreadable(BackupkitError):
     """The file, descriptor or program that should give the passphrase does not. Facts: `source`, `reason`."""
 
     code = "passphrase-unreadable"
+    exit_code = ExitCode.CANNOT_UNLOCK
+
+
+class PassphraseEmpty(BackupkitError):
+    """Somebody who was asked for a new passphrase typed none."""
+
+    code = "passphrase-empty"
     exit_code = ExitCode.CANNOT_UNLOCK
 
 
@@ -79,6 +87,7 @@ class PassphraseSources:
 
         Raises:
             PassphraseNeeded, PassphraseUnreadable: as for `existing`.
+            PassphraseEmpty: nothing was typed.
             PassphrasesDiffer: the two were not the same.
         """
         found = self._named()
@@ -88,7 +97,7 @@ class PassphraseSources:
             raise PassphraseNeeded
         first = self._person.secret(question)
         if not first:
-            raise PassphraseUnreadable(source="terminal", reason="empty")
+            raise PassphraseEmpty
         if self._person.secret(again) != first:
             raise PassphrasesDiffer
         return first
@@ -101,26 +110,31 @@ class PassphraseSources:
     def _named(self) -> str | None:
         environment = self._environment
         if path := environment.get("BACKUPKIT_PASSPHRASE_FILE"):
-            return self._from_file(Path(path), "BACKUPKIT_PASSPHRASE_FILE")
+            return self.in_file(Path(path), "BACKUPKIT_PASSPHRASE_FILE")
         if descriptor := environment.get("BACKUPKIT_PASSPHRASE_FD"):
             return self._from_descriptor(descriptor)
         if command := environment.get("BACKUPKIT_PASSPHRASE_COMMAND"):
             return self._from_program(command, "BACKUPKIT_PASSPHRASE_COMMAND")
         if file := self._file():
-            return self._from_file(file, "repository.passphrase-file")
+            return self.in_file(file, "repository.passphrase-file")
         if program := self._program():
             return self._from_program(program, "repository.passphrase-command")
         return None
 
-    def _from_file(self, path: Path, source: str) -> str:
+    def in_file(self, path: Path, source: str) -> str:
+        """Return the passphrase in a file; `source` is what the user calls the file.
+
+        Raises:
+            PassphraseUnreadable: it cannot be read, or holds none.
+        """
         try:
             descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
         except OSError as problem:
-            raise PassphraseUnreadable(source=source, reason=problem.strerror or "unreadable") from problem
+            raise PassphraseUnreadable(source=source, reason=reason_of(problem)) from problem
         mode = os.fstat(descriptor).st_mode
         if stat.S_ISDIR(mode):
             os.close(descriptor)
-            raise PassphraseUnreadable(source=source, reason="a folder")
+            raise PassphraseUnreadable(source=source, reason="is-a-folder")
         with os.fdopen(descriptor, "rb") as file:
             if stat.S_ISREG(mode) and mode & 0o077 and os.name == "posix":
                 self._tell(Found("passphrase-file-open-to-others", Severity.WARNING, {"path": str(path)}))
@@ -130,27 +144,41 @@ class PassphraseSources:
     def _from_descriptor(number: str) -> str:
         source = "BACKUPKIT_PASSPHRASE_FD"
         if not number.isdecimal() or len(number) > 9:
-            raise PassphraseUnreadable(source=source, reason="no number")
+            raise PassphraseUnreadable(source=source, reason="not-a-number")
         try:
             with os.fdopen(int(number), "rb", closefd=False) as file:
                 return _passphrase(_read(file.read, source), source)
         except OSError as problem:
-            raise PassphraseUnreadable(source=source, reason=problem.strerror or "unreadable") from problem
+            raise PassphraseUnreadable(source=source, reason=reason_of(problem)) from problem
 
     def _from_program(self, command: str, source: str) -> str:
         try:
-            parts = shlex.split(command)
-            # No shell: what stands in a file of settings is one program with arguments and nothing cleverer.
-            ran = subprocess.run(
-                parts, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=SECONDS_FOR_PROGRAM, check=False,
-                env=dict(self._environment),
-            )  # fmt: skip
-        except (OSError, ValueError, IndexError, subprocess.SubprocessError) as problem:
-            reason = getattr(problem, "strerror", None) or type(problem).__name__
-            raise PassphraseUnreadable(source=source, reason=reason) from problem
-        if ran.returncode != 0:
-            raise PassphraseUnreadable(source=source, reason=f"exit {ran.returncode}")
-        return _passphrase(ran.stdout[: MOST_BYTES + 1].split(b"\n")[0], source)
+            printed, status = _printed(shlex.split(command), dict(self._environment))
+        except (OSError, ValueError, IndexError) as problem:
+            raise PassphraseUnreadable(source=source, reason=reason_of(problem)) from problem
+        if len(printed) > MOST_BYTES:
+            raise PassphraseUnreadable(source=source, reason="too-large")
+        if status != 0:
+            raise PassphraseUnreadable(source=source, reason="program-too-slow" if status < 0 else "program-failed")
+        return _passphrase(printed.split(b"\n")[0], source)
+
+
+def _printed(parts: list[str], environment: dict[str, str]) -> tuple[bytes, int]:
+    """Run a program and return what it prints, never more than a passphrase may be, and how it ended.
+
+    No shell: what stands in a file of settings is one program with arguments and nothing cleverer.
+    """
+    with subprocess.Popen(parts, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, env=environment) as program:
+        assert program.stdout is not None
+        alarm = Timer(SECONDS_FOR_PROGRAM, program.kill)
+        alarm.start()
+        try:
+            printed = program.stdout.read(MOST_BYTES + 1)
+            if len(printed) > MOST_BYTES:
+                program.kill()
+            return printed, program.wait()
+        finally:
+            alarm.cancel()
 
 
 def recovery_words(path: Path) -> str:
@@ -163,29 +191,29 @@ def recovery_words(path: Path) -> str:
         with path.open("rb") as file:
             data = file.read(MOST_BYTES + 1)
         if len(data) > MOST_BYTES:
-            raise WordsFileUnreadable(path=str(path), reason="too large")
+            raise WordsFileUnreadable(path=str(path), reason="too-large")
         return data.decode("utf-8-sig")
     except OSError as problem:
-        raise WordsFileUnreadable(path=str(path), reason=problem.strerror or "unreadable") from problem
+        raise WordsFileUnreadable(path=str(path), reason=reason_of(problem)) from problem
     except UnicodeDecodeError as problem:
-        raise WordsFileUnreadable(path=str(path), reason="no UTF-8") from problem
+        raise WordsFileUnreadable(path=str(path), reason="not-utf-8") from problem
 
 
 def _read(read: Callable[[int], bytes], source: str) -> bytes:
     try:
         return read(MOST_BYTES + 1)
     except OSError as problem:
-        raise PassphraseUnreadable(source=source, reason=problem.strerror or "unreadable") from problem
+        raise PassphraseUnreadable(source=source, reason=reason_of(problem)) from problem
 
 
 def _passphrase(data: bytes, source: str) -> str:
     """Decode a passphrase; one line end behind it does not belong to it."""
     if len(data) > MOST_BYTES:
-        raise PassphraseUnreadable(source=source, reason="too large")
+        raise PassphraseUnreadable(source=source, reason="too-large")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as problem:
-        raise PassphraseUnreadable(source=source, reason="no UTF-8") from problem
+        raise PassphraseUnreadable(source=source, reason="not-utf-8") from problem
     passphrase = text.removesuffix("\n").removesuffix("\r")
     if not passphrase:
         raise PassphraseUnreadable(source=source, reason="empty")

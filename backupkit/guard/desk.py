@@ -13,7 +13,7 @@ from typing import NamedTuple
 from backupkit.codec.canonical import decode_json
 from backupkit.codec.malformed import MalformedObject, NewerFormat
 from backupkit.crypto.signing import PUBLIC_SIZE, SigningKey, VerifyKey
-from backupkit.errors import Fact
+from backupkit.errors import Fact, reason_of
 from backupkit.guard.consent import MAX_GIVEN_BYTES, ConsentRefused, GivenConsent, decode_given
 from backupkit.guard.desktop import DesktopChange, decide_desktop
 from backupkit.guard.judge import (
@@ -111,7 +111,7 @@ class Desk(NamedTuple):
             append(self.places.ledger, entry_of(verdict, now), load_hook_key(self.places))
         except Exception as error:  # noqa: BLE001 - see the module's promise
             if verdict.decision is Decision.ALLOW:
-                return undecided("ledger-unwritable", verdict.judged, {"kind": type(error).__name__})
+                return undecided("ledger-unwritable", verdict.judged, {"detail": reason_of(error)})
         return verdict
 
 
@@ -243,4 +243,4 @@ def _usable(reason: str) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, MalformedObject, NewerFormat, PolicyRefused) as error:
-        raise Unanswerable(reason, kind=type(error).__name__) from error
+        raise Unanswerable(reason, detail=reason_of(error)) from error

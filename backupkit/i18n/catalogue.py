@@ -17,7 +17,9 @@ The code in a fact of `_SAYS_WHY` is put into words, where there are any (`why.<
 Every fact that is a text is made safe for a terminal, because it may come from somebody else.
 """
 
+import errno
 import importlib
+import os
 import pkgutil
 import re
 import string
@@ -121,7 +123,11 @@ class Catalogue:
         return self.say(f"place.{unit}", number=number) if unit in _UNITS and number.isdecimal() else printable(place)
 
     def why(self, code: str) -> str:
-        """Put the code of a reason into words that fit into brackets; of `error/reason` the reason. What is no code stays as it is."""
+        """Put the code of a reason into words that fit into brackets; of `error/reason` the reason. What is no code stays as it is.
+
+        What the system said is a code as well: it says it in English, whoever reads it.
+        """
+        code = _SYSTEM.get(code, code)
         for part in reversed(code.split("/") if _IS_CODE.fullmatch(code) else ()):
             words = find(self.language, f"why.{part}")
             if words is not None:
@@ -179,6 +185,9 @@ class _Filler(string.Formatter):
 
 _ABSENT = object()
 _SAYS_WHY = frozenset({"reason", "detail", "doubt", "missing"})
+_SYSTEM = {
+    said: f"system-{name.lower()}" for number, name in errno.errorcode.items() for said in (os.strerror(number), name)
+}
 _IS_CODE = re.compile(r"[a-z0-9]+(?:[-/][a-z0-9]+)*")
 _UNITS = {"line", "byte", "character"}
 _IS_ID = re.compile(r"[0-9a-f]{9,}")

@@ -29,4 +29,4 @@ class Output:
         except BrokenPipeError:
             raise
         except OSError as problem:
-            raise OutputLost(reason=problem.strerror or type(problem).__name__) from problem
+            raise OutputLost(reason=problem.strerror or "unwritable") from problem

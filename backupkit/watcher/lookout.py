@@ -107,7 +107,7 @@ class Lookout:
             observer.start()
         except OSError as error:
             # Most often the system's limit of watches. Scanning goes on, and is the truth in any case.
-            self.blind = os.strerror(error.errno) if error.errno else type(error).__name__
+            self.blind = os.strerror(error.errno) if error.errno else "unusable"
             _end(observer)
         else:
             self.blind, self._observer = None, observer

@@ -202,4 +202,4 @@ class _Watcher:
 def _reason(error: BackupkitError | OSError) -> str:
     if isinstance(error, BackupkitError):
         return error.code
-    return errno.errorcode.get(error.errno or 0, type(error).__name__)
+    return errno.errorcode.get(error.errno or 0, "unusable")

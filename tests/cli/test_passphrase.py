@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from backupkit.cli import passphrase as passphrase_module
 from backupkit.cli.asking import Person
 from backupkit.cli.passphrase import (
+    PassphraseEmpty,
     PassphraseNeeded,
     PassphrasesDiffer,
     PassphraseSources,
@@ -105,6 +107,7 @@ def test_a_program_is_started_without_a_shell(tmp_path: Path) -> None:
         {"BACKUPKIT_PASSPHRASE_COMMAND": "true"},
         {"BACKUPKIT_PASSPHRASE_COMMAND": "no-such-program-anywhere"},
         {"BACKUPKIT_PASSPHRASE_COMMAND": "'unclosed"},
+        {"BACKUPKIT_PASSPHRASE_COMMAND": "yes"},
     ],
 )
 def test_a_place_that_gives_no_passphrase_is_one_typed_error(environment: dict[str, str]) -> None:
@@ -113,6 +116,15 @@ def test_a_place_that_gives_no_passphrase_is_one_typed_error(environment: dict[s
 
     assert caught.value.exit_code == 12
     assert caught.value.facts["source"] == next(iter(environment))
+
+
+def test_a_program_that_does_not_end_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passphrase_module, "SECONDS_FOR_PROGRAM", 0.2)
+
+    with pytest.raises(PassphraseUnreadable) as caught:
+        sources({"BACKUPKIT_PASSPHRASE_COMMAND": "sleep 60"}).existing("?")
+
+    assert caught.value.facts["reason"] == "program-too-slow"
 
 
 def test_a_file_that_others_can_read_is_used_with_a_warning(tmp_path: Path) -> None:
@@ -135,7 +147,7 @@ def test_a_new_passphrase_is_typed_twice() -> None:
     assert sources(person=Typist("one", "one")).new("?", "again?") == "one"
     with pytest.raises(PassphrasesDiffer):
         sources(person=Typist("one", "two")).new("?", "again?")
-    with pytest.raises(PassphraseUnreadable):
+    with pytest.raises(PassphraseEmpty):
         sources(person=Typist("", "")).new("?", "again?")
 
 

@@ -1,6 +1,8 @@
 """What stands in brackets after a sentence is read by people: every code that fills a reason has words, in both languages."""
 
 import ast
+import errno
+import os
 import re
 from enum import StrEnum
 from pathlib import Path
@@ -9,12 +11,14 @@ import pytest
 
 import backupkit
 from backupkit.capture.unreadable import Unreadable
+from backupkit.codec.malformed import MalformedObject
+from backupkit.errors import reason_of
 from backupkit.guard.apk.idsig import IdsigIssue
 from backupkit.guard.apk.reasons import Doubt, Reason
 from backupkit.guard.apk.source_stamp import StampIssue
 from backupkit.guard.device_rules import CANDIDATE_RULES, UPDATE_RULES
 from backupkit.i18n import LANGUAGES, Language
-from backupkit.i18n.catalogue import Catalogue
+from backupkit.i18n.catalogue import Catalogue, messages
 
 HOUSE = Path(backupkit.__file__).parent
 CODE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -81,8 +85,14 @@ def test_words_take_the_place_of_codes_and_nothing_else_changes() -> None:
     # The reason says more than the error that it comes with.
     assert english.why("malformed-object/truncated") == english.why("truncated")
     assert english.why("open-failed/nobody-knows") == english.why("open-failed")
-    # What the system said, and what nobody put into words.
-    assert english.why("No such file or directory") == "No such file or directory"
+    # What the system said, which speaks English to everybody, and what nobody put into words.
+    assert (
+        chinese.why(os.strerror(errno.ENOENT))
+        == chinese.why("ENOENT")
+        == chinese.why("system-enoent")
+        != "system-enoent"
+    )
+    assert english.why("Something that only one system says") == "Something that only one system says"
     assert english.why("entry 7: something") == "entry 7: something"
     assert english.why("\x1b[2J") == r"\x1b[2J"
     assert english.say("error.unanswerable.try", reason="wrong-name") == "backupkit explain wrong-name"
@@ -95,3 +105,19 @@ def test_words_fit_into_brackets(language: Language) -> None:
 
     assert [key for key, said in words.items() if said.endswith((".", "。")) or "(" in said or "{" in said] == []
     assert len(words) > 200
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_sentence_shows_the_name_of_a_python_class(language: Language) -> None:
+    """`({kind})` was filled with `type(error).__name__`: a reader saw `KeyError`."""
+    sentences = messages(language)
+
+    assert [
+        key for key, sentence in sentences.items() if key.startswith(("error.", "guard.")) and "{kind}" in sentence
+    ] == []
+
+
+def test_why_something_failed_is_a_code_or_the_systems_word() -> None:
+    assert reason_of(PermissionError(errno.EACCES, os.strerror(errno.EACCES))) == os.strerror(errno.EACCES)
+    assert reason_of(MalformedObject(what="x", reason="truncated")) == "malformed-object/truncated"
+    assert reason_of(KeyError("x")) == reason_of(OSError()) == "unusable"

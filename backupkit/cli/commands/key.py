@@ -120,10 +120,9 @@ def _new_passphrase(session: Session, file: Path | None) -> str:
     from backupkit.cli.passphrase import PassphraseSources
 
     # The places that are named give the passphrase that opens it now; a new one must come from elsewhere.
-    environment = {"BACKUPKIT_PASSPHRASE_FILE": str(file)} if file else {}
-    sources = PassphraseSources(
-        environment, file=lambda: None, program=lambda: None, person=session.person, tell=session.tell
-    )  # fmt: skip
+    sources = PassphraseSources({}, file=lambda: None, program=lambda: None, person=session.person, tell=session.tell)
+    if file is not None:
+        return sources.in_file(file, "--new-passphrase-file")
     return sources.new(session.say("ask.new-passphrase"), session.say("ask.same-again"))
 
 

@@ -11,7 +11,7 @@ from backupkit.cli.commands.snapshot import NothingToSave, save, source_specs, t
 from backupkit.cli.guard_desk import publish_policy
 from backupkit.cli.session import Session, session_of
 from backupkit.cli.stopping import Stop
-from backupkit.errors import BackupkitError, ExitCode
+from backupkit.errors import BackupkitError, ExitCode, reason_of
 from backupkit.ops.events import Event, Notice, Tell
 from backupkit.ops.failures import NoRepository
 from backupkit.ui.json_fields import json_fields
@@ -94,5 +94,5 @@ def _protect(session: Session, tell: Tell) -> None:
     try:
         write_parity(session.places, tell=tell, stop=session.stop)
     except (BackupkitError, OSError) as error:
-        reason = error.code if isinstance(error, BackupkitError) else (error.strerror or type(error).__name__)
+        reason = reason_of(error)
         tell(Notice("parity-not-written", {"reason": reason}))

@@ -329,12 +329,12 @@ _REASONS: dict[str, tuple[str, str, str]] = {
         "backupkit guard trust add FILE        with the package file of the installed app",
     ),
     "policy-unusable": (
-        "The guard's policy cannot be read ({kind}).",
+        "The guard's policy cannot be read ({detail}).",
         "What you asked for is then unknown, and the guard asks for everything.",
         "backupkit config check",
     ),
     "pins-unusable": (
-        "The paired backup store cannot be read ({kind}).",
+        "The paired backup store cannot be read ({detail}).",
         "No proof can be checked without it.",
         "See that the guard's folder can be read and is whole, then ask again.",
     ),
@@ -344,12 +344,12 @@ _REASONS: dict[str, tuple[str, str, str]] = {
         "backupkit verify        then ask again",
     ),
     "hook-key-unusable": (
-        "The key that signs the decisions cannot be used ({kind}).",
+        "The key that signs the decisions cannot be used ({detail}).",
         "A decision that cannot be recorded is not given.",
         "See that the guard's folder can be read and written, then ask again.",
     ),
     "ledger-unwritable": (
-        "The decision could not be written down ({kind}).",
+        "The decision could not be written down ({detail}).",
         "A decision that cannot be recorded is not given.",
         "Make room on the disk, then ask again.",
     ),
@@ -384,7 +384,7 @@ _REASONS: dict[str, tuple[str, str, str]] = {
         "Ask as the same user, or with the token in the guard's folder.",
     ),
     "guard-failed": (
-        "The check failed inside backupkit ({kind}).",
+        "The check failed inside backupkit.",
         "This is a fault of ours, and until it is mended the update waits.",
         "Keep the installed app, and report it with the code.",
     ),

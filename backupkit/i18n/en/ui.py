@@ -26,7 +26,7 @@ MESSAGES: dict[str, str] = {
     "error.explain": "{code}   (more: backupkit explain {code})",
     "finding-more": "{count} more of this kind ({code}); --json lists them all.",
     "error.bug.what": "backupkit made a mistake of its own.",
-    "error.bug.why": "Something happened that nobody foresaw ({kind}). Nothing that was stored before is harmed by it.",
+    "error.bug.why": "Something happened that nobody foresaw. Nothing that was stored before is harmed by it.",
     "error.bug.try": "Run the command again. If it fails again, report it with the file {report}; it holds no messages and no passphrase.",
     "state.saved": "saved",
     "state.verified": "verified",

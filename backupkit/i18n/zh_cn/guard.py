@@ -329,12 +329,12 @@ _REASONS: dict[str, tuple[str, str, str]] = {
         "backupkit guard trust add 文件        用已安装应用的安装包重新登记",
     ),
     "policy-unusable": (
-        "无法读取守卫策略（{kind}）。",
+        "无法读取守卫策略（{detail}）。",
         "不知道您的要求，就按最严的要求处理。",
         "backupkit config check        检查设置",
     ),
     "pins-unusable": (
-        "无法读取已配对的备份库（{kind}）。",
+        "无法读取已配对的备份库（{detail}）。",
         "没有它，任何证明都无法核对。",
         "请确认守卫的文件夹完整、可读，再问一次。",
     ),
@@ -344,12 +344,12 @@ _REASONS: dict[str, tuple[str, str, str]] = {
         "backupkit verify        重新核验备份",
     ),
     "hook-key-unusable": (
-        "为裁定签名的密钥无法使用（{kind}）。",
+        "为裁定签名的密钥无法使用（{detail}）。",
         "不能记录的裁定，就不作出。",
         "请确认守卫的文件夹可读、可写，再问一次。",
     ),
     "ledger-unwritable": (
-        "裁定无法写入记录（{kind}）。",
+        "裁定无法写入记录（{detail}）。",
         "不能记录的裁定，就不作出。",
         "请腾出磁盘空间，再问一次。",
     ),
@@ -384,7 +384,7 @@ _REASONS: dict[str, tuple[str, str, str]] = {
         "请以同一用户的身份提问，或使用守卫文件夹中的令牌。",
     ),
     "guard-failed": (
-        "检查在 backupkit 内部出错（{kind}）。",
+        "检查在 backupkit 内部出错。",
         "这是我们的问题，修好之前更新先等一等。",
         "请保留现在的应用，并连同代码一起报告问题。",
     ),

@@ -26,7 +26,7 @@ MESSAGES: dict[str, str] = {
     "error.explain": "{code}   （详细说明：backupkit explain {code}）",
     "finding-more": "同类问题（{code}）还有 {count} 个；用 --json 可全部列出。",
     "error.bug.what": "backupkit 自身出了错。",
-    "error.bug.why": "发生了没有预料到的情况（{kind}）。此前已保存的内容不受影响。",
+    "error.bug.why": "发生了没有预料到的情况。此前已保存的内容不受影响。",
     "error.bug.try": "请再运行一次。如果仍然失败，请附上文件 {report} 报告问题；其中没有聊天内容，也没有口令。",
     "state.saved": "已保存",
     "state.verified": "已核验",
