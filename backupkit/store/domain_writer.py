@@ -8,6 +8,7 @@ A crash at any moment leaves packs that nothing names, or files without a name. 
 for each other; at worst both store the same chunk.
 """
 
+import mmap
 import threading
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -129,7 +130,7 @@ class DomainWriter:
         # Both bound what is in memory: batches waiting to be compressed, and finished packs waiting for the disk.
         self._batches = threading.Semaphore(threads + 1)
         self._finished = threading.Semaphore(1)
-        self._buffers: list[bytearray] = []
+        self._buffers: list[mmap.mmap] = []
         self._running: list[Future[None]] = []
         self._failure: BaseException | None = None
 
@@ -267,7 +268,7 @@ class DomainWriter:
             self._keys.recipient,
             target=lane.target,
             payload_size=self._profile.payload_size,
-            buffer=self._buffers.pop() if self._buffers else bytearray(),
+            buffer=self._buffers.pop() if self._buffers else None,
         )
 
     def _close(self, lane: _Lane) -> None:

@@ -1,6 +1,7 @@
 """Fills a pack: entries in, records of equal size out."""
 
 import hashlib
+import mmap
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -33,7 +34,6 @@ from backupkit.store.pack_format import (
     unwrapped_header,
 )
 
-_SMALL = 1 << 20
 _BESIDE_THE_STREAM = 3 << 19
 """Heads and tags of records, and the table: about 1 MiB for as many entries as are written."""
 
@@ -65,8 +65,9 @@ class FinishedPack:
 class PackBuilder:
     """A pack being filled. Its secret lives as long as this object and is sealed to the recipient alone.
 
-    One thread at a time. `payload_size` is smaller than `PAYLOAD_SIZE` in tests only. The pack is laid into `buffer`, which
-    grows as needed: using it again for the next pack saves the system from clearing 16 MiB of fresh memory each time.
+    One thread at a time. `payload_size` is smaller than `PAYLOAD_SIZE` in tests only. The pack is laid into `buffer`: memory
+    of the system's own, of which only what is written takes room, and which is given back whole. Using it again for the
+    next pack saves the system from clearing 16 MiB of fresh memory each time.
     """
 
     def __init__(
@@ -76,7 +77,7 @@ class PackBuilder:
         *,
         target: int = PACK_TARGET,
         payload_size: int = PAYLOAD_SIZE,
-        buffer: bytearray | None = None,
+        buffer: mmap.mmap | None = None,
     ) -> None:
         secret, salt = secrets.token_bytes(SECRET_SIZE), secrets.token_bytes(SALT_SIZE)
         head = unwrapped_header(address, salt, record_commitment(secret, salt, address), payload_size)
@@ -84,7 +85,7 @@ class PackBuilder:
         self._cipher = RecordCipher(record_key(secret, salt, address))
         self._target = target
         self._payload_size = payload_size
-        self.buffer = bytearray() if buffer is None else buffer
+        self.buffer = mmap.mmap(-1, max(target, PACK_TARGET) + _BESIDE_THE_STREAM) if buffer is None else buffer
         self._size = 0
         self._write(self._header.raw)
         self._rows: list[Row] = []
@@ -170,10 +171,9 @@ class PackBuilder:
         wanted = self._size + size
         if wanted <= len(self.buffer):
             return
-        # Twice as much while it is small, then all that a pack takes: growing step by step leaves holes in memory.
-        room = 2 * wanted if wanted < _SMALL else max(wanted, self._target + _BESIDE_THE_STREAM)
-        larger = bytearray(room)
-        larger[: self._size] = memoryview(self.buffer)[: self._size]
+        # A single chunk as large as a pack, or one that holds more entries than most.
+        larger = mmap.mmap(-1, 2 * wanted)
+        larger[: self._size] = self.buffer[: self._size]
         self.buffer = larger
 
 

@@ -1,6 +1,7 @@
 """Packs: what goes in comes out, damage costs what it touches, and lengths do not show."""
 
 import hashlib
+import mmap
 import random
 from collections.abc import Iterable
 
@@ -161,7 +162,7 @@ def test_the_same_chunks_never_give_the_same_pack(secrets: DomainSecrets, addres
 
 
 def test_a_buffer_may_be_used_for_one_pack_after_the_other(secrets: DomainSecrets, address: Address) -> None:
-    buffer = bytearray()
+    buffer = mmap.mmap(-1, 4096)
     for plains in (PLAINS, PLAINS[:2], noise(5, 50_000)):
         builder = PackBuilder(address, secrets.recipient, payload_size=SMALL, buffer=buffer)
         finished = build_pack(builder, [encoded(secrets, plain) for plain in plains])

@@ -43,6 +43,9 @@ if TYPE_CHECKING:
 _MOST_NOTED = 16 << 20
 """Bytes of ids that are kept to say, once their packs have names, which packs hold a folder. Folders beyond are told next time."""
 
+_NOTED_AT_ONCE = 1 << 20
+"""So many bytes of ids wait before it is looked which of their packs have names by now."""
+
 
 _Stored: TypeAlias = tuple[tuple[ChunkId, ...], bytes]
 """A file's chunks, and the SHA-256 of all its bytes."""
@@ -101,6 +104,7 @@ class SourceSaver:
         self._is_certain = True
         self._unnamed: list[_SavedFolder] = []
         self._noted = 0
+        self._look_at = _NOTED_AT_ONCE
         self.tree: ChunkId | None = None
 
     @property
@@ -128,17 +132,21 @@ class SourceSaver:
         return self.tree
 
     def remember_folders(self) -> None:
-        """Keep what the saved folders came to. Call it when the writer was flushed, so that every pack has a name."""
+        """Keep what those folders came to whose packs have names by now: all of them when the writer was flushed."""
         waiting, self._unnamed, self._noted = self._unnamed, [], 0
         for saved in waiting:
             found = [
                 self._index.find(ChunkId(bytes(saved.new[at : at + ID_SIZE])))
                 for at in range(0, len(saved.new), ID_SIZE)
             ]
+            if None in found:
+                self._unnamed.append(saved)
+                self._noted += len(saved.new)
+                continue
             packs = saved.packs.union(location.pack for location in found if location is not None)
-            if None not in found:
-                value = RememberedFolder(saved.tree, saved.files, saved.size, frozenset(packs)).encode()
-                self._cache.remember_folder(self._key, saved.relative, saved.stamp, value)
+            value = RememberedFolder(saved.tree, saved.files, saved.size, frozenset(packs)).encode()
+            self._cache.remember_folder(self._key, saved.relative, saved.stamp, value)
+        self._look_at = max(2 * self._noted, _NOTED_AT_ONCE)
 
     def partial_tree(self) -> ChunkId:
         """Tie all that is stored so far into a tree, folders that are not done included with what they hold by now."""
@@ -176,6 +184,8 @@ class SourceSaver:
             self._unnamed.append(
                 _SavedFolder(folder.relative, stamp, chunk, files, size, frozenset(self._chunks.begun), bytes(new))
             )
+            if self._noted >= self._look_at:
+                self.remember_folders()
         return chunk
 
     def _stamp(self, folder: ScannedFolder) -> Stamp:
