@@ -6,7 +6,8 @@ there is no terminal, or `--no-input` was given, nobody is asked and the caller 
 
 import getpass
 import os
-from typing import Protocol
+from contextlib import suppress
+from typing import NoReturn, Protocol
 
 from backupkit.text import printable
 
@@ -31,19 +32,34 @@ class AtTheTerminal:
         try:
             return getpass.getpass(printable(question) + " ")
         except EOFError:
+            _end_line()
             raise KeyboardInterrupt from None
+        except KeyboardInterrupt:
+            _end_line()
+            raise
 
     def line(self, question: str) -> str:
         """Ask for a line of text."""
         with open("/dev/tty", "r+b", buffering=0) as terminal:  # noqa: PTH123  -- a device, unbuffered
             terminal.write((printable(question) + " ").encode("utf-8", "replace"))
             typed = b""
-            while not typed.endswith(b"\n"):
-                piece = terminal.read(1024)
-                if not piece:
-                    raise KeyboardInterrupt
-                typed += piece
+            try:
+                while not typed.endswith(b"\n"):
+                    typed += terminal.read(1024) or _stopped()
+            except KeyboardInterrupt:
+                _end_line()
+                raise
         return typed.decode("utf-8", "replace").strip()
+
+
+def _stopped() -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _end_line() -> None:
+    """Leave the line with the question, or what is said next begins in the middle of it."""
+    with suppress(OSError), open("/dev/tty", "wb", buffering=0) as terminal:  # noqa: PTH123  -- a device, unbuffered
+        terminal.write(b"\n")
 
 
 def somebody(*, no_input: bool) -> Person | None:

@@ -5,6 +5,7 @@ half-translated English, and its traceback box prints source lines that may hold
 """
 
 import importlib
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -14,8 +15,11 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from backupkit.cli import everywhere
-from backupkit.cli.usage import ArgumentTooMany, CommandUnknown, nearest
+from backupkit.cli.usage import ArgumentMissing, ArgumentTooMany, CommandUnknown, nearest, shown_name
 from backupkit.cli.verbs import BY_PATH, NOUNS, below
+
+_PLACES = frozenset({"DIR", "FILE", "PATH", "SNAPSHOT", "PACKAGE", "SOURCE"})
+_WORDS = re.compile("[A-Z]+")
 
 _NO_EXTRAS: dict[str, Any] = {"help_option_names": []}
 
@@ -36,6 +40,7 @@ class LazyGroup(TyperGroup):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse what stands before the command's name."""
         with _placed(ctx):
+            _require_named(self, ctx, args)
             return super().parse_args(ctx, args)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
@@ -61,8 +66,10 @@ class VerbCommand(TyperCommand):
 
         Raises:
             ArgumentTooMany: there is more than the command takes.
+            ArgumentMissing: what should name a place or a snapshot is empty.
         """
         with _placed(ctx):
+            _require_named(self, ctx, args)
             rest = super().parse_args(ctx, args)
         if rest:
             raise ArgumentTooMany(found=" ".join(rest), help=f"{ctx.command_path} --help")
@@ -77,6 +84,18 @@ class VerbCommand(TyperCommand):
             level = level.parent
         ctx.obj = ctx.obj.begin(everywhere.merged(levels), ctx.command_path.partition(" ")[2])
         return super().invoke(ctx)
+
+
+def _require_named(command: Any, context: Any, args: Sequence[str]) -> None:
+    """Refuse an empty name of a place: `--to "$DIR"` with a variable that was never set would mean the folder we stand in."""
+    if not any(argument == "" or argument.endswith("=") for argument in args):
+        return
+    given, _, _ = command.make_parser(context).parse_args(args=list(args))
+    for parameter in command.params:
+        value = given.get(parameter.name)
+        is_empty = "" in value if isinstance(value, list | tuple) else value == ""
+        if is_empty and _PLACES.intersection(_WORDS.findall(parameter.metavar or "")):
+            raise ArgumentMissing(name=shown_name(parameter), help=f"{context.command_path} --help")
 
 
 @contextmanager

@@ -85,6 +85,7 @@ def test_ctrl_c_at_a_question_is_exit_130_and_makes_nothing(computer: Computer) 
     assert "Traceback" not in shown
     assert "interrupted" in shown
     assert not computer.repository.exists()
+    assert re.match(r"\s*\n\S*Error:", shown), "the answer began on the line of the question"
 
 
 def test_no_input_asks_nobody_even_at_a_terminal(computer: Computer) -> None:

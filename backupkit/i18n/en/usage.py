@@ -52,7 +52,7 @@ MESSAGES: dict[str, str] = {
     "error.output-lost.why": "The system said: {reason}. The work itself may have been done.",
     "error.output-lost.try": "Make room, or send the output somewhere else, and look with: backupkit status",
     "error.space-gone.what": "There is no space left on the disk.",
-    "error.space-gone.why": "What was being written is not whole (place: {path}). What was stored before is whole.",
+    "error.space-gone.why": "What was being written is not whole. What was stored before is whole.",
     "error.space-gone.try": "Make room, then run the same command again.",
     "error.system-refused.what": "The system refused to open or change something.",
     "error.system-refused.why": "{reason}: {path}",

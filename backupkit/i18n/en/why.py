@@ -47,7 +47,7 @@ _SAID: dict[str, tuple[str, ...]] = {
     ),
     "it holds one thing twice": ("same-name-twice", "same-pack-twice", "too-many-signatures"),
     "it is not in its order": ("not-sorted",),
-    "a name in it leads out of its place": ("bad-name", "name-odd", "path-odd"),
+    "a name in it leads out of its place": ("bad-name", "unsafe-name", "name-odd", "path-odd"),
     "the key in it cannot be opened": ("sealed-key",),
     "its two halves do not belong together": ("halves-do-not-fit",),
     "it belongs to another part of the repository": ("another-domain",),

@@ -52,7 +52,7 @@ MESSAGES: dict[str, str] = {
     "error.output-lost.why": "系统给出的原因：{reason}。工作本身可能已经完成。",
     "error.output-lost.try": "请腾出空间或换一个输出位置，并用 backupkit status 查看",
     "error.space-gone.what": "磁盘空间已用完。",
-    "error.space-gone.why": "正在写入的内容不完整（位置：{path}）。此前保存的内容完好。",
+    "error.space-gone.why": "正在写入的内容不完整。此前保存的内容完好。",
     "error.space-gone.try": "请腾出空间，再运行同一条命令。",
     "error.system-refused.what": "系统拒绝打开或修改某个文件。",
     "error.system-refused.why": "系统的回答：{reason}（{path}）",

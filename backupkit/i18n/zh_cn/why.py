@@ -23,7 +23,7 @@ _SAID: dict[str, tuple[str, ...]] = {
     "字段缺失或不正确": ("wrong-field", "wrong-fields", "wrong-state", "unexpected-shape"),
     "同一内容出现了两次": ("same-name-twice", "same-pack-twice", "too-many-signatures"),
     "顺序不对": ("not-sorted",),
-    "其中的名称会指到别处": ("bad-name", "name-odd", "path-odd"),
+    "其中的名称会指到别处": ("bad-name", "unsafe-name", "name-odd", "path-odd"),
     "其中的密钥无法打开": ("sealed-key",),
     "前后两半对不上": ("halves-do-not-fit",),
     "属于备份库的另一部分": ("another-domain",),
