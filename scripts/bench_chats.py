@@ -1,24 +1,25 @@
 """Measures how fast chats are counted, in messages per second of processor time, and how much memory that takes.
 
-    bench_chats.py --work FOLDER [--messages 1000000] [--formats telegram-json,whatsapp-text,...] [--keep]
+    bench_chats.py --work FOLDER [--messages 1000000] [--formats telegram-json,whatsapp-text,...] [--peers PYTHON] [--large] [--json FILE]
 
-Each format is written once, message by message, and counted by a process of its own. The tool's own number of messages must
-be the number that was written. `--peer PYTHON` names a Python with `whatsapp-chat-exporter` from PyPI in it, which then reads WhatsApp's database
-in the same run and writes its JSON. This is a measurement and never a test: nothing here fails because a number is small.
+Each format is written once, message by message, and counted by a process of its own. Who counts must find as many messages as were
+written, or the table says how many. `--peers` names a Python with `chat-miner`, `whatstk` and `whatsapp-chat-exporter` from PyPI in it, which then
+read the same files in the same run. `--large` adds exports of 2 GB. This is a measurement and never a test: nothing here fails because
+a number is small.
 """
 
 import argparse
 import json
-import os
 import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 START = datetime(2020, 1, 1, tzinfo=UTC)
 COUNT = """
@@ -31,17 +32,62 @@ after = resource.getrusage(resource.RUSAGE_SELF)
 cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 print(json.dumps({"messages": summary.messages, "cpu": cpu, "memory": after.ru_maxrss * 1024, "findings": len(summary.findings)}))
 """
-PEER = """
-import contextlib, io, json, resource, sys
-sys.argv = ["wtsexporter", "-a", "-d", sys.argv[1], "--no-html", "-j", sys.argv[2], "--no-banner"]
-from Whatsapp_Chat_Exporter.__main__ import main
-before = resource.getrusage(resource.RUSAGE_SELF)
+_PEER = """
+import contextlib, io, json, resource, sys, warnings
+warnings.simplefilter("ignore")
+def used():
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+{imports}
+before = used()
 with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
-    main()
-after = resource.getrusage(resource.RUSAGE_SELF)
-cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-print(json.dumps({"cpu": cpu, "memory": after.ru_maxrss * 1024}))
+{read}
+cpu = used() - before
+memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+{found}
+print(json.dumps({{"messages": messages, "cpu": cpu, "memory": memory}}))
 """
+
+
+class Peer(NamedTuple):
+    """A program beside ours, in Python: what it needs, the reading that is measured, and how many messages it found."""
+
+    imports: str
+    read: str
+    found: str
+
+
+def chat_miner(parser: str) -> Peer:
+    """Read with one of chat-miner's parsers."""
+    return Peer(
+        f"from chatminer.chatparsers import {parser}",
+        f"    parser = {parser}(sys.argv[1])\n    parser.parse_file()",
+        "messages = len(parser.parsed_messages.get_df())",
+    )
+
+
+PEERS = {
+    "telegram-json": {"chat-miner": chat_miner("TelegramJsonParser")},
+    "whatsapp-text": {
+        "chat-miner": chat_miner("WhatsAppParser"),
+        "whatstk": Peer(
+            "from whatstk import df_from_whatsapp",
+            "    found = df_from_whatsapp(sys.argv[1])",
+            "messages = len(found)",
+        ),
+    },
+    "whatsapp-android-db": {
+        "whatsapp-chat-exporter": Peer(
+            "from Whatsapp_Chat_Exporter.__main__ import main\nout = sys.argv[1] + '.json'\n"
+            "sys.argv = ['wtsexporter', '-a', '-d', sys.argv[1], '--no-html', '-j', out, '--no-banner']",
+            "    main()",
+            "messages = sum(len(chat['messages']) for chat in json.load(open(out, 'rb')).values())",
+        )
+    },
+}
+
+HEAD = ["format", "read by", "MB", "messages", "CPU s", "messages per CPU s", "peak MB"]
+LARGE_BYTES, LARGE_TEXT = 2_000_000_000, 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +100,8 @@ class Said:
     text: str
 
 
-def story(messages: int) -> Iterator[Said]:
-    """Tell messages of the usual length, in two languages, the same every time."""
+def story(messages: int, length: int = 0) -> Iterator[Said]:
+    """Tell messages of the usual length, or of a longer one, in two languages, the same every time."""
     words = (
         "早安,今天下雨,记得带伞",
         "Are you home yet?",
@@ -65,16 +111,17 @@ def story(messages: int) -> Iterator[Said]:
         "On the train",
     )
     for number in range(messages):
-        yield Said(
-            number + 1, START + timedelta(seconds=number * 97), number % 3, f"{words[number % len(words)]} {number}"
-        )
+        text = f"{words[number % len(words)]} {number}"
+        if length:
+            text += f" and so on {number}" * (length // 20)
+        yield Said(number + 1, START + timedelta(seconds=number * 97), number % 3, text)
 
 
-def telegram_json(path: Path, messages: int) -> None:
+def telegram_json(path: Path, messages: int, length: int = 0) -> None:
     """Write one chat as Telegram Desktop does."""
     with path.open("w", encoding="utf-8") as out:
         out.write('{"name": "Tea", "type": "private_supergroup", "id": 7, "messages": [\n')
-        for said in story(messages):
+        for said in story(messages, length):
             seconds = int(said.at.timestamp())
             record: dict[str, object] = {
                 "id": said.number, "type": "message", "date": f"{said.at:%Y-%m-%dT%H:%M:%S}", "date_unixtime": str(seconds), "from": f"Person {said.person}",
@@ -84,10 +131,10 @@ def telegram_json(path: Path, messages: int) -> None:
         out.write("]}\n")
 
 
-def whatsapp_text(path: Path, messages: int) -> None:
+def whatsapp_text(path: Path, messages: int, length: int = 0) -> None:
     """Write one chat as WhatsApp on Android does."""
     with path.open("w", encoding="utf-8") as out:
-        for said in story(messages):
+        for said in story(messages, length):
             out.write(f"{said.at:%d/%m/%Y, %H:%M} - Person {said.person}: {said.text}\n")
 
 
@@ -182,50 +229,64 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--messages", type=int, default=1_000_000)
     parser.add_argument("--formats", default=",".join(list(FORMATS)[:4]))
-    parser.add_argument("--keep", action="store_true", help="leave what was written")
-    parser.add_argument("--peer", type=Path, help="a Python that has whatsapp-chat-exporter")
+    parser.add_argument("--large", action="store_true", help="also count exports of 2 GB, of longer messages")
+    parser.add_argument("--peers", type=Path, help="a Python that has the peers")
+    parser.add_argument("--json", type=Path, help="write the table here")
     asked = parser.parse_args()
     asked.work.mkdir(parents=True, exist_ok=True)
-    print("| format | bytes | messages | CPU s | messages per CPU s | peak memory |")
-    print("|---|---|---|---|---|---|")
+    print(line_of(HEAD), line_of(["---"] * len(HEAD)), sep="\n")
+    rows: list[list[str]] = []
+    for row in measured(asked):
+        print(line_of(row), flush=True)
+        rows.append(row)
+    if asked.json is not None:
+        asked.json.write_text(json.dumps({"head": HEAD, "rows": rows}, indent=1), "utf-8")
+
+
+def measured(asked: argparse.Namespace) -> Iterator[list[str]]:
+    """Write and count one export after the other, and give the rows of the table."""
+    folder: Path = asked.work / "export"
     for name in asked.formats.split(","):
         file, write = FORMATS[name]
-        folder = asked.work / name
-        shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         write(folder / file, asked.messages)
-        print(row_of(name, folder / file, asked.messages), flush=True)
-        if asked.peer is not None and name == "whatsapp-android-db":
-            print(row_of_peer(asked.peer, folder / file, asked.messages), flush=True)
-        if not asked.keep:
-            shutil.rmtree(folder)
+        yield row_of(name, "backupkit", [sys.executable, "-c", COUNT], folder / file, asked.messages)
+        for tool, peer in PEERS.get(name, {}).items() if asked.peers is not None else ():
+            program = _PEER.format(**peer._asdict())
+            yield row_of(name, tool, [str(asked.peers), "-c", program], folder / file, asked.messages)
+        shutil.rmtree(folder)
+    for name, write_long in (
+        {"telegram-json": telegram_json, "whatsapp-text": whatsapp_text}.items() if asked.large else ()
+    ):
+        folder.mkdir()
+        path = folder / FORMATS[name][0]
+        write_long(path, 1_000, LARGE_TEXT)
+        messages = LARGE_BYTES * 1_000 // path.stat().st_size
+        write_long(path, messages, LARGE_TEXT)
+        yield row_of(name, "backupkit", [sys.executable, "-c", COUNT], path, messages)
+        shutil.rmtree(folder)
 
 
-def row_of(name: str, path: Path, messages: int) -> str:
-    """Count one file in a process of its own, and return its line of the table."""
-    done = subprocess.run(
-        [sys.executable, "-c", COUNT, str(path)], check=True, capture_output=True, text=True, env=os.environ
-    )
-    found = json.loads(done.stdout)
+def row_of(name: str, tool: str, program: Sequence[str], path: Path, messages: int) -> list[str]:
+    """Let a process of its own read one file, and return its row of the table."""
+    done = subprocess.run([*program, str(path)], check=True, capture_output=True, text=True, cwd=path.parent)
+    found = json.loads(done.stdout.splitlines()[-1])
     told = f"{found['messages']:,}" if found["messages"] == messages else f"{found['messages']:,} of {messages:,}"
-    speed = messages / found["cpu"]
-    return f"| {name} | {path.stat().st_size:,} | {told} | {found['cpu']:.1f} | {speed:,.0f} | {found['memory'] / 1e6:.0f} MB |"
+    size, memory = path.stat().st_size / 1e6, found["memory"] / 1e6
+    return [
+        name,
+        tool,
+        f"{size:,.0f}",
+        told,
+        f"{found['cpu']:.1f}",
+        f"{messages / found['cpu']:,.0f}",
+        f"{memory:,.0f}",
+    ]
 
 
-def row_of_peer(python: Path, path: Path, messages: int) -> str:
-    """Let the peer read the same database, and return its line of the table."""
-    out = path.with_name("peer.json")
-    found = subprocess.run(
-        [str(python), "-c", PEER, str(path), str(out)], check=True, capture_output=True, text=True, cwd=path.parent
-    )
-    told = json.loads(found.stdout.splitlines()[-1])
-    with out.open("rb") as stream:
-        counted = sum(len(chat["messages"]) for chat in json.load(stream).values())
-    shown = f"{counted:,}" if counted == messages else f"{counted:,} of {messages:,}"
-    return (
-        f"| the same, whatsapp-chat-exporter | {path.stat().st_size:,} | {shown} | {told['cpu']:.1f} | {messages / told['cpu']:,.0f}"
-        f" | {told['memory'] / 1e6:.0f} MB |"
-    )
+def line_of(cells: Sequence[str]) -> str:
+    """Return a line of a table."""
+    return f"| {' | '.join(cells)} |"
 
 
 if __name__ == "__main__":

@@ -3,8 +3,8 @@
     bench_page.py --disk FOLDER --memory-fs FOLDER [--results FOLDER] [--rounds 4] [--only-write]
 
 It runs `bench.py` on each of the two file systems, then `bench_days.py`, and keeps each result as a JSON file in the
-folder of the results. What `bench_memory.py --json RESULTS/memory.json` found is shown, too: it takes long and needs no quiet
-machine. A part that was not measured keeps its table. Nothing else may run on the machine meanwhile.
+folder of the results. What `bench_memory.py`, `bench_chats.py`, `bench_salvage.py` and `bench_search.py` wrote there is shown, too, each as
+`RESULTS/memory.json` and so on: they take long and need no quiet machine. A part that was not measured keeps its table. Nothing else may run on the machine meanwhile.
 """
 
 import argparse
@@ -50,17 +50,34 @@ ZH = {
     "restore everything": "恢复全部",
     "something new": "有新内容",
     "case": "情形",
-    "big": "一个 10 GB 的文件",
-    "many": "200,000 个小文件",
-    "index": "索引里有 500 万个数据块",
     "command": "命令",
     "CPU ms": "CPU（毫秒）",
     "MB/s": "MB/秒",
     "parity": "校验数据",
     "without numpy": "不用 numpy",
     "with numpy": "用 numpy",
+    "format": "格式",
+    "read by": "读取者",
+    "messages": "消息",
+    "messages per CPU s": "每 CPU 秒的消息数",
+    "database": "数据库",
+    "state": "状态",
+    "rows": "行",
+    "on pages left": "所在页还在",
+    "salvaged": "抢救出",
+    "messages read": "读出的消息",
+    "sound": "完好",
+    "cut by 10 %, 40 pages zeroed": "切去 10 %，40 页清零",
+    "the same, list of tables zeroed too": "同上，表的清单也清零",
+    "index": "索引",
+    "asked": "查找",
+    "there": "实有",
+    "ms": "毫秒",
 }
-EN = {"big": "one file of 10 GB", "many": "200,000 small files", "index": "5 million chunks in the index"}
+_CASES = {
+    "en": {"big": "one file of 10 GB", "many": "200,000 small files", "index": "5 million chunks in the index"},
+    "zh-CN": {"big": "一个 10 GB 的文件", "many": "200,000 个小文件", "index": "索引里有 500 万个数据块"},
+}
 
 
 def main() -> None:
@@ -86,6 +103,9 @@ def main() -> None:
         ("days", _days),
         ("memory", _memory),
         ("start", _start),
+        ("chats", _as_found),
+        ("salvage", _as_found),
+        ("search", _search),
     ):
         file = results / f"{part}.json"
         if file.exists():
@@ -225,7 +245,7 @@ def _days(found: Mapping[str, Any], language: str) -> list[str]:
 def _memory(found: Sequence[Mapping[str, Any]], language: str) -> list[str]:
     rows = [
         [
-            EN[one["case"]] if language == "en" else one["case"],
+            _CASES[language][one["case"]],
             one["work"],
             f"{one['cpu']:.1f}",
             f"{one['memory'] / 1e6:.0f}",
@@ -243,6 +263,14 @@ def _start(found: Mapping[str, Mapping[str, float]], language: str) -> list[str]
         "",
         *_table(["parity", "MB/s"], parity, language),
     ]
+
+
+def _as_found(found: Mapping[str, Any], language: str) -> list[str]:
+    return _table(found["head"], found["rows"], language)
+
+
+def _search(found: Mapping[str, Any], language: str) -> list[str]:
+    return [*_as_found(found["built"], language), "", *_as_found(found["asked"], language)]
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]], language: str) -> list[str]:

@@ -1,6 +1,6 @@
 """Measures what comes back of damaged databases, and how long it takes.
 
-    bench_salvage.py --work FOLDER [--mb 200]
+    bench_salvage.py --work FOLDER [--mb 200] [--json FILE]
 
 Each app's database is written with columns in the app's own order, cut by a tenth and robbed of forty pages; once more without its list of
 tables; and once more untouched. What is counted is rows that SQL counted before, rows whose pages are still there, rows that `salvage` put into the
@@ -14,6 +14,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -24,6 +25,10 @@ from damaged_database import PAGE, Write, chat_storage, cut_and_zero, msgstore, 
 
 from backupkit.chats.carve.leaf import leaf_rowids  # noqa: E402
 
+HEAD = [
+    "database", "state", "rows", "on pages left", "salvaged", "CPU s", "peak MB", "messages read", "CPU s", "peak MB",
+]  # fmt: skip
+STATES = ("sound", "cut by 10 %, 40 pages zeroed", "the same, list of tables zeroed too")
 APPS: dict[str, tuple[str, Write, str]] = {
     "msgstore.db": ("msgstore.db", msgstore, "message"),
     "ChatStorage.sqlite": ("ChatStorage.sqlite", chat_storage, "ZWAMESSAGE"),
@@ -51,40 +56,59 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--mb", type=int, default=200)
+    parser.add_argument("--json", type=Path, help="write the table here")
     asked = parser.parse_args()
     asked.work.mkdir(parents=True, exist_ok=True)
-    print(
-        "| database | state | MB | rows before | on pages left | salvaged | CPU s | messages told | CPU s | peak memory |"
-    )
-    print("|---|---|---|---|---|---|---|---|---|---|")
-    for name, (file, write, table) in APPS.items():
-        sample = asked.work / "sample.db"
-        sample.unlink(missing_ok=True)
-        write(sample, 20_000)
-        rows = asked.mb * 1_000_000 * 20_000 // sample.stat().st_size
-        whole = asked.work / f"whole-{file}"
-        whole.unlink(missing_ok=True)
-        before = write(whole, rows)
-        holding = rows_by_page(whole, table)
-        for state in ("sound", "cut by 10 %, 40 pages zeroed", "the same, list of tables zeroed too"):
-            path = asked.work / file
-            shutil.copy(whole, path)
-            schema = schema_pages(whole)
-            if state != "sound":
-                cut_and_zero(path)
-            if state.startswith("the same"):
-                zero(path, [page for page in schema if page * PAGE <= path.stat().st_size])
-            left = left_on(path, holding)
-            new = asked.work / "new.db"
-            new.unlink(missing_ok=True)
-            salvaged, cpu, _memory = measured(SALVAGE, path, new, table)
-            told, read_cpu, memory = measured(READ, path)
-            size = path.stat().st_size / 1e6
-            print(
-                f"| {name} | {state} | {size:.0f} | {before:,} | {left:,} | {salvaged:,} ({salvaged / before:.1%} of all, {salvaged / left:.2%} of those left)"
-                f" | {cpu:.1f} | {told:,} | {read_cpu:.1f} | {memory / 1e6:.0f} MB |",
-                flush=True,
-            )
+    print(line_of(HEAD), line_of(["---"] * len(HEAD)), sep="\n")
+    rows = []
+    for name, app in APPS.items():
+        for row in rows_of(asked.work, name, *app, asked.mb):
+            print(line_of(row), flush=True)
+            rows.append(row)
+    if asked.json is not None:
+        asked.json.write_text(json.dumps({"head": HEAD, "rows": rows}, indent=1), "utf-8")
+
+
+def rows_of(work: Path, name: str, file: str, write: Write, table: str, megabytes: int) -> Iterator[list[str]]:
+    """Measure one app's database in every state, and give the rows of the table."""
+    sample = work / "sample.db"
+    sample.unlink(missing_ok=True)
+    write(sample, 20_000)
+    rows = megabytes * 1_000_000 * 20_000 // sample.stat().st_size
+    whole = work / f"whole-{file}"
+    whole.unlink(missing_ok=True)
+    before = write(whole, rows)
+    holding = rows_by_page(whole, table)
+    schema = schema_pages(whole)
+    for state in STATES:
+        path = work / file
+        shutil.copy(whole, path)
+        if state != STATES[0]:
+            cut_and_zero(path)
+        if state == STATES[2]:
+            zero(path, [page for page in schema if page * PAGE <= path.stat().st_size])
+        left = left_on(path, holding)
+        new = work / "new.db"
+        new.unlink(missing_ok=True)
+        salvaged, cpu, memory = measured(SALVAGE, path, new, table)
+        told, read_cpu, read_memory = measured(READ, path)
+        yield [
+            name,
+            state,
+            f"{before:,}",
+            f"{left / before:.1%}",
+            f"{salvaged / before:.1%}",
+            f"{cpu:.1f}",
+            f"{memory / 1e6:.0f}",
+            f"{told / before:.1%}",
+            f"{read_cpu:.1f}",
+            f"{read_memory / 1e6:.0f}",
+        ]
+
+
+def line_of(cells: Sequence[str]) -> str:
+    """Return a line of a table."""
+    return f"| {' | '.join(cells)} |"
 
 
 def rows_by_page(path: Path, table: str) -> dict[int, int]:

@@ -94,15 +94,19 @@ def fts_hits(path: Path, tokenizer: str, asked: str) -> int:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("messages", nargs="?", type=int, default=100_000)
-    messages = parser.parse_args().messages
+    parser.add_argument("--json", type=Path, help="write the tables here")
+    asked = parser.parse_args()
     root = Path(tempfile.mkdtemp(prefix="bench-search-"))
     try:
-        measure(root, messages)
+        found = measure(root, asked.messages)
     finally:
         shutil.rmtree(root)
+    if asked.json is not None:
+        asked.json.write_text(json.dumps(found, indent=1), "utf-8")
 
 
-def measure(root: Path, messages: int) -> None:
+def measure(root: Path, messages: int) -> dict[str, dict[str, list[list[str]] | list[str]]]:
+    """Build the indexes, ask them, print what came of it, and return it as two tables."""
     scene = Scene(root / "disk")
     scene.folder.mkdir()
     scene.initialise()
@@ -123,6 +127,7 @@ def measure(root: Path, messages: int) -> None:
     key, _ = timed(lambda: scene.repository.unlock(lambda: Secret(passphrase=PASSPHRASE)))
     print(f"deriving the key from the passphrase: {1000 * key:.0f} ms CPU (not in the times below)")
 
+    built_in = [["backupkit", f"{messages:,}", f"{built:.0f}", f"{size / 1e6:.0f}", str(peak)]]
     rows = list(enumerate(texts(messages)))
     path = root / "fts.db"
     with closing(sqlite3.connect(path)) as database:
@@ -131,19 +136,28 @@ def measure(root: Path, messages: int) -> None:
             database.execute(f"create virtual table fts_{tokenizer} using fts5(text, tokenize='{tokenizer}')")
             database.executemany(f"insert into fts_{tokenizer} (rowid, text) values (?, ?)", rows)
             database.commit()
-            print(f"FTS5 {tokenizer}: built in {time.process_time() - start:.1f} s CPU")
+            took = time.process_time() - start
+            print(f"FTS5 {tokenizer}: built in {took:.1f} s CPU")
+            built_in.append([f"FTS5 {tokenizer}", f"{messages:,}", f"{took:.0f}", "", ""])
     print(f"FTS5 with both tables: {path.stat().st_size / 1e6:.1f} MB, unencrypted")
     print(
         f"{'asked':12} {'there':>7} | {'backupkit':>9} {'ms':>6} | {'unicode61':>9} {'ms':>6} | {'trigram':>9} {'ms':>6}"
     )
+    answers = []
     for asked in ASKED:
         there = sum(asked in text for _, text in rows)
         ours, found = timed(lambda asked=asked: ask(asked))  # type: ignore[misc]
         cells = [f"{found:>9} {1000 * ours:6.0f}"]
+        answers.append([asked, f"{there:,}", f"{found:,}", f"{1000 * ours:.0f}"])
         for tokenizer in ("unicode61", "trigram"):
             took, hits = timed(lambda asked=asked, tokenizer=tokenizer: fts_hits(path, tokenizer, asked))  # type: ignore[misc]
             cells.append(f"{hits:>9} {1000 * took:6.1f}")
+            answers[-1] += [f"{hits:,}", f"{1000 * took:.0f}"]
         print(f"{asked:12} {there:>7} | {' | '.join(cells)}")
+    return {
+        "built": {"head": ["index", "messages", "CPU s", "MB", "peak MB"], "rows": built_in},
+        "asked": {"head": ["asked", "there", "backupkit", "ms", "unicode61", "ms", "trigram", "ms"], "rows": answers},
+    }
 
 
 if __name__ == "__main__":

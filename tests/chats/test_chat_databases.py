@@ -165,7 +165,7 @@ def test_apples_messages_are_read_with_tapbacks_retractions_and_orphans(tmp_path
     assert (found["G3"].kind, found["G3"].reply_to, found["G3"].reactions[0].symbol) == (MessageKind.OTHER, "G1", "❤️")
     assert found["G4"].deletion is DeletionState.RECALLED
     assert (found["G5"].ts_utc_us, found["G5"].media[0].state) == (1684000005_000_000, MediaState.MISSING)
-    assert [one.facts for one in told if isinstance(one, Finding)] == [{"count": 1}]
+    assert [(one.code, one.facts) for one in told if isinstance(one, Finding)] == [("in-no-conversation", {"count": 1})]
 
 
 @pytest.mark.corpus

@@ -1,5 +1,6 @@
 """What an export's own messages say against its being whole."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +11,7 @@ from chat_factory import write_whatsapp_android
 
 from backupkit.chats.completeness import Completeness, is_garbled
 from backupkit.chats.model import Locator, Media, MediaState, Message
-from backupkit.chats.summary import summarise
+from backupkit.chats.summary import MAX_FINDINGS_PER_CODE, summarise
 
 DAY = 86_400_000_000
 START = 18_000 * DAY
@@ -30,6 +31,25 @@ def found(*messages: Message, now_us: int | None = None) -> dict[str, Any]:
 
 def daily(days: int) -> list[Message]:
     return [said(day, START + day * DAY) for day in range(days)]
+
+
+def test_an_export_without_a_message_is_told() -> None:
+    assert set(found()) == {"no-messages"}
+
+
+def test_of_a_finding_that_comes_again_and_again_some_are_told_and_the_rest_is_a_number(tmp_path: Path) -> None:
+    messages = [{"id": 1, "type": "message", "date_unixtime": "1700000000", "text": "hi"}, *range(60)]
+    (tmp_path / "result.json").write_text(
+        json.dumps({"name": "Tea", "type": "personal_chat", "id": 7, "messages": messages})
+    )
+
+    summary = summarise(tmp_path)
+
+    assert summary is not None
+    codes = [finding.code for finding in summary.findings]
+    assert codes.count("record-not-understood") == MAX_FINDINGS_PER_CODE
+    (rest,) = [finding for finding in summary.findings if finding.code == "more-of-the-same"]
+    assert rest.facts == {"code": "record-not-understood", "count": 60 - MAX_FINDINGS_PER_CODE}
 
 
 def test_a_month_of_silence_in_a_conversation_of_every_day_is_told() -> None:
