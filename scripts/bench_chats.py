@@ -269,19 +269,15 @@ def measured(asked: argparse.Namespace) -> Iterator[list[str]]:
 
 def row_of(name: str, tool: str, program: Sequence[str], path: Path, messages: int) -> list[str]:
     """Let a process of its own read one file, and return its row of the table."""
-    done = subprocess.run([*program, str(path)], check=True, capture_output=True, text=True, cwd=path.parent)
+    done = subprocess.run([*program, str(path)], check=False, capture_output=True, text=True, cwd=path.parent)
+    size = f"{path.stat().st_size / 1e6:,.0f}"
+    if done.returncode:
+        print(done.stderr, file=sys.stderr)
+        return [name, tool, size, "failed", "", "", ""]
     found = json.loads(done.stdout.splitlines()[-1])
     told = f"{found['messages']:,}" if found["messages"] == messages else f"{found['messages']:,} of {messages:,}"
-    size, memory = path.stat().st_size / 1e6, found["memory"] / 1e6
-    return [
-        name,
-        tool,
-        f"{size:,.0f}",
-        told,
-        f"{found['cpu']:.1f}",
-        f"{messages / found['cpu']:,.0f}",
-        f"{memory:,.0f}",
-    ]
+    memory = f"{found['memory'] / 1e6:,.0f}"
+    return [name, tool, size, told, f"{found['cpu']:.1f}", f"{messages / found['cpu']:,.0f}", memory]
 
 
 def line_of(cells: Sequence[str]) -> str:
