@@ -20,10 +20,13 @@ from backupkit.crypto.failures import SignatureInvalid
 from backupkit.crypto.signing import SigningKey, VerifyKey
 from backupkit.errors import BackupkitError, ExitCode
 from backupkit.ids import AppPackage, SnapshotId
+from backupkit.text import printable
 
 FIRST_STEP = "consent.first"
 SECOND_STEP = "consent.second"
 """Catalogue keys of the two screens. Their words differ on purpose: what is the same twice is clicked away twice."""
+
+FIRST_ANSWER = "continue"
 
 MAX_VERDICT_BYTES = 1 << 20
 
@@ -94,7 +97,7 @@ class Consent(NamedTuple):
             "app_name": self.app_name,
             "binding": self.binding.to_json(),
             "steps": [
-                {"step": 1, "text": FIRST_STEP, "answer": "continue"},
+                {"step": 1, "text": FIRST_STEP, "answer": FIRST_ANSWER},
                 {"step": 2, "text": SECOND_STEP, "answer": self.app_name},
             ],
         }
@@ -116,7 +119,7 @@ def asked_in(verdict: bytes) -> Consent:
             raise ConsentRefused(reason="no-consent-asked")
         consent = Consent(_binding_of(asked["binding"]), _text(asked["app_name"]))
         # The id was computed by the guard: a binding that was changed since has another.
-        is_whole = consent.binding.id == asked["id"]
+        is_whole = consent.binding.id == asked["id"] and name_to_type(consent.app_name) is not None
     except (MalformedObject, KeyError, TypeError, ValueError, AttributeError) as error:
         raise NoVerdict(reason="malformed") from error
     if not is_whole:
@@ -206,6 +209,19 @@ def decode_given(data: bytes) -> GivenConsent:
     if not is_consent:
         raise ConsentRefused(reason="malformed")
     return given
+
+
+def name_to_type(*names: str | None) -> str | None:
+    """Return the first name that can stand in the second step.
+
+    One of blanks would be typed by pressing Enter, one with hidden characters cannot be read off the screen, and one that
+    is the answer to the first step would make both steps the same.
+    """
+    return next((name for name in names if name and _can_be_typed(name)), None)
+
+
+def _can_be_typed(name: str) -> bool:
+    return printable(name) == name and _folded(name) not in {"", FIRST_ANSWER}
 
 
 def is_same_name(typed: str, app_name: str) -> bool:

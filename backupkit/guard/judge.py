@@ -23,6 +23,7 @@ from backupkit.guard.consent import (
     GivenConsent,
     accept_answers,
     accept_token,
+    name_to_type,
 )
 from backupkit.guard.device_rules import (
     Action,
@@ -180,7 +181,7 @@ def examine(request: UpdateRequest, records: Records, now: datetime) -> Examined
         raise Unanswerable("package-mismatch", package=request.package, found=installed.package)
     judged = judged_of(request)._replace(
         package=installed.package,
-        app_name=record.label or request.app_name or installed.package,
+        app_name=name_to_type(record.label, request.app_name) or installed.package,
         old_sha256=installed.sha256,
     )
     candidate, refusal = None, None
@@ -462,16 +463,11 @@ def _known(said: int | None, covered: int | None) -> int | None:
 
 
 def _with_consent(held: Verdict, given: ConsentAnswers | ConsentToken | None, known: Known) -> Verdict:
-    assert held.coverage is not None
-    assert held.judged.package is not None
-    binding = ConsentBinding(
-        held.judged.package,
-        held.judged.old_sha256,
-        held.judged.new_sha256,
-        held.coverage.snapshot,
-        held.coverage.expires,
-    )
-    needed = Consent(binding, held.judged.app_name or held.judged.package)
+    update, coverage = held.judged, held.coverage
+    assert coverage is not None
+    assert update.package is not None
+    binding = ConsentBinding(update.package, update.old_sha256, update.new_sha256, coverage.snapshot, coverage.expires)
+    needed = Consent(binding, update.app_name or update.package)
     held = held.but(consent=needed)
     try:
         given_by = _given_by(given, needed, known)

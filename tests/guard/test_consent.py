@@ -13,9 +13,12 @@ from backupkit.guard.consent import (
     ConsentBy,
     ConsentRefused,
     GivenConsent,
+    NoVerdict,
     accept_answers,
     accept_token,
+    asked_in,
     decode_given,
+    name_to_type,
     sign_token,
 )
 from backupkit.ids import AppPackage, SnapshotId
@@ -53,6 +56,29 @@ def test_another_name_is_not_consent(typed: str) -> None:
         accept_answers(ConsentAnswers(BINDING.id, understood=True, typed=typed), BINDING, "WeChat", NOW)
 
     assert reason_of(refused) == "wrong-name"
+
+
+@pytest.mark.parametrize(
+    "name", ["", " ", "\t\n", "\u3000", "\u200b", "We\u202eChat", "\x1b[2J", "Continue", " continue "]
+)
+def test_a_name_that_nobody_has_to_type_is_not_asked_for(name: str) -> None:
+    """A store that called an app " " had the second step answered by Enter."""
+    assert name_to_type(name, None, "WeChat") == "WeChat"
+    assert name_to_type(name) is None
+
+
+@pytest.mark.parametrize("name", ["微信", "X", "WhatsApp Messenger", "com.tencent.mm"])
+def test_a_name_that_can_be_read_and_typed_is(name: str) -> None:
+    assert name_to_type(name, "another") == name
+
+
+def test_a_verdict_whose_name_was_blanked_is_none() -> None:
+    spoken = {"type": "verdict", "consent": Consent(BINDING, "WeChat").to_json()}
+    assert asked_in(encode_canonical(spoken)).app_name == "WeChat"
+
+    spoken["consent"]["app_name"] = " "  # type: ignore[index]
+    with pytest.raises(NoVerdict):
+        asked_in(encode_canonical(spoken))
 
 
 def test_the_name_alone_is_not_consent() -> None:

@@ -51,4 +51,6 @@ def _source_lines(session: Session, source: "SourceStatus") -> list[str]:
     lines = ["", head, "  " + say("status.times", verified=verified, saved=saved)]
     if source.messages is not None:
         lines.append("  " + say("snapshots.messages", messages=source.messages))
+    if source.unreadable:
+        lines.append("  " + say("show.unreadable", count=source.unreadable))
     return lines

@@ -55,7 +55,7 @@ MESSAGES: dict[str, str] = {
     "error.space-gone.why": "What was being written is not whole. What was stored before is whole.",
     "error.space-gone.try": "Make room, then run the same command again.",
     "error.system-refused.what": "The system refused to open or change something.",
-    "error.system-refused.why": "{reason}: {path}",
+    "error.system-refused.why": "The system said: {reason}. {path}",
     "error.system-refused.try": "Check who owns the file or folder and whether its disk is connected, then run the command again.",
     "error.passphrase-needed.what": "The passphrase is needed, and nobody can be asked for it.",
     "error.passphrase-needed.why": "There is no terminal, or --no-input was given, and no other source is set.",

@@ -209,7 +209,7 @@ _SAID: dict[str, tuple[str, ...]] = {
     "it cannot be used": ("unusable",),
     # What the system says, in our own words: it speaks English to everybody.
     "there is nothing of that name": ("system-enoent",),
-    "the system does not permit it": ("system-eacces", "system-eperm"),
+    "access is denied": ("system-eacces", "system-eperm"),
     "a part of the path is no folder": ("system-enotdir",),
     "the disk or device is read-only": ("system-erofs",),
     "the disk is full": ("system-enospc",),

@@ -12,12 +12,16 @@ from backupkit.ops.memory.journal import SourceFacts
 from backupkit.ops.places import Places, on_same_disk
 from backupkit.ops.repository.repository import Repository, open_repository
 from backupkit.ops.repository.snapshots import KnownSnapshot, known_snapshots
+from backupkit.proof.pass_check import CLOCK_TOLERANCE
 from backupkit.store.backend import ObjectMissing, ObjectUnreadable
 
 
 @dataclass(frozen=True, slots=True)
 class SourceStatus:
-    """The newest snapshot of one source. `state` is saved, verified, drilled, damaged or stale."""
+    """The newest snapshot of one source. `state` is saved, verified, drilled, damaged or stale.
+
+    `unreadable` is how many files it lacks. `last_verified_at` is of the last snapshot that held the source whole.
+    """
 
     name: str
     path: str
@@ -27,6 +31,7 @@ class SourceStatus:
     last_verified_at: datetime | None
     state: str
     messages: int | None
+    unreadable: int
     stale: bool
 
 
@@ -83,7 +88,7 @@ def _sources(known: list[KnownSnapshot], max_age: timedelta, now: datetime) -> t
     for snapshot in known:
         for facts in snapshot.facts.sources if snapshot.facts else ():
             newest[facts.path] = (snapshot, facts)
-            if snapshot.verified_at is not None:
+            if snapshot.verified_at is not None and facts.is_whole:
                 verified[facts.path] = snapshot.verified_at
     return tuple(
         _source(snapshot, facts, verified.get(path), max_age, now) for path, (snapshot, facts) in newest.items()
@@ -93,7 +98,8 @@ def _sources(known: list[KnownSnapshot], max_age: timedelta, now: datetime) -> t
 def _source(
     snapshot: KnownSnapshot, facts: SourceFacts, verified_at: datetime | None, max_age: timedelta, now: datetime
 ) -> SourceStatus:
-    is_old = verified_at is None or now - verified_at > max_age
+    # A clock that stood in the future once must not make a backup young for decades.
+    is_old = verified_at is None or not -CLOCK_TOLERANCE <= now - verified_at <= max_age
     # What was whole once and is damaged now cannot be relied on, however lately it was verified.
     is_stale = is_old or snapshot.state == "damaged"
     state = "stale" if is_old and snapshot.state in {"verified", "drilled"} else snapshot.state
@@ -106,6 +112,7 @@ def _source(
         last_verified_at=verified_at,
         state=state,
         messages=facts.messages,
+        unreadable=facts.unreadable,
         stale=is_stale,
     )
 

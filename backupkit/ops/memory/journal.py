@@ -55,6 +55,11 @@ class SourceFacts:
         return self.bytes == 0
 
     @property
+    def is_whole(self) -> bool:
+        """Whether there was something in the source, and all of it could be read."""
+        return not self.is_empty and not self.unreadable
+
+    @property
     def held(self) -> Held:
         """What the source held, as the judgement of shrinks needs it."""
         waits = self.messages is None and self.format in OPENED_BY_OWN_KEY

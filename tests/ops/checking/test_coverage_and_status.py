@@ -5,8 +5,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import chat_factory
+import pytest
 from backup_scene import Scene
 
+from backupkit.capture.unreadable import SourceUnreadable, Unreadable
 from backupkit.chats.ledger_build import TICK_NS
 from backupkit.clock import FixedClock
 from backupkit.guard.places import GuardPlaces
@@ -14,6 +16,7 @@ from backupkit.ids import AppPackage
 from backupkit.ops.guarding.loss import LossLevel, preview_loss
 from backupkit.ops.looking.status import Status, status
 from backupkit.ops.repository.guard_files import pins_of
+from backupkit.ops.saving import save_source
 from backupkit.proof.pass_check import CheckedPass, PassPolicy, check_pass
 from backupkit.proof.witness import WitnessState
 
@@ -203,3 +206,39 @@ def test_a_mapping_in_an_export_cannot_say_that_an_app_is_covered(scene: Scene) 
 
     assert not claimed
     assert GuardPlaces(scene.places.guard).pass_of(AppPackage(TELEGRAM)).exists()
+
+
+def test_a_verification_of_the_future_is_no_young_one(scene: Scene) -> None:
+    """A clock that once stood in 2106 made `status` say "verified" for eighty years."""
+    telegram(scene)
+    take_telegram(scene)
+
+    assert not look(scene, -timedelta(minutes=4)).stale
+    assert look(scene, -timedelta(minutes=6)).stale
+    assert look(scene, -timedelta(minutes=6)).sources[0].state == "stale"
+
+
+def test_a_snapshot_that_lacks_files_is_not_called_safe(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two of three files could not be read, and `status` said that every source has a verified backup."""
+
+    def refuse(path: Path, _store: object) -> None:
+        raise SourceUnreadable(path, Unreadable.PERMISSION_DENIED)
+
+    telegram(scene)
+    (scene.folder / "telegram" / "secret.txt").write_text("not for you")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(save_source, "read_stable", refuse)
+        taken = scene.take(scene.folder / "telegram", app="telegram", verify=True)
+
+    assert (taken.state, taken.complete) == ("verified", False)
+    assert (look(scene).stale, look(scene).sources[0].state) == (True, "stale")
+    assert look(scene).sources[0].unreadable == len(taken.unreadable) > 0
+    take_telegram(scene)
+    assert not look(scene).stale
+
+
+def test_a_snapshot_of_nothing_is_not_called_safe(scene: Scene) -> None:
+    scene.take(verify=True)
+
+    assert (look(scene).stale, look(scene).sources[0].state) == (True, "stale")
