@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from backupkit.guard.desk import Desk
     from backupkit.guard.places import GuardPlaces
     from backupkit.guard.policy import GuardPolicy
-    from backupkit.guard.verdict import Loss
+    from backupkit.guard.request import UpdateRequest
+    from backupkit.guard.verdict import Loss, Verdict
     from backupkit.ops.guarding.guard_loss import Preview
 
 
@@ -65,6 +66,19 @@ def publish_policy(session: Session) -> None:
         # What is there cannot be used; it is replaced.
         pass
     write_whole(path, policy)
+
+
+def ask_desk(session: Session, request: "UpdateRequest") -> "tuple[Desk, Verdict]":
+    """Ask the guard of this machine, and count the loss where the asker did not."""
+    from backupkit.ops.guarding.guard_loss import with_loss
+
+    publish_policy(session)
+    desk, now = guard_desk(session), session.clock.now()
+    verdict = desk.answer(request, now)
+    if request.loss is None:
+        sources = session.settings.sources
+        verdict = with_loss(verdict, session.places, sources, now, preview=preview_with_keys(session))
+    return desk, verdict
 
 
 def live_loss(session: Session, source: str) -> "Loss":

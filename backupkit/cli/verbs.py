@@ -48,6 +48,7 @@ VERBS: Final[tuple[Verb, ...]] = (
     *_verbs("keys", "key", "key list", "key add", "key remove", "key test", "key confirm", "key sheet", "key enrol"),
     *_verbs("keys", "key_public", "key public"),
     *_verbs("guard", "guard_check", "guard check"),
+    *_verbs("guard", "guard_phone", "guard phone"),
     *_verbs("guard", "guard_inspect", "guard inspect"),
     *_verbs("guard", "guard_hook", "guard hook"),
     *_verbs("guard", "guard_serve", "guard serve"),

@@ -14,6 +14,14 @@ if TYPE_CHECKING:
 _ROLES: dict[str, Role] = {"allow": "good", "hold": "warning", "deny": "bad", "undecided": "warning"}
 
 
+def tell_verdict(session: Session, verdict: "Verdict", *more: str, **fields: object) -> None:
+    """Print a verdict, with lines and fields of the command's own behind it."""
+    told = verdict.to_json()
+    kind = told.pop("type")
+    told.pop("v")
+    session.printer.summary({**told, **fields}, [*verdict_lines(session, verdict), *more], kind=kind)
+
+
 def verdict_lines(session: Session, verdict: "Verdict") -> list[str]:
     """Lay a verdict out, the steps of consent included."""
     from backupkit.guard.wording import wording

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from backupkit.cli.consent_steps import ask_for_consent, can_be_asked
-from backupkit.cli.guard_desk import guard_desk, live_loss, preview_with_keys, publish_policy
+from backupkit.cli.guard_desk import ask_desk, live_loss
 from backupkit.cli.session import session_of
 from backupkit.cli.usage import ArgumentMissing, ValueWrong
-from backupkit.cli.verdict_page import verdict_lines
+from backupkit.cli.verdict_page import tell_verdict
 from backupkit.errors import BackupkitError, ExitCode
 
 if TYPE_CHECKING:
@@ -51,7 +51,6 @@ def guard_check(
     """Judge an update. The exit code is the decision: 0 allow, 40 hold, 41 deny, 42 undecided."""
     from backupkit.guard.device_rules import Action
     from backupkit.guard.request import OnDisk, UpdateRequest
-    from backupkit.ops.guarding.guard_loss import with_loss
 
     session = session_of(context)
     if candidate is None and action is not GuardAction.UNINSTALL:
@@ -64,23 +63,14 @@ def guard_check(
         app_name=app_name,
         pass_path=coverage.absolute() if coverage else None,
         challenge=_challenge(challenge),
-        consent=_token(consent_token),
+        consent=token_in(consent_token),
         loss=live_loss(session, source) if source else None,
         store="backupkit guard check",
     )
-    publish_policy(session)
-    desk = guard_desk(session)
-    verdict = desk.answer(request, session.clock.now())
-    if source is None:
-        verdict = with_loss(
-            verdict, session.places, session.settings.sources, session.clock.now(), preview=preview_with_keys(session)
-        )
+    desk, verdict = ask_desk(session, request)
     if verdict.consent is not None and verdict.waits_for_consent and can_be_asked(session):
         return ask_for_consent(session, desk, request, verdict)
-    fields = verdict.to_json()
-    kind = fields.pop("type")
-    fields.pop("v")
-    session.printer.summary(fields, verdict_lines(session, verdict), kind=kind)
+    tell_verdict(session, verdict)
     return ExitCode(int(verdict.exit_code))
 
 
@@ -115,7 +105,12 @@ def _challenge(text: str | None) -> bytes | None:
     return challenge
 
 
-def _token(path: Path | None) -> "ConsentToken | None":
+def token_in(path: Path | None) -> "ConsentToken | None":
+    """Read a consent token, not yet checked.
+
+    Raises:
+        TokenUnreadable: there is none at that path.
+    """
     from backupkit.guard.consent import MAX_TOKEN_BYTES
     from backupkit.guard.request import ConsentToken
 

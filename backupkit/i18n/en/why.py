@@ -241,6 +241,16 @@ _SAID: dict[str, tuple[str, ...]] = {
     "the source is backupkit's own folder": ("source-is-own",),
     "the repository's log is damaged": ("log-damaged",),
     "the repository's config is lost": ("config-lost",),
+    # A phone on a cable.
+    "no phone is connected": ("phone-none",),
+    "several are connected": ("phone-several",),
+    "none has that serial number": ("phone-unknown",),
+    "the phone has not agreed to this computer": ("phone-unauthorized",),
+    "the phone does not answer": ("phone-offline",),
+    "this user may not use the phone's USB port": ("phone-no-permissions",),
+    "it took too long": ("phone-time-out",),
+    "it said or sent more than it can have": ("phone-too-much",),
+    "the answer is none that is known": ("phone-strange",),
 }
 
 MESSAGES: dict[str, str] = {f"why.{code}": words for words, codes in _SAID.items() for code in codes}

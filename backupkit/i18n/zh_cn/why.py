@@ -210,6 +210,16 @@ _SAID: dict[str, tuple[str, ...]] = {
     "来源是 backupkit 自己的文件夹": ("source-is-own",),
     "备份库的日志已损坏": ("log-damaged",),
     "备份库的配置丢失": ("config-lost",),
+    # 接在电脑上的手机。
+    "没有接上手机": ("phone-none",),
+    "接有多部手机": ("phone-several",),
+    "没有这个序列号的手机": ("phone-unknown",),
+    "手机还没有允许这台电脑": ("phone-unauthorized",),
+    "手机没有响应": ("phone-offline",),
+    "当前用户无权使用手机的 USB 接口": ("phone-no-permissions",),
+    "用时太久": ("phone-time-out",),
+    "它说出或发来的超出了可能的大小": ("phone-too-much",),
+    "这个回答无法理解": ("phone-strange",),
 }
 
 MESSAGES: dict[str, str] = {f"why.{code}": words for words, codes in _SAID.items() for code in codes}

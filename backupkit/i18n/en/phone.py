@@ -1,0 +1,25 @@
+"""What `guard phone` says."""
+
+MESSAGES: dict[str, str] = {
+    "guard.phone.installed": "Installed on the phone {serial}. The chats stayed.",
+    "guard.phone.not-installed": "Not installed. The phone {serial} is as it was.",
+    "guard.phone.asked": "Nothing was changed on the phone {serial}.",
+    "error.adb-missing.what": "{program} does not start.",
+    "error.adb-missing.why": "A phone on a cable is asked through adb, a part of Android's platform tools.",
+    "error.adb-missing.try": "Install the package adb (Debian, Ubuntu) or android-platform-tools, or name it with --adb.",
+    "error.phone-not-ready.what": "There is no phone that can be asked.",
+    "error.phone-not-ready.why": "adb devices: {reason}.",
+    "error.phone-not-ready.try": "Connect one phone, switch on USB debugging, and agree to this computer on its screen; choose with --serial.",
+    "error.phone-not-understood.what": "The phone gave no answer that can be relied on, so this update counts as undecided.",
+    "error.phone-not-understood.why": "{question}: {reason}.",
+    "error.phone-not-understood.try": "Look at the phone, then run the command again. Do not remove the app.",
+    "error.app-not-on-phone.what": "{package} is not installed on this phone.",
+    "error.app-not-on-phone.why": "There is nothing of it on the phone that an update could delete.",
+    "error.app-not-on-phone.try": "Check which phone and which user are meant: adb devices",
+    "error.app-data-left.what": "{package} was removed from this phone, and its data was kept.",
+    "error.app-data-left.why": "Only a package of the same maker can use that data, and nothing is left that says who that was.",
+    "error.app-data-left.try": "Name the old package file: backupkit guard check --candidate NEW.apk --installed OLD.apk",
+    "error.phone-refused.what": "Android refused the package. Nothing was changed, and the chats are safe.",
+    "error.phone-refused.why": "Android's answer: {result}.",
+    "error.phone-refused.try": "Keep the app. Do not remove it to make room for this package.",
+}

@@ -1,0 +1,25 @@
+"""What `guard phone` says, in Chinese."""
+
+MESSAGES: dict[str, str] = {
+    "guard.phone.installed": "已装到手机 {serial} 上，聊天记录保留。",
+    "guard.phone.not-installed": "没有安装。手机 {serial} 保持原样。",
+    "guard.phone.asked": "手机 {serial} 上没有任何更改。",
+    "error.adb-missing.what": "无法启动 {program}。",
+    "error.adb-missing.why": "询问接在电脑上的手机要用 adb，它是 Android 平台工具的一部分。",
+    "error.adb-missing.try": "请安装软件包 adb（Debian、Ubuntu）或 android-platform-tools，或者用 --adb 指定它。",
+    "error.phone-not-ready.what": "没有可以询问的手机。",
+    "error.phone-not-ready.why": "adb devices 的结果：{reason}。",
+    "error.phone-not-ready.try": "请接上一部手机，打开 USB 调试，并在手机屏幕上允许这台电脑；有多部时用 --serial 指定。",
+    "error.phone-not-understood.what": "手机没有给出可靠的回答，因此这次更新无法判断。",
+    "error.phone-not-understood.why": "询问“{question}”时：{reason}。",
+    "error.phone-not-understood.try": "请看一下手机，然后再运行一次。不要卸载应用。",
+    "error.app-not-on-phone.what": "这部手机上没有安装 {package}。",
+    "error.app-not-on-phone.why": "手机上没有它的任何内容，更新也就删不掉什么。",
+    "error.app-not-on-phone.try": "请确认是哪一部手机、哪一个用户：adb devices",
+    "error.app-data-left.what": "{package} 已从这部手机卸载，但数据还留着。",
+    "error.app-data-left.why": "只有同一开发者的安装包才能使用这些数据，而手机上已没有什么能说明开发者是谁。",
+    "error.app-data-left.try": "请指定原来的安装包：backupkit guard check --candidate 新.apk --installed 旧.apk",
+    "error.phone-refused.what": "Android 拒绝了这个安装包。没有任何更改，聊天记录安全。",
+    "error.phone-refused.why": "Android 的答复：{result}。",
+    "error.phone-refused.try": "请保留现在的应用，不要为了装上它而卸载。",
+}

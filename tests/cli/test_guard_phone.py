@@ -1,0 +1,193 @@
+"""`backupkit guard phone` with a program in adb's place that says what real ones say. There is no phone here."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from apk_factory import build_apk, make_key, sign
+from computer import Computer
+from fake_adb import FakePhone
+
+from backupkit.i18n import LANGUAGES
+
+PACKAGE = "org.example.chat"
+MAKER, STRANGER = make_key(name="A"), make_key(name="B")
+OLD, UPDATE, OTHER = (
+    sign(build_apk(PACKAGE, version), key) for version, key in ((1, MAKER), (2, MAKER), (2, STRANGER))
+)
+
+
+@pytest.fixture
+def computer(tmp_path: Path) -> Computer:
+    computer = Computer(tmp_path / "home")
+    for name, data in (("update", UPDATE), ("other", OTHER)):
+        (computer.home / f"{name}.apk").write_bytes(data)
+    return computer
+
+
+@pytest.fixture
+def phone(computer: Computer) -> FakePhone:
+    phone = FakePhone(computer.home / "phone")
+    phone.has(PACKAGE, base=OLD)
+    return phone
+
+
+def ask(computer: Computer, phone: FakePhone, candidate: str, *more: str, expect: int = 0) -> dict[str, Any]:
+    arguments = ("guard", "phone", "--adb", str(phone.adb), "--candidate", candidate, "--json")
+    return computer.run(*arguments, *more, expect=expect).last
+
+
+def test_an_update_that_keeps_the_chats_is_installed_when_that_is_asked_for(
+    computer: Computer, phone: FakePhone
+) -> None:
+    asked = ask(computer, phone, "update.apk")
+    assert (asked["decision"], asked["installed"], asked["serial"]) == ("allow", False, phone.serial)
+    assert phone.installed is None
+
+    assert ask(computer, phone, "update.apk", "--install")["installed"] is True
+    assert phone.installed == [UPDATE]
+
+
+def test_an_update_of_another_signer_is_held_and_never_installed(computer: Computer, phone: FakePhone) -> None:
+    held = ask(computer, phone, "other.apk", "--install", expect=40)
+
+    assert (held["decision"], held["outcome"], held["installed"]) == ("hold", "would-wipe", False)
+    assert phone.installed is None
+    verbs = {call[2] for call in phone.asked if len(call) > 2}
+    assert verbs == {"shell", "pull"}
+
+
+def test_the_phones_own_android_decides(computer: Computer, phone: FakePhone) -> None:
+    (computer.home / "new.apk").write_bytes(sign(build_apk(PACKAGE, 2, min_sdk=30), MAKER))
+    phone.say("getprop ro.build.version.sdk", "29\r\n")
+
+    assert ask(computer, phone, "new.apk", "--install", expect=41)["decision"] == "deny"
+    assert phone.installed is None
+
+
+def test_splits_are_read_off_the_phone_and_installed_together(computer: Computer, phone: FakePhone) -> None:
+    split = sign(build_apk(PACKAGE, 1, split="config.de"), MAKER)
+    phone.has(PACKAGE, base=OLD, split_config_de=split)
+    offered = computer.home / "offered"
+    offered.mkdir()
+    newer = sign(build_apk(PACKAGE, 2, split="config.de"), MAKER)
+    (offered / "base.apk").write_bytes(UPDATE)
+    (offered / "a-config.de.apk").write_bytes(newer)
+
+    assert ask(computer, phone, "offered", "--install")["installed"] is True
+    assert phone.installed == [UPDATE, newer]
+    assert phone.asked[-1][2:4] == ["install-multiple", "-r"]
+
+
+@pytest.mark.parametrize(
+    ("devices", "code"),
+    [
+        ("List of devices attached\n\n", "phone-none"),
+        ("List of devices attached\nA\tdevice\nB\tdevice\n", "phone-several"),
+        ("List of devices attached\nA\tunauthorized\n", "phone-unauthorized"),
+        ("List of devices attached\nA\toffline\n", "phone-offline"),
+        ("List of devices attached\nA\tno permissions (user in plugdev group; are your udev rules wrong?); see [x]\n", "phone-no-permissions"),
+    ],
+)  # fmt: skip
+def test_a_phone_that_cannot_be_asked_is_told_with_the_reason(
+    computer: Computer, phone: FakePhone, devices: str, code: str
+) -> None:
+    phone.tell(devices=devices)
+
+    failed = ask(computer, phone, "update.apk", expect=2)
+
+    assert (failed["code"], failed["params"]["reason"]) == ("phone-not-ready", code)
+
+
+def test_one_of_several_phones_is_chosen_by_its_serial_number(computer: Computer, phone: FakePhone) -> None:
+    phone.tell(devices=f"List of devices attached\nA\tunauthorized\n{phone.serial}\tdevice\n")
+
+    assert ask(computer, phone, "update.apk", "--serial", phone.serial)["decision"] == "allow"
+    assert ask(computer, phone, "update.apk", "--serial", "C", expect=2)["params"]["reason"] == "phone-unknown"
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ("getprop ro.build.version.sdk", "error: closed\n"),
+        (f"pm path {PACKAGE}", "package:/data/app/x; rm -rf /sdcard/base.apk\n"),
+        (f"pm path {PACKAGE}", "Error: java.lang.NullPointerException\n"),
+        (f"pm path {PACKAGE}", "package:/data/app/x/base.apk\npackage:/data/app/y/base.apk\n"),
+        (f"pm path {PACKAGE}", "package:/data/app/gone/base.apk\n"),
+        (f"pm path {PACKAGE}", "x" * 3_000_000),
+    ],
+)
+def test_an_answer_that_is_none_leaves_the_update_undecided(
+    computer: Computer, phone: FakePhone, question: str, said: str
+) -> None:
+    phone.say(question, said)
+
+    assert ask(computer, phone, "update.apk", "--install", expect=42)["code"] == "phone-not-understood"
+    assert phone.installed is None
+
+
+def test_an_app_that_is_not_there_and_one_whose_data_was_kept_are_told_apart(
+    computer: Computer, phone: FakePhone
+) -> None:
+    phone.say(f"pm path {PACKAGE}", "", 1)
+    assert ask(computer, phone, "update.apk", expect=2)["code"] == "app-not-on-phone"
+
+    phone.say(f"pm list packages -u {PACKAGE}", f"package:{PACKAGE}.beta\npackage:{PACKAGE}\n")
+    assert ask(computer, phone, "update.apk", expect=42)["code"] == "app-data-left"
+
+
+@pytest.mark.parametrize("code", [0, 1])
+def test_what_android_refuses_is_told_and_changes_nothing(computer: Computer, phone: FakePhone, code: int) -> None:
+    phone.tell(install=["adb: failed to install x.apk: Failure [INSTALL_FAILED_INSUFFICIENT_STORAGE: no room]\n", code])
+
+    failed = ask(computer, phone, "update.apk", "--install", expect=41)
+
+    assert (failed["code"], failed["params"]["result"]) == ("phone-refused", "INSTALL_FAILED_INSUFFICIENT_STORAGE")
+
+
+def test_an_installation_that_nobody_confirms_is_not_called_one(computer: Computer, phone: FakePhone) -> None:
+    phone.tell(install=["- waiting for device -\nerror: device offline\n", 0])
+
+    assert ask(computer, phone, "update.apk", "--install", expect=42)["code"] == "phone-not-understood"
+
+
+def test_a_phone_that_never_answers_is_waited_for_a_while_only(
+    computer: Computer, phone: FakePhone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("backupkit.ops.guarding.adb_phone._ANSWER_SECONDS", 0.5)
+    phone.tell(slow=60)
+
+    assert ask(computer, phone, "update.apk", expect=42)["params"]["reason"] == "phone-time-out"
+
+
+def test_without_adb_it_is_told_where_to_get_it(computer: Computer) -> None:
+    arguments = ("guard", "phone", "--adb", "no-such-adb", "--candidate", "update.apk")
+
+    assert "platform" in computer.run(*arguments, expect=2).err
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_person_reads_what_was_done(computer: Computer, phone: FakePhone, language: str) -> None:
+    arguments = (
+        "guard",
+        "phone",
+        "--adb",
+        str(phone.adb),
+        "--candidate",
+        "update.apk",
+        "--install",
+        "--lang",
+        language,
+    )
+
+    assert phone.serial in computer.run(*arguments).out.splitlines()[-1]
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "nothing", "bundle.apks"])
+def test_what_adb_cannot_install_is_refused_first(computer: Computer, phone: FakePhone, name: str) -> None:
+    (computer.home / "notes.txt").write_text("x")
+    (computer.home / "bundle.apks").write_bytes(b"PK\x03\x04")
+
+    ask(computer, phone, name, expect=2)
+
+    assert phone.asked == []
