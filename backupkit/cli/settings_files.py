@@ -32,9 +32,9 @@ def _layer(path: Path, home: Path, *, must_exist: bool) -> Layer | None:
     except OSError as problem:
         raise ConfigUnreadable(file=str(path), reason=problem.strerror or "unreadable") from problem
     if len(data) > MOST_BYTES:
-        raise ConfigUnreadable(file=str(path), reason="larger than 1 MiB")
+        raise ConfigUnreadable(file=str(path), reason="too-large")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as problem:
-        raise ConfigUnreadable(file=str(path), reason="not UTF-8") from problem
+        raise ConfigUnreadable(file=str(path), reason="not-utf-8") from problem
     return read_layer(text, str(path), home=home)

@@ -43,7 +43,8 @@ def test_what_came_since_the_verified_snapshot_is_counted_by_conversation_and_da
     said = computer.run("preview-loss", chat).out
     assert "12 of 72 messages would be lost" in said
     assert "Family table" in said
-    assert computer.run("preview-loss", "nowhere", "--json", expect=2).last["type"] == "error"
+    for nothing in ("nowhere", "/dev/null"):
+        assert computer.run("preview-loss", nothing, "--json", expect=2).last["code"] == "source-not-found"
 
 
 def test_the_guard_tells_how_many_messages_no_backup_holds(computer: Computer) -> None:

@@ -35,7 +35,7 @@ def preview_loss(
     require_package_name(package, "backupkit preview-loss --help")
     known = session.settings.source(source)
     path = known.path if known else Path(source).absolute()
-    if not path.exists():
+    if not (path.is_dir() or path.is_file()):
         raise SourceNotFound(path=str(path), reason="missing")
     keys = ChatKeys(session, chat_key_files, ask=ask_chat_key).at(path)
     preview = previewed_by(session.places, package or (known.package if known else None), path, keys)

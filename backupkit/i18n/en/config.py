@@ -2,7 +2,7 @@
 
 MESSAGES: dict[str, str] = {
     "error.config-unreadable.what": "The settings in {file} cannot be read.",
-    "error.config-unreadable.why": "The system said: {reason}.",
+    "error.config-unreadable.why": "The reason given: {reason}.",
     "error.config-unreadable.try": "Check the path, or leave out --config to use the default file; `backupkit config show` names it.",
     "error.config-not-toml.what": "{file} is not valid TOML at line {line}, column {column}.",
     "error.config-not-toml.why": "Settings are read strictly, so nothing was done with the part that could be read.",

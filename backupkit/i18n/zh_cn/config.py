@@ -2,7 +2,7 @@
 
 MESSAGES: dict[str, str] = {
     "error.config-unreadable.what": "无法读取设置文件 {file}。",
-    "error.config-unreadable.why": "系统给出的原因：{reason}。",
+    "error.config-unreadable.why": "原因：{reason}。",
     "error.config-unreadable.try": "请检查路径；不写 --config 则使用默认文件，`backupkit config show` 会显示它的位置。",
     "error.config-not-toml.what": "{file} 第 {line} 行第 {column} 列不符合 TOML 格式。",
     "error.config-not-toml.why": "设置按严格方式读取，已读到的部分也不会被使用。",

@@ -180,7 +180,8 @@ class RestoredFiles:
             if is_in_order:
                 whole.update(data)
                 hashed += len(data)
-            _write_at(descriptor, offset, data)
+            if not _is_hole(data):
+                _write_at(descriptor, offset, data)
         os.ftruncate(descriptor, entry.size)
         if loss is not None:
             return loss
@@ -306,6 +307,13 @@ def _as_they_lie(reader: DomainReader, page_map: PageMap) -> list[tuple[ChunkId,
         pack, offset = (where.pack, where.row.offset) if where is not None else (None, 0)
         places.append((ranks.setdefault(pack, len(ranks)), offset, at))
     return [extents[at] for _, _, at in sorted(places)]
+
+
+def _is_hole(data: bytes | memoryview) -> bool:
+    """Whether all bytes are zero: in a new file they are so unwritten, and a sparse file of 20 GB takes the place it took."""
+    if not data or data[0] or data[len(data) // 2] or data[-1]:
+        return not data
+    return bytes(data).count(0) == len(data)
 
 
 def _write_at(descriptor: int, offset: int, data: bytes | memoryview) -> None:

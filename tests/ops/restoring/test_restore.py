@@ -268,3 +268,21 @@ def test_chats_come_back_although_this_computer_can_remember_nothing(scene: Scen
     )
 
     assert bytes_of(next((scene.folder / "back").iterdir())) == bytes_of(scene.folder / "chats")
+
+
+def test_a_sparse_file_takes_no_more_place_than_it_took(scene: Scene) -> None:
+    """A sparse file of 20 GB came back with 20 GB of zeros written out, and filled the disk."""
+    sparse, size = scene.chats / "sparse", 64 << 20
+    with sparse.open("wb") as file:
+        file.write(b"head")
+        file.seek(size // 2)
+        file.write(b"middle")
+        file.truncate(size)
+
+    scene.take()
+    restored = scene.restore()
+
+    back = scene.folder / "back" / "chats" / "sparse"
+    assert not restored.damaged
+    assert back.read_bytes() == sparse.read_bytes()
+    assert back.stat().st_blocks * 512 < size // 2
