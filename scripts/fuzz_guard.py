@@ -16,6 +16,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
@@ -23,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from apk_factory import (
     NEWEST,
     V32,
+    AppKey,
     ZipEntry,
     add_pair,
     build_apk,
@@ -40,6 +42,8 @@ from apk_factory import (
     sized,
 )
 
+from backupkit.codec.malformed import MalformedObject, NewerFormat
+from backupkit.crypto.signing import SigningKey
 from backupkit.guard.apk.binary_xml import XmlMalformed, read_elements
 from backupkit.guard.apk.certificates import read_certificate
 from backupkit.guard.apk.cms import AttributeMalformed, read_attributes, read_signed_data
@@ -52,9 +56,15 @@ from backupkit.guard.apk.package_set import read_package_set
 from backupkit.guard.apk.public_keys import KeyMalformed, read_public_key
 from backupkit.guard.apk.reasons import PackageNotGenuine, PackageUndecided
 from backupkit.guard.apk.records import RecordMalformed
+from backupkit.guard.consent import ConsentRefused, GivenConsent, decode_given
+from backupkit.guard.loss_hint import LossHint, decode_hint
 from backupkit.guard.package_index import Listing, ListingUnusable, read_listing
+from backupkit.guard.package_record import EnrolledBy, PackageRecord, SeenVersion, decode_record, encode_record
+from backupkit.guard.package_source import read_facts
 from backupkit.guard.request import RequestMalformed, decode_request
-from backupkit.ids import AppPackage
+from backupkit.ids import AppPackage, SnapshotId
+from backupkit.proof.pins import Pins, decode_pins
+from backupkit.proof.witness import WitnessState, decode_witness
 
 MOST_SECONDS = 5.0
 MOST_MEMORY = 400 << 20
@@ -67,6 +77,9 @@ EXPECTED = (
     RecordMalformed,
     ListingUnusable,
     RequestMalformed,
+    MalformedObject,
+    NewerFormat,
+    ConsentRefused,
 )
 LENGTHS = [
     b"\0\0\0\0",
@@ -180,6 +193,29 @@ def targets(corpus: Path | None) -> Iterator[tuple[str, list[bytes], Callable[[b
     device = {"sdk": 34, "abis": ["x86"], "permissions": {"p": owner}, "providers": {"a": package}, "instant": False}
     question = {"package": package, "candidate": "/c.apk", "device": device}
     yield "question", [json.dumps(question).encode()], decode_request
+    yield from kept(folder, a, b)
+
+
+def kept(folder: Path, *makers: AppKey) -> Iterator[tuple[str, list[bytes], Callable[[bytes], object]]]:
+    """Yield what reads the guard's own memory back, with what the guard itself writes."""
+    now, package = datetime(2026, 1, 2, tzinfo=UTC), AppPackage("org.example.chat")
+    path = folder / "enrolled.apk"
+    path.write_bytes(sign(build_apk(package, min_sdk=21), makers[0], lineage=make_lineage(list(makers[::-1]))))
+    facts = read_facts(path, device_sdk=None)
+    seen = (SeenVersion(facts.version_code, facts.sha256, now),)
+    record = PackageRecord(facts, now, EnrolledBy.OWNER, label="Chat", versions=seen, offered=(facts,))
+
+    def again(data: bytes) -> None:
+        found = decode_record(data)
+        assert decode_record(encode_record(found)) == found
+
+    key = SigningKey(bytes(32)).verify_key
+    hint = LossHint(package, now, 3, 20, conversations=2, newest=now, snapshot=SnapshotId("ab" * 32))
+    yield "record", [encode_record(record)], again
+    yield "witness", [WitnessState("backupkit.local/a", 7, bytes(32)).encode()], decode_witness
+    yield "pins", [Pins("backupkit.local/a", key, key).encode()], decode_pins
+    yield "given", [GivenConsent("ab" * 32, now).encode()], decode_given
+    yield "hint", [hint.encode()], decode_hint
 
 
 def read_block(data: bytes) -> object:
