@@ -72,7 +72,7 @@ PEERS = {
         "chat-miner": chat_miner("WhatsAppParser"),
         "whatstk": Peer(
             "from whatstk import df_from_whatsapp",
-            "    found = df_from_whatsapp(sys.argv[1])",
+            "    found = df_from_whatsapp(sys.argv[1], max_size=None)",
             "messages = len(found)",
         ),
     },

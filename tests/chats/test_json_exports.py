@@ -198,11 +198,22 @@ def test_slacks_threads_files_and_names_are_kept(tmp_path: Path) -> None:
         ("Wednesday, April 15, 2015 at 12:51:08 AM UTC", 1429059068),
         ("Wednesday, April 15, 2015 at 12:51:08\u202fPM UTC", 1429102268),
         ("Wednesday, 15 April 2015 at 12:51:08 UTC", 1429102268),
-        ("Wednesday, Avril 15, 2015 at 12:51:08 AM UTC", None),
+        ("Mittwoch, 15. April 2015 um 12:51:08 UTC", 1429102268),
+        ("mercredi 15 avril 2015 à 12:51:08 UTC", 1429102268),
+        ("miércoles, 15 de abril de 2015, 12:51:08 UTC", 1429102268),
+        ("среда, 15 апреля 2015 г. в 12:51:08 UTC", 1429102268),
+        ("2015年4月15日水曜日 12:51:08 UTC", 1429102268),
+        ("2015年4月15日星期三 UTC 12:51:08", 1429102268),
+        ("2015年4月15日 星期三 下午12:51:08 UTC", 1429102268),
+        ("2015년 4월 15일 수요일 오후 12시 51분 8초 UTC", 1429102268),
+        ("Thứ Tư, 15 tháng 4, 2015 lúc 12:51:08 UTC", 1429102268),
+        ("Wednesday, Foo 15, 2015 at 12:51:08 AM UTC", None),
+        ("April 15 or May 15, 2015 at 12:51:08 AM UTC", None),
+        ("April 31, 2015 at 12:51:08 AM UTC", None),
         ("yesterday", None),
     ],
 )
-def test_googles_english_dates_are_read(tmp_path: Path, text: str, expected: int | None) -> None:
+def test_googles_dates_are_read_in_many_languages(tmp_path: Path, text: str, expected: int | None) -> None:
     record = {**google_messages(2)[0], "created_date": text}
 
     (found,) = messages_with(GoogleChat(), write(tmp_path / "messages.json", {"messages": [record]}))

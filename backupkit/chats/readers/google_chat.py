@@ -6,7 +6,6 @@ Times are English sentences in UTC, in newer files with a narrow space before PM
 import posixpath
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
 
 from backupkit.chats.json_fields import dict_of, list_of, name_of, text_of, within_time
@@ -28,16 +27,17 @@ from backupkit.chats.model import (
     Precision,
     Reaction,
 )
+from backupkit.chats.month_names import month_of
 from backupkit.chats.reader import Recognition, Told, read_each
 from backupkit.chats.source import SourceFiles
-from backupkit.chats.wall_time import SPACE, is_afternoon
+from backupkit.chats.wall_time import HALF_DAY, SPACE, DateOrder, seconds_of_day
 
-_MONTHS = "January February March April May June July August September October November December".split()  # noqa: SIM905
-_DATE = re.compile(
-    rf"(?:\w+day,?{SPACE})?(?:(?P<month>[A-Z]\w+){SPACE}(?P<day>\d{{1,2}})|(?P<day_2>\d{{1,2}}){SPACE}(?P<month_2>[A-Z]\w+)),?"
-    rf"{SPACE}(?P<year>\d{{4}}){SPACE}at{SPACE}(?P<hour>\d{{1,2}}):(?P<minute>\d\d):(?P<second>\d\d)"
-    rf"(?:{SPACE}(?P<half>[AaPp]\.?[Mm]\.?))?(?:{SPACE}(?P<zone>\w+))?$"
+_CLOCK = re.compile(
+    rf"(?:(?P<before>{HALF_DAY}){SPACE}?)?(?P<hour>\d{{1,2}})(?:[:.]|시{SPACE})(?P<minute>\d{{1,2}})(?:[:.]|분{SPACE})(?P<second>\d{{1,2}})초?(?:{SPACE}?(?P<after>{HALF_DAY}))?"
 )
+_NUMBERED = re.compile(r"(\d{4})[年년] ?(\d{1,2})[月월] ?(\d{1,2})[日일]")
+_VIETNAMESE_MONTH = re.compile(r"tháng (\d{1,2})")
+_WORD = re.compile(r"[^\W\d_][^\s\d,]*|\d+")
 
 
 class GoogleChat:
@@ -48,7 +48,7 @@ class GoogleChat:
     package = "com.google.android.apps.dynamite"
 
     def recognise(self, source: SourceFiles) -> Recognition:
-        """Look for creators, English dates and topics."""
+        """Look for creators, dates and topics."""
         return claim_json(source, _certainty)
 
     def read(self, source: SourceFiles, recognition: Recognition) -> Iterator[Told]:
@@ -117,29 +117,34 @@ def _message(source: SourceFiles, name: str, record: Record, key: str) -> Messag
 
 
 def _when(text: str) -> tuple[int | None, str]:
-    match = _DATE.match(text)
-    if match is None:
+    """Read a date in the words of the account's language: `Monday, August 25, 2014 at 5:29:21 PM UTC`, `2014年8月25日… UTC 17:29:21`."""
+    clock = _CLOCK.search(text)
+    if clock is None:
         return None, UNKNOWN_ZONE
-    part = match.groupdict()
-    month = part["month"] or part["month_2"]
-    hour = int(part["hour"])
-    if part["half"]:
-        hour = hour % 12 + (12 if is_afternoon(part["half"]) else 0)
-    if month not in _MONTHS:
+    hour, minute, second = (int(clock[part]) for part in ("hour", "minute", "second"))
+    of_day = seconds_of_day(hour, minute, second, clock["before"] or clock["after"])
+    rest = f"{text[: clock.start()]} {text[clock.end() :]}"
+    day = _day_in(rest)
+    if of_day is None or day is None:
         return None, UNKNOWN_ZONE
-    try:
-        moment = datetime(
-            int(part["year"]),
-            _MONTHS.index(month) + 1,
-            int(part["day"] or part["day_2"]),
-            hour,
-            int(part["minute"]),
-            int(part["second"]),
-            tzinfo=UTC,
-        )
-    except ValueError:
-        return None, UNKNOWN_ZONE
-    return within_time(int(moment.timestamp()) * 1_000_000), UTC_ZONE if part["zone"] == "UTC" else UNKNOWN_ZONE
+    return within_time((day * 86_400 + of_day) * 1_000_000), UTC_ZONE if "UTC" in rest else UNKNOWN_ZONE
+
+
+def _day_in(text: str) -> int | None:
+    """Return the day since 1970 that is named, month by its name, in whatever order."""
+    numbered = _NUMBERED.search(text)
+    if numbered:
+        year, month, day = map(int, numbered.groups())
+        return DateOrder.YEAR_MONTH_DAY.day_number((year, month, day))
+    months = [int(month) for month in _VIETNAMESE_MONTH.findall(text)]
+    words = _WORD.findall(_VIETNAMESE_MONTH.sub("", text))
+    months += [found for word in words if (found := month_of(word)) is not None]
+    numbers = [int(word) for word in words if word.isdecimal()]
+    years = [number for number in numbers if number > 31]
+    days = [number for number in numbers if number <= 31]
+    if (len(months), len(years), len(days)) != (1, 1, 1):
+        return None
+    return DateOrder.YEAR_MONTH_DAY.day_number((years[0], months[0], days[0]))
 
 
 def _media(source: SourceFiles, name: str, value: dict[str, Any]) -> Iterator[Media]:

@@ -7,6 +7,7 @@ time is not a head, whatever its shape.
 import re
 from dataclasses import dataclass
 
+from backupkit.chats.month_names import month_of
 from backupkit.chats.wall_time import HALF_DAY, SPACE, DateOrder, seconds_of_day
 
 _MARK = r"[\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]*"
@@ -28,7 +29,14 @@ DASH = re.compile(rf"{_LEAD}{_DATE}{_JOIN}{_MARK}{_TIME}{SPACE}[-\u2013]{SPACE}"
 TIME_FIRST = re.compile(rf"{_LEAD}{_TIME}(?:,?{SPACE}|,){_MARK}{_DATE}{SPACE}[-\u2013]{SPACE}")
 # iPhones until 2016.
 COLON = re.compile(rf"{_LEAD}{_DATE}{_JOIN}{_MARK}{_TIME}:{SPACE}")
-_STYLES = (BRACKET, DASH, TIME_FIRST, COLON)
+# Androids of before 2016 named the month.
+_WORD = r"[^\W\d_]{2,14}"
+_NAMED_DATE = (
+    rf"(?:{_WORD}\.?,?{SPACE})?(?:(?P<day>\d{{1,2}})\.?{SPACE}(?:de{SPACE})?(?P<month>{_WORD})\.?{SPACE}?(?:de{SPACE})?,?{SPACE}?"
+    rf"|(?P<month_first>{_WORD})\.?{SPACE}(?P<day_second>\d{{1,2}}),?{SPACE})(?P<year>\d{{4}})(?:{SPACE}г\.)?"
+)
+NAMED = re.compile(rf"{_LEAD}{_NAMED_DATE}{_JOIN}{_MARK}{_TIME}{SPACE}[-\u2013]{SPACE}")
+_STYLES = (BRACKET, DASH, TIME_FIRST, COLON, NAMED)
 _MAY_BEGIN = re.compile(rf"{_MARK}[\[\d]")
 
 
@@ -45,22 +53,26 @@ class Head:
 
 def head_of(line: str, style: re.Pattern[str]) -> Head | None:
     """Return how a line begins a message in a style, None where it does not."""
-    if not _MAY_BEGIN.match(line):
+    if style is not NAMED and not _MAY_BEGIN.match(line):
         return None
     match = style.match(line)
     if match is None:
         return None
-    first, middle, last, before, hour, minute, second, after = match.group(
-        "first", "middle", "last", "before", "hour", "minute", "second", "after"
-    )
+    before, hour, minute, second, after = match.group("before", "hour", "minute", "second", "after")
     if style is COLON and second is None:
         return None
     half_day = before or after
     second_of_day = seconds_of_day(int(hour), int(minute), int(second or 0), half_day)
-    parts = (int(first), int(middle), int(last))
-    if second_of_day is None or not DateOrder.is_any_date(parts):
+    parts = _named_parts(match) if style is NAMED else (int(match["first"]), int(match["middle"]), int(match["last"]))
+    if second_of_day is None or parts is None or not DateOrder.is_any_date(parts):
         return None
     return Head(parts, second_of_day, second is not None, half_day is not None, match.end())
+
+
+def _named_parts(match: re.Match[str]) -> tuple[int, int, int] | None:
+    """Return year, month and day: an order that no other date with such a year can be read in."""
+    month = month_of(match["month"] or match["month_first"])
+    return None if month is None else (int(match["year"]), month, int(match["day"] or match["day_second"]))
 
 
 def style_of(line: str) -> re.Pattern[str] | None:
