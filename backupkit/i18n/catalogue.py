@@ -173,7 +173,7 @@ class _Filler(string.Formatter):
             return self._catalogue.place(text)
         if name in _SAYS_WHY and form != "raw":
             return self._catalogue.why(text)
-        return self._catalogue.time(text) if form == "time" else printable(text)
+        return self._catalogue.time(text) if form == "time" else _readable(name, text)
 
     def _number(self, name: str, number: float, form: str) -> str:
         if form == "size":
@@ -183,7 +183,16 @@ class _Filler(string.Formatter):
         return str(number) if form == "raw" or name in _NAMES_A_THING else grouped(number)
 
 
+def _readable(name: str, text: str) -> str:
+    """Make a fact safe to show. The middle of a path that fills the screen is left out: its ends tell which it is, and JSON has it all."""
+    shown = printable(text)
+    if name != "path" or len(shown) <= 2 * _END_OF_PATH:
+        return shown
+    return f"{shown[:_END_OF_PATH]}…{shown[-_END_OF_PATH:]}"
+
+
 _ABSENT = object()
+_END_OF_PATH = 300
 _SAYS_WHY = frozenset({"reason", "detail", "doubt", "missing"})
 _SYSTEM = {
     said: f"system-{name.lower()}" for number, name in errno.errorcode.items() for said in (os.strerror(number), name)

@@ -88,3 +88,14 @@ def test_one_sentence_is_found_as_it_stands_among_all() -> None:
     """Areas that are looked for in one fragment only must lie there."""
     for language in LANGUAGES:
         assert {key: find(language, key) for key in messages(language)} == dict(messages(language))
+
+
+def test_a_path_that_would_fill_the_screen_shows_its_ends() -> None:
+    english, path = Catalogue("en"), "begin/" + "d/" * 4000 + "end.txt"
+
+    said = english.say("error.source-not-found.what", path=path)
+
+    assert len(said) < 700
+    assert "begin/d/d" in said
+    assert "d/d/end.txt" in said
+    assert english.say("error.source-not-found.what", path="p" * 500) == f"Cannot read {'p' * 500}."
