@@ -10,7 +10,7 @@ MESSAGES: dict[str, str] = {
     "error.config-unknown-key.what": "{file}, line {line}: backupkit knows no setting called {key}.",
     "error.config-unknown-key.why": "A misspelt setting that is ignored could leave your chats unguarded.",
     "error.config-unknown-key.try": "Did you mean: {nearest}?",
-    "error.config-wrong-value.what": "{file}, line {line}: {key} cannot be {found}.",
+    "error.config-wrong-value.what": "{file}, line {line}: {key} cannot be “{found}”.",
     "error.config-wrong-value.why": "A right value looks like this: {expected}",
     "error.config-wrong-value.try": "Change the value, then run `backupkit config check`.",
     "error.config-missing-key.what": "{file}, line {line}: {key} is missing.",

@@ -36,7 +36,7 @@ MESSAGES: dict[str, str] = {
     "error.argument-too-many.what": "There is too much on the line: {found}",
     "error.argument-too-many.why": "The command takes no more arguments. A name with spaces needs quotes.",
     "error.argument-too-many.try": "Leave it out, or put quotes around the name. Help: {help}",
-    "error.value-wrong.what": "{name} cannot be {found}.",
+    "error.value-wrong.what": "{name} cannot be “{found}”.",
     "error.value-wrong.why": "A right value looks like this: {expected}",
     "error.value-wrong.try": "Change the value. Help: {help}",
     "error.options-clash.what": "{first} and {second} cannot stand together.",

@@ -10,7 +10,7 @@ MESSAGES: dict[str, str] = {
     "error.config-unknown-key.what": "{file} 第 {line} 行：没有名为 {key} 的设置项。",
     "error.config-unknown-key.why": "如果忽略拼错的设置项，聊天记录可能在您不知情时失去保护。",
     "error.config-unknown-key.try": "您要写的是不是：{nearest}",
-    "error.config-wrong-value.what": "{file} 第 {line} 行：{key} 的值不能是 {found}。",
+    "error.config-wrong-value.what": "{file} 第 {line} 行：{key} 的值不能是“{found}”。",
     "error.config-wrong-value.why": "正确的写法如：{expected}",
     "error.config-wrong-value.try": "请修改这个值，然后运行 `backupkit config check`。",
     "error.config-missing-key.what": "{file} 第 {line} 行：缺少 {key}。",

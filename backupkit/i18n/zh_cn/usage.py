@@ -36,7 +36,7 @@ MESSAGES: dict[str, str] = {
     "error.argument-too-many.what": "命令行里多了：{found}",
     "error.argument-too-many.why": "该命令不再接受更多参数。名称里有空格时要加引号。",
     "error.argument-too-many.try": "请去掉它，或给名称加上引号。帮助：{help}",
-    "error.value-wrong.what": "{name} 的值不能是 {found}。",
+    "error.value-wrong.what": "{name} 的值不能是“{found}”。",
     "error.value-wrong.why": "正确的写法如：{expected}",
     "error.value-wrong.try": "请修改这个值。帮助：{help}",
     "error.options-clash.what": "{first} 和 {second} 不能同时使用。",
