@@ -176,6 +176,21 @@ def discord_channel(messages: int) -> dict[str, object]:
     }
 
 
+@sample("discord-csv")
+def discord_csv(_folder: Path) -> tuple[str, bytes]:
+    rows = [
+        f'"52","adam","2023-01-06T16:0{number}:26.4140000+00:00","hello {number}, ""you""\nand more","",""'
+        for number in range(8)
+    ]
+    rows.append(
+        '"53","eva","2023-01-06T16:09:00.0000000+00:00","","https://cdn.invalid/a.png?ex=1,files/b.mp4","🥶 (2),wave (1)"'
+    )
+    return (
+        "Guild - Text - general [1012224565567721552].csv",
+        "\n".join(["AuthorID,Author,Date,Content,Attachments,Reactions", *rows, ""]).encode(),
+    )
+
+
 @sample("discord-package json")
 def discord_package(_folder: Path) -> tuple[str, bytes]:
     return "messages.json", _json([

@@ -13,6 +13,7 @@ from backupkit.chats.owner_keys import OPENED_BY_OWN_KEY
 from backupkit.chats.reader import SURPRISES, ChatReader, Recognition, Told
 from backupkit.chats.readers import meta_json, sealed
 from backupkit.chats.readers.apple_db import AppleDatabase
+from backupkit.chats.readers.discord_csv import DiscordCsv
 from backupkit.chats.readers.discord_exporter import DiscordExporter
 from backupkit.chats.readers.discord_package import DiscordPackage
 from backupkit.chats.readers.google_chat import GoogleChat
@@ -46,6 +47,7 @@ READERS: tuple[ChatReader, ...] = (
     TelegramHtml(),
     WhatsAppText(),
     DiscordExporter(),
+    DiscordCsv(),
     DiscordPackage(),
     *meta_json.READERS,
     SlackExport(),
