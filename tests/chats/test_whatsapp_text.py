@@ -287,6 +287,17 @@ def test_the_first_line_of_an_iphone_names_the_group(tmp_path: Path) -> None:
     assert messages[2].sender_name == "Li"
 
 
+def test_who_writes_about_encryption_is_no_group(tmp_path: Path) -> None:
+    path = write(
+        tmp_path, "25/04/2026, 21:03 - Li: hi", "25/04/2026, 21:04 - Wang: it is end-to-end encrypted",
+        "25/04/2026, 21:05 - Wang: really",
+    )  # fmt: skip
+
+    assert [message.kind for message in messages_of(path)] == [MessageKind.TEXT] * 3
+    conversation = next(told for told in read(path) if isinstance(told, Conversation))
+    assert [one.name for one in conversation.participants] == ["Li", "Wang"]
+
+
 def test_an_export_at_the_apps_limit_is_suspected_to_be_capped(tmp_path: Path) -> None:
     path = write(tmp_path, *[f"2020/06/20, {n // 600:02}:{n // 10 % 60:02} - Li: {n}" for n in range(10_000)])
 

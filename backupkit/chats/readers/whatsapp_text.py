@@ -66,6 +66,7 @@ _ENCRYPTED = re.compile(
 _LOOKED_AT = 64 * 1024
 _CAPS = {10_000, 40_000}
 _MAX_PEOPLE = 20_000
+_LONGEST_NOTICE = 1000
 _MAX_MESSAGE_BYTES = 32 * 2**20
 
 
@@ -189,7 +190,7 @@ def _survey(source: SourceFiles, name: str) -> _Survey:
             sender, text = _split_sender(line.text[found.end :], survey.people)
             if sender is None:
                 continue
-            if survey.group is None and _ENCRYPTED.search(text):
+            if survey.group is None and _may_be_notice(text, survey) and _ENCRYPTED.search(text):
                 survey.group = sender
             elif sender in survey.people or len(survey.people) < _MAX_PEOPLE:
                 survey.people[sender] = survey.people.get(sender, 0) + 1
@@ -200,6 +201,11 @@ def _survey(source: SourceFiles, name: str) -> _Survey:
     # A tie only: of the common settings, slashes with a clock of twelve hours are those of the United States.
     survey.order, survey.is_order_certain = evidence.settle(month_first if has_half_day and slashes else day_first)
     return survey
+
+
+def _may_be_notice(text: str, survey: _Survey) -> bool:
+    """Tell whether the app may have written this under the group's name: marked as its own, or before anybody said a word."""
+    return (text.startswith("\u200e") or not survey.people) and len(text) < _LONGEST_NOTICE
 
 
 def _until_damage(lines: Iterator[Line]) -> Iterator[Line]:
