@@ -100,6 +100,10 @@ class Fields:
             self.refuse(f"bad-{_kebab(name)}")
         return value
 
+    def optional_claim(self, name: str) -> bool:
+        """Read true or false; null and absent are false."""
+        return self._object.get(name) is not None and self.claim(name)
+
     def moment(self, name: str) -> datetime:
         """Read an RFC 3339 time in UTC to the second."""
         try:

@@ -27,12 +27,15 @@ def verify(
     recovery_words_file: Annotated[Path | None, typer.Option("--recovery-words-file", metavar="FILE")] = None,
     sample: Annotated[str | None, typer.Option("--sample", metavar="PERCENT")] = None,
     quick: Annotated[bool, typer.Option("--quick")] = False,
+    accept_shrink: Annotated[bool, typer.Option("--accept-shrink")] = False,
 ) -> ExitCode:
     """Check a snapshot: every byte against its seal, everything opened with --open, or only a part of it."""
     session = session_of(context)
     opens = opened or recovery_words_file is not None
     _require_one_way(opens=opens, sample=sample is not None, quick=quick)
     publish_policy(session)
+    if accept_shrink:
+        _accept(session, snapshot)
     if quick:
         checked = _quickly(session, snapshot)
     elif sample is not None:
@@ -57,6 +60,12 @@ def verify(
     if checked.distrust is not None:
         raise checked.distrust
     return exit_for(checked.findings)
+
+
+def _accept(session: Session, snapshot: str) -> None:
+    from backupkit.ops.checking.accept_shrink import accept_shrink
+
+    accept_shrink(session.places, snapshot, session.tell)
 
 
 def _whole(session: Session, snapshot: str, secret: "AskSecret | None") -> "Verified":

@@ -58,6 +58,7 @@ MESSAGES: dict[str, str] = {
     "command.verify.summary": "Read every byte of a snapshot back",
     "command.verify.about": "Without --open no passphrase is needed: every stored byte is compared with its seal. With --open everything is opened and compared with what was saved.\n--sample reads a part each day. The snapshot counts as verified once all of it was read after it was taken and within guard.max-backup-age, and then as of the part that was read first. --quick reads no content and never counts.\nExit 20 means: damage was found.",
     "command.verify.example": "backupkit verify\nbackupkit verify 7c1f09ab --open\nbackupkit verify --sample 10%\nbackupkit verify --quick",
+    "option.verify.accept-shrink": "The source holds sharply less than it did, and that is right: let this snapshot count for the guard",
     "option.verify.sample": "Read this share of the bytes, those first that were read longest ago",
     "option.verify.quick": "Only look whether everything is there and has its size; never counts as verified",
     "argument.verify.snapshot": "The first digits of a snapshot's id, or latest",

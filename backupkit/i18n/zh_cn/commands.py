@@ -58,6 +58,7 @@ MESSAGES: dict[str, str] = {
     "command.verify.summary": "把快照的每个字节读回一遍",
     "command.verify.about": "不加 --open 时不需要口令：把存下的每个字节与封存时的校验值比对。加上 --open 则全部打开，并与当初保存的内容比对。\n--sample 每天读一部分。只有在快照生成之后、且在 guard.max-backup-age 期限内读完全部数据，快照才算已核验，时间从最早读的那部分算起。--quick 不读内容，永远不算核验。\n退出码 20 表示：发现损坏。",
     "command.verify.example": "backupkit verify\nbackupkit verify 7c1f09ab --open\nbackupkit verify --sample 10%\nbackupkit verify --quick",
+    "option.verify.accept-shrink": "来源的内容确实骤减了：让这个快照对守卫算数",
     "option.verify.sample": "只读这么大比例的数据，最久没读过的优先",
     "option.verify.quick": "只看数据是否齐全、大小是否相符；永远不算核验",
     "argument.verify.snapshot": "快照编号的前几位，或 latest（最新）",

@@ -30,6 +30,8 @@ MESSAGES: dict[str, str] = {
     "finding.snapshot-not-entered": "在数据包里找到一个快照，但其中有 {count} 块已丢失（{reason}），因此没有记入日志。剩下的部分可以这样取回：backupkit restore {snapshot:short} --from-packs --to DIR",
     "finding.source-empty": "{name} 里什么也没有：在 {path} 里没有找到任何有内容的文件。磁盘接好了吗？文件夹选对了吗？空的快照对升级守卫不算任何应用的备份。",
     "finding.chats-shrunk": "{name} 原有 {before} 条消息，现在只有 {after} 条。少掉的消息仍在此前的快照里：最后一份完好的快照会一直保留，这个来源的快照也不会被自动清理。",
+    "finding.pass-withheld": "{name} 以前有 {before} 条消息，这个快照里只有 {after} 条，可能只是聊天记录的一部分，因此对守卫不算数；上一份覆盖证明在到期之前仍然有效。如果确实只有这些：backupkit verify {snapshot:short} --accept-shrink",
+    "finding.pass-withheld-bytes": "{name} 以前有 {bytes_before:size}，这个快照里只有 {bytes_after:size}，可能只是聊天记录的一部分，因此对守卫不算数；上一份覆盖证明在到期之前仍然有效。如果确实只有这些：backupkit verify {snapshot:short} --accept-shrink",
     "finding.chats-wiped": "{name} 原有 {before} 条消息，现在只有 {after} 条，看起来应用被清空过。此前的快照里仍有这些消息：最后一份完好的快照会一直保留，这个来源的快照也不会被自动清理。",
     "finding.chats-shrunk-bytes": "{name} 原有 {bytes_before:size}，现在只有 {bytes_after:size}，消息数现在数不出来。最后一份完好的快照会一直保留，这个来源的快照也不会被自动清理。",
     "finding.chats-wiped-bytes": "{name} 原有 {bytes_before:size}，现在只有 {bytes_after:size}，看起来应用被清空过。最后一份完好的快照会一直保留，这个来源的快照也不会被自动清理。",

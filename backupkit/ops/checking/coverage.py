@@ -5,13 +5,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from backupkit.chats.shrink import judge_history
 from backupkit.clock import from_rfc3339
 from backupkit.errors import BackupkitError
 from backupkit.guard.loss_hint import LossHint
 from backupkit.guard.package_record import PackageRecord, Records
 from backupkit.guard.places import GuardPlaces, write_whole
 from backupkit.ids import AppPackage, CertificateDigest, SnapshotId
-from backupkit.ops.events import Notice, Tell
+from backupkit.ops.events import Found, Notice, Severity, Tell
 from backupkit.ops.keys.confirm_recovery import confirmation
 from backupkit.ops.memory.journal import SourceFacts
 from backupkit.ops.repository.guard_files import write_pass
@@ -62,6 +63,9 @@ def issue_passes(
         # A folder with nothing in it was read back in full, and covers nothing: the pass that there is stays.
         if source.package is not None and not source.is_empty:
             by_package.setdefault(source.package, []).append(source)
+    for package in [one for one, sources in by_package.items() if _tell_shrinks(repository, known, sources, tell)]:
+        # What is there now may be a part of the chats; the pass for the last that held them all stays.
+        del by_package[package]
     if not by_package:
         return ()
     if confirmation(repository) is None:
@@ -74,6 +78,27 @@ def issue_passes(
     )
     _renew_others(repository, {one.package for one in issued}, log, at)
     return issued
+
+
+def _tell_shrinks(repository: Repository, known: KnownSnapshot, sources: list[SourceFacts], tell: Tell) -> bool:
+    """Tell of the sources that hold sharply less than they did, unless their owner said that this is right; say whether there are any."""
+    shrinks = [
+        (source, shrink)
+        for source in sources
+        if (shrink := judge_history(repository.journal.held_by(source.path, known.id)).open) is not None
+    ]
+    for source, shrink in shrinks:
+        facts = {
+            "name": source.name,
+            "snapshot": known.id,
+            "before": shrink.before.messages,
+            "after": shrink.after.messages,
+            "bytes_before": shrink.before.bytes,
+            "bytes_after": shrink.after.bytes,
+        }
+        is_counted = None not in (shrink.before.messages, shrink.after.messages)
+        tell(Found("pass-withheld" if is_counted else "pass-withheld-bytes", Severity.WARNING, facts))
+    return bool(shrinks)
 
 
 def count_second_copy(repository: Repository, snapshots: Collection[SnapshotId], at: datetime) -> None:

@@ -68,13 +68,14 @@ class SourceFacts:
 
 @dataclass(frozen=True, slots=True)
 class TakenFacts:
-    """One snapshot as this machine took it."""
+    """One snapshot as this machine took it. `shrink_accepted`: its owner said that it holds what it should, however little."""
 
     snapshot: str
     created_at: str
     complete: bool
     sources: tuple[SourceFacts, ...]
     tags: tuple[str, ...] = ()
+    shrink_accepted: bool = False
 
 
 class Journal:
@@ -100,6 +101,16 @@ class Journal:
         """Return what is remembered, by snapshot id, oldest first."""
         return {facts.snapshot: facts for facts in self._read()}
 
+    def held_by(self, path: str, until: str | None = None) -> list[Held]:
+        """Return what snapshots held of a source, oldest first, up to and with `until`; nothing from before a shrink that was accepted."""
+        held: list[Held] = []
+        for taken in self.taken().values():
+            found = [source.held for source in taken.sources if source.path == path]
+            held = found if found and taken.shrink_accepted else held + found
+            if taken.snapshot == until:
+                break
+        return held
+
     def _read(self) -> Iterator[TakenFacts]:
         try:
             lines = self._path.read_bytes().splitlines()
@@ -121,6 +132,7 @@ def _taken(record: Fields) -> TakenFacts:
         complete=record.claim("complete"),
         sources=tuple(_source(source) for source in record.objects("sources")),
         tags=record.texts("tags"),
+        shrink_accepted=record.optional_claim("shrink_accepted"),
     )
 
 

@@ -377,10 +377,8 @@ class _Run:
 
     def _tell_shrinks(self, facts: tuple[SourceFacts, ...]) -> None:
         """Tell each source that holds sharply less than this machine remembers of it."""
-        taken = self.repository.journal.taken().values()
         for now in facts:
-            before = [one for snapshot in taken for one in snapshot.sources if one.path == now.path]
-            shrink = judge_history([one.held for one in (*before, now)]).open
+            shrink = judge_history([*self.repository.journal.held_by(now.path), now.held]).open
             if shrink is not None:
                 counts = {
                     "name": now.name,

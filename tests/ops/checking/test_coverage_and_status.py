@@ -13,6 +13,8 @@ from backupkit.chats.ledger_build import TICK_NS
 from backupkit.clock import FixedClock
 from backupkit.guard.places import GuardPlaces
 from backupkit.ids import AppPackage
+from backupkit.ops.checking.accept_shrink import accept_shrink
+from backupkit.ops.events import Found
 from backupkit.ops.guarding.loss import LossLevel, preview_loss
 from backupkit.ops.looking.status import Status, status
 from backupkit.ops.repository.guard_files import pins_of
@@ -70,6 +72,37 @@ def test_a_snapshot_of_nothing_gives_no_pass_and_leaves_the_one_there_is(scene: 
     assert (taken.state, taken.coverage) == ("verified", ())
     assert not GuardPlaces(scene.places.guard).pass_of(WHATSAPP).exists()
     assert checked(scene, TELEGRAM).coverage.covered == before
+
+
+def test_a_part_of_the_chats_does_not_stand_for_all_of_them_until_its_owner_says_so(scene: Scene) -> None:
+    telegram(scene, messages=60)
+    take_telegram(scene)
+    telegram(scene, messages=20)
+
+    part = scene.take(scene.folder / "telegram", app="telegram", verify=True)
+    assert (part.state, part.coverage) == ("verified", ())
+    (told,) = [event.facts for event in scene.told if isinstance(event, Found) and event.code == "pass-withheld"]
+    assert (told["name"], told["before"], told["after"]) == ("telegram", 60, 20)
+    assert checked(scene, TELEGRAM).coverage.covered.messages == 60
+
+    accept_shrink(scene.places, "latest", scene.tell)
+    assert [one.package for one in scene.verify().coverage] == [TELEGRAM]
+    assert checked(scene, TELEGRAM).coverage.covered.messages == 20
+
+    # From there on it is compared with what was accepted.
+    telegram(scene, messages=21)
+    assert scene.take(scene.folder / "telegram", app="telegram", verify=True).coverage
+    telegram(scene, messages=2)
+    assert not scene.take(scene.folder / "telegram", app="telegram", verify=True).coverage
+
+
+def test_an_older_snapshot_is_compared_with_those_before_it_only(scene: Scene) -> None:
+    telegram(scene, messages=20)
+    first = scene.take(scene.folder / "telegram", app="telegram")
+    telegram(scene, messages=60)
+    take_telegram(scene)
+
+    assert [one.package for one in scene.verify(first.snapshot).coverage] == [TELEGRAM]
 
 
 def test_a_verified_snapshot_of_a_known_app_gives_a_pass_that_a_guard_believes(scene: Scene) -> None:
