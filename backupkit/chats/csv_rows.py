@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from backupkit.chats.malformed import MalformedExport
-from backupkit.chats.model import Locator
+from backupkit.chats.model import Finding, Locator, Severity
 from backupkit.chats.source import SourceFiles
 from backupkit.chats.text_lines import lines_of
 
@@ -22,10 +22,30 @@ class Row:
     locator: Locator
 
 
+@dataclass(slots=True)
+class Damage:
+    """Lines of a file that were no text, counted while it is read."""
+
+    lines: int = 0
+
+    def findings(self, name: str) -> Iterator[Finding]:
+        """Tell of them, once everything was read."""
+        if self.lines:
+            yield Finding("text-not-utf-8", Severity.ERROR, Locator(name), {"count": self.lines})
+
+
 def csv_rows(
-    source: SourceFiles, name: str, *, header: int = 1, separator: str = ",", encoding: str | None = None
+    source: SourceFiles,
+    name: str,
+    *,
+    header: int = 1,
+    separator: str = ",",
+    encoding: str | None = None,
+    damage: Damage | None = None,
 ) -> Iterator[Row]:
     """Stream a CSV file whose row `header` names the columns; without one they are called by letters.
+
+    `damage` counts the lines that are not UTF-8.
 
     Raises:
         MalformedExport: a quote is never closed, or a field is longer than any message.
@@ -37,6 +57,8 @@ def csv_rows(
         def lines() -> Iterator[str]:
             for line in lines_of(stream, name):
                 taken.append(line.raw)
+                if damage is not None:
+                    damage.lines += line.is_damaged
                 text = line.text if encoding is None else line.raw.decode(encoding, "replace").rstrip("\r\n")
                 yield text + "\n"
 

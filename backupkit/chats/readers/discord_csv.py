@@ -7,7 +7,7 @@ import posixpath
 import re
 from collections.abc import Iterator
 
-from backupkit.chats.csv_rows import Row, csv_rows
+from backupkit.chats.csv_rows import Damage, Row, csv_rows
 from backupkit.chats.json_fields import iso_to_us
 from backupkit.chats.media_files import find_media, is_link, role_of_name
 from backupkit.chats.model import (
@@ -66,11 +66,13 @@ def _read_file(source: SourceFiles, name: str) -> Iterator[Told]:
     kind = ConversationKind.PRIVATE if title.startswith("Direct Messages - ") else ConversationKind.GROUP
     people = People()
     yield Conversation(key, title, kind, (), locator=Locator(name))
-    for row in csv_rows(source, name):
+    damage = Damage()
+    for row in csv_rows(source, name, damage=damage):
         message = _message(source, name, row, key)
         people.saw(message.sender_id, message.sender_name)
         yield message
     yield Conversation(key, title, kind, people.participants(), locator=Locator(name))
+    yield from damage.findings(name)
 
 
 def _message(source: SourceFiles, name: str, row: Row, key: str) -> Message:

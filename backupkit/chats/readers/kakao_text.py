@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from backupkit.chats.csv_rows import csv_rows
+from backupkit.chats.csv_rows import Damage, csv_rows
 from backupkit.chats.malformed import MalformedExport
 from backupkit.chats.model import (
     Conversation,
@@ -216,9 +216,11 @@ class _Reading:
 def _read_csv(source: SourceFiles, name: str) -> Iterator[Told]:
     key = posixpath.splitext(posixpath.basename(name))[0]
     yield Conversation(key, locator=Locator(name))
-    for row in csv_rows(source, name):
+    damage = Damage()
+    for row in csv_rows(source, name, damage=damage):
         when = (_csv_time(row.values["Date"]), Precision.SECOND, row.values["Date"])
         yield _message(key, row.locator, row.raw, when, (row.values["User"] or None, row.values["Message"]))
+    yield from damage.findings(name)
 
 
 def _english_day(month: str, day: str, year: str) -> int | None:

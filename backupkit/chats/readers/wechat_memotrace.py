@@ -3,7 +3,7 @@
 import posixpath
 from collections.abc import Iterator
 
-from backupkit.chats.csv_rows import Row, csv_columns, csv_rows
+from backupkit.chats.csv_rows import Damage, Row, csv_columns, csv_rows
 from backupkit.chats.json_fields import int_of, iso_to_us, seconds_to_us
 from backupkit.chats.model import (
     UNKNOWN_ZONE,
@@ -52,13 +52,15 @@ class WechatMemotrace:
 def _read_file(source: SourceFiles, name: str) -> Iterator[Told]:
     known: set[str] = set()
     stem = posixpath.splitext(posixpath.basename(name))[0]
-    for row in csv_rows(source, name):
+    damage = Damage()
+    for row in csv_rows(source, name, damage=damage):
         message = _of_whole(row) if "StrContent" in row.values else _of_one(row, stem)
         if message.conversation not in known and len(known) < 200_000:
             known.add(message.conversation)
             title = row.values.get("Remark") or row.values.get("NickName") or (stem if "内容" in row.values else None)
             yield Conversation(message.conversation, title, ConversationKind.UNKNOWN, locator=Locator(name))
         yield message
+    yield from damage.findings(name)
 
 
 def _of_whole(row: Row) -> Message:
