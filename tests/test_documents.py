@@ -15,7 +15,6 @@ PAGES = sorted(p for p in (*ROOT.glob("*.md"), *DOCS.rglob("*.md")) if p.is_file
 # Pages for those who change the code. What a user must know of them is said in the pages that have a twin.
 ENGLISH_ONLY = {
     "explanation/capture.md": "how bytes are copied out of live databases, with file offsets",
-    "reference/formats.md": "names of apps, files and fields, which are English in the exports",
 }
 TWINNED = [
     page

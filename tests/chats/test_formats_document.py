@@ -7,7 +7,9 @@ import backupkit
 from backupkit.chats.registry import READERS
 from backupkit.i18n.en import chats as sentences
 
-PAGE = Path(backupkit.__file__).parent.parent / "docs" / "reference" / "formats.md"
+REFERENCE = Path(backupkit.__file__).parent.parent / "docs" / "reference"
+PAGE, CHINESE = REFERENCE / "formats.md", REFERENCE / "formats.zh-CN.md"
+SEVERITIES = {"error": "错误", "warning": "警告", "info": "提示", "warning or info": "警告或提示"}
 
 
 def test_every_format_has_its_row() -> None:
@@ -25,3 +27,20 @@ def test_every_finding_has_its_row() -> None:
     listed = set(re.findall(r"^\| `([a-z0-9-]+)`", section, re.MULTILINE))
 
     assert listed == {key.removeprefix("finding.") for key in sentences.MESSAGES if key.startswith("finding.")}
+
+
+def rows(page: Path, *columns: int) -> list[list[str]]:
+    """Return cells of every row of every table that begins with code."""
+    lines = [line.split(" | ") for line in page.read_text("utf-8").splitlines() if line.startswith("| `")]
+    return [[re.sub(r"^\| |\|$", "", cells[column]).strip() for column in columns] for cells in lines]
+
+
+def test_both_languages_have_the_same_rows_and_severities() -> None:
+    english, chinese = ([cell.replace("、", ", ") for (cell,) in rows(page, 0)] for page in (PAGE, CHINESE))
+    assert english == chinese
+
+    severities = [
+        {code: severity for code, severity in rows(page, 0, 1) if severity in words}
+        for page, words in ((PAGE, SEVERITIES), (CHINESE, SEVERITIES.values()))
+    ]
+    assert {code: SEVERITIES[severity] for code, severity in severities[0].items()} == severities[1]
