@@ -6,10 +6,10 @@ Each finding names its evidence. None of them changes what is counted, and none 
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date, timedelta
 from itertools import pairwise
 
 from backupkit.chats.model import Finding, Locator, MediaState, Message, Severity
+from backupkit.chats.wall_time import day_of
 from backupkit.errors import Fact
 
 _DAY_US = 86_400_000_000
@@ -165,8 +165,8 @@ def _silence(rhythm: _Rhythm) -> Iterator[Finding]:
         facts: dict[str, Fact] = {
             "conversation": rhythm.title,
             "days": longest - 1,
-            "from": _date(days[place]),
-            "to": _date(days[place + 1]),
+            "from": day_of(days[place] * _DAY_US),
+            "to": day_of(days[place + 1] * _DAY_US),
         }
         yield Finding("silent-days", Severity.WARNING, None, facts)
 
@@ -176,7 +176,3 @@ def _jump(rhythm: _Rhythm) -> Iterator[Finding]:
     against = rhythm.first_back if rhythm.forth >= rhythm.back else rhythm.first_forth
     if against is not None and min(rhythm.back, rhythm.forth) * 20 <= max(rhythm.back, rhythm.forth):
         yield Finding("clock-jump", Severity.INFO, against, {"conversation": rhythm.title})
-
-
-def _date(day: int) -> str:
-    return (date(1970, 1, 1) + timedelta(days=day)).isoformat()

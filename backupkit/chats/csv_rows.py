@@ -1,12 +1,14 @@
 """CSV from strangers, row by row with its own bytes."""
 
 import csv
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from backupkit.chats.malformed import MalformedExport
-from backupkit.chats.model import Finding, Locator, Severity
+from backupkit.chats.malformed import MalformedExport, TruncatedExport
+from backupkit.chats.model import Locator
 from backupkit.chats.source import SourceFiles
+from backupkit.chats.text_damage import TextDamage
 from backupkit.chats.text_lines import lines_of
 
 MAX_FIELD_CHARACTERS = 8 * 2**20
@@ -22,18 +24,6 @@ class Row:
     locator: Locator
 
 
-@dataclass(slots=True)
-class Damage:
-    """Lines of a file that were no text, counted while it is read."""
-
-    lines: int = 0
-
-    def findings(self, name: str) -> Iterator[Finding]:
-        """Tell of them, once everything was read."""
-        if self.lines:
-            yield Finding("text-not-utf-8", Severity.ERROR, Locator(name), {"count": self.lines})
-
-
 def csv_rows(
     source: SourceFiles,
     name: str,
@@ -41,24 +31,28 @@ def csv_rows(
     header: int = 1,
     separator: str = ",",
     encoding: str | None = None,
-    damage: Damage | None = None,
+    damage: TextDamage | None = None,
 ) -> Iterator[Row]:
     """Stream a CSV file whose row `header` names the columns; without one they are called by letters.
 
-    `damage` counts the lines that are not UTF-8.
+    `damage` looks at every line.
 
     Raises:
-        MalformedExport: a quote is never closed, or a field is longer than any message.
+        TruncatedExport: the file ends inside a quoted field, or in a row with fewer fields than all before it.
+        MalformedExport: a quote stands where none may, or a field is longer than any message.
     """
     csv.field_size_limit(MAX_FIELD_CHARACTERS)
     taken: list[bytes] = []
+    is_unfinished: deque[bool] = deque(maxlen=1)
+    is_whole = True
     with source.open(name) if encoding is None else source.open_bytes(name) as stream:
 
         def lines() -> Iterator[str]:
             for line in lines_of(stream, name):
                 taken.append(line.raw)
                 if damage is not None:
-                    damage.lines += line.is_damaged
+                    damage.saw(line)
+                is_unfinished.append(line.is_unfinished)
                 text = line.text if encoding is None else line.raw.decode(encoding, "replace").rstrip("\r\n")
                 yield text + "\n"
 
@@ -71,13 +65,21 @@ def csv_rows(
             for fields in reader:
                 raw = b"".join(taken)
                 taken.clear()
-                if fields:
-                    if not header:
-                        columns = [column_letters(place) for place in range(min(len(fields), MAX_COLUMNS))]
-                    values = dict(zip(columns, fields, strict=False))
-                    yield Row({**dict.fromkeys(columns, ""), **values}, raw, Locator(name, f"line {reader.line_num}"))
+                if not fields:
+                    continue
+                if not header:
+                    columns = [column_letters(place) for place in range(min(len(fields), MAX_COLUMNS))]
+                values = dict(zip(columns, fields, strict=False))
+                locator = Locator(name, f"line {reader.line_num}")
+                yield Row({**dict.fromkeys(columns, ""), **values}, raw, locator)
+                if is_whole and is_unfinished[0] and len(fields) < len(columns):
+                    raise TruncatedExport(locator, "text-cut")
+                is_whole = is_whole and len(fields) >= len(columns)
         except csv.Error as error:
-            raise MalformedExport(Locator(name, f"line {reader.line_num}"), "csv-broken") from error
+            locator = Locator(name, f"line {reader.line_num}")
+            if "end of data" in str(error):
+                raise TruncatedExport(locator, "text-cut") from error
+            raise MalformedExport(locator, "csv-broken") from error
 
 
 def column_letters(place: int) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from backupkit.chats.csv_rows import csv_rows
 from backupkit.chats.json_stream import JsonStream
-from backupkit.chats.malformed import MalformedExport
+from backupkit.chats.malformed import MalformedExport, TruncatedExport
 from backupkit.chats.mapping import ROOT, ExportMapping, FieldPath
 from backupkit.chats.model import Locator
 from backupkit.chats.source import SourceFiles
@@ -96,7 +96,8 @@ def _lines(source: SourceFiles, name: str) -> Iterator[MappedRow]:
             try:
                 value = json.loads(line.text)
             except (ValueError, RecursionError) as error:
-                raise MalformedExport(locator, "json-broken") from error
+                kind = TruncatedExport if line.is_unfinished else MalformedExport
+                raise kind(locator, "json-broken") from error
             yield MappedRow(value, line.raw, locator)
 
 

@@ -3,6 +3,10 @@
 from collections.abc import Iterator
 
 from backupkit.chats.model import Finding, Locator, Severity
+from backupkit.errors import Fact
+
+_LEAST_BEFORE = 10
+"""A few messages at the very beginning are often deleted: that a group was made, that somebody joined."""
 
 
 class SequenceGaps:
@@ -45,6 +49,13 @@ class SequenceGaps:
             absent += last_given - reached
             first_absent = reached + 1 if first_absent is None else first_absent
         return absent, first_absent
+
+    def late_beginning(self, conversation: str, locator: Locator) -> Iterator[Finding]:
+        """Tell that the counter, which starts at 1, had gone on for a while before the first message that is here."""
+        first = min((first for first, _last in self._ranges), default=1)
+        if first > _LEAST_BEFORE and not self._is_lost:
+            facts: dict[str, Fact] = {"conversation": conversation, "count": first - 1, "first": first}
+            yield Finding("history-begins-late", Severity.WARNING, locator, facts)
 
     def finding(self, conversation: str, locator: Locator, last_given: int | None = None) -> Iterator[Finding]:
         """Tell the gap, if there is one."""

@@ -13,12 +13,21 @@ MAX_LINE_BYTES = 8 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line without its end. `raw` keeps every byte, the end of the line included."""
+    """One line without its end. `raw` keeps every byte, the end of the line included.
+
+    `is_damaged` where bytes are no text, `is_cut` where the file ends inside a character; half a character is left out of `text`.
+    """
 
     number: int
     text: str
     raw: bytes
     is_damaged: bool = False
+    is_cut: bool = False
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Say whether the file ends here without a line end."""
+        return not self.raw.endswith(b"\n")
 
 
 def lines_of(stream: BinaryIO, file: str) -> Iterator[Line]:
@@ -38,12 +47,14 @@ def lines_of(stream: BinaryIO, file: str) -> Iterator[Line]:
         if len(raw) > MAX_LINE_BYTES:
             raise MalformedExport(Locator(file, f"line {number}"), "line-too-long")
         data = raw.removeprefix(codecs.BOM_UTF8) if number == 1 else raw
-        is_damaged = False
+        is_damaged = is_cut = False
         try:
             text = data.decode("utf-8")
-        except UnicodeDecodeError:
-            text, is_damaged = data.decode("utf-8", "replace"), True
-        yield Line(number, text.rstrip("\r\n"), raw, is_damaged)
+        except UnicodeDecodeError as error:
+            is_cut = error.reason == "unexpected end of data"
+            is_damaged = not is_cut
+            text = data[: error.start].decode("utf-8") if is_cut else data.decode("utf-8", "replace")
+        yield Line(number, text.rstrip("\r\n"), raw, is_damaged, is_cut)
         raw = stream.readline(MAX_LINE_BYTES + 1)
 
 
@@ -55,11 +66,11 @@ def _utf_16_lines(first: bytes, stream: BinaryIO, file: str) -> Iterator[Line]:
         block = stream.read(1 << 16)
         pending += decoder.decode(block, final=not block)
         *whole, pending = pending.split("\n")
-        if not block and pending:
-            whole.append(pending)
         for text in whole:
             number += 1
             yield Line(number, text.rstrip("\r").removeprefix("\ufeff"), (text + "\n").encode("utf-8"))
+        if not block and pending:
+            yield Line(number + 1, pending.rstrip("\r").removeprefix("\ufeff"), pending.encode("utf-8"))
         if len(pending) > MAX_LINE_BYTES:
             raise MalformedExport(Locator(file, f"line {number + 1}"), "line-too-long")
         if not block:

@@ -103,6 +103,11 @@ def is_afternoon(token: str) -> bool | None:
     return _IS_AFTERNOON.get(_folded(token))
 
 
+def day_of(ts_us: int) -> str:
+    """Return the day of a time in microseconds since 1970, as `YYYY-MM-DD` in UTC."""
+    return date.fromordinal(_EPOCH_DAY + ts_us // 86_400_000_000).isoformat()
+
+
 def seconds_of_day(hour: int, minute: int, second: int, half_day: str | None) -> int | None:
     """Return the second of the day, None where there is no such time."""
     if half_day:

@@ -7,7 +7,7 @@ import posixpath
 import re
 from collections.abc import Iterator
 
-from backupkit.chats.csv_rows import Damage, Row, csv_rows
+from backupkit.chats.csv_rows import Row, csv_rows
 from backupkit.chats.json_fields import iso_to_us
 from backupkit.chats.media_files import find_media, is_link, role_of_name
 from backupkit.chats.model import (
@@ -27,6 +27,7 @@ from backupkit.chats.month_names import month_of
 from backupkit.chats.people import People
 from backupkit.chats.reader import Recognition, Told, claim_text, read_each
 from backupkit.chats.source import Content, SourceFiles
+from backupkit.chats.text_damage import TextDamage
 from backupkit.chats.wall_time import DateOrder, seconds_of_day
 
 _HEADER = "AuthorID,Author,Date,Content,Attachments,Reactions"
@@ -66,13 +67,13 @@ def _read_file(source: SourceFiles, name: str) -> Iterator[Told]:
     kind = ConversationKind.PRIVATE if title.startswith("Direct Messages - ") else ConversationKind.GROUP
     people = People()
     yield Conversation(key, title, kind, (), locator=Locator(name))
-    damage = Damage()
+    damage = TextDamage(name)
     for row in csv_rows(source, name, damage=damage):
         message = _message(source, name, row, key)
         people.saw(message.sender_id, message.sender_name)
         yield message
     yield Conversation(key, title, kind, people.participants(), locator=Locator(name))
-    yield from damage.findings(name)
+    yield from damage.findings()
 
 
 def _message(source: SourceFiles, name: str, row: Row, key: str) -> Message:

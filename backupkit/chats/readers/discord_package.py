@@ -7,7 +7,7 @@ import posixpath
 from collections.abc import Iterator
 from typing import Any
 
-from backupkit.chats.csv_rows import Damage, csv_rows
+from backupkit.chats.csv_rows import csv_rows
 from backupkit.chats.json_fields import dict_of, iso_to_us, list_of, name_of, text_of
 from backupkit.chats.json_records import Record, claim_json, records_in, small_json
 from backupkit.chats.media_files import role_of_name
@@ -28,6 +28,7 @@ from backupkit.chats.model import (
 )
 from backupkit.chats.reader import Recognition, Told, read_each
 from backupkit.chats.source import Content, SourceFiles
+from backupkit.chats.text_damage import TextDamage
 
 _HEADER = b"ID,Timestamp,Contents,Attachments"
 
@@ -72,16 +73,16 @@ def _read_file(source: SourceFiles, name: str) -> Iterator[Told]:
         locator=Locator(name),
     )
     is_csv = source.head(name, 64).removeprefix(b"\xef\xbb\xbf").startswith(_HEADER)
-    damage = Damage()
+    damage = TextDamage(name)
     for record in _csv_records(source, name, damage) if is_csv else records_in(source, name, None):
         if isinstance(record, Record):
             yield _message(record, key)
         elif isinstance(record, Finding):
             yield record
-    yield from damage.findings(name)
+    yield from damage.findings()
 
 
-def _csv_records(source: SourceFiles, name: str, damage: Damage) -> Iterator[Record]:
+def _csv_records(source: SourceFiles, name: str, damage: TextDamage) -> Iterator[Record]:
     return (Record({**row.values}, row.raw, row.locator) for row in csv_rows(source, name, damage=damage))
 
 

@@ -5,14 +5,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from backupkit.chats.csv_rows import Damage, csv_rows
+from backupkit.chats.csv_rows import csv_rows
 from backupkit.chats.malformed import MalformedExport
 from backupkit.chats.model import (
     Conversation,
     ConversationKind,
     DeletionState,
     Direction,
-    Finding,
     Locator,
     Media,
     MediaState,
@@ -20,10 +19,10 @@ from backupkit.chats.model import (
     MessageKind,
     Participant,
     Precision,
-    Severity,
 )
 from backupkit.chats.reader import Recognition, Told, claim_text, read_each
 from backupkit.chats.source import Content, SourceFiles
+from backupkit.chats.text_damage import TextDamage
 from backupkit.chats.text_head import text_head
 from backupkit.chats.text_lines import Line, lines_of
 from backupkit.chats.wall_time import HALF_DAY, SPACE, DateOrder, seconds_of_day
@@ -67,6 +66,7 @@ _MEDIA = {
 }
 _PHOTOS = re.compile(r"(?:사진 \d+장|\d+ Photos|Photos)$")
 _DELETED = {"삭제된 메시지입니다.", "삭제된 메시지입니다", "This message was deleted.", "Message deleted"}
+_CUT_HEAD = re.compile(r"\[[^\]]{1,60}\] \[[^\]]{0,12}$")
 _LOOKED_AT = 32 * 1024
 _MAX_MESSAGE_BYTES = 16 * 2**20
 
@@ -104,20 +104,20 @@ def _read_file(source: SourceFiles, name: str) -> Iterator[Told]:
     if text_head(source.head(name)).lstrip("\ufeff").startswith(_CSV_HEADER):
         yield from _read_csv(source, name)
         return
-    reading = _Reading(name)
+    damage = TextDamage(name)
+    reading = _Reading(name, damage)
     with source.open(name) as stream:
         for line in lines_of(stream, name):
             yield from reading.line(line)
         yield from reading.flush()
     yield reading.conversation()
-    if reading.damaged:
-        yield Finding("text-not-utf-8", Severity.ERROR, Locator(name), {"count": reading.damaged})
+    yield from damage.findings()
 
 
 @dataclass(slots=True)
 class _Reading:
     file: str
-    damaged: int = 0
+    damage: TextDamage
     _title: str | None = None
     _kind: ConversationKind = ConversationKind.UNKNOWN
     _people: dict[str, None] = field(default_factory=dict)
@@ -130,7 +130,7 @@ class _Reading:
     _is_bracketed: bool = False
 
     def line(self, line: Line) -> Iterator[Told]:
-        self.damaged += line.is_damaged
+        self.damage.saw(line)
         if not self._is_begun:
             if line.text.strip():
                 self._is_begun = True
@@ -146,16 +146,19 @@ class _Reading:
             yield from self.flush()
             self._is_bracketed = True
             sender, before, hour, minute, after, text = brackets.groups()
+            self.damage.head(line.text[: brackets.start(6)])
             second = seconds_of_day(int(hour), int(minute), 0, before or after)
             self._begin(line, sender, (self._day, second), text)
         elif comma:
             yield from self.flush()
             year, month, day, half, hour, minute, sender, text = comma.groups()
+            self.damage.head(line.text[: comma.start(7)])
             days = DateOrder.YEAR_MONTH_DAY.day_number((int(year), int(month), int(day)))
             self._begin(line, sender, (days, seconds_of_day(int(hour), int(minute), 0, half)), text)
         elif english := _ENGLISH.match(line.text):
             yield from self.flush()
             name, day, year, hour, minute, half, sender, text = english.groups()
+            self.damage.head(line.text[: english.start(7)])
             when = (_english_day(name, day, year), seconds_of_day(int(hour), int(minute), 0, half))
             self._begin(line, sender, when, text)
         elif english_day := _ENGLISH_DAY.match(line.text):
@@ -168,7 +171,9 @@ class _Reading:
         elif self._is_bracketed and _SYSTEM.match(line.text):
             yield from self.flush()
             self._begin(line, None, (None, None), line.text)
-        elif self._pending is not None:
+        elif line.is_unfinished and self._is_bracketed and _CUT_HEAD.match(line.text):
+            self.damage.cut_at(line.number)
+        elif self._pending is not None and not self.damage.stops_in_head(line):
             self._size_bytes += len(line.raw)
             if self._size_bytes > _MAX_MESSAGE_BYTES:
                 yield from self.flush()
@@ -216,11 +221,11 @@ class _Reading:
 def _read_csv(source: SourceFiles, name: str) -> Iterator[Told]:
     key = posixpath.splitext(posixpath.basename(name))[0]
     yield Conversation(key, locator=Locator(name))
-    damage = Damage()
+    damage = TextDamage(name)
     for row in csv_rows(source, name, damage=damage):
         when = (_csv_time(row.values["Date"]), Precision.SECOND, row.values["Date"])
         yield _message(key, row.locator, row.raw, when, (row.values["User"] or None, row.values["Message"]))
-    yield from damage.findings(name)
+    yield from damage.findings()
 
 
 def _english_day(month: str, day: str, year: str) -> int | None:

@@ -29,6 +29,7 @@ from backupkit.chats.model import (
 )
 from backupkit.chats.reader import Recognition, Told, claim_text, read_each
 from backupkit.chats.source import Content, SourceFiles
+from backupkit.chats.text_damage import TextDamage
 from backupkit.chats.text_head import text_head
 from backupkit.chats.text_lines import Line, lines_of
 from backupkit.chats.wall_time import HALF_DAY, SPACE, DateOrder, OrderEvidence, seconds_of_day
@@ -144,7 +145,8 @@ def _certainty(head: str) -> int:
 
 def _read_file(source: SourceFiles, name: str) -> Iterator[Told]:
     order, is_certain = _order(source, name)
-    reading = _Reading(name, order, _is_spaced(source, name))
+    damage = TextDamage(name)
+    reading = _Reading(name, order, damage, _is_spaced(source, name))
     messages = 0
     with source.open(name) as stream:
         for line in lines_of(stream, name):
@@ -155,8 +157,7 @@ def _read_file(source: SourceFiles, name: str) -> Iterator[Told]:
     yield reading.conversation()
     if not is_certain:
         yield Finding("date-order-assumed", Severity.WARNING, Locator(name), {"order": order.spelt})
-    if reading.damaged:
-        yield Finding("text-not-utf-8", Severity.ERROR, Locator(name), {"count": reading.damaged})
+    yield from damage.findings()
 
 
 def _is_spaced(source: SourceFiles, name: str) -> bool:
@@ -208,8 +209,8 @@ class _Pending:
 class _Reading:
     file: str
     order: DateOrder
+    damage: TextDamage
     is_spaced: bool = False
-    damaged: int = 0
     _title: str | None = None
     _kind: ConversationKind = ConversationKind.UNKNOWN
     _people: dict[str, None] = field(default_factory=dict)
@@ -220,7 +221,7 @@ class _Reading:
     _size_bytes: int = 0
 
     def line(self, line: Line) -> Iterator[Told]:
-        self.damaged += line.is_damaged
+        self.damage.saw(line)
         if not self._is_begun:
             if not line.text.strip("\ufeff "):
                 return
@@ -237,9 +238,13 @@ class _Reading:
         day = None if self._is_open_quote else _DAY.match(line.text)
         if day:
             yield from self._flush()
+            self.damage.head(line.text, "day")
             self._day = self.order.day_number((int(day.group(2)), int(day.group(3)), int(day.group(4))))
+            if self._day is None and line.is_unfinished:
+                self.damage.cut_at(line.number)
             return
-        if self._pending is not None:
+        is_cut = not self._is_open_quote and self.damage.stops_in_head(line)
+        if self._pending is not None and not is_cut:
             self._size_bytes += len(line.raw)
             if self._size_bytes > _MAX_MESSAGE_BYTES:
                 yield from self._flush()
@@ -250,6 +255,12 @@ class _Reading:
                 self._is_open_quote = False
 
     def end(self) -> Iterator[Told]:
+        pending = self._pending
+        # The app wraps what has several lines in quotes: one that is never closed was cut.
+        if pending is not None and self._is_open_quote:
+            raw = pending.raw
+            if len(raw) > 1 or not raw[-1].endswith(b"\n"):
+                self.damage.cut_at(pending.number + len(raw) - 1)
         yield from self._flush()
 
     def conversation(self) -> Conversation:
@@ -272,6 +283,7 @@ class _Reading:
             rest = self._tabbed(rest)
         second = seconds_of_day(int(hour), int(minute), 0, before or after)
         written = line.text.partition("\t")[0]
+        self.damage.head(line.text[: match.start(5)])
         self._pending = _Pending(second or 0, written, rest, self._day, line.number, [line.raw])
         self._size_bytes = 0
         text = rest.partition("\t")[2]

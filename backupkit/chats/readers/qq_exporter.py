@@ -11,7 +11,7 @@ from typing import Any
 
 from backupkit.chats.json_fields import dict_of, int_of, iso_to_us, list_of, milliseconds_to_us, name_of, text_of
 from backupkit.chats.json_records import Record, claim_json, facts_around, records_in
-from backupkit.chats.malformed import MalformedExport
+from backupkit.chats.malformed import MalformedExport, TruncatedExport
 from backupkit.chats.media_files import find_media_above, is_link, role_of_name
 from backupkit.chats.model import (
     UNKNOWN_ZONE,
@@ -143,7 +143,8 @@ def _read_part(source: SourceFiles, chat: _Chat, part: str) -> Iterator[Told]:
             try:
                 value = json.loads(line.text)
             except (ValueError, RecursionError) as error:
-                raise MalformedExport(locator, "json-broken") from error
+                kind = TruncatedExport if line.is_unfinished else MalformedExport
+                raise kind(locator, "json-broken") from error
             if isinstance(value, dict):
                 yield _message(source, chat, Record(value, line.raw, locator))
             else:

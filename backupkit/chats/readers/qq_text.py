@@ -13,18 +13,17 @@ from backupkit.chats.model import (
     ConversationKind,
     DeletionState,
     Direction,
-    Finding,
     Locator,
     Media,
     MediaState,
     Message,
     MessageKind,
     Precision,
-    Severity,
 )
 from backupkit.chats.people import People
 from backupkit.chats.reader import Recognition, Told, claim_text, read_each
 from backupkit.chats.source import Content, SourceFiles
+from backupkit.chats.text_damage import TextDamage
 from backupkit.chats.text_lines import Line, lines_of
 from backupkit.chats.wall_time import DateOrder, seconds_of_day
 
@@ -75,19 +74,19 @@ def _certainty(beginning: str) -> int:
 
 
 def _read_file(source: SourceFiles, name: str) -> Iterator[Told]:
-    reading = _Reading(name)
+    damage = TextDamage(name)
+    reading = _Reading(name, damage)
     with source.open(name) as stream:
         for line in lines_of(stream, name):
             yield from reading.line(line)
         yield from reading.end()
-    if reading.damaged:
-        yield Finding("text-not-utf-8", Severity.ERROR, Locator(name), {"count": reading.damaged})
+    yield from damage.findings()
 
 
 @dataclass(slots=True)
 class _Reading:
     file: str
-    damaged: int = 0
+    damage: TextDamage
     _group: str = ""
     _with: str | None = None
     _people: People = field(default_factory=People)
@@ -97,11 +96,12 @@ class _Reading:
     _size_bytes: int = 0
 
     def line(self, line: Line) -> Iterator[Told]:
-        self.damaged += line.is_damaged
+        self.damage.saw(line)
         head = _HEAD.match(line.text)
         # Inside a message a line that looks like a head but names nobody is text.
         if head and (SENDER.match(head.group(7)) or self._head is None or self._is_after_gap()):
             yield from self._flush()
+            self.damage.head(line.text[: head.start(7)])
             self._head, self._texts, self._raw, self._size_bytes = (head, line.number), [], [line.raw], 0
         elif _RULE.match(line.text):
             yield from self._flush()
@@ -114,7 +114,7 @@ class _Reading:
             self._with = other.group(1).strip()
             self._people = People()
             yield self._conversation()
-        elif self._head is not None:
+        elif self._head is not None and not self.damage.stops_in_head(line):
             self._size_bytes += len(line.raw)
             if self._size_bytes > _MAX_MESSAGE_BYTES:
                 yield from self._flush()

@@ -17,7 +17,6 @@ from backupkit.chats.model import (
     Conversation,
     Direction,
     Edit,
-    Finding,
     Locator,
     Media,
     MediaState,
@@ -25,11 +24,11 @@ from backupkit.chats.model import (
     MessageKind,
     Precision,
     Reaction,
-    Severity,
 )
 from backupkit.chats.people import People
 from backupkit.chats.reader import Recognition, Told, claim_text, read_each
 from backupkit.chats.source import Content, SourceFiles
+from backupkit.chats.text_damage import TextDamage
 from backupkit.chats.text_head import text_head
 from backupkit.chats.text_lines import Line, lines_of
 from backupkit.chats.wall_time import DateOrder, seconds_of_day
@@ -75,35 +74,35 @@ def _certainty(head: str) -> int:
 
 def _read_file(source: SourceFiles, name: str) -> Iterator[Told]:
     is_long = text_head(source.head(name)).lstrip("\ufeff\r\n").startswith("Conversation: ")
-    reading: _Reading = _Long(name) if is_long else _Short(name)
+    damage = TextDamage(name)
+    reading: _Reading = _Long(name, damage) if is_long else _Short(name, damage)
     yield reading.conversation()
     with source.open(name) as stream:
         for line in lines_of(stream, name):
             yield from reading.line(line)
         yield from reading.flush()
     yield reading.conversation()
-    if reading.damaged:
-        yield Finding("text-not-utf-8", Severity.ERROR, Locator(name), {"count": reading.damaged})
+    yield from damage.findings()
 
 
 class _Reading:
     """One file while its lines are gathered into messages."""
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, damage: TextDamage) -> None:
         self.file = file
-        self.damaged = 0
+        self.damage = damage
         self.people = People()
         self.title = posixpath.splitext(posixpath.basename(file))[0]
         self._lines: list[Line] | None = None
         self._size_bytes = 0
 
     def line(self, line: Line) -> Iterator[Message]:
-        self.damaged += line.is_damaged
+        self.damage.saw(line)
         begun = self._begun(line)
         if begun is not None:
             yield from self.flush()
             self._lines, self._size_bytes = begun, 0
-        elif self._lines is not None:
+        elif self._lines is not None and not self.damage.stops_in_head(line):
             self._size_bytes += len(line.raw)
             if self._size_bytes > _MAX_MESSAGE_BYTES:
                 yield from self.flush()
@@ -129,8 +128,8 @@ class _Reading:
 class _Long(_Reading):
     """A block of fields, an empty line, and the text."""
 
-    def __init__(self, file: str) -> None:
-        super().__init__(file)
+    def __init__(self, file: str, damage: TextDamage) -> None:
+        super().__init__(file, damage)
         self._before: Line | None = None
         self._is_after_gap = False
         self._is_named = False
@@ -192,7 +191,11 @@ class _Short(_Reading):
     """A line with the time, the name, what is special about the message, and its text."""
 
     def _begun(self, line: Line) -> list[Line] | None:
-        return [line] if _SHORT.match(line.text) else None
+        match = _SHORT.match(line.text)
+        if match is None:
+            return None
+        self.damage.head(line.text[: match.start(6)])
+        return [line]
 
     def _message(self, lines: list[Line]) -> Message:
         first = lines[0].text

@@ -13,19 +13,18 @@ from backupkit.chats.model import (
     Conversation,
     DeletionState,
     Direction,
-    Finding,
     Locator,
     Media,
     Message,
     MessageKind,
     Precision,
     Reaction,
-    Severity,
 )
 from backupkit.chats.people import People
 from backupkit.chats.reader import Recognition, Told, claim_text, read_each
 from backupkit.chats.readers import sigexport_signs as signs
 from backupkit.chats.source import Content, SourceFiles
+from backupkit.chats.text_damage import TextDamage
 from backupkit.chats.text_lines import lines_of
 from backupkit.chats.wall_time import DateOrder, seconds_of_day
 
@@ -66,16 +65,18 @@ def _read_file(source: SourceFiles, name: str) -> Iterator[Told]:
     head: tuple[re.Match[str], int] | None = None
     texts: list[str] = []
     raw: list[bytes] = []
-    size_bytes = damaged = 0
+    size_bytes = 0
+    damage = TextDamage(name)
     with source.open(name) as stream:
         for line in lines_of(stream, name):
-            damaged += line.is_damaged
+            damage.saw(line)
             match = signs.HEAD.match(line.text)
             if match:
                 if head:
                     yield _message(source, name, key, (head, texts, raw), people)
+                damage.head(line.text[: match.start(8)])
                 head, texts, raw, size_bytes = (match, line.number), [line.text[match.end() :]], [line.raw], 0
-            elif head:
+            elif head and not damage.stops_in_head(line):
                 size_bytes += len(line.raw)
                 if size_bytes > _MAX_MESSAGE_BYTES:
                     yield _message(source, name, key, (head, texts, raw), people)
@@ -85,8 +86,7 @@ def _read_file(source: SourceFiles, name: str) -> Iterator[Told]:
     if head:
         yield _message(source, name, key, (head, texts, raw), people)
     yield Conversation(key, title or None, participants=people.participants(), locator=Locator(name))
-    if damaged:
-        yield Finding("text-not-utf-8", Severity.ERROR, Locator(name), {"count": damaged})
+    yield from damage.findings()
 
 
 def _message(

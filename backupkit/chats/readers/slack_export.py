@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from backupkit.chats.json_fields import dict_of, int_of, list_of, name_of, text_of, within_time
+from backupkit.chats.json_fields import dict_of, int_of, list_of, name_of, seconds_to_us, text_of, within_time
 from backupkit.chats.json_records import Record, claim_json, records_in, small_json
 from backupkit.chats.media_files import is_link, role_of_name
 from backupkit.chats.model import (
@@ -26,9 +26,12 @@ from backupkit.chats.model import (
     Participant,
     Precision,
     Reaction,
+    Severity,
 )
 from backupkit.chats.reader import Recognition, Told, read_each
 from backupkit.chats.source import SourceFiles
+from backupkit.chats.wall_time import day_of
+from backupkit.errors import Fact
 
 _TS = re.compile(r"\d{9,10}\.\d{6}$")
 _LISTS = {
@@ -37,6 +40,7 @@ _LISTS = {
     "mpims.json": ConversationKind.GROUP,
     "dms.json": ConversationKind.PRIVATE,
 }
+_LATE_US = 7 * 86_400_000_000
 _SAID = {"", "bot_message", "file_share", "me_message", "thread_broadcast", "file_comment", "reply_broadcast"}
 
 
@@ -57,6 +61,7 @@ class SlackExport:
         for folder in dict.fromkeys(map(posixpath.dirname, recognition.files)):
             yield workspace.conversation(folder)
         yield from read_each(recognition.files, workspace.read_day)
+        yield from workspace.late_beginnings()
 
 
 def _certainty(sample: Any) -> int:
@@ -74,9 +79,14 @@ class _Workspace:
         self._source = source
         self._channels: dict[tuple[str, str], tuple[dict[str, Any], ConversationKind]] = {}
         self._people: dict[tuple[str, str], str] = {}
+        self._created_us: dict[str, int] = {}
+        self._oldest_us: dict[str, int] = {}
         for root in dict.fromkeys(posixpath.dirname(posixpath.dirname(day)) for day in days):
             for name, kind in _LISTS.items():
                 for channel in map(dict_of, list_of(small_json(source, posixpath.join(root, name)))):
+                    created_us = seconds_to_us(channel.get("created"))
+                    if created_us:
+                        self._created_us[root] = min(created_us, self._created_us.get(root, created_us))
                     for label in (name_of(channel.get("name")), name_of(channel.get("id"))):
                         if label:
                             self._channels.setdefault((root, label), (channel, kind))
@@ -104,7 +114,18 @@ class _Workspace:
             if isinstance(found, Finding):
                 yield found
             elif isinstance(found, Record):
-                yield self._message(found, key, root)
+                message = self._message(found, key, root)
+                if message.ts_utc_us is not None:
+                    self._oldest_us[root] = min(message.ts_utc_us, self._oldest_us.get(root, message.ts_utc_us))
+                yield message
+
+    def late_beginnings(self) -> Iterator[Finding]:
+        """Tell of a workspace older than its oldest message: a whole history begins with who made and joined its channels."""
+        for root, oldest_us in self._oldest_us.items():
+            created_us = self._created_us.get(root, oldest_us)
+            if oldest_us > created_us + _LATE_US:
+                facts: dict[str, Fact] = {"from": day_of(oldest_us), "created": day_of(created_us)}
+                yield Finding("history-limited", Severity.WARNING, Locator(root or self._source.label), facts)
 
     def _message(self, record: Record, key: str, root: str) -> Message:
         value = record.value

@@ -169,6 +169,7 @@ class _ChatReading:
             return
         yield self._conversation()
         if self._fields.get("type") in _OWN_COUNTER:
+            yield from self._gaps.late_beginning(self._key, Locator(self._file, self._pointer))
             yield from self._gaps.finding(self._key, Locator(self._file, self._pointer))
 
     @property

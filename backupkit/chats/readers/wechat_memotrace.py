@@ -3,7 +3,7 @@
 import posixpath
 from collections.abc import Iterator
 
-from backupkit.chats.csv_rows import Damage, Row, csv_columns, csv_rows
+from backupkit.chats.csv_rows import Row, csv_columns, csv_rows
 from backupkit.chats.json_fields import int_of, iso_to_us, seconds_to_us
 from backupkit.chats.model import (
     UNKNOWN_ZONE,
@@ -22,6 +22,7 @@ from backupkit.chats.model import (
 from backupkit.chats.reader import Recognition, Told, read_each
 from backupkit.chats.readers.wechat_kinds import HAS_FILE, is_recall, kind_of, kind_of_word
 from backupkit.chats.source import Content, SourceFiles
+from backupkit.chats.text_damage import TextDamage
 from backupkit.chats.text_head import text_head
 
 _WHOLE = {"localId", "TalkerId", "Type", "SubType", "IsSender", "CreateTime", "StrContent"}
@@ -52,7 +53,7 @@ class WechatMemotrace:
 def _read_file(source: SourceFiles, name: str) -> Iterator[Told]:
     known: set[str] = set()
     stem = posixpath.splitext(posixpath.basename(name))[0]
-    damage = Damage()
+    damage = TextDamage(name)
     for row in csv_rows(source, name, damage=damage):
         message = _of_whole(row) if "StrContent" in row.values else _of_one(row, stem)
         if message.conversation not in known and len(known) < 200_000:
@@ -60,7 +61,7 @@ def _read_file(source: SourceFiles, name: str) -> Iterator[Told]:
             title = row.values.get("Remark") or row.values.get("NickName") or (stem if "内容" in row.values else None)
             yield Conversation(message.conversation, title, ConversationKind.UNKNOWN, locator=Locator(name))
         yield message
-    yield from damage.findings(name)
+    yield from damage.findings()
 
 
 def _of_whole(row: Row) -> Message:

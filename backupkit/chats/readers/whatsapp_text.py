@@ -33,6 +33,7 @@ from backupkit.chats.readers import whatsapp_words as words
 from backupkit.chats.readers.sigexport_signs import is_sigexport
 from backupkit.chats.readers.whatsapp_heads import BRACKET, COLON, Head, head_of, style_of
 from backupkit.chats.source import Content, SourceFiles
+from backupkit.chats.text_damage import TextDamage
 from backupkit.chats.text_head import text_head
 from backupkit.chats.text_lines import Line, lines_of
 from backupkit.chats.wall_time import DateOrder, OrderEvidence
@@ -64,7 +65,7 @@ _ENCRYPTED = re.compile(
 )
 
 _LOOKED_AT = 64 * 1024
-_CAPS = {10_000, 40_000}
+_CAP_WITH_MEDIA, _CAP_WITHOUT_MEDIA = 10_000, 40_000
 _MAX_PEOPLE = 20_000
 _LONGEST_NOTICE = 1000
 _MAX_MESSAGE_BYTES = 32 * 2**20
@@ -223,22 +224,23 @@ def _read_file(source: SourceFiles, name: str) -> Iterator[Told]:
     if not survey.is_order_certain:
         yield Finding("date-order-assumed", Severity.WARNING, Locator(name), {"order": survey.order.spelt})
     reading = _Reading(source, name, key, survey, _owner(survey, title))
-    count = damaged = 0
+    count = 0
+    media_states: set[MediaState] = set()
     with source.open(name) as stream:
-        for message in reading.messages(_counting_damage(lines_of(stream, name), reading)):
+        for message in reading.messages(lines_of(stream, name)):
             count += 1
+            media_states.update(media.state for media in message.media)
             yield message
-    damaged = reading.damaged_lines
-    if damaged:
-        yield Finding("text-not-utf-8", Severity.ERROR, Locator(name), {"count": damaged})
-    if count in _CAPS:
+    yield from reading.damage.findings()
+    if _is_cap(count, media_states):
         yield Finding("export-cap-suspected", Severity.WARNING, Locator(name), {"count": count})
 
 
-def _counting_damage(lines: Iterator[Line], reading: "_Reading") -> Iterator[Line]:
-    for line in lines:
-        reading.damaged_lines += line.is_damaged
-        yield line
+def _is_cap(count: int, media_states: set[MediaState]) -> bool:
+    """Say whether the app stops at such a number: without media it goes on to a higher one than with them."""
+    is_without_media = MediaState.OMITTED in media_states
+    is_with_media = not media_states <= {MediaState.OMITTED}
+    return count == _CAP_WITHOUT_MEDIA or (count == _CAP_WITH_MEDIA and (is_with_media or not is_without_media))
 
 
 def _conversation(key: str, title: str | None, survey: _Survey, name: str) -> Conversation:
@@ -274,7 +276,7 @@ class _Reading:
         self._key = key
         self._survey = survey
         self._owner = owner
-        self.damaged_lines = 0
+        self.damage = TextDamage(name)
 
     def messages(self, lines: Iterator[Line]) -> Iterator[Message]:
         current: tuple[Head, Line] | None = None
@@ -283,12 +285,14 @@ class _Reading:
         size_bytes = 0
         try:
             for line in lines:
+                self.damage.saw(line)
                 found = head_of(line.text, self._survey.style)
                 if found is not None:
+                    self.damage.head(line.text[: found.end])
                     if current is not None:
                         yield self._message(*current, texts, raw)
                     current, texts, raw, size_bytes = (found, line), [line.text[found.end :]], [line.raw], 0
-                elif current is not None:
+                elif current is not None and not self.damage.stops_in_head(line):
                     size_bytes += len(line.raw)
                     if size_bytes > _MAX_MESSAGE_BYTES:
                         raise MalformedExport(Locator(self._name, f"line {line.number}"), "message-too-long")  # noqa: TRY301  met as any other damage

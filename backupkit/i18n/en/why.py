@@ -2,7 +2,7 @@
 
 _SAID: dict[str, tuple[str, ...]] = {
     # Damage to what backupkit itself wrote.
-    "it is cut short": ("truncated", "stream-too-short", "too-short", "cut-postings", "cut-terms"),
+    "it is cut short": ("text-cut", "truncated", "stream-too-short", "too-short", "cut-postings", "cut-terms"),
     "bytes follow that do not belong there": ("trailing-bytes", "text-after-the-end"),
     "a length in it is larger than anything real": (
         "length-too-large",

@@ -2,7 +2,7 @@
 
 _SAID: dict[str, tuple[str, ...]] = {
     # backupkit 自己写下的内容损坏。
-    "内容被截断": ("truncated", "stream-too-short", "too-short", "cut-postings", "cut-terms"),
+    "内容被截断": ("truncated", "stream-too-short", "too-short", "text-cut", "cut-postings", "cut-terms"),
     "后面跟着多余的字节": ("trailing-bytes", "text-after-the-end"),
     "其中的长度大得不真实": ("length-too-large", "wrapped-size", "record-size", "page-size", "bad-size"),
     "其中的数字超出范围": ("out-of-range", "out-of-bounds", "posting-out-of-range"),
