@@ -9,6 +9,7 @@ import json
 import re
 from collections import deque
 from collections.abc import Iterator
+from itertools import accumulate
 from typing import Any, BinaryIO, NoReturn
 
 from backupkit.chats.malformed import MalformedExport, TruncatedExport
@@ -23,10 +24,11 @@ MAX_DEPTH = 200
 _SPACE = re.compile(r"[ \t\n\r]*")
 _STRUCTURE = re.compile(r'["\[\]{}]')
 _STRING_PART = re.compile(r'["\\]')
-_STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
-_FLAT = rf'[^"\[\]{{}}]*+(?:{_STRING}[^"\[\]{{}}]*+)*+'
-_BALANCED = re.compile(rf"{_FLAT}(?:[\[{{]{_FLAT}[\]}}]{_FLAT})*+", re.DOTALL)
-"""Strings, numbers, and lists and objects that hold no others: all that can be passed over in one step."""
+_OPENING, _CLOSING = b"[{", b"]}"
+_NO_BRACKET = bytes(sorted(set(range(256)) - set(_OPENING + _CLOSING)))
+_ROUND = bytes.maketrans(_OPENING + _CLOSING, b"(())")
+_OPEN = ord("(")
+_USUAL_DEPTH = 4
 _HEX_ESCAPE = re.compile(r"\\x[0-9A-Fa-f]{2}")
 _ESCAPE = re.compile(r"\\(?:x([0-9A-Fa-f]{2})|.)", re.DOTALL)
 _NUMBER = re.compile(r"[-+.0-9eE]*")
@@ -114,19 +116,36 @@ class JsonStream:
         while depth:
             if self.position > budget:
                 return False
-            match = _BALANCED.match(self._text, self._at)
-            self._at = match.end() if match else self._at
-            mark = self._text[self._at : self._at + 1]
-            if mark in {"", '"'}:
-                # The window ends here, or inside the string that begins here, which is never held beyond the budget.
-                if self._before + len(self._text) > budget:
-                    return False
-                self._more_or_cut()
-                continue
-            self._at += 1
-            depth += 1 if mark in {"[", "{"} else -1
+            leapt = self._leap(depth)
+            if leapt is None:
+                self._skip_nested(depth)
+                break
+            depth = leapt
+            # The window ends here, or inside the string that begins here, which is never held beyond the budget.
+            if self._before + len(self._text) > budget:
+                return False
+            self._more_or_cut()
         self._depth -= 1
         return True
+
+    def _leap(self, depth: int) -> int | None:
+        """Pass over the window, up to a string that it cuts, and return how deep that is; do nothing where `depth` ends in it.
+
+        By whole windows, because a search for each bracket costs as much as hundreds of characters here.
+        """
+        window = self._text[self._at :]
+        plain = window.replace("\\\\", "  ").replace('\\"', "  ") if "\\" in window else window
+        between = plain.split('"')
+        # Of an odd number of quotation marks the last one opens a string that goes on.
+        cut = len(between.pop()) + 1 if len(between) % 2 == 0 else 0
+        brackets = "".join(between[::2]).encode("utf-8", "surrogatepass").translate(_ROUND, _NO_BRACKET)
+        for _level in range(_USUAL_DEPTH):
+            brackets = brackets.replace(b"()", b"")
+        depths = list(accumulate((1 if bracket == _OPEN else -1 for bracket in brackets), initial=depth))
+        if min(depths) <= 0:
+            return None
+        self._at += len(window) - cut
+        return depths[-1]
 
     def take(self) -> Any:
         """Read the whole next value."""
@@ -226,8 +245,8 @@ class JsonStream:
             return False
         return True
 
-    def _skip_nested(self) -> None:
-        depth = 0
+    def _skip_nested(self, depth: int = 0) -> None:
+        """Pass over brackets until they are balanced, `depth` of them open already."""
         while True:
             match = _STRUCTURE.search(self._text, self._at)
             if match is None:
