@@ -9,7 +9,7 @@ from chat_reading import messages_with, read_with, summary_of
 from chat_samples import SAMPLES, qq_exported, qq_exporter_facts
 
 from backupkit.chats.malformed import MalformedExport
-from backupkit.chats.model import Conversation, DeletionState, Direction, MediaState, MessageKind
+from backupkit.chats.model import Conversation, DeletionState, Direction, MediaState, Message, MessageKind
 from backupkit.chats.readers.google_voice import GoogleVoice
 from backupkit.chats.readers.matrix_json import MatrixJson
 from backupkit.chats.readers.qq_exporter import QqExporter
@@ -231,3 +231,44 @@ def test_qqchatexporters_messages_have_sides_kinds_and_names(tmp_path: Path) -> 
     )
     assert (third.direction, third.kind) == (Direction.SYSTEM, MessageKind.SYSTEM)
     assert (fourth.kind, fourth.deletion) == (MessageKind.RECALL, DeletionState.RECALLED)
+
+
+def sms(tmp_path: Path, *records: str) -> Path:
+    """Write a backup of the phone's messages."""
+    path = tmp_path / "sms.xml"
+    path.write_text(f'<smses count="{len(records)}">{"".join(records)}</smses>', "utf-8")
+    return path
+
+
+def test_the_names_of_the_phones_contacts_are_told_apart(tmp_path: Path) -> None:
+    path = sms(
+        tmp_path,
+        '<sms address="+49151" date="1336729664538" type="2" body="out" contact_name="(Unknown)" />',
+        '<sms address="+49151" date="1336729664539" type="2" body="out" contact_name="Anna" />',
+        '<sms address="777" date="1336729664540" type="1" body="code" contact_name="(Unknown)" />',
+        '<mms address="+1~+2" date="1389027620000" msg_box="1" contact_name="Max, Erika" sub="a subject"><parts /><addrs>'
+        '<addr address="+2" type="137" /></addrs></mms>',
+        '<mms address="+3~+4" date="1389027620001" msg_box="4" contact_name="Max" text_only="1"><parts /></mms>',
+    )
+
+    told = read_with(SmsXml(), path)
+
+    conversations = {one.key: one for one in told if isinstance(one, Conversation)}
+    titles = {key: one.title for key, one in conversations.items()}
+    assert titles == {"+49151": "Anna", "777": None, "+1~+2": "Max, Erika", "+3~+4": "Max"}
+    assert [person.name for person in conversations["+1~+2"].participants] == ["Max", "Erika"]
+    assert [person.name for person in conversations["+3~+4"].participants] == [None, None]
+    group, unsent = [one for one in told if isinstance(one, Message)][3:]
+    assert (group.sender_id, group.sender_name, group.text) == ("+2", "Erika", "a subject")
+    assert (unsent.direction, unsent.sender_name) == (Direction.OUT, None)
+
+
+def test_a_call_that_nobody_took_came_in(tmp_path: Path) -> None:
+    path = tmp_path / "calls.xml"
+    records = (f'<call number="1" duration="0" date="1336729664{kind}00" type="{kind}" />' for kind in range(1, 7))
+    path.write_text(f'<calls count="6">{"".join(records)}</calls>')
+
+    found = messages_with(SmsXml(), path)
+
+    assert [message.direction for message in found] == [Direction.IN, Direction.OUT, *[Direction.IN] * 4]
+    assert {message.kind for message in found} == {MessageKind.CALL}

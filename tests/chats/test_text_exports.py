@@ -204,6 +204,21 @@ def test_a_qq_export_holds_every_conversation_under_its_heading(tmp_path: Path) 
     assert (found[3].kind, found[3].deletion) == (MessageKind.RECALL, DeletionState.RECALLED)
 
 
+def test_several_ranks_and_people_without_a_number_keep_their_names(tmp_path: Path) -> None:
+    path = write(
+        tmp_path, "消息记录（此消息记录为文本格式，不支持重新导入）", "消息对象:多人聊天", "", "2017-08-29 20:28:30 番茄", "好", "",
+        "2017-08-29 20:28:31 【管理员】【活跃】土豆(10086001)", "行", "", "2017-08-29 20:28:32 番茄", "走",
+    )  # fmt: skip
+
+    found = messages_with(QqText(), path)
+
+    assert [(one.sender_id, one.sender_name, one.text) for one in found] == [
+        (None, "番茄", "好"),
+        ("10086001", "土豆", "行"),
+        (None, "番茄", "走"),
+    ]
+
+
 def test_a_line_that_looks_like_a_head_but_names_nobody_is_text(tmp_path: Path) -> None:
     path = write(
         tmp_path, "消息记录(此消息记录为文本格式,不支持重新导入)", "消息对象:小明", "", "2023-05-06 9:12:33 小明(10086001)",

@@ -11,7 +11,7 @@ from backupkit.chats.model import Conversation, DeletionState, Direction, Findin
 from backupkit.chats.reader import Told
 from backupkit.chats.readers.whatsapp_text import WhatsAppText
 from backupkit.chats.source import open_source
-from backupkit.chats.summary import first_messages
+from backupkit.chats.summary import first_messages, summarise
 
 
 def write(tmp_path: Path, *lines: Any, name: str = "WhatsApp Chat with Li.txt") -> Any:
@@ -374,3 +374,16 @@ def test_a_day_of_the_hijri_calendar_is_counted_and_its_time_is_unknown(tmp_path
 )  # fmt: skip
 def test_the_persian_calendar_is_counted_with_its_leap_years(tmp_path: Path, written: str, meant: str) -> None:
     assert at(messages_of(write(tmp_path, f"{written}، 09:30 - Li: one"))[0])[:10] == meant
+
+
+def test_a_short_german_export_with_seconds_is_known_by_the_notice_of_encryption(tmp_path: Path) -> None:
+    path = write(
+        tmp_path, "15.04.2016, 15:04:10 - You created group “Sample Group”",
+        "06.08.2016, 13:18:10 - Messages you send to this group are now secured with end-to-end encryption.",
+        "06.08.2016, 13:23:10 - Ash Ketchum: Hey guys!",
+        name="samplechat.txt",
+    )  # fmt: skip
+
+    assert (summary_of(path).format, summary_of(path).messages) == ("whatsapp-text", 3)
+    path.write_text(path.read_text().replace("end-to-end encryption", "a rope"))
+    assert summarise(path) is None

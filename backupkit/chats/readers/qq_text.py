@@ -33,7 +33,7 @@ _WITH = re.compile(r"消息对象[:：](.*)$")
 _RULE = re.compile(r"={10,}\s*$")
 _HEAD = re.compile(r"(\d{4})-(\d{2})-(\d{2}) (\d{1,2}):(\d{2}):(\d{2}) (.{1,200})$")
 SENDER = re.compile(
-    r"(?:【(?P<rank>[^】]{0,40})】)?(?P<nick>.*?)(?:\((?P<number>\d{4,12})\)|<(?P<mail>[^<>@\s]+@[^<>\s]+)>)\s*$"
+    r"(?:【(?P<rank>[^】]{0,40})】)*(?P<nick>.*?)(?:\((?P<number>\d{4,12})\)|<(?P<mail>[^<>@\s]+@[^<>\s]+)>)\s*$"
 )
 _MEDIA = {
     "[图片]": MessageKind.IMAGE,

@@ -38,6 +38,9 @@ _PAIR = re.compile(rb"&#(?:(\d{5})|x([dD][89abAB][0-9a-fA-F]{2}));&#(?:(\d{5})|x
 _BLOCK_BYTES = 1 << 16
 _MAX_RECORD_BYTES = 96 * 2**20
 _MAX_DEPTH = 8
+_MAX_CONVERSATIONS = 200_000
+_NOBODY = {None, "", "null", "(Unknown)"}
+_UNSENT = {"3", "4", "5", "6"}
 # What may still become a pair of references when the next block comes.
 _TAIL_BYTES = 20
 
@@ -69,7 +72,7 @@ class SmsXml:
 def _read_file(source: SourceFiles, name: str) -> Iterator[Told]:
     parsing = _Parsing(name)
     counted = 0
-    known: set[str] = set()
+    known: dict[str, bool] = {}
     with source.open(name) as stream:
         while True:
             block, failure = read_some(stream, _BLOCK_BYTES, name)
@@ -82,12 +85,18 @@ def _read_file(source: SourceFiles, name: str) -> Iterator[Told]:
             except expat.ExpatError as error:
                 parsing.failure = _trouble(name, error, at_end=not block)
             for record in parsing.records():
-                message = record if isinstance(record, Finding) else _message(name, record)
-                if isinstance(message, Message):
-                    counted += 1
-                    if message.conversation not in known and len(known) < 200_000:
-                        known.add(message.conversation)
-                        yield _conversation(name, message)
+                if isinstance(record, Finding):
+                    yield record
+                    continue
+                counted += 1
+                message, people = _message(name, record), _people(record)
+                is_named = any(people.values())
+                # The app asks its contacts anew for each message: some come without the names that others have.
+                if known.get(message.conversation, is_named) < is_named or (
+                    message.conversation not in known and len(known) < _MAX_CONVERSATIONS
+                ):
+                    known[message.conversation] = is_named
+                    yield _conversation(name, message.conversation, people, _value(record.attributes, "contact_name"))
                 yield message
             if parsing.failure is not None or failure is not None:
                 raise parsing.failure or failure  # type: ignore[misc]  # one of both is an error here
@@ -196,25 +205,39 @@ def _joined(match: re.Match[bytes]) -> bytes:
 
 
 def _value(attributes: dict[str, str], name: str) -> str | None:
-    """Return an attribute; the app writes the word "null" where there is none."""
+    """Return an attribute; the app writes the word "null" where there is none, and a phrase where it knows no name."""
     value = attributes.get(name)
-    return None if value in {None, "", "null"} else value
+    return None if value in _NOBODY else value
 
 
-def _conversation(name: str, message: Message) -> Conversation:
-    people = tuple(Participant(address, None) for address in message.conversation.split("~")[:200])
+def _address(record: _Record) -> str:
+    return _value(record.attributes, "number" if record.tag == "call" else "address") or "unknown"
+
+
+def _people(record: _Record) -> dict[str, str | None]:
+    """Return the name of each address. Those of a group stand in one attribute: they are told apart only if all have one."""
+    addresses = _address(record).split("~")[:200]
+    written = _value(record.attributes, "contact_name")
+    names = [written] if len(addresses) == 1 else (written or "").split(", ")
+    if len(names) != len(addresses):
+        return dict.fromkeys(addresses)
+    return {address: None if name in _NOBODY else name for address, name in zip(addresses, names, strict=True)}
+
+
+def _conversation(name: str, key: str, people: dict[str, str | None], title: str | None) -> Conversation:
     kind = ConversationKind.GROUP if len(people) > 1 else ConversationKind.PRIVATE
-    title = message.sender_name if message.direction is Direction.IN else None
-    return Conversation(message.conversation, title, kind, people, locator=Locator(name))
+    participants = tuple(Participant(address, person) for address, person in people.items())
+    return Conversation(key, title, kind, participants, locator=Locator(name))
 
 
 def _message(name: str, record: _Record) -> Message:
     tag, attributes, inner = record.tag, record.attributes, record.inner
-    address = _value(attributes, "number" if tag == "call" else "address") or "unknown"
+    address = _address(record)
     box = attributes.get("msg_box" if tag == "mms" else "type")
     direction = {"1": Direction.IN, "2": Direction.OUT}.get(box or "", Direction.UNKNOWN)
-    if tag == "sms" and box in {"3", "4", "5", "6"}:
-        direction = Direction.OUT
+    if box in _UNSENT:
+        # Of messages these are drafts and what was not sent yet; of calls those that nobody took.
+        direction = Direction.IN if tag == "call" else Direction.OUT
     parts = [found for element, found in inner if element == "part"]
     media = tuple(_media(part) for part in parts if not _is_text(part))
     texts = [_value(part, "text") or "" for part in parts if (part.get("ct") or "").startswith("text/plain")]
@@ -224,7 +247,7 @@ def _message(name: str, record: _Record) -> Message:
     if direction is Direction.IN and sender in {None, "insert-address-token"}:
         sender = address
     kind = MessageKind.CALL if tag == "call" else media[0].role if media else MessageKind.TEXT
-    text = _value(attributes, "body") or "\n".join(filter(None, texts))
+    text = _value(attributes, "body") or "\n".join(filter(None, texts)) or _value(attributes, "sub") or ""
     if tag == "call":
         text = f"{attributes.get('duration', '0')} s"
     return Message(
@@ -237,7 +260,7 @@ def _message(name: str, record: _Record) -> Message:
         ts_raw=attributes.get("date", ""),
         native_id=_value(attributes, "m_id") if tag == "mms" else None,
         sender_id=sender if direction is Direction.IN else None,
-        sender_name=_value(attributes, "contact_name") if direction is Direction.IN else None,
+        sender_name=_people(record).get(sender or "") if direction is Direction.IN else None,
         direction=direction,
         kind=kind,
         native_kind=f"{tag}/{box or ''}",

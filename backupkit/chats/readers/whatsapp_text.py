@@ -154,7 +154,12 @@ def _is_marked(line: str) -> bool:
     match = _ATTACHED_ANDROID.search(line.rpartition(": ")[2])
     if match and _APPS_OWN_NAME.match(match.group(1)):
         return True
-    return "WhatsApp" in line and _ENCRYPTED.search(line) is not None
+    if _ENCRYPTED.search(line) is None:
+        return False
+    # The notice that a chat is encrypted is nobody's message, or names the app.
+    style = style_of(line)
+    found = head_of(line, style) if style else None
+    return "WhatsApp" in line or (found is not None and _split_sender(line[found.end :], set())[0] is None)
 
 
 @dataclass(slots=True)
