@@ -49,6 +49,40 @@ def copy_descriptor(source: int, target: Path, *, most: int | None = None) -> in
         os.close(out)
 
 
+def mend_copy(source: int, target: Path) -> int:
+    """Make an older copy of an open file equal to what the file holds now; return the bytes written.
+
+    To look whether anything changed takes a fraction of the time that writing everything does, so whoever holds a lock meanwhile
+    holds it for that much less.
+
+    Raises:
+        ScratchFull: the target's file system is full.
+        OSError: anything else.
+    """
+    out = os.open(target, os.O_RDWR | getattr(os, "O_CLOEXEC", 0))
+    done = written = 0
+    try:
+        while piece := os.pread(source, _PIECE, done):
+            if os.pread(out, len(piece), done) != piece:
+                written += _write_all(out, memoryview(piece), done)
+            done += len(piece)
+        os.ftruncate(out, done)
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise ScratchFull(target) from error
+        raise
+    finally:
+        os.close(out)
+    return written
+
+
+def _write_all(out: int, data: memoryview, at: int) -> int:
+    done = 0
+    while done < len(data):
+        done += os.pwrite(out, data[done:], at + done)
+    return done
+
+
 def _copy_in_kernel(source: int, out: int, size: int) -> int:
     if not hasattr(os, "copy_file_range"):
         return 0

@@ -7,7 +7,7 @@ on the copy. Page numbers stay, so that one day's pages can be compared with tho
 - Write-ahead log: the checkpoint lock keeps the database file still and a read mark keeps the log from being begun
   anew; the log may only grow meanwhile. Writers are never kept waiting.
 - Rollback journal: first a copy without a lock, which counts if nothing was written meanwhile. Only where the app
-  kept writing is SQLite's SHARED lock held for the time of one copy.
+  kept writing is SQLite's SHARED lock held, for as long as it takes to compare the copy with the database and to mend it.
 - Sealed databases are saved as they lie: the log beside them, not merged, since nobody here can read either.
 
 A process that copies must have no SQLite connection of its own open on the source: closing a file drops the older kind
@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from backupkit.capture import locks
-from backupkit.capture.copying import copy_descriptor
+from backupkit.capture.copying import copy_descriptor, mend_copy
 from backupkit.capture.databases import PLAIN_MAGIC, DatabaseKind, recognise_database
 from backupkit.capture.file_cache import RACY_NS
 from backupkit.capture.finding import Finding
@@ -266,6 +266,9 @@ def _state_between_writes(path: Path, descriptor: int, patience: Patience) -> "_
 
 def _copy_locked(path: Path, descriptor: int, image: Path, patience: Patience) -> _Moment | None:
     """Copy under SQLite's locks; None where an app opened or closed the database meanwhile, so that it is tried anew."""
+    if not image.exists() and _status(_beside(path, "-shm")) is None:
+        # Without a log a writer waits for us. A copy beforehand is torn where it wrote meanwhile, and soon mended.
+        copy_descriptor(descriptor, image)
     locks.share_database(descriptor, patience)
     taken = time.monotonic()
     with contextlib.ExitStack() as open_files:
@@ -289,7 +292,10 @@ def _copy_locked(path: Path, descriptor: int, image: Path, patience: Patience) -
             moment.is_in_use = locks.is_connected(index)
             if moment.index is not None and moment.is_in_use:
                 length = moment.index.log_size
-        copy_descriptor(descriptor, image)
+        if image.exists():
+            mend_copy(descriptor, image)
+        else:
+            copy_descriptor(descriptor, image)
         if log is not None and os.fstat(log).st_size and length != 0:
             moment.wal = image.with_name(_COPIES["-wal"])
             copy_descriptor(log, moment.wal, most=length)
