@@ -9,8 +9,10 @@ import pytest
 from backup_scene import Scene, some_chats
 from hypothesis import given, settings, strategies as st
 
+from backupkit import __version__
 from backupkit.capture.pages import PageHashes
 from backupkit.ids import ChunkId
+from backupkit.ops.chats import chat_facts
 from backupkit.ops.chats.chat_facts import ChatFactsCache
 from backupkit.ops.looking.list_snapshots import list_snapshots
 from backupkit.ops.memory.journal import Journal, SourceFacts, TakenFacts
@@ -107,6 +109,17 @@ def test_counted_chats_are_remembered_by_their_tree(tmp_path: Path) -> None:
     assert cache.known(ChunkId(bytes(32))) == (True, None)
 
 
+def test_what_another_version_counted_is_counted_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = ChatFactsCache(tmp_path / "facts")
+    cache.remember(TREE, None)
+
+    monkeypatch.setattr(chat_facts, "__version__", "0.2.0")
+
+    assert cache.known(TREE) == (False, None)
+    cache.remember(TREE, None)
+    assert cache.known(TREE) == (True, None)
+
+
 def test_only_the_newest_counts_stay(tmp_path: Path) -> None:
     cache = ChatFactsCache(tmp_path / "facts")
     trees = [ChunkId(number.to_bytes(32, "big")) for number in range(230)]
@@ -119,9 +132,10 @@ def test_only_the_newest_counts_stay(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "content",
     [b"", b"{}", b"[]", b"\xff", b'{"v":1,"rows":7}', b'{"v":2,"rows":{}}', b"[" * 5000,
-     json.dumps({"v": 1, "rows": {TREE.hex(): {"format": 7}}}).encode(),
-     json.dumps({"v": 1, "rows": {TREE.hex(): {"format": "x", "messages": "many"}}}).encode(),
-     json.dumps({"v": 1, "rows": {TREE.hex(): {"nonsense": 7}}}).encode()],
+     json.dumps({"v": 1, "by": __version__, "rows": 7}).encode(),
+     json.dumps({"v": 1, "by": __version__, "rows": {TREE.hex(): {"format": 7}}}).encode(),
+     json.dumps({"v": 1, "by": __version__, "rows": {TREE.hex(): {"format": "x", "messages": "many"}}}).encode(),
+     json.dumps({"v": 1, "by": __version__, "rows": {TREE.hex(): {"nonsense": 7}}}).encode()],
 )  # fmt: skip
 def test_a_damaged_memory_of_counts_is_counted_again(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "facts"

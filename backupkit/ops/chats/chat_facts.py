@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from backupkit import __version__
 from backupkit.chats.owner_keys import NO_KEYS, OwnerKeys
 from backupkit.clock import to_rfc3339
 from backupkit.codec.canonical import decode_json
@@ -30,7 +31,10 @@ _MAX_TEXT = 16 << 10
 
 
 class ChatFactsCache:
-    """Remembers what was counted, by the tree that was counted. Losing it costs one more reading."""
+    """Remembers what was counted, by the tree that was counted. Losing it costs one more reading.
+
+    What another version counted is counted anew: it may have known fewer formats.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -53,12 +57,12 @@ class ChatFactsCache:
         rows.pop(tree.hex() + mark, None)
         rows[tree.hex() + mark] = {} if facts is None else asdict(facts)
         newest = dict(list(rows.items())[-_KEPT:])
-        write_private(self._path, json.dumps({"v": _VERSION, "rows": newest}).encode())
+        write_private(self._path, json.dumps({"v": _VERSION, "by": __version__, "rows": newest}).encode())
 
     def _rows(self) -> dict[str, object]:
         try:
             kept = decode_json(self._path.read_bytes(), what=_WHAT, max_bytes=_MAX_BYTES)
-            return dict(kept["rows"]) if kept["v"] == _VERSION else {}
+            return dict(kept["rows"]) if (kept["v"], kept["by"]) == (_VERSION, __version__) else {}
         except (OSError, MalformedObject, ValueError, KeyError, TypeError):
             return {}
 
