@@ -1,7 +1,11 @@
 """Encrypted chat data is recognised by its structure and told apart from noise, and stays closed."""
 
+import io
 import os
 import random
+import re
+import shutil
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -10,6 +14,8 @@ from chat_reading import summary_of
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from backupkit.chats.identity import message_identities
+from backupkit.chats.malformed import MalformedExport
+from backupkit.chats.signal_files import media_names
 from backupkit.chats.summary import summarise
 
 
@@ -181,3 +187,64 @@ def test_signals_newer_backup_is_known_by_its_three_files(tmp_path: Path) -> Non
     summary = summary_of(tmp_path)
 
     assert (summary.format, summary.app, summary.messages) == ("signal-backup-folder", "signal", None)
+
+
+def signal_backups(folder: Path, listed: list[str], *, spoil: bytes = b"") -> Path:
+    """Lay out a backup whose list names these media; all but those given away later lie where they belong."""
+    backup = "SignalBackups/signal-backup-2026-01-02-03-04-05"
+    records = b"".join(bytes([66, 0x0A, 64]) + name.encode() for name in listed)
+    lay(folder, f"{backup}/main", noise(5000))
+    lay(folder, f"{backup}/metadata", noise(100))
+    lay(folder, f"{backup}/files", records + spoil)
+    for name in listed:
+        lay(folder, f"SignalBackups/files/{name[:2]}/{name}", noise(600))
+    return folder / "SignalBackups"
+
+
+def findings_of(folder: Path) -> dict[str, dict[str, object]]:
+    return {one.code: dict(one.facts) for one in summary_of(folder).findings if one.code != "sealed"}
+
+
+def test_signals_list_of_media_is_compared_with_the_files(tmp_path: Path) -> None:
+    names = [f"{number:064x}" for number in (1, 2, 1 << 250, 7 << 240)]
+    backups = signal_backups(tmp_path, names)
+    assert findings_of(tmp_path) == {}
+
+    (backups / "files" / names[1][:2] / names[1]).unlink()
+    (backups / "files" / names[3][:2] / names[3]).write_bytes(b"")
+
+    assert findings_of(tmp_path) == {
+        "media-missing": {"count": 1, "name": names[1]},
+        "media-corrupt": {"count": 1, "name": names[3]},
+    }
+    shutil.rmtree(backups / "files")
+    assert findings_of(tmp_path)["media-missing"] == {"count": 4, "name": names[0]}
+
+
+@pytest.mark.parametrize(
+    ("spoil", "code"),
+    [
+        (bytes([66, 0x0A, 64]) + b"a" * 30, "export-cut"),
+        (b"\x80", "export-cut"),
+        (bytes([66, 0x0A, 64]) + b"../" + b"a" * 61, "export-damaged"),
+        (b"\xff" * 9, "export-damaged"),
+        (b"\xff\x7f", "export-damaged"),
+        (b"\x00", "export-damaged"),
+    ],
+)
+def test_a_damaged_list_of_media_is_told_and_what_lies_before_is_compared(
+    tmp_path: Path, spoil: bytes, code: str
+) -> None:
+    backups = signal_backups(tmp_path, [f"{number:064x}" for number in (1, 2)], spoil=spoil)
+    (backups / "files" / "00" / f"{1:064x}").unlink()
+
+    found = findings_of(tmp_path)
+
+    assert set(found) == {"media-missing", code}
+    assert found["media-missing"]["count"] == 1
+
+
+@given(data=st.binary(max_size=400))
+def test_no_list_of_media_is_too_odd(data: bytes) -> None:
+    with suppress(MalformedExport):
+        assert all(re.fullmatch("[0-9a-f]{64}", name) for name in media_names(io.BytesIO(data), "files"))

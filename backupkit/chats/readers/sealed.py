@@ -15,6 +15,7 @@ from backupkit.chats.archive import is_sealed_android_backup
 from backupkit.chats.model import Finding, Locator, Severity
 from backupkit.chats.protobuf import bytes_fields, varint
 from backupkit.chats.reader import Recognition, Told
+from backupkit.chats.signal_files import missing_media
 from backupkit.chats.source import Content, SourceFiles, is_sealed_backup
 
 _DATABASE_NAME = re.compile(r"\.(?:db|db3|sqlite|sqlite3)$", re.IGNORECASE)
@@ -53,6 +54,9 @@ class Sealed:
             yield Finding("sealed", Severity.INFO, Locator(name), dict(_facts(source, name)))
         if self.format == "wechat-backup-folder":
             yield from _missing_parts(source, recognition.files)
+        if self.format == "signal-backup-folder":
+            for name in recognition.files:
+                yield from missing_media(source, name)
 
 
 READERS = (
