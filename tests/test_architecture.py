@@ -9,7 +9,7 @@ from pathlib import Path
 import backupkit
 
 HOUSE = Path(backupkit.__file__).parent
-LEAVES = {"errors", "ids", "clock", "text"}
+LEAVES = {"errors", "ids", "clock", "home", "text"}
 
 ALLOWED: dict[str, set[str]] = {
     "leaf": set(),

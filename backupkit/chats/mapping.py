@@ -115,8 +115,9 @@ def parse_mapping(data: bytes) -> ExportMapping:
         place = re.search(r"\(at (line \d+)", str(error))
         raise MappingWrong(place[1] if place else "", "not-toml") from error
     top = _Table("", root)
-    if top.take("mapping", int, None) != MAPPING_VERSION:
-        raise MappingWrong("mapping", "version-unknown")
+    version = top.take("mapping", int, None)
+    if version != MAPPING_VERSION:
+        raise MappingWrong("mapping", "version-unknown" if version is not None else "missing")
     app = top.take("app", str, None)
     if app is None or not _APP.fullmatch(app):
         raise MappingWrong("app", "name-missing" if app is None else "name-odd")

@@ -21,6 +21,7 @@ from backupkit.cli.everywhere import Everywhere
 from backupkit.cli.stopping import Stop
 from backupkit.cli.verbs import BY_PATH
 from backupkit.clock import Clock, SystemClock
+from backupkit.home import home_of
 from backupkit.i18n import Catalogue, choose_language
 from backupkit.ui.json_printer import JsonPrinter
 from backupkit.ui.output import Output
@@ -56,8 +57,8 @@ class Process:
 
     @property
     def home(self) -> Path:
-        """The home folder, as the environment names it."""
-        return Path(self.environment.get("HOME") or Path.home())
+        """The owner's home folder."""
+        return home_of(self.environment)
 
 
 class Session:

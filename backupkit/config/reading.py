@@ -30,6 +30,9 @@ from backupkit.config.settings import (
     WatchSettings,
 )
 
+NONE = "–"
+"""What stands where nothing is to be listed, in every language."""
+
 _AT = re.compile(r"at line (\d+), column (\d+)")
 
 
@@ -61,7 +64,8 @@ def settle(layers: Sequence[Layer], *, profile: str | None = None) -> Settings:
     if profile is not None:
         chosen = [layer.profiles[profile] for layer in layers if profile in layer.profiles]
         if not chosen:
-            raise ProfileNotFound(name=profile, nearest=_nearest(profile, [n for lay in layers for n in lay.profiles]))
+            known = _nearest(profile, [name for layer in layers for name in layer.profiles])
+            raise ProfileNotFound(name=profile, nearest=known or NONE)
         layers = [*chosen, *layers]
     values: dict[str, Any] = {key.dotted: None if key.default is None else key.parse(key.default) for key in KEYS}
     for layer in reversed(layers):

@@ -9,13 +9,14 @@ from backupkit.guard.desk import Desk
 from backupkit.guard.places import GuardPlaces
 from backupkit.guard.request import RequestMalformed, deadline_of, read_fields, request_of
 from backupkit.guard.verdict import Verdict
+from backupkit.home import home_of
 
 
 def places_in(environment: Mapping[str, str]) -> GuardPlaces:
     """Where the guard's memory lies: under `XDG_STATE_HOME`, or `~/.local/state` where that is not set."""
     state = Path(environment.get("XDG_STATE_HOME", ""))
     # The XDG base directory specification: a relative path is to be ignored.
-    base = state if state.is_absolute() else Path("~/.local/state").expanduser()
+    base = state if state.is_absolute() else home_of(environment) / ".local/state"
     return GuardPlaces(base / "backupkit" / "guard")
 
 

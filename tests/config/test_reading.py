@@ -135,6 +135,9 @@ def test_a_profile_that_is_not_there_is_an_error() -> None:
         read(WHOLE, "travle")
 
     assert caught.value.facts == {"name": "travle", "nearest": "travel"}
+    with pytest.raises(ProfileNotFound) as caught:
+        read("", "travel")
+    assert caught.value.facts == {"name": "travel", "nearest": "–"}
 
 
 def test_a_key_inside_a_long_text_is_no_key() -> None:

@@ -394,7 +394,7 @@ def test_nothing_slow_is_loaded_on_any_way_through_the_hook(scene: Scene, phone:
     }
     assert not {name.split(".")[0] for name in on_record.stderr.decode().split()} & avoided
     rooms = {name.split(".")[1] for name in loaded if name.startswith("backupkit.")}
-    assert rooms <= {"errors", "ids", "clock", "text", "codec", "crypto", "proof", "guard", "hooks", "config"}
+    assert rooms <= {"errors", "ids", "clock", "home", "text", "codec", "crypto", "proof", "guard", "hooks", "config"}
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ MESSAGES: dict[str, str] = {
     "error.config-newer-version.try": "Update backupkit, or point --config to an older file.",
     "error.profile-not-found.what": "There is no profile called {name}.",
     "error.profile-not-found.why": "No file of settings has a table [profile.{name}].",
-    "error.profile-not-found.try": "Known profiles: {nearest}",
+    "error.profile-not-found.try": "Write the table with: backupkit config edit. Profiles that are there: {nearest}",
     "config.key.version": "The version of this file's form. Always 1.",
     "config.key.repository.path": "The repository. Relative paths are meant from the folder of this file.",
     "config.key.repository.passphrase-command": "A program whose first line of output is the passphrase. It is started without a shell.",

@@ -24,7 +24,7 @@ MESSAGES: dict[str, str] = {
     "error.config-newer-version.try": "请升级 backupkit，或用 --config 指定旧的设置文件。",
     "error.profile-not-found.what": "没有名为 {name} 的配置方案。",
     "error.profile-not-found.why": "所有设置文件里都没有 [profile.{name}] 这个表。",
-    "error.profile-not-found.try": "已有的方案：{nearest}",
+    "error.profile-not-found.try": "用 backupkit config edit 写入这个表。已有的方案：{nearest}",
     "config.key.version": "设置文件的格式版本，固定为 1。",
     "config.key.repository.path": "备份库的位置。相对路径从设置文件所在的文件夹算起。",
     "config.key.repository.passphrase-command": "一个程序，它输出的第一行就是口令。运行时不经过 shell。",
