@@ -14,6 +14,7 @@ MESSAGES: dict[str, str] = {
     "finding.domain-lost": "A whole part of the snapshot cannot be opened ({reason}): {name}",
     "finding.file-damaged": "Damaged, restored as far as it could be read, beside its place with .damaged in its name: {path} ({reason})",
     "finding.not-written": "{path} could not be written to the target ({reason}).",
+    "finding.name-refused": "The target does not take the name {path}, so that was restored as {given}.",
     "finding.name-taken": "The name {path} was taken already, so that file was restored as {given}.",
     "finding.salt-changed": "The sealed database {name} begins with another salt than when it was last saved: the app made it anew, as after a reinstall or a wipe. What it held before is in the snapshots before this one.",
     "finding.drill-count-differs": "{name}: {expected} messages were counted when it was saved, {counted} after restoring.",

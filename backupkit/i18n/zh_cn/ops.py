@@ -14,6 +14,7 @@ MESSAGES: dict[str, str] = {
     "finding.domain-lost": "快照中有一整部分无法打开（{reason}）：{name}",
     "finding.file-damaged": "已损坏，能读的部分已恢复到原位旁边、名称带 .damaged 的文件里：{path}（{reason}）",
     "finding.not-written": "目标位置无法写入 {path}（{reason}）。",
+    "finding.name-refused": "目标位置不接受 {path} 这个名称，它恢复为 {given}。",
     "finding.name-taken": "{path} 这个名称已被占用，该文件恢复为 {given}。",
     "finding.salt-changed": "加密数据库 {name} 开头的盐值与上次保存时不同：应用重新建了这个数据库，重装或清空之后就会这样。它从前的内容在此前的快照里。",
     "finding.drill-count-differs": "{name}：保存时数出 {expected} 条消息，恢复后数出 {counted} 条。",

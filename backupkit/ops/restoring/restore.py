@@ -180,15 +180,18 @@ class _Run:
                     yield partial(self._files.write, reader, root, group)
                     group, size = [], 0
                 continue
-            path = root / os.fsdecode(place.path)
+            if entry.kind is not EntryKind.FOLDER:
+                folder, _, name = place.path.rpartition(b"/")
+                links.append((self._files.folder(root, folder) / os.fsdecode(name), entry))
+                continue
             try:
-                if entry.kind is EntryKind.FOLDER:
-                    path.mkdir(mode=0o700, parents=True, exist_ok=True)
-                    finished.append((path, entry))
-                else:
-                    links.append((path, entry))
+                path, renamed = self._files.make_folder(root, place.path)
             except OSError as error:
-                self.lose(self._files.refused(path, error))
+                self.lose(self._files.refused(root / os.fsdecode(place.path), error))
+                continue
+            if renamed is not None:
+                self._tell(renamed)
+            finished.append((path, entry))
         yield partial(self._files.write, reader, root, group)
 
     def _note(self, written: Written) -> None:

@@ -22,6 +22,7 @@ from backupkit.errors import BackupkitError, Fact
 from backupkit.ids import ChunkId, PackName
 from backupkit.ops.events import Found, Severity
 from backupkit.ops.places import shown_path
+from backupkit.ops.restoring.names import names_like, shortened, tamed
 from backupkit.store.contents import LOST, PathEntry, content_chunks
 from backupkit.store.domain_reader import DomainReader
 from backupkit.store.failures import ChunkLost
@@ -35,7 +36,6 @@ PERMISSIONS = 0o777
 """What is given back of a mode: no chat needs to run as somebody else."""
 
 _PIECE = 1 << 20
-_MAX_NAME = 255
 _NEW_FILE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _UNNAMED: int = getattr(os, "O_TMPFILE", 0)
 _GIVES_UP = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
@@ -70,11 +70,12 @@ class RestoredFiles:
         self._numbers = itertools.count()
         self._naming = threading.Lock()
         self._can_be_unnamed = self._try_unnamed()
+        self._instead: dict[tuple[Path, bytes], Path] = {}
 
     def write(self, reader: DomainReader, root: Path, group: Sequence[PathEntry]) -> list[Written]:
         """Write files, whose paths are below `root`."""
         written: list[Written] = []
-        way = _Way(root)
+        way = _Way(partial(self.folder, root))
         try:
             for is_one_chunk, run in itertools.groupby(group, key=lambda place: one_chunk(place.entry) is not None):
                 places = list(run)
@@ -96,6 +97,47 @@ class RestoredFiles:
         reason = errno.errorcode.get(error.errno or 0, "unknown")
         return Found("not-written", Severity.ERROR, {"path": self._shown(path), "reason": reason})
 
+    def folder(self, root: Path, relative: bytes) -> Path:
+        """Return where a folder of a snapshot lies in the target, by its path below `root`."""
+        if not self._instead:
+            return root / os.fsdecode(relative)
+        parts = relative.split(b"/")
+        for end in range(len(parts), 0, -1):
+            instead = self._instead.get((root, b"/".join(parts[:end])))
+            if instead is not None:
+                return instead.joinpath(*map(os.fsdecode, parts[end:]))
+        return root / os.fsdecode(relative)
+
+    def make_folder(self, root: Path, relative: bytes) -> tuple[Path, Found | None]:
+        """Make a folder; under another name where the target does not take its own or gave that to another, and that is told.
+
+        Raises:
+            OSError: the target takes neither.
+        """
+        path = self.folder(root, relative)
+        if path in self._instead.values():
+            return self._make_instead(root, relative, path, path.name)
+        try:
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            instead = tamed(path.name)
+            if instead is None or error.errno in _GIVES_UP:
+                raise
+            with suppress(OSError):
+                return self._make_instead(root, relative, path, instead)
+            raise
+        return path, None
+
+    def _make_instead(self, root: Path, relative: bytes, path: Path, wanted: str) -> tuple[Path, Found]:
+        given = next(like for name in names_like(wanted) if not os.path.lexists(like := path.with_name(name)))
+        given.mkdir(mode=0o700)
+        self._instead[root, relative] = given
+        return given, self._renamed(path, given, is_refused=wanted != path.name)
+
+    def _renamed(self, wanted: Path, given: Path, *, is_refused: bool) -> Found:
+        names: dict[str, Fact] = {"path": self._shown(wanted), "given": self._shown(given)}
+        return Found("name-refused" if is_refused else "name-taken", Severity.WARNING, names)
+
     def _shown(self, path: Path) -> str:
         return shown_path(path.relative_to(self._to))
 
@@ -106,8 +148,9 @@ class RestoredFiles:
             loss = fill(descriptor)
             os.fchmod(descriptor, entry.mode & PERMISSIONS)
             os.utime(descriptor, ns=(entry.mtime_ns, entry.mtime_ns))
-            wanted = name if loss is None else _shortened(name) + ".damaged"
-            given = self._name(folder, temporary, wanted) if temporary else _link(folder, descriptor, wanted)
+            wanted = name if loss is None else shortened(name) + ".damaged"
+            give = partial(self._name, folder, temporary) if temporary else partial(_link, folder, descriptor)
+            given, is_refused = _give(give, wanted)
         except BaseException:
             if temporary:
                 with suppress(FileNotFoundError):
@@ -119,8 +162,8 @@ class RestoredFiles:
             facts: dict[str, Fact] = {"path": self._shown(folder.path / name), "reason": loss}
             return Written(0, Found("file-damaged", Severity.ERROR, facts))
         if given != wanted:
-            names = {"path": self._shown(folder.path / wanted), "given": self._shown(folder.path / given)}
-            return Written(entry.size, Found("name-taken", Severity.WARNING, names))
+            found = self._renamed(folder.path / wanted, folder.path / given, is_refused=is_refused)
+            return Written(entry.size, found)
         return Written(entry.size)
 
     def _begin(self, folder: _Folder) -> tuple[int, str]:
@@ -134,7 +177,7 @@ class RestoredFiles:
         """Give a finished file its name, or one close to it where that is taken."""
         # One thread at a time: on a disk that takes two names for one, both would find it free.
         with self._naming:
-            given = next(name for name in _names_like(wanted) if not _is_taken(folder, name))
+            given = next(name for name in names_like(wanted) if not _is_taken(folder, name))
             os.rename(temporary, given, src_dir_fd=folder.descriptor, dst_dir_fd=folder.descriptor)
         return given
 
@@ -195,8 +238,8 @@ class RestoredFiles:
 class _Way:
     """Opens folders below a root, one at a time. Those are missing that the target refused or the snapshot lost."""
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    def __init__(self, place: Callable[[bytes], Path]) -> None:
+        self._place = place
         self._name = b""
         self._folder: _Folder | None = None
 
@@ -204,7 +247,7 @@ class _Way:
         """Return the folder of this path below the root. The one before it is closed."""
         if self._folder is None or self._name != name:
             self.close()
-            path = self._root / os.fsdecode(name)
+            path = self._place(name)
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
             descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
             self._name, self._folder = name, _Folder(path, descriptor)
@@ -330,25 +373,23 @@ def _sha256(descriptor: int) -> bytes:
     return whole.digest()
 
 
-def _shortened(name: str) -> str:
-    """Return the beginning of a name, short enough to be given an ending."""
-    encoded = os.fsencode(name)
-    if len(encoded) <= _MAX_NAME - 16:
-        return name
-    return encoded[: _MAX_NAME - 16].decode("utf-8", "ignore")
-
-
-def _names_like(name: str) -> Iterator[str]:
-    """Give a name, and names close to it for where it is taken: a restore never writes over anything."""
-    yield name
-    for number in itertools.count(2):
-        yield f"{_shortened(name)}-{number}"
+def _give(give: Callable[[str], str], wanted: str) -> tuple[str, bool]:
+    """Give a file its name; return the name it got, and whether the target did not take the one that was wanted."""
+    try:
+        return give(wanted), False
+    except OSError as error:
+        instead = tamed(wanted)
+        if instead is None or error.errno in _GIVES_UP:
+            raise
+        with suppress(OSError):
+            return give(instead), True
+        raise
 
 
 def _link(folder: _Folder, descriptor: int, wanted: str) -> str:
     """Give a file without a name its name, or one close to it where that is taken."""
     source = f"/proc/self/fd/{descriptor}"
-    for given in _names_like(wanted):
+    for given in names_like(wanted):
         try:
             os.link(source, given, dst_dir_fd=folder.descriptor, follow_symlinks=True)
         except FileExistsError:

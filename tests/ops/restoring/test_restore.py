@@ -3,6 +3,7 @@ import json
 import os
 import shutil
 import sqlite3
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,8 +11,10 @@ import pytest
 from backup_scene import PASSPHRASE, Scene, bytes_of, some_chats
 
 from backupkit.crypto.failures import CannotUnlock
+from backupkit.ops.events import Found
 from backupkit.ops.failures import SnapshotNotFound, TargetInRepository, TargetNotEmpty
 from backupkit.ops.restoring import restored_files
+from backupkit.ops.restoring.names import tamed
 from backupkit.ops.restoring.restore import REPORT, restore
 from backupkit.ops.restoring.restored_files import PARTIAL
 from backupkit.ops.unlock import Secret
@@ -210,6 +213,65 @@ def test_a_name_that_the_target_does_not_take_is_named_and_the_rest_comes(scene:
 
     assert restored.files == 4
     assert {found.code for found in restored.damaged} == {"not-written"}
+
+
+@pytest.mark.parametrize("kind", ["nameless", "named"])
+def test_what_the_target_will_not_call_by_its_name_comes_back_under_another(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """As exFAT does, which takes neither colons nor bytes that are no text."""
+    scene.write("2024:05/会:话.txt", "May")
+    scene.write("2024_05/other", "bears the name already")
+    scene.write("2024:05/deep?/photo.jpg", "deep")
+    scene.write(os.fsdecode(b"bad\xff.txt"), "odd")
+    (scene.chats / "2024:05" / "link").symlink_to("会:话.txt")
+    scene.take()
+    if kind == "named":
+        monkeypatch.setattr(restored_files, "_UNNAMED", 0)
+    for call in ("link", "rename", "mkdir"):
+        monkeypatch.setattr(os, call, _as_exfat(getattr(os, call)))
+
+    restored = scene.restore()
+
+    back = scene.folder / "back" / "chats"
+    assert not restored.damaged
+    assert bytes_of(back) == {
+        "2024_05/会_话.txt": b"May", "2024_05/deep_/photo.jpg": b"deep", "2024_05-2/other": b"bears the name already",
+        "bad_.txt": b"odd",
+    }  # fmt: skip
+    assert str((back / "2024_05" / "link").readlink()) == "会:话.txt"
+    told = {found.facts["path"]: (found.code, found.facts["given"]) for found in scene.told if isinstance(found, Found)}
+    assert told["chats/2024:05"] == ("name-refused", "chats/2024_05")
+    assert told["chats/2024_05"] == ("name-taken", "chats/2024_05-2")
+    assert told["chats/2024_05/会:话.txt"] == ("name-refused", "chats/2024_05/会_话.txt")
+    assert len(told) == 5
+
+
+def _as_exfat(really: Callable[..., None]) -> Callable[..., None]:
+    def refusing(*args: str, **rest: object) -> None:
+        name = os.fsencode(args[-1] if really.__name__ != "mkdir" else args[0]).rpartition(b"/")[2]
+        if b":" in name or b"?" in name or b"\xff" in name:
+            raise OSError(errno.EILSEQ, os.strerror(errno.EILSEQ))
+        really(*args, **rest)
+
+    return refusing
+
+
+@pytest.mark.parametrize(
+    ("name", "tame"),
+    [
+        ("a.txt", None),
+        ("会话 1.txt", None),
+        ("a:b?.txt", "a_b_.txt"),
+        ("trailing. ", "trailing_"),
+        (os.fsdecode(b"bad\xff"), "bad_"),
+        ("聊" * 80 + ".jpeg", "聊" * 45 + ".jpeg"),
+        ("x" * 255, "x" * 140),
+    ],
+)
+def test_a_tame_name_keeps_its_ending_and_is_taken_everywhere(name: str, tame: str | None) -> None:
+    assert tamed(name) == tame
+    assert tame is None or tamed(tame) is None
 
 
 @pytest.mark.usefixtures("unfinished")
