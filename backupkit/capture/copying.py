@@ -26,10 +26,11 @@ class ScratchFull(BackupkitError):
         super().__init__(path=str(path))
 
 
-def copy_descriptor(source: int, target: Path, *, most: int | None = None) -> int:
+def copy_descriptor(source: int, target: Path, *, most: int | None = None, shares_blocks: bool = True) -> int:
     """Copy an open file, from its first byte to the end it has now, into a new private file; return the bytes copied.
 
-    `most` bytes are copied at the most.
+    `most` bytes are copied at the most. A copy that shares blocks is made at once, and is not in memory when it is read soon
+    afterwards: not with `shares_blocks` false.
 
     Raises:
         ScratchFull: the target's file system is full.
@@ -39,7 +40,7 @@ def copy_descriptor(source: int, target: Path, *, most: int | None = None) -> in
     size = size if most is None else min(size, most)
     out = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_CLOEXEC", 0), 0o600)
     try:
-        done = _copy_in_kernel(source, out, size)
+        done = _copy_in_kernel(source, out, size) if shares_blocks else 0
         return done + _copy_by_hand(source, out, done, size)
     except OSError as error:
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:

@@ -268,7 +268,7 @@ def _copy_locked(path: Path, descriptor: int, image: Path, patience: Patience) -
     """Copy under SQLite's locks; None where an app opened or closed the database meanwhile, so that it is tried anew."""
     if not image.exists() and _status(_beside(path, "-shm")) is None:
         # Without a log a writer waits for us. A copy beforehand is torn where it wrote meanwhile, and soon mended.
-        copy_descriptor(descriptor, image)
+        copy_descriptor(descriptor, image, shares_blocks=False)
     locks.share_database(descriptor, patience)
     taken = time.monotonic()
     with contextlib.ExitStack() as open_files:
