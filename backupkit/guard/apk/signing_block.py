@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
+from backupkit.guard.apk.reasons import Doubt, PackageUndecided
 from backupkit.guard.apk.zip_bytes import Archive
 
 V2 = 0x7109871A
@@ -41,7 +42,12 @@ class SigningBlock(NamedTuple):
 
 
 def find_signing_block(archive: Archive) -> SigningBlock:
-    """Read the signing block, or an empty one where Android would see none."""
+    """Read the signing block, or an empty one where Android would see none.
+
+    Raises:
+        PackageUndecided: it is longer, or has more values, than is read here. Android has no such bounds: it would find a signature that
+            is hidden behind them, and another signer than an older scheme names.
+    """
     end = archive.directory_offset
     none = SigningBlock(end)
     # Android looks for a block only where directory and end record follow each other without a gap.
@@ -51,30 +57,33 @@ def find_signing_block(archive: Archive) -> SigningBlock:
     if archive.has_zip64_locator:
         return none
     size, magic = _FOOTER.unpack(archive.file.read(end - _FOOTER.size, _FOOTER.size))
-    if magic != _MAGIC or not _FOOTER.size <= size <= min(end - 8, MOST_BLOCK):
+    if magic != _MAGIC or not _FOOTER.size <= size <= end - 8:
         return none
     offset = end - size - 8
-    block = archive.file.read(offset, size + 8)
-    if int.from_bytes(block[:8], "little") != size:
+    if int.from_bytes(archive.file.read(offset, 8), "little") != size:
         return none
-    return _read_pairs(offset, block[8 : -_FOOTER.size])
+    if size > MOST_BLOCK:
+        raise PackageUndecided(Doubt.TOO_LARGE)
+    return _read_pairs(offset, archive.file.read(offset + 8, size - _FOOTER.size))
 
 
 def _read_pairs(offset: int, pairs: bytes) -> SigningBlock:
     values: dict[int, bytes] = {}
     repeated: set[int] = set()
     at = 0
-    for _ in range(_MOST_PAIRS):
-        if at == len(pairs):
-            return SigningBlock(offset, values, frozenset(repeated))
+    count = 0
+    while at < len(pairs):
+        count += 1
+        if count > _MOST_PAIRS:
+            raise PackageUndecided(Doubt.TOO_LARGE)
         if len(pairs) - at < _PAIR.size:
-            break
+            return SigningBlock(offset, values, frozenset(repeated), is_cut_short=True)
         length, pair_id = _PAIR.unpack_from(pairs, at)
         if not 4 <= length <= len(pairs) - at - 8:
-            break
+            return SigningBlock(offset, values, frozenset(repeated), is_cut_short=True)
         if pair_id in values:
             repeated.add(pair_id)
         else:
             values[pair_id] = pairs[at + _PAIR.size : at + 8 + length]
         at += 8 + length
-    return SigningBlock(offset, values, frozenset(repeated), is_cut_short=True)
+    return SigningBlock(offset, values, frozenset(repeated))

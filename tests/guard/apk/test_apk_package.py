@@ -619,3 +619,16 @@ class TestSwapping:
         monkeypatch.setattr(chunks, "_WORTH_A_MAP", 1 << 40)
 
         assert read_package(path).sha256 == hashlib.sha256(apk).hexdigest()
+
+
+@pytest.mark.parametrize("hiding", ["behind ten thousand values", "in a block of 65 MiB"])
+def test_a_signature_out_of_reach_is_never_passed_over_for_an_older_one(read: Read, hiding: str) -> None:
+    """Android has no bounds: it finds the stranger's v2 signature there, where the app's own v1 signature would still hold."""
+    apk = sign_v2(sign_v1(build_apk(target_sdk=28), A), B)
+    values = [(number, b"") for number in range(10_001)] if hiding.startswith("behind") else [(77, bytes(65 << 20))]
+
+    with pytest.raises(PackageUndecided) as caught:
+        read(with_pairs(apk, [*values, *pairs(apk)]), 30)
+
+    assert caught.value.reason is Doubt.TOO_LARGE
+    assert signer_of(read(with_pairs(apk, [(77, b""), *pairs(apk)]), 30), 30) == B.digest
