@@ -44,3 +44,18 @@ def test_both_languages_have_the_same_rows_and_severities() -> None:
         for page, words in ((PAGE, SEVERITIES), (CHINESE, SEVERITIES.values()))
     ]
     assert {code: SEVERITIES[severity] for code, severity in severities[0].items()} == severities[1]
+
+
+def test_the_evidence_of_each_finding_is_what_its_sentence_tells() -> None:
+    for page in (PAGE, CHINESE):
+        section = page.read_text("utf-8").partition("| code |" if page is PAGE else "| 代码 |")[2]
+        told = {code: set(re.findall("[a-z_]+", evidence)) for code, evidence in rows_of(section, 0, 3)}
+        for code, evidence in told.items():
+            fields = set(re.findall(r"\{([a-z_]+)", sentences.MESSAGES[f"finding.{code}"])) - {"file", "place"}
+            assert fields <= evidence, (page.name, code, fields - evidence)
+
+
+def rows_of(text: str, *columns: int) -> list[list[str]]:
+    """Return cells of the rows that begin with a code, code marks taken off."""
+    lines = [line.split(" | ") for line in text.splitlines() if line.startswith("| `")]
+    return [[cells[column].strip("| `") for column in columns] for cells in lines if len(cells) == 6]
