@@ -228,7 +228,8 @@ def main() -> None:
     made = make_corpus(corpus, asked.scale, asked.seed)
     costs: dict[str, dict[str, list[Cost]]] = {work: {tool.name: [] for tool in tools} for work in WORKS}
     days = []
-    keeps = shutil.disk_usage(asked.work).free > 4 * asked.rounds * len(tools) * made["bytes"]
+    # A repository or a copy, and what was restored from it, for each tool and round.
+    keeps = shutil.disk_usage(asked.work).free > 2.2 * asked.rounds * len(tools) * made["bytes"]
     for number in range(1, asked.rounds + 1):
         # Who goes first pays for memory that the system has not handed out yet, so that each tool goes first in turn.
         first = (number - 1) % max(len(tools), 1)
@@ -312,11 +313,11 @@ class _Round:
         self._all(name, OPEN, lambda tool, bench: tool.open(bench))
         self._all(name, RESTORE, lambda tool, bench: tool.restore(bench))
         for tool in self._tools:
-            shutil.rmtree(self._benches[tool.name].folder)
+            self._put_away(self._benches[tool.name].folder)
         return day
 
-    def _put_away(self, restored: Path) -> None:
-        """Take a restored tree out of the way, without deleting it where there is room for all of them.
+    def _put_away(self, tree: Path) -> None:
+        """Take a tree out of the way, without deleting it where there is room for all of them.
 
         ext4 passes over the inodes that were deleted in the last minutes, one by one: whoever made ten thousand files after
         a deletion took three times as long as who did it before.
@@ -324,9 +325,9 @@ class _Round:
         away = self._work / AWAY
         away.mkdir(exist_ok=True)
         if self._keeps:
-            restored.rename(away / f"{len(list(away.iterdir()))}")
+            tree.rename(away / f"{len(list(away.iterdir()))}")
         else:
-            shutil.rmtree(restored)
+            shutil.rmtree(tree)
 
     def _all(self, name: str, work: str, command_of: Callable[[Tool, Bench], list[str] | None]) -> None:
         for tool in self._tools:
