@@ -87,6 +87,8 @@ class PackBuilder:
         self._payload_size = payload_size
         self.buffer = mmap.mmap(-1, max(target, PACK_TARGET) + _BESIDE_THE_STREAM) if buffer is None else buffer
         self._size = 0
+        # The pack's name, computed while it is filled: whoever fills has time, whoever publishes has not.
+        self._name = hashlib.sha256()
         self._write(self._header.raw)
         self._rows: list[Row] = []
         self._records = 0
@@ -127,8 +129,7 @@ class PackBuilder:
         self._write(self._header.raw)
         self._write(footer(table_offset, self._records, self._size + FOOTER.size))
         data = memoryview(self.buffer)[: self._size]
-        name = PackName(hashlib.sha256(data).hexdigest())
-        return FinishedPack(name, data, self._header, self._cipher, tuple(self._rows))
+        return FinishedPack(PackName(self._name.hexdigest()), data, self._header, self._cipher, tuple(self._rows))
 
     def _stream_size(self) -> int:
         return self._records * self._payload_size + self._filled
@@ -158,6 +159,7 @@ class PackBuilder:
         with memoryview(self.buffer) as buffer:
             out = buffer[self._size : self._size + sealed_size]
             self._cipher.seal_into(self._records, plaintext, self._header.raw + head[:20], out)
+            self._name.update(out)
             out.release()
         self._size += sealed_size
         self._records += 1
@@ -165,6 +167,7 @@ class PackBuilder:
     def _write(self, data: bytes) -> None:
         self._reserve(len(data))
         self.buffer[self._size : self._size + len(data)] = data
+        self._name.update(data)
         self._size += len(data)
 
     def _reserve(self, size: int) -> None:
