@@ -635,3 +635,13 @@ def memotrace_one(_folder: Path) -> tuple[str, bytes]:
     return "外婆.csv", _text(
         "消息ID,类型,发送人,时间,内容,备注,昵称,更多信息", "88001,文本,外婆,2023-11-15 06:13:20,早安,外婆,b,", "88002,图片,我,2023-11-15 06:13:25,,我,a,",
     )  # fmt: skip
+
+
+@sample("wechat-chatlog-csv")
+def chatlog_csv(_folder: Path) -> tuple[str, bytes]:
+    return "wxid_li_2023-11-15_2023-11-16.csv", _text(
+        "MessageID,Time,SenderName,Sender,TalkerName,Talker,Content", "1700000000001,2023-11-15 06:13:20,外婆,wxid_li,外婆,wxid_li,早安",
+        "1700000005001,2023-11-15 06:13:25,我,wxid_me,外婆,wxid_li,![图片](http://127.0.0.1:5030/image/ab12)",
+        '1700000006001,2023-11-15 06:13:26,,系统消息,外婆,wxid_li,"""外婆"" 撤回了一条消息"',
+        "1700000007001,2023-11-15 06:13:27,Tom,wxid_tom,一家人,1@chatroom,[图片] 是我写的字",
+    )  # fmt: skip

@@ -34,6 +34,7 @@ from backupkit.chats.readers.sms_xml import SmsXml
 from backupkit.chats.readers.telegram_html import TelegramHtml
 from backupkit.chats.readers.telegram_json import TelegramJson
 from backupkit.chats.readers.wechat_chatlog import WechatChatlog
+from backupkit.chats.readers.wechat_chatlog_csv import WechatChatlogCsv
 from backupkit.chats.readers.wechat_iphone_db import WechatIphoneDatabase
 from backupkit.chats.readers.wechat_memotrace import WechatMemotrace
 from backupkit.chats.readers.wechat_weflow import WechatWeflow
@@ -65,6 +66,7 @@ READERS: tuple[ChatReader, ...] = (
     SkypeJson(),
     WechatWeflow(),
     WechatChatlog(),
+    WechatChatlogCsv(),
     WechatMemotrace(),
     WhatsAppAndroidDatabase(),
     WhatsAppIphoneDatabase(),

@@ -7,39 +7,54 @@ Layout: `ArchivedFilesWriter` and `FilesFileSystem` of Signal for Android.
 
 import posixpath
 import re
-from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import BinaryIO
 
 from backupkit.chats.malformed import MalformedExport, TruncatedExport
 from backupkit.chats.model import Finding, Locator, Severity
 from backupkit.chats.protobuf import bytes_fields
 from backupkit.chats.source import SourceFiles
+from backupkit.errors import Fact
 
 _NAME = re.compile(rb"[0-9a-f]{64}$")
 _MOST_BYTES = 1 << 10
 _LONGEST_VARINT = 5
 
 
+@dataclass(slots=True)
+class _Tally:
+    """How many names, and the first of them."""
+
+    count: int = 0
+    first: str = ""
+
+    def saw(self, name: str) -> None:
+        self.first = self.first or name
+        self.count += 1
+
+    def facts(self) -> dict[str, Fact]:
+        return {"count": self.count, "name": self.first}
+
+
 def missing_media(source: SourceFiles, main: str) -> Iterator[Finding]:
     """Compare the list beside a backup's `main` with the media that lie there: absent and empty ones are told."""
     listed = posixpath.join(posixpath.dirname(main), "files")
     shared = posixpath.join(posixpath.dirname(posixpath.dirname(main)), "files")
-    counts: Counter[str] = Counter()
-    first: dict[str, str] = {}
+    absent, empty = _Tally(), _Tally()
     damage: MalformedExport | None = None
     try:
         with source.open_bytes(listed) as stream:
             for name in media_names(stream, listed):
                 size_bytes = source.size(posixpath.join(shared, name[:2], name))
                 if not size_bytes:
-                    code = "media-missing" if size_bytes is None else "media-corrupt"
-                    counts[code] += 1
-                    first.setdefault(code, name)
+                    (absent if size_bytes is None else empty).saw(name)
     except MalformedExport as error:
         damage = error
-    for code, name in first.items():
-        yield Finding(code, Severity.WARNING, Locator(listed), {"count": counts[code], "name": name})
+    if absent.count:
+        yield Finding("media-missing", Severity.WARNING, Locator(listed), absent.facts())
+    if empty.count:
+        yield Finding("media-corrupt", Severity.WARNING, Locator(listed), empty.facts())
     if isinstance(damage, TruncatedExport):
         yield Finding("export-cut", Severity.ERROR, damage.locator, {"reason": damage.reason})
     elif damage is not None:

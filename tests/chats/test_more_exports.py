@@ -16,6 +16,7 @@ from backupkit.chats.readers.qq_exporter import QqExporter
 from backupkit.chats.readers.skype_json import SkypeJson
 from backupkit.chats.readers.sms_xml import SmsXml
 from backupkit.chats.readers.wechat_chatlog import WechatChatlog
+from backupkit.chats.readers.wechat_chatlog_csv import WechatChatlogCsv
 from backupkit.chats.readers.wechat_memotrace import WechatMemotrace
 from backupkit.chats.readers.wechat_weflow import WechatWeflow
 from backupkit.chats.source import open_source
@@ -272,3 +273,47 @@ def test_a_call_that_nobody_took_came_in(tmp_path: Path) -> None:
 
     assert [message.direction for message in found] == [Direction.IN, Direction.OUT, *[Direction.IN] * 4]
     assert {message.kind for message in found} == {MessageKind.CALL}
+
+
+def test_chatlogs_table_tells_directions_kinds_and_recalls(tmp_path: Path) -> None:
+    path = sample(tmp_path, "wechat-chatlog-csv")
+
+    found = messages_with(WechatChatlogCsv(), path)
+    summary = summary_of(path)
+
+    assert (summary.format, summary.messages, summary.conversations) == ("wechat-chatlog-csv", 4, 2)
+    assert [(one.direction, one.kind) for one in found] == [
+        (Direction.IN, MessageKind.TEXT),
+        (Direction.OUT, MessageKind.IMAGE),
+        (Direction.SYSTEM, MessageKind.RECALL),
+        (Direction.UNKNOWN, MessageKind.TEXT),
+    ]
+    assert (found[0].native_id, found[0].sender_name, found[0].ts_utc_us) == (
+        "1700000000001",
+        "外婆",
+        1700028800_000_000,
+    )
+    assert {one.key: (one.title, one.kind.value) for one in summary.by_conversation} == {
+        "wxid_li": ("外婆", "private"),
+        "1@chatroom": ("一家人", "group"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        ("[语音](http://127.0.0.1:5030/voice/77)", MessageKind.VOICE), ("[语音通话]", MessageKind.CALL), ("[名片]", MessageKind.CONTACT),
+        ("![视频](http://127.0.0.1:5030/video/ab,cd)", MessageKind.VIDEO), ("![动画表情](http://x.cn/a)", MessageKind.STICKER),
+        ("[文件|合同.pdf](http://127.0.0.1:5030/file/ab)", MessageKind.FILE), ("[位置|人民广场|上海]", MessageKind.LOCATION),
+        ("[链接|新闻](https://x.cn)", MessageKind.LINK), ("[转账|发送 ￥5.00]", MessageKind.PAYMENT), ("[合并转发]", MessageKind.FORWARD),
+        ("[未知]", MessageKind.TEXT), ("> [引用]\n好", MessageKind.TEXT),
+    ],
+)  # fmt: skip
+def test_chatlogs_words_in_brackets_are_kinds(tmp_path: Path, content: str, kind: MessageKind) -> None:
+    path = tmp_path / "a.csv"
+    row = content.replace('"', '""')
+    path.write_text(f'Time,SenderName,Sender,TalkerName,Talker,Content\n2023-11-15 06:13:20,a,b,c,d,"{row}"\n', "utf-8")
+
+    (message,) = messages_with(WechatChatlogCsv(), path)
+
+    assert (message.kind, message.text, message.native_id) == (kind, content, None)

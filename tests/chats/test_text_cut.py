@@ -17,7 +17,7 @@ from backupkit.chats.summary import summarise_source
 LINES = (
     "whatsapp-text", "line-text", "signal-text", "signal-sigtop lines", "kakaotalk-text windows", "kakaotalk-text android", "qq-text",
 )  # fmt: skip
-TABLES = ("discord-csv", "discord-package csv", "wechat-memotrace", "kakaotalk-text csv")
+TABLES = ("discord-csv", "discord-package csv", "wechat-memotrace", "kakaotalk-text csv", "wechat-chatlog-csv")
 
 
 def read(path: Path) -> tuple[list[Message], set[str]]:
