@@ -3,10 +3,28 @@
 import re
 import subprocess
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
-from apk_factory import V2, V3, build_apk, make_key, make_lineage, sections, sign, sign_v1, sign_v3, without_pair
+from apk_factory import (
+    V2,
+    V3,
+    AppKey,
+    build_apk,
+    make_key,
+    make_lineage,
+    make_zip,
+    pairs,
+    read_zip,
+    sections,
+    sign,
+    sign_v1,
+    sign_v2,
+    sign_v3,
+    with_pairs,
+    without_pair,
+)
 
 from backupkit.guard.apk.package import read_package
 from backupkit.guard.apk.reasons import PackageNotGenuine
@@ -26,6 +44,28 @@ PACKAGES: dict[str, Callable[[], bytes]] = {
     "comment-added": lambda: sign(build_apk(), A)[:-2] + b"\1\0x",
     "cut-short": lambda: sign(build_apk(), A)[: sections(sign(build_apk(), A))[1]],
 }
+DSA = make_key("dsa", "D")
+
+
+def _in_whole_pages(sign: Callable[..., bytes], key: AppKey, numbers: list[int]) -> bytes:
+    """Sign a package laid out in whole pages, which verity asks for."""
+    apk = build_apk(min_sdk=28, files={"a": bytes(10_000)})
+    entries = read_zip(apk)
+    entries[-1].extra = bytes(-sections(apk)[0] % 4096)
+    signed = sign(make_zip(entries), key, algorithms=numbers)
+    return with_pairs(signed, pairs(signed), align=True)
+
+
+# Not PSS: the tool asks Java for it under a name that only Android knows, and ends with an exception.
+ALGORITHMS: dict[str, tuple[AppKey, list[int]]] = {
+    "pkcs1-256": (A, [0x0103]), "pkcs1-512": (A, [0x0104]), "ecdsa-256": (B, [0x0201]), "ecdsa-512": (B, [0x0202]),
+    "dsa-256": (DSA, [0x0301]), "verity-rsa": (A, [0x0421]), "verity-ecdsa": (B, [0x0423]), "verity-dsa": (DSA, [0x0425]),
+    "weaker-first": (A, [0x0103, 0x0104]), "stronger-first": (A, [0x0104, 0x0421, 0x0103]),
+    "unknown-beside": (A, [0x7777, 0x0103]), "only-unknown": (A, [0x7777]), "of-another-kind": (B, [0x0103]),
+}  # fmt: skip
+for name, (key, numbers) in ALGORITHMS.items():
+    PACKAGES[f"v2-{name}"] = partial(_in_whole_pages, sign_v2, key, numbers)
+    PACKAGES[f"v3-{name}"] = partial(_in_whole_pages, partial(sign_v3, min_sdk=28), key, numbers)
 
 
 @pytest.mark.parametrize("name", PACKAGES)
