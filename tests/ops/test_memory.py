@@ -1,12 +1,16 @@
 """What this machine remembers: the journal, counted chats, and how files were stored. All of it may be damaged at any time."""
 
 import dataclasses
+import errno
+import io
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
-from backup_scene import Scene, some_chats
+from backup_scene import Scene, bytes_of, some_chats
 from hypothesis import given, settings, strategies as st
 
 from backupkit import __version__
@@ -14,6 +18,8 @@ from backupkit.capture.pages import PageHashes
 from backupkit.ids import ChunkId
 from backupkit.ops.chats import chat_facts
 from backupkit.ops.chats.chat_facts import ChatFactsCache
+from backupkit.ops.events import Notice
+from backupkit.ops.failures import NotAWriter
 from backupkit.ops.looking.list_snapshots import list_snapshots
 from backupkit.ops.memory.journal import Journal, SourceFacts, TakenFacts
 from backupkit.ops.saving.remembered_file import RememberedFile, decode_file, decode_pages
@@ -174,3 +180,42 @@ def test_any_bytes_are_remembered_pages_or_none(data: bytes | None) -> None:
 def test_remembered_pages_that_do_not_fit_each_other_are_none() -> None:
     hashes = PageHashes(4096, 8192, bytes(64)).encode() if hasattr(PageHashes, "encode") else b""
     assert decode_pages(len(hashes).to_bytes(4, "big") + hashes + os.urandom(40)) is None
+
+
+def test_a_memory_that_another_user_closed_keeps_nobody_from_their_chats(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    some_chats(scene)
+    scene.take()
+    _close(scene.places.state, monkeypatch)
+
+    assert not scene.restore().damaged
+    (line,) = list_snapshots(scene.places)
+    with pytest.raises(NotAWriter):
+        scene.take()
+
+    assert bytes_of(scene.folder / "back" / "chats") == bytes_of(scene.chats)
+    assert (line.state, line.sources) == ("saved", None)
+    told = next(event for event in scene.told if isinstance(event, Notice) and event.code == "memory-unreadable")
+    assert told.facts == {"path": str(scene.places.state), "reason": "Permission denied"}
+
+
+def _close(folder: Path, patch: pytest.MonkeyPatch) -> None:
+    """Answer as the system does where the folder is somebody else's: root, who may run the tests, would be let in."""
+
+    def is_in(path: object) -> bool:
+        return isinstance(path, str | Path) and Path(path).is_relative_to(folder)
+
+    def closed(really: Callable[..., Any]) -> Callable[..., Any]:
+        def call(path: object, *args: Any, **rest: Any) -> Any:
+            if is_in(path) and Path(str(path)) != folder:
+                raise PermissionError(errno.EACCES, "Permission denied", str(path))
+            return really(path, *args, **rest)
+
+        return call
+
+    for name in ("open", "stat", "mkdir"):
+        patch.setattr(os, name, closed(getattr(os, name)))
+    patch.setattr(io, "open", closed(io.open))
+    may = os.access
+    patch.setattr(os, "access", lambda path, mode: not is_in(path) and may(path, mode))

@@ -16,15 +16,15 @@ from backupkit.crypto.domains import DomainSecrets, open_domain
 from backupkit.crypto.failures import SignatureInvalid
 from backupkit.crypto.keyring import Keyring, KeyringPublic, open_keyring, read_public
 from backupkit.crypto.writer import WriterState, decode_writer_state
-from backupkit.errors import BackupkitError
+from backupkit.errors import BackupkitError, reason_of
 from backupkit.ids import DomainId, RepositoryId
-from backupkit.ops.events import Found, Severity, Tell, tell_nobody
+from backupkit.ops.events import Found, Notice, Severity, Tell, tell_nobody
 from backupkit.ops.failures import ConfigLost, NoRepository, NotAWriter, RepositoryIsCopy
 from backupkit.ops.memory.damaged_packs import DamagedPacks
 from backupkit.ops.memory.journal import Journal
 from backupkit.ops.memory.pack_reads import PackReads
 from backupkit.ops.memory.second_copies import SecondCopies
-from backupkit.ops.places import Places, write_private
+from backupkit.ops.places import Places, shown_path, write_private
 from backupkit.ops.repository.signed_log import SignedLog
 from backupkit.ops.unlock import AskSecret
 from backupkit.store import layout
@@ -273,13 +273,18 @@ def _assembled(
     told, memory = _telling(tell), places.state_of(config.repository)
     objects = SmallObjects(backend, told)
     log = SignedLog(LogStore(backend, told), objects, config, memory)
-    return Repository(places, backend, objects, config, public, _read_writer(memory / WRITER_FILE), log)
+    return Repository(places, backend, objects, config, public, _read_writer(memory / WRITER_FILE, tell), log)
 
 
-def _read_writer(path: Path) -> WriterState | None:
+def _read_writer(path: Path, tell: Tell) -> WriterState | None:
     try:
         return decode_writer_state(path.read_bytes())
     except FileNotFoundError:
+        return None
+    except OSError as error:
+        # As after a run by another user. Nobody needs this machine's memory to get their chats back.
+        closed = next((folder for folder in reversed(path.parents) if not os.access(folder, os.X_OK)), path)
+        tell(Notice("memory-unreadable", {"path": shown_path(closed), "reason": reason_of(error)}))
         return None
 
 
