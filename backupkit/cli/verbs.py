@@ -57,6 +57,7 @@ VERBS: Final[tuple[Verb, ...]] = (
     *_verbs("guard", "guard_drill", "guard drill"),
     *_verbs("guard", "guard_log", "guard log", "guard explain"),
     *_verbs("guard", "guard_trust", "guard trust"),
+    *_verbs("guard", "guard_pair", "guard pair"),
     *_verbs("guard", "preview_loss", "preview-loss"),
     *_verbs("watch", "watch", "watch"),
     *_verbs("settings", "config", "config show", "config check", "config edit", "config schema"),

@@ -1,6 +1,7 @@
 """`backupkit guard` on real packages: what app stores and people are answered."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -176,3 +177,18 @@ def test_every_reason_can_be_explained(language: str) -> None:
     codes = every_code(Catalogue("en" if language == "en" else "zh-CN"))
 
     assert all(meaning.why and meaning.attempt for meaning in codes.values() if meaning.kind == "reason")
+
+
+def test_a_new_repository_counts_after_its_owner_said_so(computer: Computer) -> None:
+    computer.initialise()
+    shutil.rmtree(computer.home / ".local/share/backupkit/repository")
+    sheet = computer.home / "second.html"
+    made = computer.run("init", "--no-input", "--recovery-sheet", sheet)
+    status = computer.run("status", "--json", expect=5).last
+
+    assert "backupkit guard pair" in made.err
+    assert status["guard_counts_another"] is True
+    paired = computer.run("guard", "pair", "--json").last
+    assert paired["changed"] is True
+    assert computer.run("status", "--json", expect=5).last["guard_counts_another"] is False
+    assert "already" in computer.run("guard", "pair").out

@@ -112,7 +112,8 @@ def key_enrol(
 
     session = session_of(context)
     secret = session.secret(recovery_words_file)
-    writer = enrol_writer(session.places, secret, label=label or platform.node()[:64], clock=session.clock)
+    named = label or platform.node()[:64]
+    writer = enrol_writer(session.places, secret, label=named, clock=session.clock, tell=session.tell)
     session.printer.summary({"writer": writer}, [session.say("key.enrolled", writer=writer)])
 
 

@@ -35,6 +35,8 @@ def status(context: typer.Context) -> ExitCode:
         lines.append(f"{terminal.paint('warning', '!')} {say('status.not-confirmed')}")
     if not found.can_write:
         lines.append(f"{terminal.paint('warning', '!')} {say('status.cannot-write')}")
+    if found.guard_counts_another:
+        lines.append(f"{terminal.paint('warning', '!')} {say('notice.guard-counts-another')}")
     if found.same_disk:
         lines.append(f"{terminal.paint('warning', '!')} {say('snapshot.same-disk')}")
     if found.next:

@@ -31,7 +31,7 @@ _REASONS: dict[str, tuple[str, str, str]] = {
     "no-pinned-store": (
         "A backup is offered as proof, but no backup store is trusted on this device.",
         "A proof counts only when its store was made on this device or paired with it before.",
-        "backupkit init        or ask on the computer that takes the snapshots",
+        "backupkit guard pair        for a repository that this computer writes to, or ask on the computer that takes the snapshots",
     ),
     "challenge-missing": (
         "The shop asked without a fresh challenge, and your policy wants one.",

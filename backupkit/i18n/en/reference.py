@@ -175,6 +175,7 @@ MESSAGES: dict[str, str] = {
     "field.place": "The place in the file",
     "field.previous": "The snapshot before it; null for the first",
     "field.reason": "The code of the reason",
+    "field.guard_counts_another": "Whether the guard of this computer counts the backups of another repository only",
     "field.recovery_confirmed": "Whether the recovery words were typed back",
     "field.removed": "Paths only in the first snapshot",
     "field.repository": "The repository",

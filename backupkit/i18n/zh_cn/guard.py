@@ -31,7 +31,7 @@ _REASONS: dict[str, tuple[str, str, str]] = {
     "no-pinned-store": (
         "有人出示了备份证明，但本机还没有信任任何备份库。",
         "只有在本机创建、或事先与本机配对过的备份库，它的证明才算数。",
-        "backupkit init        或者到拍快照的那台电脑上询问",
+        "backupkit guard pair        （本机写入的备份库），或者到拍快照的那台电脑上询问",
     ),
     "challenge-missing": (
         "商店提问时没有带随机数，而您的策略要求带上。",

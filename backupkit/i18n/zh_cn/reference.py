@@ -175,6 +175,7 @@ MESSAGES: dict[str, str] = {
     "field.place": "文件中的位置",
     "field.previous": "前一个快照；第一个则为 null",
     "field.reason": "原因的代码",
+    "field.guard_counts_another": "这台电脑的守卫是否只承认另一个备份库的备份",
     "field.recovery_confirmed": "恢复词是否已回填",
     "field.removed": "只在第一个快照里的路径",
     "field.repository": "备份库",

@@ -69,7 +69,8 @@ def initialise(places: Places, *, passphrase: str, clock: Clock, tell: Tell) -> 
 
     repository = open_repository(places, tell)
     record_keys(repository, "created", config, at)
-    write_pins(repository)
+    if not write_pins(repository):
+        tell(Notice("guard-counts-another"))
     same_disk = on_same_disk(places.repository, places.state)
     if same_disk:
         tell(Notice("same-disk", {"path": str(places.repository)}))

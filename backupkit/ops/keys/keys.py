@@ -17,10 +17,12 @@ from backupkit.crypto.slots import (
 )
 from backupkit.crypto.writer import WriterKeys, WriterState
 from backupkit.errors import BackupkitError
+from backupkit.ops.events import Notice, Tell, tell_nobody
 from backupkit.ops.failures import LastSlot, SlotNotFound
 from backupkit.ops.keys.confirm_recovery import confirmation
 from backupkit.ops.keys.recovery_sheet import SheetFacts
 from backupkit.ops.places import Places
+from backupkit.ops.repository.guard_files import write_pins
 from backupkit.ops.repository.repository import Repository, open_repository
 from backupkit.ops.repository.statements import record_keys
 from backupkit.ops.unlock import AskSecret, Secret
@@ -116,10 +118,11 @@ def remove_slot(places: Places, secret: AskSecret, slot_id: str) -> KeyLine:
     return line
 
 
-def enrol_writer(places: Places, secret: AskSecret, *, label: str, clock: Clock) -> str:
+def enrol_writer(places: Places, secret: AskSecret, *, label: str, clock: Clock, tell: Tell = tell_nobody) -> str:
     """Make this machine a writer of a repository that is there already; return the writer's id.
 
-    Its domains are opened once, for the keys that writing needs; the keys that read are not kept.
+    Its domains are opened once, for the keys that writing needs; the keys that read are not kept. Its guard counts the backups
+    from here, unless it counts another repository's already.
 
     Raises:
         CannotUnlock: the secret opens nothing.
@@ -138,7 +141,10 @@ def enrol_writer(places: Places, secret: AskSecret, *, label: str, clock: Clock)
     for domain in repository.domains():
         state = state.with_domain(domain, repository.open_domain(domain, keyring).writer_keys())
     repository.with_writer(state)
-    record_keys(open_repository(places), "writer-enrolled", config, clock.now())
+    enrolled = open_repository(places)
+    record_keys(enrolled, "writer-enrolled", config, clock.now())
+    if not write_pins(enrolled):
+        tell(Notice("guard-counts-another"))
     return writer.id
 
 

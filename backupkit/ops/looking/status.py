@@ -10,6 +10,7 @@ from backupkit.ops.events import Tell, tell_nobody
 from backupkit.ops.keys.confirm_recovery import confirmation
 from backupkit.ops.memory.journal import SourceFacts
 from backupkit.ops.places import Places, on_same_disk
+from backupkit.ops.repository.guard_files import counts_another
 from backupkit.ops.repository.repository import Repository, open_repository
 from backupkit.ops.repository.snapshots import KnownSnapshot, known_snapshots
 from backupkit.proof.pass_check import CLOCK_TOLERANCE
@@ -55,6 +56,7 @@ class Status:
     slots: int
     can_write: bool
     same_disk: bool
+    guard_counts_another: bool
     stale: bool
     next: tuple[str, ...]
 
@@ -77,6 +79,7 @@ def status(places: Places, *, max_age: timedelta, clock: Clock, tell: Tell = tel
         slots=len(repository.slots()),
         can_write=repository.writer is not None and repository.original is None,
         same_disk=on_same_disk(places.repository, places.state),
+        guard_counts_another=bool(counts_another(repository)),
         stale=is_stale,
         next=tuple(_next_steps(sources, confirmed=confirmed)),
     )

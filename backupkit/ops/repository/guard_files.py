@@ -1,5 +1,6 @@
 """What the hook reads, written by us: pins and coverage passes."""
 
+from backupkit.crypto.writer import WriterState
 from backupkit.guard.desk import save_owner
 from backupkit.guard.places import GuardPlaces, write_whole
 from backupkit.ids import AppPackage
@@ -9,8 +10,21 @@ from backupkit.proof.pins import Pins
 
 def pins_of(repository: Repository) -> Pins:
     """Return what a guard must know this machine's writer by."""
-    writer = repository.require_writer().writer
-    return Pins(repository.origin, writer.log.verify_key, writer.attest.verify_key)
+    return _pins(repository, repository.require_writer())
+
+
+def _pins(repository: Repository, state: WriterState) -> Pins:
+    return Pins(repository.origin, state.writer.log.verify_key, state.writer.attest.verify_key)
+
+
+def counts_another(repository: Repository) -> bool | None:
+    """Say whether the guard of this machine counts another repository's backups; None where it counts nobody's, or cannot be looked at."""
+    if repository.writer is None:
+        return None
+    try:
+        return GuardPlaces(repository.places.guard).pins.read_bytes() != _pins(repository, repository.writer).encode()
+    except OSError:
+        return None
 
 
 def write_pins(repository: Repository) -> bool:
@@ -20,12 +34,21 @@ def write_pins(repository: Repository) -> bool:
     """
     places = GuardPlaces(repository.places.guard)
     if places.pins.exists():
-        return places.pins.read_bytes() == pins_of(repository).encode()
+        return not counts_another(repository)
     write_whole(places.pins, pins_of(repository).encode())
     if not places.owner_key.exists():
         # Who can open this repository can also consent without a screen, by a signature.
         save_owner(places, repository.public.owner_key)
     return True
+
+
+def pin_instead(repository: Repository) -> None:
+    """Pin this repository in the place of whichever is pinned. Its owner was asked."""
+    places = GuardPlaces(repository.places.guard)
+    # First what was seen of the other one's log, which would refuse this one's: after a crash in between this can be done again.
+    places.witness.unlink(missing_ok=True)
+    save_owner(places, repository.public.owner_key)
+    write_whole(places.pins, pins_of(repository).encode())
 
 
 def write_pass(repository: Repository, package: AppPackage, data: bytes) -> str:

@@ -21,6 +21,7 @@ from backupkit.ops.keys.public_keys import public_keys
 from backupkit.ops.looking.diff import diff_snapshots
 from backupkit.ops.looking.show import show
 from backupkit.ops.repository.domains import ensure_domain
+from backupkit.ops.repository.guard_files import counts_another
 from backupkit.ops.repository.repository import open_repository
 from backupkit.ops.repository.snapshots import known_snapshots
 from backupkit.ops.unlock import Secret
@@ -85,6 +86,7 @@ def test_a_second_computer_writes_after_it_was_enrolled_and_both_read_everything
     other = second_computer(scene, tmp_path)
     writer = enrol_writer(other.places, other.secret, label="laptop", clock=other.clock)
     assert enrol_writer(other.places, other.secret, label="laptop", clock=other.clock) == writer
+    assert counts_another(other.repository) is False, "its guard counts what it will write"
 
     shutil.copytree(scene.chats, other.chats)
     second = other.take(app="telegram")

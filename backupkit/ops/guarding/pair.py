@@ -1,0 +1,38 @@
+"""The repository whose backups the guard of this computer counts: one, and another takes its place only on its owner's word."""
+
+from dataclasses import dataclass
+
+from backupkit.ops.events import Tell, tell_nobody
+from backupkit.ops.places import Places
+from backupkit.ops.repository.guard_files import counts_another, pin_instead
+from backupkit.ops.repository.repository import open_repository
+from backupkit.ops.unlock import AskSecret
+
+
+@dataclass(frozen=True, slots=True)
+class Paired:
+    """The repository that counts now, by the name of its log. `changed`: another one, or none, counted before."""
+
+    repository: str
+    origin: str
+    changed: bool
+
+
+def pair_guard(places: Places, *, secret: AskSecret, tell: Tell = tell_nobody) -> Paired:
+    """Make the guard count the backups of this repository, and no other's from now on.
+
+    Who can open a repository may say that it counts. What the guard remembers of the other one's log goes; the record of apps, the
+    policy and the ledger stay.
+
+    Raises:
+        NoRepository: there is none.
+        NotAWriter: this computer does not write to it, so that no pass would ever come from here.
+        CannotUnlock: the secret opens nothing.
+    """
+    repository = open_repository(places, tell)
+    repository.require_writer()
+    repository.unlock(secret)
+    is_changed = counts_another(repository) is not False
+    if is_changed:
+        pin_instead(repository)
+    return Paired(str(places.repository), repository.origin, is_changed)
