@@ -60,6 +60,6 @@ MESSAGES: dict[str, str] = {
     "finding.in-no-conversation": "{count} {count:plural:message is|messages are} in no conversation. That is normal for this app; they were kept.",
     "finding.sealed": "{file} is encrypted by its app. It is saved as it is ({bytes:size}); its messages cannot be counted.",
     "finding.history-begins-late": "{conversation} begins at its message number {first}: {count} before it are not in this export. A stretch of time was exported, the group hides its past from new members, or they were deleted.",
-    "finding.history-limited": "The workspace is from {created}, and its oldest message here from {from}. Free plans hide what is older than 90 days or 10,000 messages; it is not in this export.",
+    "finding.history-limited": "The workspace is from {created}, and its oldest message here from {from}. A free plan hides what is older than 90 days or 10,000 messages, or only a stretch of time was exported; the rest is not in this export.",
     "finding.export-cap-suspected": "{file} holds exactly {count} messages. The app stops there and leaves out older ones.",
 }

@@ -60,6 +60,6 @@ MESSAGES: dict[str, str] = {
     "finding.in-no-conversation": "有 {count} 条消息不属于任何会话。这在该应用里是正常的，已一并保留。",
     "finding.sealed": "{file} 由应用加密。已原样保存（{bytes:size}），其中的消息无法计数。",
     "finding.history-begins-late": "{conversation} 从第 {first} 条消息开始：之前的 {count} 条不在这份导出里。可能只导出了一段时间，或者群组对新成员隐藏了历史，或者消息已被删除。",
-    "finding.history-limited": "该工作区创建于 {created}，而这里最早的消息是 {from} 的。免费版会隐藏 90 天以前或 10,000 条以外的消息，它们不在这份导出里。",
+    "finding.history-limited": "该工作区创建于 {created}，而这里最早的消息是 {from} 的。免费版会隐藏 90 天以前或 10,000 条以外的消息，或者只导出了一段时间；其余消息不在这份导出里。",
     "finding.export-cap-suspected": "{file} 正好有 {count} 条消息。应用导出到这个数就停，更早的消息没有导出。",
 }
