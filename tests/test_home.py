@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from backupkit.config import standard_folders
 from backupkit.home import home_of
 from backupkit.hooks.asking import places_in
 
@@ -33,3 +34,12 @@ def test_the_command_and_the_hook_look_in_the_same_place(tmp_path: Path) -> None
     )  # fmt: skip
 
     assert f'"{OWN}/.local/state/backupkit' in shown.stdout
+
+
+@pytest.mark.parametrize("system", ["linux", "darwin", "win32"])
+def test_the_hook_looks_where_the_commands_write_on_every_system(system: str) -> None:
+    environment = {"HOME": "/somewhere"}
+
+    written = standard_folders(environment, home_of(environment), system).state / "guard"
+
+    assert places_in(environment, system).root == written

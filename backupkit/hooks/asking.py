@@ -1,6 +1,7 @@
 """From the bytes of a question to the bytes of an answer, on this machine's guard."""
 
 import json
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -12,8 +13,15 @@ from backupkit.guard.verdict import Verdict
 from backupkit.home import home_of
 
 
-def places_in(environment: Mapping[str, str]) -> GuardPlaces:
-    """Where the guard's memory lies: under `XDG_STATE_HOME`, or `~/.local/state` where that is not set."""
+def places_in(environment: Mapping[str, str], system: str = sys.platform) -> GuardPlaces:
+    """Where the guard's memory lies: where `backupkit` keeps this machine's own state.
+
+    That is `XDG_STATE_HOME`, or `~/.local/state` where that is not set; macOS and Windows have places of their own.
+    """
+    if system in {"darwin", "win32"}:
+        from backupkit.config.folders import standard_folders
+
+        return GuardPlaces(standard_folders(environment, home_of(environment), system).state / "guard")
     state = Path(environment.get("XDG_STATE_HOME", ""))
     # The XDG base directory specification: a relative path is to be ignored.
     base = state if state.is_absolute() else home_of(environment) / ".local/state"
