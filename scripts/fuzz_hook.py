@@ -32,9 +32,11 @@ from backupkit.errors import BackupkitError
 from backupkit.guard.consent import ConsentBinding, GivenConsent, accept_token, asked_in, decode_given, sign_token
 from backupkit.guard.loss_hint import LossHint, decode_hint
 from backupkit.guard.policy import GuardPolicy
-from backupkit.hooks.apt import AptMalformed, read_rows
+from backupkit.hooks.apt import read_rows
 from backupkit.hooks.counter import Counter
 from backupkit.hooks.http_door import HttpDoor
+from backupkit.hooks.pacman import read_names
+from backupkit.hooks.system_packages import QuestionMalformed
 from backupkit.hooks.unix_door import UnixDoor
 from backupkit.ids import AppPackage, SnapshotId
 from backupkit.proof.pass_check import authentic_pass
@@ -67,6 +69,7 @@ def decoders(scene: Scene) -> Iterator[tuple[str, bytes, Parse]]:
     yield "settings", toml, lambda data: load_config(data.decode("utf-8", "replace"), "config.toml")
     rows = b"VERSION 3\nAPT::Architecture=amd64\n\nwechat 1.0 all none < 2.0 all none /a.deb\nb 1 c d > - - none **REMOVE**\n"
     yield "apt", rows, lambda data: list(read_rows(data))
+    yield "pacman", b"wechat\ntelegram-desktop\n", read_names
 
 
 def read_policy(data: bytes) -> GuardPolicy | None:
@@ -163,7 +166,7 @@ def main() -> int:
             try:
                 parse(data)
                 tally[f"{what}: read"] += 1
-            except (BackupkitError, AptMalformed, ConfigProblem):
+            except (BackupkitError, QuestionMalformed, ConfigProblem):
                 tally[f"{what}: refused"] += 1
             except Exception:  # noqa: BLE001  # whatever is not typed is what is looked for
                 findings += keep(chosen.keep, what, data)

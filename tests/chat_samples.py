@@ -259,6 +259,22 @@ def instagram(_folder: Path) -> tuple[str, bytes]:
     return "message_1.json", text.encode()
 
 
+@sample("instagram-json inbox")
+def instagram_inbox(_folder: Path) -> tuple[str, bytes]:
+    """All of it in one list, as Instagram's download was before 2021; two threads have the same people."""
+    said: list[dict[str, object]] = [
+        {"sender": "tom", "created_at": "2020-07-12T14:30:19.783799+00:00", "text": "二", "likes": [{"username": "li", "date": "2020-07-13T00:00:00+00:00"}]},
+        {"sender": "li", "created_at": "2020-07-11T14:30:19+00:00", "text": "one"},
+        {"sender": "li", "created_at": "2020-07-10T14:30:19+00:00", "story_share": "Shared tea's story"},
+    ]  # fmt: skip
+    more: list[dict[str, object]] = [
+        {"sender": "li", "created_at": "2020-07-09T14:30:19+00:00", "media": "https://example.invalid/a.jpg?x=1"},
+        {"sender": "li", "created_at": "2020-07-08T14:30:19+00:00", "voice_media": "https://example.invalid/a.mp4"},
+    ]
+    threads = [("tom", said), ("tom", more), ("zoe", [])]
+    return "messages.json", _json([{"participants": ["li", other], "conversation": talk} for other, talk in threads])
+
+
 @sample("meta-json")
 def meta(_folder: Path) -> tuple[str, bytes]:
     records = [{"sender_name": "Li", "timestamp_ms": 1579294140000 - number, "content": "hi"} for number in range(6)]

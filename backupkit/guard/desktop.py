@@ -5,6 +5,7 @@ package and a profile that the new version rewrites for ever: nobody can say bef
 verified backup that counts; there is no consent that could replace one, because a backup takes minutes.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from backupkit.errors import Fact
@@ -15,12 +16,29 @@ from backupkit.ids import AppPackage
 from backupkit.proof.pass_check import check_pass
 from backupkit.proof.refusals import PassRefused, PassWrongApp
 
+_WATCHED = {
+    # Tencent's own package, those of deepin and UOS, and those that Arch's users make.
+    "com.tencent.mm": (
+        "wechat", "com.tencent.wechat", "com.tencent.weixin", "wechat-appimage", "wechat-beta-bwrap", "wechat-bin",
+        "wechat-universal", "wechat-universal-bwrap", "wechat-uos", "wechat-uos-bwrap", "wechat-uos-qt",
+    ),
+    "com.tencent.mobileqq": ("linuxqq", "com.qq.im.deepin", "linuxqq-appimage", "linuxqq-nt-bwrap"),
+    "org.telegram.messenger": ("telegram-desktop", "telegram-desktop-bin"),
+    "org.thoughtcrime.securesms": ("signal-desktop", "signal-desktop-beta", "signal-desktop-beta-bin"),
+}  # fmt: skip
+
+WATCHED: Mapping[str, AppPackage] = {name: AppPackage(app) for app, names in _WATCHED.items() for name in names}
+"""Packages of chat programs, and the app whose backup counts for each."""
+
 
 class DesktopChange(NamedTuple):
-    """What would happen to one package of the system. `app` is the app whose chats the program keeps."""
+    """What would happen to one package of the system. `app` is the app whose chats the program keeps.
+
+    `action` is None where the package manager does not say what it will do.
+    """
 
     name: str
-    action: Action
+    action: Action | None
     app: AppPackage
     store: str
 

@@ -25,7 +25,7 @@ _HELP = {
     "en": """\
 Usage: backupkit-hook [--request FILE]
        backupkit-hook serve [--socket PATH] [--http PORT] [--print-unit] [--json]
-       backupkit-hook apt --state DIR
+       backupkit-hook apt|pacman --state DIR
 
 An app store or package manager asks before an update: may it be installed, or would it wipe the chats?
 The question is one JSON object (hook-request) on standard input, the answer one JSON object (verdict) on standard output.
@@ -37,6 +37,7 @@ The question is one JSON object (hook-request) on standard input, the answer one
     --print-unit   print a systemd unit and stop
     --json         print the unit, or why the server cannot start, as a JSON object
   apt              answer apt (DPkg::Pre-Install-Pkgs, version 3) from the guard below DIR/backupkit/guard
+  pacman           answer pacman (a hook that NeedsTargets) from the guard below DIR/backupkit/guard
   --version        show the version
   --help           show this
 
@@ -58,6 +59,7 @@ only when its "state" is "given". Everything else, a crash and a time-out includ
     --print-unit   输出 systemd 单元文件后退出
     --json         以 JSON 对象输出单元文件，或无法启动的原因
   apt              回答 apt（DPkg::Pre-Install-Pkgs，第 3 版），使用 文件夹/backupkit/guard 下的守卫
+  pacman           回答 pacman（带 NeedsTargets 的钩子），使用 文件夹/backupkit/guard 下的守卫
   --version        显示版本
   --help           显示本说明
 
@@ -101,8 +103,8 @@ def main(arguments: Sequence[str], environment: Mapping[str, str], *, started: f
         return 0
     if arguments and arguments[0] == "serve":
         return _serve(arguments[1:], environment)
-    if arguments and arguments[0] == "apt":
-        return _apt(arguments[1:], _language(environment))
+    if arguments and arguments[0] in {"apt", "pacman"}:
+        return _ask_for(arguments[0], arguments[1:], _language(environment))
     if arguments and (len(arguments) != 2 or arguments[0] != "--request"):
         sys.stderr.write(_HELP["en"].splitlines()[0] + "\n")
         return USAGE_EXIT
@@ -120,22 +122,24 @@ def _serve(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     return serve(wanted, environment, _language(environment))
 
 
-def _apt(arguments: Sequence[str], language: str) -> int:
+def _ask_for(host: str, arguments: Sequence[str], language: str) -> int:
     try:
         from backupkit.guard.places import GuardPlaces
-        from backupkit.hooks.apt import MAX_INPUT_BYTES, ask_apt, state_of
+        from backupkit.hooks.apt import ask_apt
+        from backupkit.hooks.pacman import ask_pacman
+        from backupkit.hooks.system_packages import MAX_INPUT_BYTES, state_of
 
         state = state_of(arguments)
         if state is None:
-            sys.stderr.write("backupkit-hook apt --state DIR\n")
+            sys.stderr.write(f"backupkit-hook {host} --state DIR\n")
             return USAGE_EXIT
-        places = GuardPlaces(state / "backupkit" / "guard")
-        told, code = ask_apt(_read(0, most=MAX_INPUT_BYTES), places, language)
-        sys.stderr.write(told)
+        ask = {"apt": ask_apt, "pacman": ask_pacman}[host]
+        told = ask(_read(0, most=MAX_INPUT_BYTES), GuardPlaces(state / "backupkit" / "guard"), language)
+        sys.stderr.write(told.text)
     except BaseException as error:  # noqa: BLE001 - a guard that crashes must hold, and say so
         sys.stderr.write(f"backupkit: {_failure(error)}\n")
         return UNDECIDED_EXIT
-    return code
+    return told.code
 
 
 def _answer(request_file: str | None, environment: Mapping[str, str], started: float) -> int:

@@ -250,3 +250,91 @@ def test_findings_of_a_reader_have_a_place(tmp_path: Path) -> None:
     (finding,) = [told for told in read_with(DiscordExporter(), path) if isinstance(told, Finding)]
 
     assert str(finding.locator) == "c.json /messages/3"
+
+
+def test_a_day_of_odd_records_is_known_by_the_days_beside_it(tmp_path: Path) -> None:
+    write(tmp_path / "general" / "2023-01-05.json", slack_messages(8))
+    write(
+        tmp_path / "general" / "2023-01-06.json",
+        [{"subtype": "tombstone", "text": "This message was deleted.", "ts": "1673000000"}, *slack_messages(8)[:1]],
+    )
+    write(tmp_path / "general" / "notes.json", [{"ts": "1673000000.000100"}])
+
+    found = messages_with(SlackExport(), tmp_path)
+
+    assert len(found) == 10
+    assert found[8].ts_utc_us == 1673000000_000_000
+    assert found[8].deletion is DeletionState.TOMBSTONE
+
+
+def test_a_first_message_of_nobody_and_an_empty_sealed_chat_are_metas(tmp_path: Path) -> None:
+    thread = facebook_thread(3)
+    thread["messages"] = [{"timestamp_ms": 1600000000000, "content": "gone"}, *list(thread["messages"])]  # type: ignore[call-overload]
+    write(tmp_path / "inbox" / "li" / "message_1.json", thread)
+    write(tmp_path / "Li_7.json", {"participants": ["Li", "Tom"], "threadName": "Li_7", "messages": []})
+
+    summary = summary_of(tmp_path)
+
+    assert (summary.format, summary.messages, summary.conversations) == ("facebook-json", 4, 2)
+
+
+def test_a_thread_of_instagram_is_known_by_a_field_of_its_own(tmp_path: Path) -> None:
+    said = [{"sender_name": "Li", "timestamp_ms": 1600000000000 + number, "content": "hi"} for number in range(5)]
+    thread = {"participants": [{"name": "Li"}], "messages": said, "thread_path": "inbox/li_1"}
+    before = summary_of(write(tmp_path / "before" / "message_1.json", thread)).format
+    shared = {"link": "https://example.invalid/p/1", "original_content_owner": "tea"}
+    thread["messages"] = [*said, {"sender_name": "Li", "timestamp_ms": 1600000001000, "share": shared}]
+
+    summary = summary_of(write(tmp_path / "after" / "message_1.json", thread))
+
+    assert (before, summary.format, summary.messages) == ("facebook-json", "instagram-json", 6)
+
+
+def test_instagrams_inbox_of_old_is_read_thread_by_thread(tmp_path: Path) -> None:
+    file, data = SAMPLES["instagram-json inbox"](tmp_path)
+    (tmp_path / file).write_bytes(data)
+
+    found = messages_with(meta_json.READERS[1], tmp_path)
+    summary = summary_of(tmp_path)
+
+    assert (summary.app, summary.format, summary.messages, summary.conversations) == (
+        "instagram",
+        "instagram-json",
+        5,
+        3,
+    )
+    assert (found[0].sender_name, found[0].text, found[0].ts_utc_us) == ("tom", "二", 1594564219_783_799)
+    assert found[0].reactions[0].sender == "li"
+    assert [message.kind for message in found[1:]] == [
+        MessageKind.TEXT,
+        MessageKind.LINK,
+        MessageKind.IMAGE,
+        MessageKind.VOICE,
+    ]
+    assert len({message.conversation for message in found}) == 2
+
+
+def test_a_channel_without_own_messages_counts_and_is_named_by_the_packages_index(tmp_path: Path) -> None:
+    messages = tmp_path / "Messages"
+    write(messages / "index.json", {"1060953753550860421": "tea in Garden"})
+    for number in (1, 2):
+        _name, data = SAMPLES["discord-package json"](tmp_path)
+        folder = messages / f"c106095375355086042{number}"
+        write(folder / "channel.json", {"id": f"106095375355086042{number}", "type": "DM"})
+        (folder / "messages.json").write_bytes(data if number == 1 else b"[]")
+    write(messages / "elsewhere" / "messages.json", [])
+
+    summary = summary_of(tmp_path)
+
+    assert (summary.format, summary.messages, summary.conversations) == ("discord-package", 8, 2)
+    assert summary.by_conversation[0].title == "tea in Garden"
+
+
+def test_a_group_that_begins_with_deleted_messages_is_googles(tmp_path: Path) -> None:
+    deleted = {"topic_id": "t", "message_id": "g1/t/t", "message_state": "DELETED"}
+    path = write(tmp_path / "messages.json", {"messages": [deleted, *google_messages(4)]})
+
+    found = messages_with(GoogleChat(), path)
+
+    assert len(found) == 5
+    assert found[0].deletion is DeletionState.TOMBSTONE

@@ -317,3 +317,45 @@ def test_chatlogs_words_in_brackets_are_kinds(tmp_path: Path, content: str, kind
     (message,) = messages_with(WechatChatlogCsv(), path)
 
     assert (message.kind, message.text, message.native_id) == (kind, content, None)
+
+
+def test_what_no_xml_may_hold_hides_no_other_message(tmp_path: Path) -> None:
+    def record(body: bytes) -> bytes:
+        return b'<sms address="+49151" date="1336729664538" type="1" body="%b" />\n' % body
+
+    odd = [b"a &#0; b", b"half &#55357; a pair", b"bell \x07", b"\xed\xa0\xbd\xed\xb8\x80", b"\xef\xbf\xbf", b"caf\xe9"]
+    path = tmp_path / "sms.xml"
+    path.write_bytes(
+        b"<?xml version='1.0' encoding='UTF-8' standalone='yes' ?>\n<smses count=\"8\">\n"
+        + record(b"plain" * 200)
+        + b"".join(map(record, odd))
+        + record(b"&#55357;&#56832;")
+        + b"</smses>"
+    )
+
+    found = messages_with(SmsXml(), path)
+    summary = summary_of(path)
+
+    assert [message.text for message in found[1:]] == [
+        "a \ufffd b",
+        "half \ufffd a pair",
+        "bell \ufffd",
+        "😀",
+        "\ufffd",
+        "caf\ufffd",
+        "😀",
+    ]
+    assert [(one.code, one.facts["count"]) for one in summary.findings] == [("text-not-utf-8", 1)]
+
+
+@pytest.mark.parametrize("pair", [b"&#55357;&#56832;", b"\xed\xa0\xbd\xed\xb8\x80", "😀".encode()])
+def test_a_character_of_a_text_message_may_lie_across_two_blocks(tmp_path: Path, pair: bytes) -> None:
+    path = tmp_path / "sms.xml"
+    head = b'<smses count="1"><sms address="1" date="1336729664538" type="1" body="'
+    for shift in range(14):
+        before = b"x" * ((1 << 16) - len(head) - shift)
+        path.write_bytes(head + before + pair + b'" /></smses>')
+
+        (found,) = messages_with(SmsXml(), path)
+
+        assert found.text == before.decode() + "😀"

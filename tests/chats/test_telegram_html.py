@@ -235,3 +235,23 @@ def test_everything_is_read_alike_through_read_with(tmp_path: Path) -> None:
     told = read_with(TelegramHtml(), page(tmp_path, telegram_entry(1, "a")))
 
     assert [type(one).__name__ for one in told] == ["Conversation", "Message", "Conversation"]
+
+
+def test_what_a_group_brought_along_when_it_became_a_supergroup_is_read(tmp_path: Path) -> None:
+    before = 1_000_000_000
+    path = page(
+        tmp_path,
+        telegram_line(-1, "1 May 2016"),
+        telegram_line(3 - before, "Li created group &laquo;Tea&raquo;"),
+        telegram_entry(4 - before, "old"),
+        telegram_line(-2, "2 May 2016"),
+        telegram_line(1, "Li converted this group to a supergroup"),
+        telegram_entry(2, "new"),
+    )
+
+    assert [message.text for message in read(path)] == [
+        "Li created group «Tea»",
+        "old",
+        "Li converted this group to a supergroup",
+        "new",
+    ]

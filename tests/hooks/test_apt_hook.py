@@ -18,7 +18,8 @@ from backupkit.clock import SystemClock
 from backupkit.guard.desk import load_hook_key
 from backupkit.guard.device_rules import Action
 from backupkit.guard.ledger import read_ledger, verify_ledger
-from backupkit.hooks.apt import AptMalformed, Row, read_rows
+from backupkit.hooks.apt import read_rows
+from backupkit.hooks.system_packages import QuestionMalformed, Row
 
 HOOK = Path(sys.executable).with_name("backupkit-hook")
 ROOT = Path(__file__).parents[2]
@@ -54,7 +55,7 @@ def test_each_kind_of_change_is_read(row: str, read: list[Row]) -> None:
     [b"", b"VERSION 2\n\n", b"VERSION 3\nA=b", b"/a.deb\n", question("wechat 1.0 all"), question("a 1 b c ! 2 d e f")],
 )
 def test_what_is_not_apts_question_is_refused(data: bytes) -> None:
-    with pytest.raises(AptMalformed):
+    with pytest.raises(QuestionMalformed):
         list(read_rows(data))
 
 
@@ -63,7 +64,7 @@ def test_what_is_not_apts_question_is_refused(data: bytes) -> None:
 def test_any_bytes_are_rows_or_refused(data: bytes) -> None:
     try:
         rows = list(read_rows(b"VERSION 3\n\n" + data))
-    except AptMalformed:
+    except QuestionMalformed:
         return
     assert all(isinstance(row, Row) for row in rows)
 

@@ -4,6 +4,7 @@ It holds only what the owner wrote. That is half of every conversation, so it is
 """
 
 import posixpath
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -30,6 +31,7 @@ from backupkit.chats.reader import Recognition, Told, read_each
 from backupkit.chats.source import Content, SourceFiles
 from backupkit.chats.text_damage import TextDamage
 
+_CHANNEL = re.compile(r"c?\d{15,20}$")
 _HEADER = b"ID,Timestamp,Contents,Attachments"
 
 
@@ -43,6 +45,12 @@ class DiscordPackage:
     def recognise(self, source: SourceFiles) -> Recognition:
         """Look for the four capitalised fields that only this package has."""
         claims = dict(claim_json(source, _certainty).claims)
+        for name in source.called("messages.json"):
+            # A channel in which its owner never wrote: what lies beside the empty list tells whose it is.
+            if source.json_sample(name) == [] and _CHANNEL.match(posixpath.basename(posixpath.dirname(name))):
+                channel = dict_of(small_json(source, posixpath.join(posixpath.dirname(name), "channel.json")))
+                if {"id", "type"} <= channel.keys():
+                    claims[name] = 85
         for name in source.of(Content.TEXT):
             if source.head(name, 64).removeprefix(b"\xef\xbb\xbf").startswith(_HEADER):
                 claims[name] = 95
@@ -65,6 +73,9 @@ def _read_file(source: SourceFiles, name: str) -> Iterator[Told]:
     channel = dict_of(small_json(source, posixpath.join(folder, "channel.json")))
     key = name_of(channel.get("id")) or posixpath.basename(folder).removeprefix("c") or name
     titles = [text_of(dict_of(channel.get("guild")).get("name")), text_of(channel.get("name"))]
+    if not any(titles):
+        index = dict_of(small_json(source, posixpath.join(posixpath.dirname(folder), "index.json")))
+        titles = [text_of(index.get(key))]
     is_private = len(list_of(channel.get("recipients"))) == 2
     yield Conversation(
         key,

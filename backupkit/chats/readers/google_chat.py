@@ -37,6 +37,7 @@ _CLOCK = re.compile(
 )
 _NUMBERED = re.compile(r"(\d{4})[年년] ?(\d{1,2})[月월] ?(\d{1,2})[日일]")
 _VIETNAMESE_MONTH = re.compile(r"tháng (\d{1,2})")
+_DATED = {"created_date", "updated_date", "message_state"}
 _WORD = re.compile(r"[^\W\d_][^\s\d,]*|\d+")
 
 
@@ -57,10 +58,9 @@ class GoogleChat:
 
 
 def _certainty(sample: Any) -> int:
-    messages = list_of(dict_of(sample).get("messages"))
-    first = dict_of(messages[0]) if messages else {}
-    marks = {"created_date", "topic_id", "message_id", "creator"} & first.keys()
-    return 95 if len(marks) >= 3 and "created_date" in marks else 0
+    messages = [dict_of(message) for message in list_of(dict_of(sample).get("messages"))]
+    # What was deleted may have neither creator nor date.
+    return 95 if any({"topic_id", "message_id"} <= one.keys() and _DATED & one.keys() for one in messages) else 0
 
 
 def _read_file(source: SourceFiles, name: str) -> Iterator[Told]:

@@ -30,9 +30,13 @@ from backupkit.chats.model import (
     Severity,
 )
 from backupkit.chats.reader import Recognition, Told, read_each
+from backupkit.chats.readers.instagram_inbox import is_inbox, read_inbox
 from backupkit.chats.source import SourceFiles
 
 _PAGE = re.compile(r"message_(\d+)\.json$")
+_LOOKED_AT = 1 << 20
+# What only Instagram writes: where its files lie, and whose post was shared.
+_INSTAGRAMS = (b"your_instagram_activity/", b'"original_content_owner"', b'"profile_share_username"')
 _MEDIA_FIELDS = {
     "photos": MessageKind.IMAGE,
     "videos": MessageKind.VIDEO,
@@ -64,7 +68,7 @@ class MetaJson:
     def read(self, source: SourceFiles, recognition: Recognition) -> Iterator[Told]:
         """Stream the threads of all claimed pages."""
         yield from _missing_pages(recognition.files)
-        yield from read_each(recognition.files, lambda name: _read_page(source, name))
+        yield from read_each(recognition.files, lambda name: _read_file(source, name))
 
 
 READERS = (
@@ -75,23 +79,33 @@ READERS = (
 
 
 def _certainty(sample: Any) -> int:
+    if is_inbox(sample):
+        return 90
     root = dict_of(sample)
-    first = dict_of(list_of(root.get("messages"))[0]) if list_of(root.get("messages")) else {}
-    if {"sender_name", "timestamp_ms"} <= first.keys():
+    messages = [dict_of(message) for message in list_of(root.get("messages"))]
+    first = messages[0] if messages else {}
+    # Who deleted their account may be nobody at all.
+    if any({"sender_name", "timestamp_ms"} <= message.keys() for message in messages):
         return 95 if "participants" in root else 85
     is_sealed_chat = {"senderName", "timestamp"} <= first.keys() and "threadName" in root
     if is_sealed_chat:
         return 95
+    if {"participants", "threadName", "messages"} <= root.keys() and not first:
+        return 80
     # A thread whose messages were all deleted still has its people and its path.
     return 80 if {"participants", "messages", "thread_path"} <= root.keys() else 0
 
 
 def _app_of(source: SourceFiles, name: str) -> str | None:
     root = dict_of(source.json_sample(name))
+    if not root:
+        return "instagram"
     if "threadName" in root:
         return "messenger"
-    shown = name + "\n" + "\n".join(_links(root.get("messages")))
-    if "instagram" in shown:
+    shown = f"{source.label}/{name}\n" + "\n".join(_links(root.get("messages")))
+    if "instagram" in shown or (
+        "facebook" not in shown and any(map(source.head(name, _LOOKED_AT).__contains__, _INSTAGRAMS))
+    ):
         return "instagram"
     if "facebook" in shown or "thread_path" in root:
         # Instagram's own threads say so in their paths, so a thread without that word is Messenger's.
@@ -133,6 +147,10 @@ def _missing_pages(names: tuple[str, ...]) -> Iterator[Finding]:
                 Locator(folder),
                 {"name": f"message_{first}.json", "count": absent},
             )
+
+
+def _read_file(source: SourceFiles, name: str) -> Iterator[Told]:
+    return read_inbox(source, name) if is_inbox(source.json_sample(name)) else _read_page(source, name)
 
 
 def _read_page(source: SourceFiles, name: str) -> Iterator[Told]:

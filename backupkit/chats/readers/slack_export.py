@@ -29,11 +29,13 @@ from backupkit.chats.model import (
     Severity,
 )
 from backupkit.chats.reader import Recognition, Told, read_each
-from backupkit.chats.source import SourceFiles
+from backupkit.chats.source import Content, SourceFiles
 from backupkit.chats.wall_time import day_of
 from backupkit.errors import Fact
 
 _TS = re.compile(r"\d{9,10}\.\d{6}$")
+_ANY_TS = re.compile(r"(\d{9,10})(?:\.(\d{1,6}))?$")
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}\.json$")
 _LISTS = {
     "channels.json": ConversationKind.GROUP,
     "groups.json": ConversationKind.GROUP,
@@ -53,7 +55,16 @@ class SlackExport:
 
     def recognise(self, source: SourceFiles) -> Recognition:
         """Look for lists of messages whose `ts` is an id and a time at once."""
-        return claim_json(source, _certainty)
+        claims = dict(claim_json(source, _certainty).claims)
+        # A day whose first records are of an odd kind is known by the days beside it.
+        workspaces = {posixpath.dirname(posixpath.dirname(day)) for day in claims}
+        for name in source.of(Content.JSON):
+            folder, file = posixpath.split(name)
+            if name not in claims and posixpath.dirname(folder) in workspaces and _DAY.match(file):
+                records = list_of(source.json_sample(name))
+                if records and any(isinstance(dict_of(record).get("ts"), str) for record in records):
+                    claims[name] = 80
+        return Recognition(claims)
 
     def read(self, source: SourceFiles, recognition: Recognition) -> Iterator[Told]:
         """Stream channel after channel, each day by day."""
@@ -172,9 +183,8 @@ def _kind(subtype: str, media: tuple[Media, ...]) -> MessageKind:
 
 
 def _ts_to_us(ts: str) -> int | None:
-    if not _TS.match(ts):
-        return None
-    return within_time(int(ts.replace(".", "")))
+    found = _ANY_TS.match(ts)
+    return None if found is None else within_time(int(found[1] + (found[2] or "").ljust(6, "0")))
 
 
 def _media(item: dict[str, Any]) -> Media:

@@ -1,8 +1,9 @@
 """SMS Backup & Restore's XML: text messages, multimedia messages and calls.
 
 The declared `count` is wrong in copies that were cut, so it is compared. The app writes characters beyond the basic plane as two
-character references, which no XML parser accepts; they are joined before parsing. Entities and document types are
-refused: the app never writes them, and they are how XML bombs are made.
+character references, which no XML parser accepts; they are joined before parsing. What else no XML may hold, and phones put into messages all
+the same (control characters, halves of such pairs, bytes that are no UTF-8), becomes U+FFFD, so that one odd message never hides
+the others. Entities and document types are refused: the app never writes them, and they are how XML bombs are made.
 """
 
 import binascii
@@ -35,6 +36,13 @@ from backupkit.chats.text_head import text_head
 
 _ROOT = re.compile(r"<(smses|calls|allsms)\b")
 _PAIR = re.compile(rb"&#(?:(\d{5})|x([dD][89abAB][0-9a-fA-F]{2}));&#(?:(\d{5})|x([dD][c-fC-F][0-9a-fA-F]{2}));")
+_REFERENCE = re.compile(rb"&#(?:(\d{1,8})|x([0-9a-fA-F]{1,7}));")
+_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_NO_XML = re.compile(
+    rb"\xed[\xa0-\xaf][\x80-\xbf]\xed[\xb0-\xbf][\x80-\xbf]|\xed[\xa0-\xbf][\x80-\xbf]|\xef\xbf[\xbe\xbf]"
+)
+_REPLACED = b"&#65533;"
+_OTHER_ENCODING = re.compile(rb"<\?xml[^>]{0,200}encoding\s*=\s*[\"'](?!utf-?8[\"'])", re.IGNORECASE)
 _BLOCK_BYTES = 1 << 16
 _MAX_RECORD_BYTES = 96 * 2**20
 _MAX_DEPTH = 8
@@ -102,6 +110,8 @@ def _read_file(source: SourceFiles, name: str) -> Iterator[Told]:
                 raise parsing.failure or failure  # type: ignore[misc]  # one of both is an error here
             if not block:
                 break
+    if parsing.bad_lines:
+        yield Finding("text-not-utf-8", Severity.ERROR, Locator(name), {"count": parsing.bad_lines})
     declared = int_of(parsing.declared)
     if declared is not None and declared != counted:
         severity = Severity.WARNING if declared > counted else Severity.INFO
@@ -141,6 +151,8 @@ class _Parsing:
         self._fed = bytearray()
         self._fed_from = 0
         self._carried = b""
+        self._is_utf_8: bool | None = None
+        self.bad_lines = 0
         self._depth = 0
         self._open: tuple[str, dict[str, str], int, int] | None = None
         self._inner: list[tuple[str, dict[str, str]]] = []
@@ -148,12 +160,16 @@ class _Parsing:
 
     def feed(self, block: bytes) -> None:
         data = _PAIR.sub(_joined, self._carried + block)
+        if self._is_utf_8 is None:
+            self._is_utf_8 = _OTHER_ENCODING.match(data.lstrip(b"\xef\xbb\xbf \t\r\n")) is None
         keep = 0
         if block:
             # Whole pairs are joined already, so the first reference near the end may begin one that goes on.
             at = data.find(b"&", max(0, len(data) - _TAIL_BYTES))
             keep = len(data) - at if at >= 0 else 0
+            keep = max(keep, _unfinished(data)) if self._is_utf_8 else keep
         data, self._carried = data[: len(data) - keep], data[len(data) - keep :]
+        data = self._made_xml(data)
         self._fed += data
         self._parser.Parse(data, not block)
         reached = self._parser.CurrentByteIndex if self._open is None else self._open[2]
@@ -162,6 +178,18 @@ class _Parsing:
         self._fed_from += start
         if len(self._fed) > _MAX_RECORD_BYTES:
             raise MalformedExport(Locator(self._name, f"line {self._parser.CurrentLineNumber}"), "record-too-long")
+
+    def _made_xml(self, data: bytes) -> bytes:
+        """Replace what no XML may hold."""
+        data = _REFERENCE.sub(_possible, data)
+        if self._is_utf_8:
+            data = _NO_XML.sub(_possible_bytes, data)
+            try:
+                data.decode("utf-8")
+            except UnicodeDecodeError:
+                self.bad_lines += sum(map(_is_damaged, data.split(b"\n")))
+                data = data.decode("utf-8", "replace").encode("utf-8")
+        return _CONTROL.sub(_REPLACED, data)
 
     def records(self) -> Iterator[_Record | Finding]:
         done, self._done = self._done, []
@@ -194,6 +222,36 @@ class _Parsing:
 
     def _refuse(self, *_declared: object) -> None:
         raise MalformedExport(Locator(self._name, f"line {self._parser.CurrentLineNumber}"), "entities-refused")
+
+
+def _unfinished(data: bytes) -> int:
+    """Return how many bytes at the end may belong to a character, or half of a pair, that goes on in the next block."""
+    at = next((place for place in range(max(0, len(data) - 6), len(data)) if data[place] >= 0xC0), len(data))
+    if at >= 3 and data[at - 3] == 0xED and data[at - 2] >= 0xA0:
+        at -= 3
+    return len(data) - at
+
+
+def _is_damaged(line: bytes) -> bool:
+    try:
+        line.decode("utf-8")
+    except UnicodeDecodeError:
+        return True
+    return False
+
+
+def _possible(match: re.Match[bytes]) -> bytes:
+    number = int(match[1]) if match[1] else int(match[2], 16)
+    is_possible = (
+        number in {9, 10, 13} or 0x20 <= number < 0xD800 or 0xE000 <= number < 0xFFFE or 0xFFFF < number < 0x110000
+    )
+    return match[0] if is_possible else _REPLACED
+
+
+def _possible_bytes(match: re.Match[bytes]) -> bytes:
+    if len(match[0]) == 6:
+        return match[0].decode("utf-8", "surrogatepass").encode("utf-16", "surrogatepass").decode("utf-16").encode()
+    return _REPLACED
 
 
 def _joined(match: re.Match[bytes]) -> bytes:

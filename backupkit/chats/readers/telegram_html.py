@@ -1,7 +1,8 @@
 """Telegram Desktop's HTML export: pages `messages.html`, `messages2.html` and so on, of one chat or a whole account.
 
-Only classes and ids are looked at, never words. Lines with a negative number are the export's own (the dates) and no
-messages. A joined message has no name of its own and belongs to the sender before it.
+Only classes and ids are looked at, never words. Lines with a small negative number are the export's own (the dates) and no
+messages; what a group brought along when it became a supergroup has large negative ones. A joined message has no name of its own
+and belongs to the sender before it.
 """
 
 import posixpath
@@ -50,6 +51,8 @@ _DECLARED = re.compile(
     re.DOTALL,
 )
 _MAX_LIST_BYTES = 32 * 2**20
+# Messages from before a group became a supergroup are numbered from a thousand million below zero, the export's own lines from -1 on.
+_BROUGHT_ALONG = -100_000_000
 
 _WRAPS = {
     "photo_wrap": MessageKind.IMAGE,
@@ -208,7 +211,7 @@ class _Chat:
             return
         if found.number is None or not (found.is_closed or piece.is_last):
             yield Finding("record-not-understood", Severity.WARNING, locator)
-        elif found.number >= 0 and found.is_closed:
+        elif not found.is_own_line and found.is_closed:
             yield self._message(name, locator, piece, found)
 
     def _message(self, name: str, locator: Locator, piece: Piece, found: "_MessageElements") -> Message:
@@ -320,6 +323,11 @@ class _MessageElements(Elements):
         self._end: tuple[int, int] = (0, 0)
         self._reactions = 0
         super().take(data, file, offset)
+
+    @property
+    def is_own_line(self) -> bool:
+        """Whether it is a line of the export itself, such as a date, and no message."""
+        return self.is_service and self.number is not None and _BROUGHT_ALONG < self.number < 0
 
     def raw_length(self, data: bytes) -> int:
         """Return how many bytes of the piece are the message itself, without what follows it on the page."""

@@ -20,12 +20,13 @@ _JOIN = rf"(?:[,،]?{_MARK}{SPACE}{{1,2}}(?:(?:{_AT}){SPACE})?|[,،])"
 _TIME = (
     rf"(?:(?P<before>{HALF_DAY}){SPACE}?)?(?P<hour>\d{{1,2}})(?:[:.]|{SPACE}?h{SPACE}?)(?P<minute>\d{{2}})"
     rf"(?:(?:[:.]|{SPACE}min{SPACE})(?P<second>\d{{2}})(?:{SPACE}s)?)?"
-    rf"(?:{SPACE}?(?P<after>{HALF_DAY}))?(?:{SPACE}(?:Uhr|ч\.))?{_MARK}"
+    rf"(?:{SPACE}(?:Uhr|ч\.|น\.))?(?:{SPACE}?(?P<after>{HALF_DAY}))?{_MARK}"
 )
 _LEAD = rf"{_MARK}"
 BRACKET = re.compile(rf"{_LEAD}\[{_MARK}{_DATE}{_JOIN}{_MARK}{_TIME}\]{SPACE}?")
 DASH = re.compile(rf"{_LEAD}{_DATE}{_JOIN}{_MARK}{_TIME}{SPACE}[-\u2013]{SPACE}")
 # Vietnamese phones write the time first.
+BRACKET_TIME_FIRST = re.compile(rf"{_LEAD}\[{_MARK}{_TIME}(?:,?{SPACE}|,){_MARK}{_DATE}\]{SPACE}?")
 TIME_FIRST = re.compile(rf"{_LEAD}{_TIME}(?:,?{SPACE}|,){_MARK}{_DATE}{SPACE}[-\u2013]{SPACE}")
 # iPhones until 2016.
 COLON = re.compile(rf"{_LEAD}{_DATE}{_JOIN}{_MARK}{_TIME}:{SPACE}")
@@ -36,7 +37,7 @@ _NAMED_DATE = (
     rf"|(?P<month_first>{_WORD})\.?{SPACE}(?P<day_second>\d{{1,2}}),?{SPACE})(?P<year>\d{{4}})(?:{SPACE}г\.)?"
 )
 NAMED = re.compile(rf"{_LEAD}{_NAMED_DATE}{_JOIN}{_MARK}{_TIME}{SPACE}[-\u2013]{SPACE}")
-_STYLES = (BRACKET, DASH, TIME_FIRST, COLON, NAMED)
+_STYLES = (BRACKET, BRACKET_TIME_FIRST, DASH, TIME_FIRST, COLON, NAMED)
 _MAY_BEGIN = re.compile(rf"{_MARK}[\[\d]")
 
 

@@ -31,7 +31,7 @@ from backupkit.chats.model import (
 from backupkit.chats.reader import Recognition, Told, read_each
 from backupkit.chats.readers import whatsapp_words as words
 from backupkit.chats.readers.sigexport_signs import is_sigexport
-from backupkit.chats.readers.whatsapp_heads import BRACKET, COLON, Head, head_of, style_of
+from backupkit.chats.readers.whatsapp_heads import BRACKET, BRACKET_TIME_FIRST, COLON, Head, head_of, style_of
 from backupkit.chats.source import Content, SourceFiles
 from backupkit.chats.text_damage import TextDamage
 from backupkit.chats.text_head import text_head
@@ -64,6 +64,7 @@ _ENCRYPTED = re.compile(
     re.IGNORECASE,
 )
 
+_BRACKETS = {BRACKET, BRACKET_TIME_FIRST}
 _LOOKED_AT = 64 * 1024
 _CAP_WITH_MEDIA, _CAP_WITHOUT_MEDIA = 10_000, 40_000
 _MAX_PEOPLE = 20_000
@@ -130,12 +131,12 @@ def _certainty(head: str) -> int:
             return 0
         if is_sigexport(lines):
             return 0
-        if style is not BRACKET and has_seconds:
+        if style not in _BRACKETS and has_seconds:
             return _certainty_with_seconds(heads, senders, style)
     # Logs and other tools write dates too, but hardly ever a name and a colon behind them.
     if len(senders) * 5 < len(heads) and not is_marked:
         return 0
-    certainty = 78 if style is not BRACKET or has_seconds else 68
+    certainty = 78 if style not in _BRACKETS or has_seconds else 68
     return certainty + (17 if is_marked else 0)
 
 

@@ -17,20 +17,25 @@ class Store(Enum):
     """Who is to ask."""
 
     APT = "apt"
+    PACMAN = "pacman"
 
 
 def guard_install(
     context: typer.Context,
     store: Annotated[Store, typer.Option("--store")],
+    root: Annotated[Path, typer.Option("--root", metavar="DIR")] = Path("/"),
     entry: Annotated[Path | None, typer.Option("--entry", metavar="FILE")] = None,
     yes: Annotated[bool, typer.Option("--yes")] = False,
 ) -> None:
     """Show the entry, and write it once that is agreed to."""
-    from backupkit.ops.guarding.host_entry import APT_ENTRY, apt_entry, install_entry
+    from backupkit.ops.guarding.host_entry import HOSTS, install_entry, require_read, seen_inside
 
-    session = session_of(context)
-    path = (entry or APT_ENTRY).absolute()
-    text = apt_entry(Path(sys.executable).absolute().with_name("backupkit-hook"), session.places.state.parent)
+    session, host = session_of(context), HOSTS[store.value]
+    root = root.absolute()
+    path = (entry or host.entry_below(root)).absolute()
+    require_read(host, path)
+    program = Path(sys.executable).absolute().with_name("backupkit-hook")
+    text = host.entry(seen_inside(program, root), seen_inside(session.places.state.parent, root))
     lines = [session.say("guard.install.shown", path=str(path)), "", *text.splitlines(), ""]
     if not yes:
         if session.person is None:
@@ -39,25 +44,26 @@ def guard_install(
             session.process.notes.write(line + "\n")
         lines = []
         if session.person.line(session.say("guard.install.ask")).casefold() not in {"yes", "是"}:
-            fields = {"store": store.value, "installed": False, "path": str(path), "entry": text}
+            fields = {"store": host.name, "installed": False, "path": str(path), "entry": text}
             session.printer.summary(fields, [session.say("guard.install.left")])
             return
-    install_entry(path, text)
-    fields = {"store": store.value, "installed": True, "path": str(path), "entry": text}
-    session.printer.summary(fields, [*lines, session.say("guard.install.done", path=str(path))])
+    install_entry(host, path, text)
+    fields = {"store": host.name, "installed": True, "path": str(path), "entry": text}
+    session.printer.summary(fields, [*lines, session.say("guard.install.done", path=str(path), host=host.name)])
 
 
 def guard_uninstall(
     context: typer.Context,
     store: Annotated[Store, typer.Option("--store")],
+    root: Annotated[Path, typer.Option("--root", metavar="DIR")] = Path("/"),
     entry: Annotated[Path | None, typer.Option("--entry", metavar="FILE")] = None,
 ) -> None:
     """Remove the entry."""
-    from backupkit.ops.guarding.host_entry import APT_ENTRY, uninstall_entry
+    from backupkit.ops.guarding.host_entry import HOSTS, uninstall_entry
 
-    session = session_of(context)
-    path = (entry or APT_ENTRY).absolute()
-    removed = uninstall_entry(path)
+    session, host = session_of(context), HOSTS[store.value]
+    path = (entry or host.entry_below(root.absolute())).absolute()
+    removed = uninstall_entry(host, path)
     key = "guard.uninstall.done" if removed else "guard.uninstall.none"
-    fields = {"store": store.value, "uninstalled": removed, "path": str(path)}
-    session.printer.summary(fields, [session.say(key, path=str(path))])
+    fields = {"store": host.name, "uninstalled": removed, "path": str(path)}
+    session.printer.summary(fields, [session.say(key, path=str(path), host=host.name)])

@@ -1,17 +1,20 @@
-"""The entry that makes a host ask the guard: for apt, one file of its configuration."""
+"""The entry that makes a host ask the guard: for apt one file of its configuration, for pacman one hook."""
 
 import os
+import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from backupkit.errors import BackupkitError, ExitCode
+from backupkit.guard.desktop import WATCHED
 
-APT_ENTRY = Path("/etc/apt/apt.conf.d/99backupkit")
-_MARK = "// Written by backupkit guard install. Remove it with backupkit guard uninstall before you remove backupkit.\n"
+_MARK = "Written by backupkit guard install. Remove it with backupkit guard uninstall before you remove backupkit.\n"
 _MOST_BYTES = 64 << 10
 
 
 class HostEntryUnwritable(BackupkitError):
-    """The host's configuration cannot be read or changed. Facts: `path`, `reason`."""
+    """The host's configuration cannot be read or changed. Facts: `path`, `reason`, `host`."""
 
     code = "host-entry-unwritable"
     exit_code = ExitCode.USAGE
@@ -24,70 +27,152 @@ class HostEntryForeign(BackupkitError):
     exit_code = ExitCode.USAGE
 
 
+class HostEntryUnread(BackupkitError):
+    """The host passes over files of such a name, so the entry would guard nothing. Facts: `path`, `host`, `usual`."""
+
+    code = "host-entry-unread"
+    exit_code = ExitCode.USAGE
+
+
 class HostPathUnusable(BackupkitError):
-    """A path with such characters cannot be written into the host's configuration. Facts: `path`."""
+    """A path with such characters cannot be written into the host's configuration. Facts: `path`, `host`."""
 
     code = "host-path-unusable"
     exit_code = ExitCode.USAGE
 
 
-def apt_entry(program: Path, state: Path) -> str:
-    """Return the entry that makes apt ask `program` about the guard below `state`.
+class HostPathOutside(BackupkitError):
+    """There is no such path inside the root that the host works in. Facts: `path`, `root`."""
 
-    Raises:
-        HostPathUnusable: apt would read one of the paths as something else.
-    """
-    for path in (program, state):
-        # apt takes the command up to the first space for its name, and a shell runs it.
-        if not all(letter.isalnum() or letter in "/._-+" for letter in str(path)):
-            raise HostPathUnusable(path=str(path))
+    code = "host-path-outside"
+    exit_code = ExitCode.USAGE
+
+
+class Host(NamedTuple):
+    """A package manager that can be made to ask: where its entry usually lies, which file names it reads, and what is in the file."""
+
+    name: str
+    usual: Path
+    comment: str
+    reads: re.Pattern[str]
+    text: Callable[[Path, Path], str]
+
+    @property
+    def mark(self) -> str:
+        """The first line of each entry: what begins otherwise is not ours."""
+        return f"{self.comment} {_MARK}"
+
+    def entry_below(self, root: Path) -> Path:
+        """Return where the entry usually lies in a system below `root`."""
+        return root / self.usual.relative_to("/")
+
+    def entry(self, program: Path, state: Path) -> str:
+        """Return the entry that makes the host ask `program` about the guard below `state`.
+
+        Raises:
+            HostPathUnusable: the host would read one of the paths as something else.
+        """
+        for path in (program, state):
+            # Both take the command up to the first space for its name; apt gives it to a shell.
+            if not all(letter.isalnum() or letter in "/._-+" for letter in str(path)):
+                raise HostPathUnusable(path=str(path), host=self.name)
+        return self.mark + self.text(program, state)
+
+
+def _apt(program: Path, state: Path) -> str:
     return (
-        f'{_MARK}DPkg::Pre-Install-Pkgs {{"{program} apt --state {state}";}};\n'
-        f'DPkg::Tools::Options::{program}::Version "3";\n'
+        f'DPkg::Pre-Install-Pkgs {{"{program} apt --state {state}";}};\nDPkg::Tools::Options::{program}::Version "3";\n'
     )
 
 
-def install_entry(path: Path, text: str) -> None:
+def _pacman(program: Path, state: Path) -> str:
+    # Each name and not "*": a program of ours that is broken must not stop the update that would mend it.
+    targets = "".join(f"Target = {name}\n" for name in sorted(WATCHED))
+    return (
+        f"[Trigger]\nOperation = Upgrade\nOperation = Remove\nType = Package\n{targets}\n"
+        "[Action]\nDescription = Asking backupkit whether the chats are safe...\nWhen = PreTransaction\n"
+        f"Exec = {program} pacman --state {state}\nAbortOnFail\nNeedsTargets\n"
+    )
+
+
+HOSTS = {
+    host.name: host
+    for host in (
+        Host("apt", Path("/etc/apt/apt.conf.d/99backupkit"), "//", re.compile(r"[A-Za-z0-9_-]+|[\w.-]+\.conf"), _apt),
+        # Hooks run in the order of their names, and the first that fails ends it: before others have done their work.
+        Host("pacman", Path("/etc/pacman.d/hooks/00-backupkit.hook"), "#", re.compile(r".+\.hook"), _pacman),
+    )
+}
+
+
+def seen_inside(path: Path, root: Path) -> Path:
+    """Return a path as a host sees it whose root is `root`: one below it, or one that is in there at the same place.
+
+    Raises:
+        HostPathOutside: it is neither, so that the entry would name nothing.
+    """
+    if path.is_relative_to(root):
+        return Path("/") / path.relative_to(root)
+    if not (root / path.relative_to("/")).exists():
+        raise HostPathOutside(path=str(path), root=str(root))
+    return path
+
+
+def install_entry(host: Host, path: Path, text: str) -> None:
     """Write the entry, whole or not at all.
 
     Raises:
-        HostEntryForeign, HostEntryUnwritable: it cannot be done, and nothing was changed.
+        HostEntryForeign, HostEntryUnread, HostEntryUnwritable: it cannot be done, and nothing was changed.
     """
-    _require_ours(path)
+    require_read(host, path)
+    _require_ours(host, path)
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     try:
+        if host.name == "pacman" and path.parent.parent.is_dir():
+            # A new Arch has no folder for hooks yet.
+            path.parent.mkdir(exist_ok=True)
         fresh.write_text(text, "utf-8")
         fresh.chmod(0o644)
-        # apt reads no file whose name begins with a dot, so it sees the whole entry or none.
+        # No host reads a file of such a name, so it sees the whole entry or none.
         fresh.replace(path)
     except OSError as error:
         fresh.unlink(missing_ok=True)
-        raise HostEntryUnwritable(path=str(path), reason=error.strerror or "unwritable") from error
+        raise HostEntryUnwritable(path=str(path), reason=error.strerror or "unwritable", host=host.name) from error
 
 
-def uninstall_entry(path: Path) -> bool:
+def uninstall_entry(host: Host, path: Path) -> bool:
     """Remove the entry; False where there was none.
 
     Raises:
         HostEntryForeign, HostEntryUnwritable: it cannot be done, and nothing was changed.
     """
-    if not _require_ours(path):
+    if not _require_ours(host, path):
         return False
     try:
         path.unlink()
     except OSError as error:
-        raise HostEntryUnwritable(path=str(path), reason=error.strerror or "unwritable") from error
+        raise HostEntryUnwritable(path=str(path), reason=error.strerror or "unwritable", host=host.name) from error
     return True
 
 
-def _require_ours(path: Path) -> bool:
+def require_read(host: Host, path: Path) -> None:
+    """Return if the host reads a file of that name.
+
+    Raises:
+        HostEntryUnread: it does not.
+    """
+    if not host.reads.fullmatch(path.name):
+        raise HostEntryUnread(path=str(path), host=host.name, usual=host.usual.name)
+
+
+def _require_ours(host: Host, path: Path) -> bool:
     try:
         with path.open("rb") as file:
             found = file.read(_MOST_BYTES)
     except FileNotFoundError:
         return False
     except OSError as error:
-        raise HostEntryUnwritable(path=str(path), reason=error.strerror or "unreadable") from error
-    if not found.startswith(_MARK.encode()):
+        raise HostEntryUnwritable(path=str(path), reason=error.strerror or "unreadable", host=host.name) from error
+    if not found.startswith(host.mark.encode()):
         raise HostEntryForeign(path=str(path))
     return True

@@ -1,0 +1,109 @@
+"""Packages of this computer that are about to be changed: each is judged, and the person is told why one must wait.
+
+`apt.py` and `pacman.py` read the question, each in its host's own protocol. A host does not wipe a home folder; see
+`guard/desktop.py` for what is at stake.
+"""
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from backupkit.clock import Clock, SystemClock
+from backupkit.guard.desk import Desk
+from backupkit.guard.desktop import WATCHED, DesktopChange
+from backupkit.guard.device_rules import Action
+from backupkit.guard.places import GuardPlaces
+from backupkit.guard.verdict import Decision
+from backupkit.hooks.protocol import UNDECIDED_EXIT
+
+MAX_INPUT_BYTES = 8 << 20
+
+_SAID = {
+    "en": {
+        "hold": "backupkit: {name} waits: no verified backup of its chats counts now ({reason}).\n"
+        "  backupkit snapshot, then backupkit verify, then again. Why: backupkit explain {reason}\n",
+        "others": "  To update everything else now: pacman -Syu --ignore {names}\n",
+        "unknown": "backupkit: whose chats {name} keeps is not known, so nothing is changed.\n"
+        "  The entry of {host} was written for something else; anew: backupkit guard install --store {host}\n",
+        "undecided": "backupkit: {host}'s question was not understood, so nothing is changed (request-malformed).\n",
+    },
+    "zh": {
+        "hold": "backupkit：{name} 暂缓：目前没有算数的已核验备份（{reason}）。\n"
+        "  先运行 backupkit snapshot，再运行 backupkit verify，然后重试。原因：backupkit explain {reason}\n",
+        "others": "  要现在更新其余软件包：pacman -Syu --ignore {names}\n",
+        "unknown": "backupkit：不知道 {name} 保存的是哪个应用的聊天记录，因此不做任何更改。\n"
+        "  {host} 的这项配置不是为它写的；重新写入：backupkit guard install --store {host}\n",
+        "undecided": "backupkit：看不懂 {host} 的问题，因此不做任何更改（request-malformed）。\n",
+    },
+}
+
+
+class QuestionMalformed(Exception):
+    """What came in is not what the host sends."""
+
+
+class Row(NamedTuple):
+    """One package that is about to be changed. `action` is None where the host does not say how."""
+
+    name: str
+    action: Action | None
+
+
+class Told(NamedTuple):
+    """What the person is told, and the exit code: any but 0 stops the host."""
+
+    text: str
+    code: int
+    held: tuple[str, ...] = ()
+
+
+def answer_rows(rows: Iterable[Row], host: str, places: GuardPlaces, language: str, clock: Clock | None = None) -> Told:
+    """Judge the rows that are chat programs; the others are none of the guard's business.
+
+    Raises:
+        OSError: there is no guard.
+    """
+    watched = [row for row in rows if row.name in WATCHED]
+    if not watched:
+        # Whatever state the guard is in, the host can go on with everything else.
+        return Told("", 0)
+    become_owner(places)
+    desk, now = Desk(places), (clock or SystemClock()).now()
+    text, code, held = "", 0, []
+    for row in watched:
+        verdict = desk.answer_desktop(DesktopChange(row.name, row.action, WATCHED[row.name], host), now)
+        if verdict.decision is not Decision.ALLOW:
+            text += say("hold", language, name=row.name, reason=verdict.reason)
+            code = max(code, int(verdict.exit_code))
+            held.append(row.name)
+    return Told(text, code, tuple(held))
+
+
+def not_understood(host: str, language: str) -> Told:
+    """Answer something that is no question of this host."""
+    return Told(say("undecided", language, host=host), UNDECIDED_EXIT)
+
+
+def say(key: str, language: str, **facts: str) -> str:
+    """Return a sentence for the host's terminal."""
+    return _SAID[language][key].format(**facts)
+
+
+def state_of(arguments: Sequence[str]) -> Path | None:
+    """Read `--state DIR`; None where the arguments are anything else."""
+    is_named = len(arguments) == 2 and arguments[0] == "--state" and Path(arguments[1]).is_absolute()
+    return Path(arguments[1]) if is_named else None
+
+
+def become_owner(places: GuardPlaces) -> None:
+    """As root, become the owner of the guard's folder: the ledger must stay theirs, and root's rights are not needed.
+
+    Raises:
+        OSError: there is no such folder.
+    """
+    owner = places.root.stat()
+    if os.geteuid() == 0 and owner.st_uid != 0:
+        os.setgroups([])
+        os.setgid(owner.st_gid)
+        os.setuid(owner.st_uid)

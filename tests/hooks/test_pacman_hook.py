@@ -1,0 +1,302 @@
+"""pacman asks before it changes a chat program: the real pacman, in a root of its own that it really enters."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from arch_root import ArchRoot, make_arch_root
+from computer import Answer, Computer
+from guard_scene import WECHAT, Scene
+from hypothesis import given, settings, strategies as st
+from json_schema import differences
+
+from backupkit.clock import SystemClock
+from backupkit.guard.desk import load_hook_key
+from backupkit.guard.desktop import WATCHED
+from backupkit.guard.ledger import read_ledger, verify_ledger
+from backupkit.hooks.pacman import ask_pacman, read_names
+from backupkit.hooks.system_packages import QuestionMalformed
+
+HOOK = Path(sys.executable).with_name("backupkit-hook")
+ROOT = Path(__file__).parents[2]
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="pacman changes its root, and only root may")
+
+
+def test_names_come_one_a_line_and_count_once() -> None:
+    assert read_names(b"wechat\ntelegram-desktop\nwechat\nlib32-gtk+@x_1.0\n") == [
+        "wechat", "telegram-desktop", "lib32-gtk+@x_1.0",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"\n", b"wechat", b"wechat\nlinux", b"we chat\n", b"-R\n", b".wechat\n", b"a/b\n", b"wechat\r\n", b"\xff\n"],
+)
+def test_what_is_not_pacmans_question_is_refused(data: bytes) -> None:
+    with pytest.raises(QuestionMalformed):
+        read_names(data)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.binary(max_size=200))
+def test_any_bytes_are_names_or_refused(data: bytes) -> None:
+    try:
+        names = read_names(data)
+    except QuestionMalformed:
+        return
+    assert names
+    assert all(name.isascii() and name.isprintable() and " " not in name for name in names)
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_name_that_somebody_added_to_the_hook_is_never_waved_through(tmp_path: Path, language: str) -> None:
+    scene = Scene(tmp_path, now=SystemClock().now().replace(microsecond=0))
+    scene.enrol_store()
+    scene.issue()
+
+    alone = ask_pacman(b"wechat\n", scene.places, language)
+    together = ask_pacman(b"wechat\nmy-own-chat\n", scene.places, language)
+    garbage = ask_pacman(b"wechat", scene.places, language)
+
+    assert (alone.code, alone.text) == (0, "")
+    assert (together.code, garbage.code) == (42, 42)
+    assert "my-own-chat" in together.text
+    assert "guard install --store pacman" in together.text
+    assert "pacman" in garbage.text
+
+
+def test_the_program_says_undecided_where_it_cannot_judge(tmp_path: Path) -> None:
+    def hook(*arguments: object, data: bytes = b"wechat\n") -> "subprocess.CompletedProcess[bytes]":
+        return subprocess.run([HOOK, "pacman", *map(str, arguments)], input=data, capture_output=True, check=False)
+
+    nowhere = hook("--state", tmp_path / "none")
+    garbage = hook("--state", tmp_path, data=b"VERSION 3\n\n")
+    misused = [hook(), hook("--state", "here"), hook("--state", tmp_path, "more")]
+
+    assert (nowhere.returncode, garbage.returncode) == (42, 42)
+    assert nowhere.stderr == b"backupkit: request-unreadable\n"
+    assert [done.returncode for done in misused] == [2, 2, 2]
+
+
+@dataclass
+class Arch:
+    """A system with pacman, a person who lives in it, and the guard's memory in that person's home."""
+
+    root: ArchRoot
+    computer: Computer
+    scene: Scene
+
+    def guard(self, verb: str, *arguments: object, expect: int = 0) -> Answer:
+        root = ("--root", self.root.folder)
+        return self.computer.run("guard", verb, "--store", "pacman", *root, *arguments, "--json", expect=expect)
+
+    @property
+    def decisions(self) -> list[tuple[object, ...]]:
+        entries = read_ledger(self.scene.places.ledger)
+        return [(entry["decision"], entry["action"], entry["store"], entry["package"]) for entry in entries]
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory, system_tool: Callable[[str], str]) -> ArchRoot:
+    """A system in which the hook can run."""
+    for tool in ("pacman", "ldd"):
+        system_tool(tool)
+    scene = Scene(tmp_path_factory.mktemp("guarded"), now=SystemClock().now().replace(microsecond=0))
+    scene.enrol_store()
+    scene.issue()
+    return make_arch_root(tmp_path_factory.mktemp("arch"), scene.folder / "state")
+
+
+@pytest.fixture
+def arch(base: ArchRoot, tmp_path: Path) -> Arch:
+    root = base.copy(tmp_path / "root")
+    computer = Computer(root.folder / "home/li")
+    scene = Scene(computer.home / ".local", now=SystemClock().now().replace(microsecond=0))
+    scene.enrol_store()
+    return Arch(root, computer, scene)
+
+
+@needs_root
+def test_pacman_waits_for_a_backup_that_counts(arch: Arch) -> None:
+    root = arch.root
+    installed = arch.guard("install", "--yes").last
+    assert root.pacman("-U", root.package("wechat", "1.0")).returncode == 0
+
+    held = root.pacman("-U", root.package("wechat", "2.0"))
+    after_held = root.version("wechat")
+    removal = root.pacman("-R", "wechat")
+    after_removal = root.version("wechat")
+    arch.scene.issue()
+    let_through = root.pacman("-U", root.package("wechat", "2.0"))
+
+    assert installed["path"] == str(root.entry)
+    assert installed["entry"] == root.entry.read_text()
+    assert f"--state {Path('/home/li/.local/state')}\n" in installed["entry"]
+    assert (held.returncode, removal.returncode, let_through.returncode) == (1, 1, 0)
+    assert (after_held, after_removal, root.version("wechat")) == ("1.0", "1.0", "2.0")
+    assert "no-verified-backup" in held.stdout
+    assert "pacman -Syu --ignore wechat" in held.stdout
+    assert "no packages were upgraded" in held.stdout
+    assert arch.decisions == [
+        ("hold", None, "pacman", WECHAT), ("hold", None, "pacman", WECHAT), ("allow", None, "pacman", WECHAT),
+    ]  # fmt: skip
+    assert verify_ledger(arch.scene.places.ledger, load_hook_key(arch.scene.places).verify_key).entries == 3
+    assert root.pacman("-R", "wechat").returncode == 0
+    assert root.version("wechat") is None
+
+
+@needs_root
+def test_one_chat_program_that_waits_stops_all_and_the_rest_can_go_first(arch: Arch) -> None:
+    root = arch.root
+    arch.guard("install", "--yes")
+    first = [root.package(name, "1.0") for name in ("bash", "telegram-desktop", "wechat")]
+    assert root.pacman("-U", *first).returncode == 0
+    arch.scene.issue()
+
+    bash, *chats = [root.package(name, "2.0") for name in ("bash", "telegram-desktop", "wechat")]
+    all_at_once = root.pacman("-U", bash, *chats)
+    after = [root.version(name) for name in ("bash", "telegram-desktop", "wechat")]
+    the_rest = root.pacman("-U", bash, chats[1])
+
+    assert (all_at_once.returncode, after) == (1, ["1.0", "1.0", "1.0"])
+    assert "--ignore telegram-desktop\n" in all_at_once.stdout
+    assert the_rest.returncode == 0
+    assert [root.version(name) for name in ("bash", "telegram-desktop", "wechat")] == ["2.0", "1.0", "2.0"]
+
+
+@needs_root
+def test_a_package_that_pushes_a_chat_program_out_waits_as_well(arch: Arch) -> None:
+    root = arch.root
+    arch.guard("install", "--yes")
+    assert root.pacman("-U", root.package("wechat", "1.0")).returncode == 0
+
+    # --ask 4: yes, remove what is in conflict.
+    pushed = root.pacman("--ask", "4", "-U", root.package("some-other-chat", "1.0", "conflict = wechat"))
+
+    assert pushed.returncode == 1
+    assert (root.version("wechat"), root.version("some-other-chat")) == ("1.0", None)
+
+
+@needs_root
+def test_the_ledger_stays_the_owners_though_root_runs_pacman(arch: Arch) -> None:
+    root = arch.root
+    arch.guard("install", "--yes")
+    assert root.pacman("-U", root.package("wechat", "1.0")).returncode == 0
+    arch.scene.issue()
+    for path in (arch.computer.home, *arch.computer.home.rglob("*")):
+        os.chown(path, 1000, 1000)
+    arch.computer.home.chmod(0o700)
+
+    done = root.pacman("-U", root.package("wechat", "2.0"))
+
+    assert (done.returncode, root.version("wechat")) == (0, "2.0")
+    ours = [path for path in arch.scene.places.root.rglob("*") if path.stat().st_uid != 1000]
+    assert arch.scene.places.ledger.exists()
+    assert ours == []
+
+
+@needs_root
+def test_a_guard_that_is_broken_stops_chat_programs_and_nothing_else(arch: Arch) -> None:
+    root = arch.root
+    arch.guard("install", "--yes")
+    assert root.pacman("-U", root.package("wechat", "1.0"), root.package("bash", "1.0")).returncode == 0
+    arch.scene.issue()
+    (root.folder / HOOK.relative_to("/")).unlink()
+
+    chat, other = (root.pacman("-U", root.package(name, "2.0")) for name in ("wechat", "bash"))
+
+    assert (chat.returncode, root.version("wechat")) == (1, "1.0")
+    assert (other.returncode, root.version("bash")) == (0, "2.0")
+
+
+@needs_root
+def test_the_entry_is_removed_before_the_program_and_pacman_goes_on(arch: Arch) -> None:
+    root = arch.root
+    arch.guard("install", "--yes")
+    assert root.pacman("-U", root.package("wechat", "1.0")).returncode == 0
+    assert root.pacman("-U", root.package("wechat", "2.0")).returncode == 1
+
+    removed, again = arch.guard("uninstall").last, arch.guard("uninstall").last
+
+    assert (removed["uninstalled"], again["uninstalled"]) == (True, False)
+    assert not root.entry.exists()
+    assert root.pacman("-U", root.package("wechat", "2.0")).returncode == 0
+    assert root.version("wechat") == "2.0"
+
+
+@needs_root
+def test_pacman_with_a_root_of_its_own_asks_inside_that_root(arch: Arch) -> None:
+    root = arch.root
+    arch.guard("install", "--yes")
+    hooks = ("--hookdir", str(root.entry.parent))
+    inside = str(root.folder)
+    assert root.pacman(*hooks, "-U", inside + root.package("wechat", "1.0"), where="--root").returncode == 0
+
+    held = root.pacman(*hooks, "-U", inside + root.package("wechat", "2.0"), where="--root")
+
+    assert (held.returncode, root.version("wechat")) == (1, "1.0")
+    assert arch.decisions == [("hold", None, "pacman", WECHAT)]
+
+
+def test_the_hook_names_every_watched_package_and_no_other(tmp_path: Path) -> None:
+    computer = Computer(tmp_path / "home")
+
+    entry = computer.run(
+        "guard", "install", "--store", "pacman", "--entry", tmp_path / "x.hook", "--yes", "--json"
+    ).last["entry"]
+
+    lines = entry.splitlines()
+    assert [line.removeprefix("Target = ") for line in lines if line.startswith("Target")] == sorted(WATCHED)
+    assert {"AbortOnFail", "NeedsTargets", "When = PreTransaction", "Operation = Upgrade", "Operation = Remove"} <= {
+        *lines
+    }
+
+
+def test_nothing_is_written_that_pacman_would_not_read_or_find(tmp_path: Path) -> None:
+    computer = Computer(tmp_path / "home")
+    other, root = tmp_path / "other.hook", tmp_path / "root"
+    other.write_text("[Trigger]\n")
+    (root / "etc/pacman.d").mkdir(parents=True)
+    pacman = ("--store", "pacman", "--yes", "--json")
+
+    unread = computer.run("guard", "install", *pacman, "--entry", tmp_path / "backupkit.conf", expect=2)
+    outside = computer.run("guard", "install", *pacman, "--root", root, expect=2)
+    over = computer.run("guard", "install", *pacman, "--entry", other, expect=2)
+    nowhere = computer.run("guard", "install", *pacman, "--entry", tmp_path / "no/hooks/x.hook", expect=2)
+    apt = computer.run(
+        "guard", "install", "--store", "apt", "--yes", "--json", "--entry", tmp_path / "x.hook", expect=2
+    )
+
+    assert [answer.last["code"] for answer in (unread, outside, over, nowhere, apt)] == [
+        "host-entry-unread", "host-path-outside", "host-entry-foreign", "host-entry-unwritable", "host-entry-unread",
+    ]  # fmt: skip
+    assert str(root) in outside.out
+    assert other.read_text() == "[Trigger]\n"
+    assert sorted(path.name for path in (root / "etc/pacman.d").rglob("*")) == []
+    assert not (tmp_path / "backupkit.conf").exists()
+
+
+def test_an_arch_without_a_folder_for_hooks_gets_one(tmp_path: Path) -> None:
+    computer = Computer(tmp_path / "home")
+    (tmp_path / "pacman.d").mkdir()
+    entry = tmp_path / "pacman.d/hooks/00-backupkit.hook"
+
+    computer.run("guard", "install", "--store", "pacman", "--entry", entry, "--yes")
+
+    assert [path.name for path in entry.parent.iterdir()] == [entry.name]
+
+
+def test_what_is_printed_fits_its_schema(tmp_path: Path) -> None:
+    computer = Computer(tmp_path / "home")
+    for name, more in (("guard-install", ["--yes"]), ("guard-uninstall", [])):
+        schema = json.loads((ROOT / f"backupkit/ui/schemas/{name}-1.json").read_text("utf-8"))
+        printed = computer.run(
+            *name.split("-"), "--store", "pacman", "--entry", tmp_path / "x.hook", *more, "--json"
+        ).last
+        assert printed["store"] == "pacman"
+        assert differences(printed, schema) == []
