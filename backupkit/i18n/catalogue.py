@@ -12,6 +12,7 @@ Placeholders are `{fact}`, or with a form behind a colon:
     {since:time}                          an RFC 3339 time, in this computer's zone
     {seconds:span}                        4 min 12 s
     {line:raw}                            as it is
+    {path:shell}                          as it must be typed in a command: in quotation marks where it needs them
 
 The code in a fact of `_SAYS_WHY` is put into words, where there are any (`why.<code>`); `{reason:raw}` keeps the code.
 Every fact that is a text is made safe for a terminal, because it may come from somebody else.
@@ -22,6 +23,7 @@ import importlib
 import os
 import pkgutil
 import re
+import shlex
 import string
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, tzinfo
@@ -169,6 +171,8 @@ class _Filler(string.Formatter):
         text = str(fact)
         if form == "short":
             return printable(text[:8] if _IS_ID.fullmatch(text) else text)
+        if form == "shell":
+            return printable(shlex.quote(text))
         if name == "place":
             return self._catalogue.place(text)
         if name in _SAYS_WHY and form != "raw":

@@ -102,6 +102,9 @@ def test_lines_first_line_names_the_chat_in_four_languages(
         ("[LINE] ประวัติการแชทกับ Somchai", "บันทึกเมื่อ : 2023/12/31 10:00", "2023/12/30 ส.", "23:59"),
         ("[LINE] 홍길동님과의 대화", "저장한 날짜: 2023/12/31 10:00", "2023/12/30(토)", "오후 11:59"),
         ("[LINE] Riwayat obrolan dengan Budi", "Disimpan pada: 2023/12/31 10:00", "2023/12/30 Sab", "23:59"),
+        ('[LINE] ประวัติการแชทในกลุ่ม "บ้าน"', "บันทึกเมื่อ 04/09/2569 07:48", "ส. 30/12/2566", "23:59"),
+        ("[LINE] ประวัติการแชทกับ Somchai", "บันทึกวันที่ 2024/01/15 10:30", "2023/12/30 เสาร์", "23:59"),
+        ("[LINE] Riwayat obrolan dengan Budi", "Disimpan pada: 31/12/2023 10.00", "Sab, 30/12/2023", "23.59"),
         ("[LINE] Historial de chat con Ana", "Guardado el: 31/12/2023 10:00", "sáb., 30/12/2023", "23:59"),
     ],
 )
@@ -347,6 +350,16 @@ def test_a_file_in_the_encoding_of_an_old_computer_says_the_same(tmp_path: Path,
             ["2023-04-25 15:20:00", "2023-04-25 15:21:00"], [MessageKind.TEXT, MessageKind.SYSTEM],
         ),
         (
+            ["KakaoTalk Chats with Kim", "Date Saved : 2 January 2023 at 11:00", "", "2 January 2023 at 10:01",
+             "2 January 2023 at 10:01, Kim : hi"],
+            ["2023-01-02 10:01:00"], [MessageKind.TEXT],
+        ),
+        (
+            ["KakaoTalk Chats with Kim", "Date Saved : 11:00AM, January 2, 2013", "", "10:01AM, January 2, 2013, Kim : hi",
+             "10:02PM, January 2, 2013, Me : you"],
+            ["2013-01-02 10:01:00", "2013-01-02 22:02:00"], [MessageKind.TEXT, MessageKind.TEXT],
+        ),
+        (
             ["Kim with KakaoTalk Chats", "Date Saved : 2024-12-09 15:20:11", "", "--------------- Monday, December 9, 2024 ---------------",
              "[Kim] [2:30 PM] Hello"],
             ["2024-12-09 14:30:00"], [MessageKind.TEXT],
@@ -382,3 +395,37 @@ def test_lines_english_title_may_come_without_the_apps_name(tmp_path: Path) -> N
         ("Kim", "2024-01-15 09:30:00", MessageKind.TEXT),
         ("Kim", "2024-01-15 09:31:00", MessageKind.RECALL),
     ]
+
+
+def test_who_comes_before_anybody_speaks_is_counted_in_a_file_of_windows(tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        "모임 3 카카오톡 대화",
+        "저장한 날짜 : 2023-01-02 10:00:00",
+        "",
+        "--------------- 2023년 1월 2일 월요일 ---------------",
+        "철수님이 들어왔습니다.",
+        "[철수] [오전 10:01] 안녕",
+    )
+
+    first, second = messages_with(KakaoText(), path)
+
+    assert (first.kind, first.text) == (MessageKind.SYSTEM, "철수님이 들어왔습니다.")
+    assert second.sender_name == "철수"
+
+
+def test_a_mac_table_of_kakaotalk_may_quote_its_dates(tmp_path: Path) -> None:
+    path = tmp_path / "KakaoTalk_Chat.csv"
+    path.write_text('\ufeffDate,User,Message\n"2023-01-02 10:01:02","철수","안녕"\n', "utf-8")
+
+    (found,) = messages_with(KakaoText(), path)
+
+    assert at(found) == "2023-01-02 10:01:02"
+
+
+def test_line_for_computers_in_thai_is_known_by_its_day(tmp_path: Path) -> None:
+    path = write(tmp_path, "2025.12.20 วันเสาร์", "22:31 Somchai รูป", "22:32 Ning สวัสดี")
+
+    found = messages_with(LineText(), path)
+
+    assert [at(one) for one in found] == ["2025-12-20 22:31:00", "2025-12-20 22:32:00"]

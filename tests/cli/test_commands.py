@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -138,6 +139,31 @@ def test_the_recovery_words_open_without_the_passphrase(home: Computer, tmp_path
     )  # fmt: skip
 
     assert answer.last["damaged"] == []
+
+
+def test_the_status_of_an_empty_repository_says_so_and_names_what_the_sheet_names(tmp_path: Path) -> None:
+    computer = Computer(tmp_path / "new")
+    computer.initialise()
+
+    answer = computer.run("status", "--verbose", expect=5)
+
+    assert answer.out.startswith("Not safe: nothing is saved here yet.")
+    (on_the_sheet,) = re.findall(r"backupkit\.local/store/[a-z0-9]+", (computer.home / "sheet.html").read_text("utf-8"))
+    assert f"id {on_the_sheet}" in answer.out
+
+
+@pytest.mark.parametrize("language", ["en_US.UTF-8", "zh_CN.UTF-8"])
+def test_what_the_sheet_says_to_type_works_on_any_computer(tmp_path: Path, language: str) -> None:
+    computer, another = Computer(tmp_path / "one", language), Computer(tmp_path / "another")
+    computer.initialise()
+    write_telegram_chat(computer.home / "chat", messages=5)
+    computer.run("snapshot", "chat")
+
+    (command,) = re.findall("<code>backupkit ([^<]+)</code>", (computer.home / "sheet.html").read_text("utf-8"))
+    typed = command.replace("DIR", str(computer.repository)).split()
+    another.run(*typed, "--recovery-words-file", computer.home / "words")
+
+    assert (another.home / "chats" / "chat" / "result.json").exists()
 
 
 def test_a_stale_backup_is_exit_5(home: Computer) -> None:

@@ -45,6 +45,8 @@ def test_sizes_ids_times_and_spans_have_forms() -> None:
     assert say("{b:size}", b=6_200_000_000) == "6.2 GB"
     assert say("{s:short}", s="7c1f09ab" + "0" * 56) == "7c1f09ab"
     assert say("{s:short}", s="not-an-id-at-all") == "not-an-id-at-all"
+    assert say("{path:shell}", path="/home/me/My chats") == "'/home/me/My chats'"
+    assert say("{path:shell}", path="/home/me/chats") == "/home/me/chats"
     assert say("{t:time}", t="2018-06-01T08:30:00Z") == "2018-06-01 08:30 +00:00"
     assert say("{t:span}", t=252) == "4 min 12 s"
 

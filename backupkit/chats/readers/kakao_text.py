@@ -28,7 +28,7 @@ from backupkit.chats.text_lines import Line, lines_of
 from backupkit.chats.wall_time import HALF_DAY, SPACE, DateOrder, seconds_of_day
 
 _TITLE = re.compile(
-    r"(?P<who>.+?) ?님과 카카오톡 대화\s*$|(?P<group>.+?) 카카오톡 대화\s*$|KakaoTalk Chats with (?P<en>.+?)\s*$"
+    r"(?P<who>.+?) ?님과(?:의)? 카카오톡 대화\s*$|(?P<group>.+?) 카카오톡 대화\s*$|KakaoTalk Chats with (?P<en>.+?)\s*$"
     r"|(?P<en_windows>.+?) with KakaoTalk Chats\s*$|Talk_\d{4}\.\d{1,2}\.\d{1,2} \d{1,2}:\d{2}-\d{1,4}\.txt\s*$"
 )
 _SAVED = re.compile(r"(?:저장한 날짜|Date Saved|Saved Date) ?: ?")
@@ -46,11 +46,16 @@ _SYSTEM = re.compile(
     r".{1,60}님(?:이|을|께서) .{0,60}(?:들어왔|나갔|초대했|내보냈|되었|바꾸었)습니다\.?$|채팅방 관리자가 메시지를 가렸습니다\.$"
 )
 _MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()  # noqa: SIM905  twelve words
-_ENGLISH_DAY = re.compile(r"(?:-{3,} )?(?:\w+day, )?([A-Z][a-z]{2})[a-z]* (\d{1,2}), (\d{4})(?: -{3,})?\s*$")
-_ENGLISH = re.compile(
-    rf"([A-Z][a-z]{{2}})[a-z]* (\d{{1,2}}), (\d{{4}})(?:,| at)? (\d{{1,2}}):(\d{{2}})(?:{SPACE}({HALF_DAY}))?(?:, (?:(.{{1,100}}?) : ?)?|: )(.*)$",
-    re.DOTALL,
+# The month or the day comes first, by the country; very old files begin with the clock.
+_ENGLISH_DATE = (
+    r"(?:(?P<month>[A-Z][a-z]{2})[a-z]*\.? (?P<day>\d{1,2}),|(?P<day_first>\d{1,2}) (?P<month_second>[A-Z][a-z]{2})[a-z]*\.?,?) "
+    r"(?P<year>\d{4})"
 )
+_ENGLISH_DAY = re.compile(rf"(?:-{{3,}} )?(?:\w+day,? )?{_ENGLISH_DATE}(?: -{{3,}})?\s*$")
+_ENGLISH_SAID = r"(?:, (?:(?P<sender>.{1,100}?) : ?)?|: )(?P<text>.*)$"
+_ENGLISH_CLOCK = rf"(?P<hour>\d{{1,2}}):(?P<minute>\d{{2}})(?:{SPACE}?(?P<half>{HALF_DAY}))?"
+_ENGLISH = re.compile(rf"{_ENGLISH_DATE}(?:,| at)? {_ENGLISH_CLOCK}{_ENGLISH_SAID}", re.DOTALL)
+_ENGLISH_OLD = re.compile(rf"{_ENGLISH_CLOCK}, {_ENGLISH_DATE}{_ENGLISH_SAID}", re.DOTALL)
 _CSV_HEADER = "Date,User,Message"
 _MEDIA = {
     "사진": MessageKind.IMAGE,
@@ -91,9 +96,9 @@ def _certainty(head: str) -> int:
     lines = head.splitlines()
     first = next((line for line in lines if line.strip()), "")
     if first.strip() == _CSV_HEADER:
-        rows = [line for line in lines[1:] if re.match(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2},", line)]
+        rows = [line for line in lines[1:] if re.match(r'"?\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}"?,', line)]
         return 88 if rows else 0
-    messages = [line for line in lines if _BRACKETS.match(line) or _COMMA.match(line) or _ENGLISH.match(line)]
+    messages = [line for line in lines if _BRACKETS.match(line) or _COMMA.match(line) or _english(line)]
     if _TITLE.match(first) and (messages or any(map(_SAVED.match, lines[:3]))):
         return 97 if messages else 85
     days = any(_DAY.match(line) or _PLAIN_DAY.match(line) for line in lines[:20])
@@ -155,19 +160,22 @@ class _Reading:
             self.damage.head(line.text[: comma.start(7)])
             days = DateOrder.YEAR_MONTH_DAY.day_number((int(year), int(month), int(day)))
             self._begin(line, sender, (days, seconds_of_day(int(hour), int(minute), 0, half)), text)
-        elif english := _ENGLISH.match(line.text):
+        elif english := _english(line.text):
             yield from self.flush()
-            name, day, year, hour, minute, half, sender, text = english.groups()
-            self.damage.head(line.text[: english.start(7)])
-            when = (_english_day(name, day, year), seconds_of_day(int(hour), int(minute), 0, half))
+            hour, minute, half, sender, text = english.group("hour", "minute", "half", "sender", "text")
+            self.damage.head(line.text[: english.start("sender" if sender else "text")])
+            when = (_english_day(english), seconds_of_day(int(hour), int(minute), 0, half))
             self._begin(line, sender, when, text)
         elif english_day := _ENGLISH_DAY.match(line.text):
             yield from self.flush()
-            self._day = _english_day(*english_day.groups())
+            self._day = _english_day(english_day)
+            self._is_bracketed = self._is_bracketed or line.text.startswith("---")
         elif day_line := _DAY.match(line.text) or _PLAIN_DAY.match(line.text):
             yield from self.flush()
             parts = (int(day_line.group(1)), int(day_line.group(2)), int(day_line.group(3)))
             self._day = DateOrder.YEAR_MONTH_DAY.day_number(parts)
+            # Only Windows rules a line through the day, and people may come before anybody speaks.
+            self._is_bracketed = self._is_bracketed or line.text.startswith("---")
         elif self._is_bracketed and _SYSTEM.match(line.text):
             yield from self.flush()
             self._begin(line, None, (None, None), line.text)
@@ -228,10 +236,15 @@ def _read_csv(source: SourceFiles, name: str) -> Iterator[Told]:
     yield from damage.findings()
 
 
-def _english_day(month: str, day: str, year: str) -> int | None:
+def _english(line: str) -> re.Match[str] | None:
+    return _ENGLISH.match(line) or _ENGLISH_OLD.match(line)
+
+
+def _english_day(found: re.Match[str]) -> int | None:
+    month, day = found["month"] or found["month_second"], found["day"] or found["day_first"]
     if month not in _MONTHS:
         return None
-    return DateOrder.YEAR_MONTH_DAY.day_number((int(year), _MONTHS.index(month) + 1, int(day)))
+    return DateOrder.YEAR_MONTH_DAY.day_number((int(found["year"]), _MONTHS.index(month) + 1, int(day)))
 
 
 def _csv_time(text: str) -> int | None:

@@ -42,22 +42,34 @@ _TITLES = (
     re.compile(r"(?:\[LINE\] )?Chat history with (?P<who>.+?)\s*$"),
     re.compile(r"(?:\[LINE\] )?Chat history in (?P<group>.+?)\s*$"),
     re.compile(r"\[LINE\] (?P<who>.+?)님과의 대화\s*$"),
+    re.compile(r"\[LINE\] ประวัติการแชทใน(?:กลุ่ม)? ?[\"“]?(?P<group>.+?)[\"”]?\s*$"),
+    re.compile(r"\[LINE\] ประวัติ(?:การ)?(?:แชท|สนทนา)กับ (?P<who>.+?)\s*$"),
     re.compile(r"\[LINE\] (?P<any>\S.*?)\s*$"),
 )
-_SAVED = re.compile(r"(?:保存日時|儲存日期|保存日期|储存日期|저장한 날짜|Saved on) ?[：:]")
-_ANY_SAVED = re.compile(r"[^：:\d]{3,40}[：:] ?\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4}\D+\d{1,2}[:.]\d{2}")
+_SAVED = re.compile(r"(?:保存日時|儲存日期|保存日期|储存日期|저장한 날짜|Saved on) ?[：:]|บันทึก(?:เมื่อ|วันที่) ?[：:]? ?\d")
+_ANY_SAVED = re.compile(r"[^：:\d]{3,40}(?:[：:] ?| )\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4}\D+\d{1,2}[:.]\d{2}")
+# Thai writes vowels above and below, which are no letters of their own.
+_LETTER = r"(?:[^\W\d_]|[\u0e31\u0e34-\u0e3a\u0e47-\u0e4e])"
 _DAY = re.compile(
-    r"(?:(?P<before>[^\W\d_]{2,14})\.?, ?)?(\d{1,4})[/.](\d{1,2})[/.](\d{1,4})"
-    r"(?: ?[(（](?P<in>[^)）]{1,14})[)）]| (?P<after>[^\W\d_]{1,14})\.?| ?(?:星期|週|周).)?\s*$"
+    rf"(?:(?P<before>{_LETTER}{{1,14}})(?:\.?, ?|\. ))?(\d{{1,4}})[/.](\d{{1,2}})[/.](\d{{1,4}})"
+    rf"(?: ?[(（](?P<in>[^)）]{{1,14}})[)）]| (?P<after>{_LETTER}{{1,14}})\.?| ?(?:星期|週|周).)?\s*$"
 )
-_WEEKDAY = re.compile(r"\w+day|.曜日|(?:星期|週|周).|.요일")
-_MESSAGE = re.compile(rf"(?:({HALF_DAY}){SPACE}?)?(\d{{1,2}}):(\d{{2}})(?:{SPACE}?({HALF_DAY}))?\t(.*)$", re.DOTALL)
+_WEEKDAY = re.compile(r"\w+day|.曜日|(?:星期|週|周).|.요일|วัน.")
+_MESSAGE = re.compile(rf"(?:({HALF_DAY}){SPACE}?)?(\d{{1,2}})[:.](\d{{2}})(?:{SPACE}?({HALF_DAY}))?\t(.*)$", re.DOTALL)
 # The program for computers writes spaces where phones write tabs.
 _SPACED = re.compile(rf"(?:({HALF_DAY}){SPACE}?)?(\d{{1,2}}):(\d{{2}})(?: ({HALF_DAY}))? (?=\S)(.*)$", re.DOTALL)
 _WEEKDAYS = {
     name: number
     for number, names in enumerate(
-        ("Mon 月 一 월", "Tue 火 二 화", "Wed 水 三 수", "Thu 木 四 목", "Fri 金 五 금", "Sat 土 六 토", "Sun 日 일")
+        (
+            "Mon 月 一 월 จ จัน Sen",
+            "Tue 火 二 화 อ อัง Sel",
+            "Wed 水 三 수 พ พุธ Rab",
+            "Thu 木 四 목 พฤ พฤห Kam",
+            "Fri 金 五 금 ศ ศุก Jum",
+            "Sat 土 六 토 ส เสา Sab",
+            "Sun 日 일 อา อาท Min",
+        )
     )
     for name in names.split()
 }
@@ -179,7 +191,7 @@ def _order(source: SourceFiles, name: str) -> tuple[DateOrder, bool]:
                 parts = (int(match.group(2)), int(match.group(3)), int(match.group(4)))
                 dates += 1
                 evidence.saw(parts)
-                written = match["before"] or match["in"] or match["after"] or ""
+                written = (match["before"] or match["in"] or match["after"] or "").removeprefix("วัน").rstrip(".")
                 weekday = _WEEKDAYS.get(written[:3], _WEEKDAYS.get(written[:1]))
                 for order in DateOrder:
                     day = order.day_number(parts)

@@ -23,12 +23,14 @@ def status(context: typer.Context) -> ExitCode:
     found = looked_at(
         session.places, max_age=session.settings.guard.max_backup_age, clock=session.clock, tell=session.tell
     )
-    verdict = say("status.stale" if found.stale else "status.fresh")
+    verdict = say("status.fresh" if not found.stale else "status.stale" if found.sources else "status.nothing")
     lines = [terminal.paint("bad" if found.stale else "good", verdict)]
     stored = session.catalogue.size(found.repository.stored_bytes)
     lines.append(
         say("status.repository", path=found.repository.path, snapshots=found.repository.snapshots, stored=stored)
     )
+    if session.asked.verbose:
+        lines.append("  " + say("status.origin", origin=found.repository.origin))
     for source in found.sources:
         lines += _source_lines(session, source)
     if not found.recovery_confirmed:

@@ -336,6 +336,8 @@ MESSAGES: dict[str, str] = {
     "restore.done": "Restored {files} {files:plural:file|files}, {bytes}, from snapshot {snapshot:short}",
     "diff.summary": "{added} added, {removed} removed, {changed} changed, {same} the same",
     "status.fresh": "Every source has a verified backup.",
+    "status.nothing": "Not safe: nothing is saved here yet.",
+    "status.origin": "id {origin}, as on the recovery sheet",
     "status.stale": "Not safe: something has no verified backup that is whole and young enough.",
     "status.repository": "Repository {path}: {snapshots} {snapshots:plural:snapshot|snapshots}, {stored}",
     "status.times": "verified {verified}   saved {saved}",

@@ -48,7 +48,7 @@ MESSAGES: dict[str, str] = {
     "error.log-damaged.try": "backupkit restore still works. Copy the repository before doing anything else.\nThen: backupkit repair        and if that does not help: backupkit repair --rebuild",
     "error.wrong-recovery-words.what": "These are not the words of this repository.",
     "error.wrong-recovery-words.why": "They are 24 valid words, but they do not open it. Perhaps the sheet is another repository's.",
-    "error.wrong-recovery-words.try": "Compare the store id on the sheet with: backupkit status",
+    "error.wrong-recovery-words.try": "Compare the id on the sheet with: backupkit status --verbose",
     "error.last-key-slot.what": "Key slot {slot} is needed.",
     "error.last-key-slot.why": "A repository keeps at least two key slots, one of them for the recovery words. With fewer, one forgotten word loses everything.",
     "error.last-key-slot.try": "Add another slot first: backupkit key add",

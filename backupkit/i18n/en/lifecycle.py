@@ -17,7 +17,7 @@ MESSAGES: dict[str, str] = {
     "error.copy-of-another.try": "Name a new folder with --to.",
     "error.copy-is-newer.what": "The copy at {path} is newer than the repository.",
     "error.copy-is-newer.why": "It knows {copy} where the repository knows {own}. The repository may have been put back to an older state, and the copy is the better one.",
-    "error.copy-is-newer.try": "backupkit verify --repo {path}        Do not delete anything until you know which one to keep.",
+    "error.copy-is-newer.try": "backupkit verify --repo {path:shell}        Do not delete anything until you know which one to keep.",
     "error.copy-forked.what": "The copy at {path} has another history than the repository ({reason}).",
     "error.copy-forked.why": "Somebody wrote to both, or one of them was replaced. Nothing was copied over it.",
     "error.copy-forked.try": "Keep both. Copy to a new folder: backupkit copy --to DIR",

@@ -336,6 +336,8 @@ MESSAGES: dict[str, str] = {
     "restore.done": "已从快照 {snapshot:short} 恢复 {files} 个文件，{bytes}",
     "diff.summary": "新增 {added}，删除 {removed}，改动 {changed}，相同 {same}",
     "status.fresh": "每个来源都有已核验的备份。",
+    "status.nothing": "尚不安全：这里还没有保存任何内容。",
+    "status.origin": "编号 {origin}，与恢复单上的相同",
     "status.stale": "尚不安全：有内容缺少完好且足够新的已核验备份。",
     "status.repository": "备份库 {path}：{snapshots} 个快照，{stored}",
     "status.times": "核验于 {verified}   保存于 {saved}",

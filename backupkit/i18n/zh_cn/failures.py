@@ -48,7 +48,7 @@ MESSAGES: dict[str, str] = {
     "error.log-damaged.try": "backupkit restore 仍可使用。请先复制一份备份库，再做别的操作。\n然后运行：backupkit repair        如果没有用：backupkit repair --rebuild",
     "error.wrong-recovery-words.what": "这不是本备份库的恢复词。",
     "error.wrong-recovery-words.why": "这 24 个词本身有效，但打不开它。也许恢复单属于另一个备份库。",
-    "error.wrong-recovery-words.try": "核对恢复单上的备份库编号：backupkit status",
+    "error.wrong-recovery-words.try": "核对恢复单上的备份库编号：backupkit status --verbose",
     "error.last-key-slot.what": "密钥槽 {slot} 不能移除。",
     "error.last-key-slot.why": "备份库至少要有两个密钥槽，其中一个用于恢复词。再少的话，忘记一个词就会失去一切。",
     "error.last-key-slot.try": "请先添加另一个密钥槽：backupkit key add",

@@ -17,7 +17,7 @@ MESSAGES: dict[str, str] = {
     "error.copy-of-another.try": "请用 --to 指定一个新文件夹。",
     "error.copy-is-newer.what": "{path} 的副本比备份库还新。",
     "error.copy-is-newer.why": "副本记到 {copy}，备份库只记到 {own}。备份库可能被换回了旧的状态，副本反而更好。",
-    "error.copy-is-newer.try": "backupkit verify --repo {path}        弄清该留哪一份之前，什么都不要删除。",
+    "error.copy-is-newer.try": "backupkit verify --repo {path:shell}        弄清该留哪一份之前，什么都不要删除。",
     "error.copy-forked.what": "{path} 的副本与备份库的历史不同（{reason}）。",
     "error.copy-forked.why": "可能有人向两边都写过，或者其中一份被替换过。没有向它复制任何东西。",
     "error.copy-forked.try": "两份都留着，复制到一个新文件夹：backupkit copy --to DIR",

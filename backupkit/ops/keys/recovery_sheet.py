@@ -14,7 +14,7 @@ from html import escape
 from backupkit.i18n.en import sheet as english
 from backupkit.i18n.zh_cn import sheet as chinese
 
-RESTORE_COMMAND = "backupkit restore latest --to chats"
+RESTORE_COMMAND = "backupkit restore latest --to chats --repo DIR"
 
 
 @dataclass(frozen=True, slots=True)

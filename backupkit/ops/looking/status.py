@@ -1,5 +1,6 @@
 """One look: what is saved, how well, how long ago, and what to do next."""
 
+import shlex
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -139,4 +140,4 @@ def _next_steps(sources: tuple[SourceStatus, ...], *, confirmed: bool) -> list[s
         steps.append("backupkit verify")
     # A new snapshot saves anew what a verification found damaged.
     stale = [source for source in sources if source.stale and source.state != "saved"]
-    return [*steps, *(f"backupkit snapshot {source.path}" for source in stale)]
+    return [*steps, *(f"backupkit snapshot {shlex.quote(source.path)}" for source in stale)]

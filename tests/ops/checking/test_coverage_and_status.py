@@ -1,4 +1,5 @@
 import json
+import shlex
 import shutil
 import time
 from datetime import timedelta
@@ -190,6 +191,17 @@ def test_the_status_says_what_is_saved_how_well_and_what_to_do_next(scene: Scene
     old = look(scene, timedelta(hours=25))
     assert (old.stale, old.sources[0].state) == (True, "stale")
     assert old.next == (f"backupkit snapshot {scene.folder / 'telegram'}",)
+
+
+def test_the_next_command_can_be_typed_where_the_path_has_spaces(scene: Scene) -> None:
+    chats = scene.folder / "my chats"
+    chat_factory.write_telegram_chat(chats, messages=5)
+    scene.take(chats, app="telegram")
+    scene.verify()
+
+    (command,) = look(scene, timedelta(hours=25)).next
+
+    assert shlex.split(command) == ["backupkit", "snapshot", str(chats)]
 
 
 def test_what_would_be_lost_is_told_in_messages(scene: Scene) -> None:
