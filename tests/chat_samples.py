@@ -191,6 +191,89 @@ def discord_csv(_folder: Path) -> tuple[str, bytes]:
     )
 
 
+@sample("discord-text")
+def discord_text(_folder: Path) -> tuple[str, bytes]:
+    rule = "=" * 62
+    said = [f"[1/{number + 9}/2023 10:{number:02} AM] eva#{number % 2}\nhi {number}\n\n" for number in range(6)]
+    said[1] = said[1].replace("hi 1\n", "hi 1\n\n[1/2/2023 10:01 AM] is no head\n")
+    said[2] += "{Attachments}\nhttps://cdn.invalid/a.png?ex=1\nfiles/b.mp4\n\n"
+    said[3] = said[3].replace("] eva#1", "] eva#1 (pinned)") + "{Reactions}\n🥶 (2) wave\n"
+    lines = [
+        rule,
+        "Guild: Garden",
+        "Channel: Text / tea",
+        "Topic: leaves",
+        rule,
+        "",
+        "\n".join(said),
+        rule,
+        "Exported 6 message(s)",
+        rule,
+        "",
+    ]
+    return "Garden - Text - tea [1012224565567721552].txt", "\n".join(lines).encode()
+
+
+def discord_message(number: int, inside: str, *, sender: str | None = "eva", quote: str = '"') -> str:
+    """Return one message of such a page; without a sender it goes on for the one before."""
+    q = quote
+    head = (
+        f'<div class={q}chatlog__header{q}><span class={q}chatlog__author{q} title="{sender}#1" data-user-id={q}53{q}>{sender}</span>'
+        f'<span class={q}chatlog__timestamp{q}><a href="#x">1/6/2023 4:20 PM</a></span></div>'
+    )
+    return (
+        f'<div id={q}chatlog__message-container-{number}{q} class="chatlog__message-container " data-message-id={q}{number}{q}>'
+        f"<div class={q}chatlog__message{q}><div class={q}chatlog__message-primary{q}>{head if sender else ''}{inside}</div></div></div>\n"
+    )
+
+
+def discord_page(
+    *groups: str, entries: tuple[str, str] = ("Garden", "Text / tea"), written: int | None = None, quote: str = '"'
+) -> bytes:
+    """Return a page of DiscordChatExporter; `written` is how many messages it says it holds."""
+    q = quote
+    places = "".join(f"<div class={q}preamble__entry{q}>{entry}</div>" for entry in entries)
+    body = "".join(f"<div class={q}chatlog__message-group{q}>{group}</div>" for group in groups)
+    end = (
+        ""
+        if written is None
+        else f"<div class={q}postamble{q}><div class={q}postamble__entry{q}>Exported {written:,} message(s)</div></div>"
+    )
+    style = "<style>.chatlog__message-group{display:grid}.chatlog__content{color:red}</style>"
+    return (
+        f"<!DOCTYPE html><html><head>{style}</head><body><div class={q}preamble{q}>{places}</div>"
+        f"<div class={q}chatlog{q}>{body}</div>{end}</body></html>"
+    ).encode()
+
+
+def discord_words(text: str) -> str:
+    """Return the words of a message as such a page holds them."""
+    return (
+        f'<div class="chatlog__content chatlog__markdown"><span class="chatlog__markdown-preserve">{text}</span></div>'
+    )
+
+
+@sample("discord-html")
+def discord_html(_folder: Path) -> tuple[str, bytes]:
+    first = 1060953753550860429
+    reply = (
+        '<div class="chatlog__reply"><div class="chatlog__reply-author">tom</div><div class="chatlog__reply-content">'
+        f"""<span class="chatlog__reply-link" onclick="scrollToMessage(event, '{first}')">old words</span></div></div>"""
+    )
+    file = '<div class="chatlog__attachment "><a href="files/a.png"><img class="chatlog__attachment-media" src="files/a.png"></a></div>'
+    reactions = '<div class="chatlog__reactions"><div class="chatlog__reaction"><img class="emoji" alt="👍"><span class="chatlog__reaction-count">3</span></div></div>'
+    notice = (
+        '<span class="chatlog__system-notification-author" data-user-id="54">tom</span><span> </span>'
+        '<span class="chatlog__system-notification-content"><span>joined the server.</span></span>'
+    )
+    return "Garden - Text - tea [1012224565567721552].html", discord_page(
+        discord_message(first, discord_words("早安 &amp; <b>you</b>")) + discord_message(first + 1, discord_words("more") + file + reactions, sender=None),
+        discord_message(first + (5000 << 22), reply + discord_words('again<span class="chatlog__edited-timestamp" title="x">(edited)</span>'), sender="tom"),
+        discord_message(first + (9000 << 22), notice, sender=None),
+        written=4,
+    )  # fmt: skip
+
+
 @sample("discord-package json")
 def discord_package(_folder: Path) -> tuple[str, bytes]:
     return "messages.json", _json([

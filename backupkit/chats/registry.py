@@ -15,7 +15,9 @@ from backupkit.chats.readers import meta_json, sealed
 from backupkit.chats.readers.apple_db import AppleDatabase
 from backupkit.chats.readers.discord_csv import DiscordCsv
 from backupkit.chats.readers.discord_exporter import DiscordExporter
+from backupkit.chats.readers.discord_html import DiscordHtml
 from backupkit.chats.readers.discord_package import DiscordPackage
+from backupkit.chats.readers.discord_text import DiscordText
 from backupkit.chats.readers.google_chat import GoogleChat
 from backupkit.chats.readers.google_voice import GoogleVoice
 from backupkit.chats.readers.kakao_text import KakaoText
@@ -49,6 +51,8 @@ READERS: tuple[ChatReader, ...] = (
     WhatsAppText(),
     DiscordExporter(),
     DiscordCsv(),
+    DiscordText(),
+    DiscordHtml(),
     DiscordPackage(),
     *meta_json.READERS,
     SlackExport(),

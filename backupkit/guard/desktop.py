@@ -5,12 +5,14 @@ package and a profile that the new version rewrites for ever: nobody can say bef
 verified backup that counts; there is no consent that could replace one, because a backup takes minutes.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from backupkit.errors import Fact
 from backupkit.guard.device_rules import Action, Outcome
 from backupkit.guard.judge import Judgement, Known, coverage_of, pass_policy
+from backupkit.guard.package_name import is_package_name
 from backupkit.guard.verdict import Decision, Judged, Verdict
 from backupkit.ids import AppPackage
 from backupkit.proof.pass_check import check_pass
@@ -30,6 +32,8 @@ _WATCHED = {
 WATCHED: Mapping[str, AppPackage] = {name: AppPackage(app) for app, names in _WATCHED.items() for name in names}
 """Packages of chat programs, and the app whose backup counts for each."""
 
+_SYSTEM_PACKAGE = re.compile(r"[A-Za-z0-9@_+][A-Za-z0-9@_+.-]{0,254}")
+
 
 class DesktopChange(NamedTuple):
     """What would happen to one package of the system. `app` is the app whose chats the program keeps.
@@ -41,6 +45,36 @@ class DesktopChange(NamedTuple):
     action: Action | None
     app: AppPackage
     store: str
+
+
+def is_system_package(text: str) -> bool:
+    """Whether a text can be the name of a package of Debian's or Arch's."""
+    return _SYSTEM_PACKAGE.fullmatch(text) is not None
+
+
+def read_watch(text: str) -> tuple[str, AppPackage]:
+    """Read `wechat-git=com.tencent.mm`: a package, and the app whose chats it keeps.
+
+    Raises:
+        ValueError: it is anything else.
+    """
+    name, _, app = text.partition("=")
+    if not is_system_package(name) or not is_package_name(app):
+        raise ValueError(text)
+    return name, AppPackage(app)
+
+
+def watched_with(more: Iterable[tuple[str, AppPackage]], but: Iterable[str]) -> Mapping[str, AppPackage]:
+    """Return the packages to ask about: those that are known and those that the owner named, without those left out.
+
+    Raises:
+        ValueError: a package is left out that would not be asked about, or that was named itself.
+    """
+    left, named = set(but), dict(more)
+    watched = {**WATCHED, **named}
+    if strays := sorted(left - watched.keys() | left & named.keys()):
+        raise ValueError(strays[0])
+    return {name: app for name, app in watched.items() if name not in left}
 
 
 def decide_desktop(change: DesktopChange, known: Known) -> Judgement:

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 
 from backupkit.clock import Clock
 from backupkit.guard.device_rules import Action
-from backupkit.guard.places import GuardPlaces
-from backupkit.hooks.system_packages import QuestionMalformed, Row, Told, answer_rows, not_understood
+from backupkit.hooks.system_packages import Guarded, QuestionMalformed, Row, Told, answer_rows, not_understood
 
 MAX_LINES = 100_000
 
@@ -44,7 +43,7 @@ def read_rows(data: bytes) -> Iterator[Row]:
 _ACTIONS = {"<": Action.UPGRADE, ">": Action.DOWNGRADE, "=": Action.REINSTALL}
 
 
-def ask_apt(data: bytes, places: GuardPlaces, language: str, clock: Clock | None = None) -> Told:
+def ask_apt(data: bytes, guarded: Guarded, language: str, clock: Clock | None = None) -> Told:
     """Answer apt. Never raises for what apt sent.
 
     Raises:
@@ -54,4 +53,4 @@ def ask_apt(data: bytes, places: GuardPlaces, language: str, clock: Clock | None
         rows = list(read_rows(data))
     except QuestionMalformed:
         return not_understood("apt", language)
-    return answer_rows(rows, "apt", places, language, clock)
+    return answer_rows(rows, "apt", guarded, language, clock)

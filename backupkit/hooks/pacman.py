@@ -5,16 +5,12 @@ an older version, installed again or removed. So the ledger says of none what wa
 pacman's root for its own root, so `--state` is a path in there.
 """
 
-import re
-
 from backupkit.clock import Clock
-from backupkit.guard.desktop import WATCHED
-from backupkit.guard.places import GuardPlaces
+from backupkit.guard.desktop import is_system_package
 from backupkit.hooks.protocol import UNDECIDED_EXIT
-from backupkit.hooks.system_packages import QuestionMalformed, Row, Told, answer_rows, not_understood, say
+from backupkit.hooks.system_packages import Guarded, QuestionMalformed, Row, Told, answer_rows, not_understood, say
 
 MAX_NAMES = 10_000
-_NAME = re.compile(r"[A-Za-z0-9@_+][A-Za-z0-9@_+.-]{0,254}")
 
 
 def read_names(data: bytes) -> list[str]:
@@ -25,12 +21,12 @@ def read_names(data: bytes) -> list[str]:
     """
     lines = data.decode("utf-8", "surrogateescape").split("\n")
     # What lacks its last line end may lack more.
-    if lines.pop() or not lines or len(lines) > MAX_NAMES or not all(map(_NAME.fullmatch, lines)):
+    if lines.pop() or not lines or len(lines) > MAX_NAMES or not all(map(is_system_package, lines)):
         raise QuestionMalformed
     return list(dict.fromkeys(lines))
 
 
-def ask_pacman(data: bytes, places: GuardPlaces, language: str, clock: Clock | None = None) -> Told:
+def ask_pacman(data: bytes, guarded: Guarded, language: str, clock: Clock | None = None) -> Told:
     """Answer pacman. Never raises for what pacman sent.
 
     Raises:
@@ -40,11 +36,11 @@ def ask_pacman(data: bytes, places: GuardPlaces, language: str, clock: Clock | N
         names = read_names(data)
     except QuestionMalformed:
         return not_understood("pacman", language)
-    unknown = [name for name in names if name not in WATCHED]
+    unknown = [name for name in names if name not in guarded.watched]
     if unknown:
         # The entry names what it asks about. Whoever added a name to it believes that name to be guarded.
         return Told("".join(say("unknown", language, name=name, host="pacman") for name in unknown), UNDECIDED_EXIT)
-    told = answer_rows([Row(name, None) for name in names], "pacman", places, language, clock)
+    told = answer_rows([Row(name, None) for name in names], "pacman", guarded, language, clock)
     if not told.held:
         return told
     return told._replace(text=told.text + say("others", language, names=",".join(told.held)))

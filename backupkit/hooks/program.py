@@ -25,7 +25,7 @@ _HELP = {
     "en": """\
 Usage: backupkit-hook [--request FILE]
        backupkit-hook serve [--socket PATH] [--http PORT] [--print-unit] [--json]
-       backupkit-hook apt|pacman --state DIR
+       backupkit-hook apt|pacman --state DIR [--watch NAME=APP]... [--except NAME]...
 
 An app store or package manager asks before an update: may it be installed, or would it wipe the chats?
 The question is one JSON object (hook-request) on standard input, the answer one JSON object (verdict) on standard output.
@@ -38,6 +38,8 @@ The question is one JSON object (hook-request) on standard input, the answer one
     --json         print the unit, or why the server cannot start, as a JSON object
   apt              answer apt (DPkg::Pre-Install-Pkgs, version 3) from the guard below DIR/backupkit/guard
   pacman           answer pacman (a hook that NeedsTargets) from the guard below DIR/backupkit/guard
+    --watch NAME=APP  this package keeps the chats of APP (com.tencent.mm) as well
+    --except NAME     never mind this package
   --version        show the version
   --help           show this
 
@@ -47,7 +49,7 @@ only when its "state" is "given". Everything else, a crash and a time-out includ
     "zh": """\
 用法：backupkit-hook [--request 文件]
       backupkit-hook serve [--socket 路径] [--http 端口] [--print-unit] [--json]
-      backupkit-hook apt --state 文件夹
+      backupkit-hook apt|pacman --state 文件夹 [--watch 软件包=应用]... [--except 软件包]...
 
 应用商店或包管理器在更新之前询问：能不能安装，会不会清空聊天记录？
 问题是标准输入中的一个 JSON 对象（hook-request），答复是标准输出中的一个 JSON 对象（verdict）。
@@ -60,6 +62,8 @@ only when its "state" is "given". Everything else, a crash and a time-out includ
     --json         以 JSON 对象输出单元文件，或无法启动的原因
   apt              回答 apt（DPkg::Pre-Install-Pkgs，第 3 版），使用 文件夹/backupkit/guard 下的守卫
   pacman           回答 pacman（带 NeedsTargets 的钩子），使用 文件夹/backupkit/guard 下的守卫
+    --watch 软件包=应用  这个软件包也保存该应用（如 com.tencent.mm）的聊天记录
+    --except 软件包      不必过问这个软件包
   --version        显示版本
   --help           显示本说明
 
@@ -124,17 +128,16 @@ def _serve(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
 
 def _ask_for(host: str, arguments: Sequence[str], language: str) -> int:
     try:
-        from backupkit.guard.places import GuardPlaces
         from backupkit.hooks.apt import ask_apt
         from backupkit.hooks.pacman import ask_pacman
-        from backupkit.hooks.system_packages import MAX_INPUT_BYTES, state_of
+        from backupkit.hooks.system_packages import MAX_INPUT_BYTES, guarded_of
 
-        state = state_of(arguments)
-        if state is None:
-            sys.stderr.write(f"backupkit-hook {host} --state DIR\n")
+        guarded = guarded_of(arguments)
+        if guarded is None:
+            sys.stderr.write(f"backupkit-hook {host} --state DIR [--watch NAME=APP]... [--except NAME]...\n")
             return USAGE_EXIT
         ask = {"apt": ask_apt, "pacman": ask_pacman}[host]
-        told = ask(_read(0, most=MAX_INPUT_BYTES), GuardPlaces(state / "backupkit" / "guard"), language)
+        told = ask(_read(0, most=MAX_INPUT_BYTES), guarded, language)
         sys.stderr.write(told.text)
     except BaseException as error:  # noqa: BLE001 - a guard that crashes must hold, and say so
         sys.stderr.write(f"backupkit: {_failure(error)}\n")

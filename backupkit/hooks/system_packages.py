@@ -5,17 +5,18 @@
 """
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from backupkit.clock import Clock, SystemClock
 from backupkit.guard.desk import Desk
-from backupkit.guard.desktop import WATCHED, DesktopChange
+from backupkit.guard.desktop import WATCHED, DesktopChange, is_system_package, read_watch, watched_with
 from backupkit.guard.device_rules import Action
 from backupkit.guard.places import GuardPlaces
 from backupkit.guard.verdict import Decision
 from backupkit.hooks.protocol import UNDECIDED_EXIT
+from backupkit.ids import AppPackage
 
 MAX_INPUT_BYTES = 8 << 20
 
@@ -50,6 +51,13 @@ class Row(NamedTuple):
     action: Action | None
 
 
+class Guarded(NamedTuple):
+    """What the entry of a host says: where the guard's memory lies, and which packages it is asked about."""
+
+    places: GuardPlaces
+    watched: Mapping[str, AppPackage] = WATCHED
+
+
 class Told(NamedTuple):
     """What the person is told, and the exit code: any but 0 stops the host."""
 
@@ -58,13 +66,14 @@ class Told(NamedTuple):
     held: tuple[str, ...] = ()
 
 
-def answer_rows(rows: Iterable[Row], host: str, places: GuardPlaces, language: str, clock: Clock | None = None) -> Told:
+def answer_rows(rows: Iterable[Row], host: str, guarded: Guarded, language: str, clock: Clock | None = None) -> Told:
     """Judge the rows that are chat programs; the others are none of the guard's business.
 
     Raises:
         OSError: there is no guard.
     """
-    watched = [row for row in rows if row.name in WATCHED]
+    places, apps = guarded
+    watched = [row for row in rows if row.name in apps]
     if not watched:
         # Whatever state the guard is in, the host can go on with everything else.
         return Told("", 0)
@@ -72,7 +81,7 @@ def answer_rows(rows: Iterable[Row], host: str, places: GuardPlaces, language: s
     desk, now = Desk(places), (clock or SystemClock()).now()
     text, code, held = "", 0, []
     for row in watched:
-        verdict = desk.answer_desktop(DesktopChange(row.name, row.action, WATCHED[row.name], host), now)
+        verdict = desk.answer_desktop(DesktopChange(row.name, row.action, apps[row.name], host), now)
         if verdict.decision is not Decision.ALLOW:
             text += say("hold", language, name=row.name, reason=verdict.reason)
             code = max(code, int(verdict.exit_code))
@@ -90,10 +99,23 @@ def say(key: str, language: str, **facts: str) -> str:
     return _SAID[language][key].format(**facts)
 
 
-def state_of(arguments: Sequence[str]) -> Path | None:
-    """Read `--state DIR`; None where the arguments are anything else."""
-    is_named = len(arguments) == 2 and arguments[0] == "--state" and Path(arguments[1]).is_absolute()
-    return Path(arguments[1]) if is_named else None
+def guarded_of(arguments: Sequence[str]) -> Guarded | None:
+    """Read `--state DIR`, then any number of `--watch NAME=APP` and `--except NAME`; None where there is anything else.
+
+    A word that is not understood may be one that would have guarded something.
+    """
+    state = Path(arguments[1]) if len(arguments) > 1 and arguments[0] == "--state" else Path()
+    if not state.is_absolute() or len(arguments) % 2:
+        return None
+    words = [*zip(arguments[2::2], arguments[3::2], strict=True)]
+    try:
+        more = [read_watch(value) for word, value in words if word == "--watch"]
+        left = [value for word, value in words if word == "--except" and is_system_package(value)]
+        if len(more) + len(left) != len(words):
+            return None
+        return Guarded(GuardPlaces(state / "backupkit" / "guard"), watched_with(more, left))
+    except ValueError:
+        return None
 
 
 def become_owner(places: GuardPlaces) -> None:

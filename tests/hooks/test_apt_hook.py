@@ -166,6 +166,26 @@ def test_the_entry_is_removed_before_the_program_and_apt_goes_on(debian: Debian)
     assert debian.version == "2.0"
 
 
+@needs_apt
+def test_apt_waits_for_a_package_that_the_owner_named_and_for_none_that_was_left_out(debian: Debian) -> None:
+    computer = Computer(debian.folder / "home")
+    computer.environment["XDG_STATE_HOME"] = str(debian.folder / "state")
+    install = ("guard", "install", "--store", "apt", "--entry", debian.entry, "--yes")
+    assert debian.apt("install", "./wechat_1.0.deb").returncode == 0
+
+    computer.run(*install, "--watch", "wechat=org.example.chat")
+    debian.scene.issue()
+    for_another_app = debian.apt("install", "./wechat_2.0.deb")
+    after = debian.version
+    computer.run(*install, "--except", "wechat")
+    left_out = debian.apt("install", "./wechat_2.0.deb")
+
+    assert (for_another_app.returncode, after) == (100, "1.0")
+    assert "no-verified-backup" in for_another_app.stdout + for_another_app.stderr
+    assert (left_out.returncode, debian.version) == (0, "2.0")
+    assert [entry["package"] for entry in read_ledger(debian.scene.places.ledger)] == ["org.example.chat"]
+
+
 def test_nothing_is_written_unasked_or_over_what_others_wrote(tmp_path: Path) -> None:
     computer = Computer(tmp_path / "home")
     other = tmp_path / "other"

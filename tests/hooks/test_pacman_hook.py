@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,9 @@ from backupkit.guard.desk import load_hook_key
 from backupkit.guard.desktop import WATCHED
 from backupkit.guard.ledger import read_ledger, verify_ledger
 from backupkit.hooks.pacman import ask_pacman, read_names
-from backupkit.hooks.system_packages import QuestionMalformed
+from backupkit.hooks.system_packages import Guarded, QuestionMalformed, guarded_of
+from backupkit.ids import AppPackage
+from backupkit.ops.guarding.host_entry import HOSTS, HostEntryTooLong
 
 HOOK = Path(sys.executable).with_name("backupkit-hook")
 ROOT = Path(__file__).parents[2]
@@ -58,10 +61,11 @@ def test_a_name_that_somebody_added_to_the_hook_is_never_waved_through(tmp_path:
     scene = Scene(tmp_path, now=SystemClock().now().replace(microsecond=0))
     scene.enrol_store()
     scene.issue()
+    guarded = Guarded(scene.places)
 
-    alone = ask_pacman(b"wechat\n", scene.places, language)
-    together = ask_pacman(b"wechat\nmy-own-chat\n", scene.places, language)
-    garbage = ask_pacman(b"wechat", scene.places, language)
+    alone = ask_pacman(b"wechat\n", guarded, language)
+    together = ask_pacman(b"wechat\nmy-own-chat\n", guarded, language)
+    garbage = ask_pacman(b"wechat", guarded, language)
 
     assert (alone.code, alone.text) == (0, "")
     assert (together.code, garbage.code) == (42, 42)
@@ -81,6 +85,29 @@ def test_the_program_says_undecided_where_it_cannot_judge(tmp_path: Path) -> Non
     assert (nowhere.returncode, garbage.returncode) == (42, 42)
     assert nowhere.stderr == b"backupkit: request-unreadable\n"
     assert [done.returncode for done in misused] == [2, 2, 2]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [], ["--state"], ["--state", "here"], ["--state", "/s", "--watch"], ["--state", "/s", "--watch", "a"],
+        ["--state", "/s", "--watch", "a="], ["--state", "/s", "--watch", "a b=c.d"], ["--state", "/s", "--watch", "a=../x"],
+        ["--state", "/s", "--except", "no-chat"], ["--state", "/s", "--except", "we chat"], ["--state", "/s", "--watch", "a=c.d", "--except", "a"],
+        ["--watch", "a=c.d", "--state", "/s"], ["--state", "/s", "--unless", "wechat"],
+    ],
+)  # fmt: skip
+def test_words_in_the_entry_that_are_not_understood_guard_nothing_so_they_are_refused(words: list[str]) -> None:
+    assert guarded_of(words) is None
+
+
+def test_the_entry_says_what_is_watched() -> None:
+    guarded = guarded_of(["--state", "/s", "--watch", "a+b=c.d", "--except", "linuxqq", "--watch", "wechat=e.f"])
+
+    assert guarded is not None
+    assert guarded.places.root == Path("/s/backupkit/guard")
+    assert guarded.watched == {
+        name: app for name, app in {**WATCHED, "a+b": "c.d", "wechat": "e.f"}.items() if name != "linuxqq"
+    }
 
 
 @dataclass
@@ -183,6 +210,51 @@ def test_a_package_that_pushes_a_chat_program_out_waits_as_well(arch: Arch) -> N
 
 
 @needs_root
+def test_the_owner_says_which_other_packages_keep_chats_and_which_do_not(arch: Arch) -> None:
+    root, names = arch.root, ("wechat-git", "telegram-desktop")
+    arch.guard("install", "--watch", f"wechat-git={WECHAT}", "--except", "telegram-desktop", "--yes")
+    assert root.pacman("-U", *[root.package(name, "1.0") for name in names]).returncode == 0
+
+    held, left = (root.pacman("-U", root.package(name, "2.0")) for name in names)
+    after = [root.version(name) for name in names]
+    arch.scene.issue()
+    let_through = root.pacman("-U", root.package("wechat-git", "2.0"))
+
+    assert (held.returncode, left.returncode, after) == (1, 0, ["1.0", "2.0"])
+    assert (let_through.returncode, root.version("wechat-git")) == (0, "2.0")
+    assert [decision for decision, *_ in arch.decisions] == ["hold", "allow"]
+
+
+def fits(names: list[str]) -> bool:
+    """Whether pacman's entry has room for more packages of such names."""
+    watched = {**WATCHED, **dict.fromkeys(names, AppPackage(WECHAT))}
+    try:
+        HOSTS["pacman"].entry(HOOK, Path("/home/li/.local/state"), watched)
+    except HostEntryTooLong:
+        return False
+    return True
+
+
+@needs_root
+def test_the_longest_entry_that_is_written_is_one_that_pacman_reads(arch: Arch) -> None:
+    root = arch.root
+    assert root.pacman("-U", root.package("chat-000", "1.0")).returncode == 0
+    names = [f"chat-{number:03d}" for number in range(200)]
+    words = [("--watch", f"{name}={WECHAT}") for name in names]
+    most = max(count for count in range(len(names)) if fits(names[:count]))
+
+    too_long = arch.guard("install", "--yes", *chain(*words[: most + 1]), expect=2).last
+    nothing = not root.entry.exists()
+    arch.guard("install", "--yes", *chain(*words[:most]))
+
+    assert (too_long["code"], nothing) == ("host-entry-too-long", True)
+    assert max(map(len, root.entry.read_text().splitlines())) > 3900
+    assert root.pacman("-U", root.package("chat-000", "2.0")).returncode == 1
+    assert [decision for decision, *_ in arch.decisions] == ["hold"]
+    assert root.pacman("-U", root.package("bash", "1.0")).returncode == 0
+
+
+@needs_root
 def test_the_ledger_stays_the_owners_though_root_runs_pacman(arch: Arch) -> None:
     root = arch.root
     arch.guard("install", "--yes")
@@ -279,6 +351,27 @@ def test_nothing_is_written_that_pacman_would_not_read_or_find(tmp_path: Path) -
     assert other.read_text() == "[Trigger]\n"
     assert sorted(path.name for path in (root / "etc/pacman.d").rglob("*")) == []
     assert not (tmp_path / "backupkit.conf").exists()
+
+
+@pytest.mark.parametrize("store", ["apt", "pacman"])
+def test_a_package_that_is_named_wrongly_is_refused_before_anything_is_written(tmp_path: Path, store: str) -> None:
+    computer = Computer(tmp_path / "home")
+    entry = tmp_path / {"apt": "x.conf", "pacman": "x.hook"}[store]
+
+    def install(*words: str, expect: int) -> str:
+        written = ("--store", store, "--entry", str(entry), "--yes", "--json")
+        return str(computer.run("guard", "install", *written, *words, expect=expect).last.get("code"))
+
+    wrong = [
+        install(*words, expect=2)
+        for words in (["--watch", "wechat-git"], ["--watch", "a;b=c.d"], ["--except", "wechatt"], ["--except", "a b"])
+    ]
+    both = install("--watch", "a=c.d", "--except", "a", expect=2)
+    nothing = entry.exists()
+    install("--except", "wechat", "--watch", "wechat-git=com.tencent.mm", expect=0)
+
+    assert [*wrong, both, nothing] == ["value-wrong"] * 5 + [False]
+    assert " --watch wechat-git=com.tencent.mm --except wechat" in entry.read_text()
 
 
 def test_an_arch_without_a_folder_for_hooks_gets_one(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ from backupkit.chats.wall_time import DateOrder, seconds_of_day
 
 _HEADER = "AuthorID,Author,Date,Content,Attachments,Reactions"
 _LOOKED_AT = 4096
-_CHANNEL = re.compile(r"(?P<title>.+?) ?\[(?P<id>\d{15,20})\](?: \[part \d+\])?$")
+CHANNEL = re.compile(r"(?P<title>.+?) ?\[(?P<id>\d{15,20})\](?: \[part \d+\])?$")
 # Versions before 2.40 wrote the day as `06-Jan-23 02:00 PM`.
 _OLD_DATE = re.compile(r"(\d{1,2})-([^\W\d_]{3,5})\.?-(\d{2}) (\d{1,2}):(\d{2})(?: ([AP]M))?$")
 _REACTION = re.compile(r"([^,]+?) \((\d{1,7})\)(?:,|$)")
@@ -61,7 +61,7 @@ def _certainty(head: str) -> int:
 
 def _read_file(source: SourceFiles, name: str) -> Iterator[Told]:
     stem = posixpath.splitext(posixpath.basename(name))[0]
-    found = _CHANNEL.match(stem)
+    found = CHANNEL.match(stem)
     key, title = (found["id"], found["title"]) if found else (stem, stem)
     # A conversation between two is filed under `Direct Messages`.
     kind = ConversationKind.PRIVATE if title.startswith("Direct Messages - ") else ConversationKind.GROUP

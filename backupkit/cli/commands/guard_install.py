@@ -1,14 +1,18 @@
 """`backupkit guard install` and `guard uninstall`: make the package manager of this computer ask the guard, or stop it."""
 
 import sys
+from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from backupkit.cli.session import session_of
-from backupkit.cli.usage import ArgumentMissing
+from backupkit.cli.usage import ArgumentMissing, ValueWrong, nearest
+
+if TYPE_CHECKING:
+    from backupkit.ids import AppPackage
 
 HELP = "backupkit guard install --help"
 
@@ -25,6 +29,8 @@ def guard_install(
     store: Annotated[Store, typer.Option("--store")],
     root: Annotated[Path, typer.Option("--root", metavar="DIR")] = Path("/"),
     entry: Annotated[Path | None, typer.Option("--entry", metavar="FILE")] = None,
+    watch: Annotated[list[str] | None, typer.Option("--watch", metavar="NAME=APP")] = None,
+    leave: Annotated[list[str] | None, typer.Option("--except", metavar="NAME")] = None,
     yes: Annotated[bool, typer.Option("--yes")] = False,
 ) -> None:
     """Show the entry, and write it once that is agreed to."""
@@ -35,7 +41,8 @@ def guard_install(
     path = (entry or host.entry_below(root)).absolute()
     require_read(host, path)
     program = Path(sys.executable).absolute().with_name("backupkit-hook")
-    text = host.entry(seen_inside(program, root), seen_inside(session.places.state.parent, root))
+    watched = _watched(watch or [], leave or [])
+    text = host.entry(seen_inside(program, root), seen_inside(session.places.state.parent, root), watched)
     lines = [session.say("guard.install.shown", path=str(path)), "", *text.splitlines(), ""]
     if not yes:
         if session.person is None:
@@ -50,6 +57,22 @@ def guard_install(
     install_entry(host, path, text)
     fields = {"store": host.name, "installed": True, "path": str(path), "entry": text}
     session.printer.summary(fields, [*lines, session.say("guard.install.done", path=str(path), host=host.name)])
+
+
+def _watched(watch: list[str], leave: list[str]) -> "Mapping[str, AppPackage]":
+    from backupkit.guard.desktop import WATCHED, read_watch, watched_with
+
+    more = []
+    for text in watch:
+        try:
+            more.append(read_watch(text))
+        except ValueError as error:
+            raise ValueWrong(name="--watch", found=text, expected="wechat-git=com.tencent.mm", help=HELP) from error
+    try:
+        return watched_with(more, leave)
+    except ValueError as error:
+        known = " | ".join(nearest(str(error), sorted(WATCHED)).split(", "))
+        raise ValueWrong(name="--except", found=str(error), expected=known, help=HELP) from error
 
 
 def guard_uninstall(

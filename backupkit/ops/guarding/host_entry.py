@@ -2,15 +2,18 @@
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from backupkit.errors import BackupkitError, ExitCode
 from backupkit.guard.desktop import WATCHED
+from backupkit.ids import AppPackage
 
 _MARK = "Written by backupkit guard install. Remove it with backupkit guard uninstall before you remove backupkit.\n"
 _MOST_BYTES = 64 << 10
+MOST_IN_A_LINE = 4000
+"""pacman cuts longer lines in two, does not understand the second half, and then carries out nothing at all any more."""
 
 
 class HostEntryUnwritable(BackupkitError):
@@ -31,6 +34,13 @@ class HostEntryUnread(BackupkitError):
     """The host passes over files of such a name, so the entry would guard nothing. Facts: `path`, `host`, `usual`."""
 
     code = "host-entry-unread"
+    exit_code = ExitCode.USAGE
+
+
+class HostEntryTooLong(BackupkitError):
+    """The entry has a line that the host would not read whole. Facts: `host`, `most`."""
+
+    code = "host-entry-too-long"
     exit_code = ExitCode.USAGE
 
 
@@ -55,7 +65,7 @@ class Host(NamedTuple):
     usual: Path
     comment: str
     reads: re.Pattern[str]
-    text: Callable[[Path, Path], str]
+    text: Callable[[str, Path, list[str]], str]
 
     @property
     def mark(self) -> str:
@@ -66,32 +76,36 @@ class Host(NamedTuple):
         """Return where the entry usually lies in a system below `root`."""
         return root / self.usual.relative_to("/")
 
-    def entry(self, program: Path, state: Path) -> str:
-        """Return the entry that makes the host ask `program` about the guard below `state`.
+    def entry(self, program: Path, state: Path, watched: Mapping[str, AppPackage]) -> str:
+        """Return the entry that makes the host ask `program` with the guard below `state` about the packages in `watched`.
 
         Raises:
-            HostPathUnusable: the host would read one of the paths as something else.
+            HostPathUnusable, HostEntryTooLong: the host would read it as something else.
         """
         for path in (program, state):
             # Both take the command up to the first space for its name; apt gives it to a shell.
             if not all(letter.isalnum() or letter in "/._-+" for letter in str(path)):
                 raise HostPathUnusable(path=str(path), host=self.name)
-        return self.mark + self.text(program, state)
+        words = [f"--watch {name}={app}" for name, app in sorted(watched.items()) if WATCHED.get(name) != app]
+        words += [f"--except {name}" for name in sorted(WATCHED.keys() - watched.keys())]
+        command = " ".join([str(program), self.name, "--state", str(state), *words])
+        text = self.mark + self.text(command, program, sorted(watched))
+        if any(len(line.encode()) > MOST_IN_A_LINE for line in text.splitlines()):
+            raise HostEntryTooLong(host=self.name, most=MOST_IN_A_LINE)
+        return text
 
 
-def _apt(program: Path, state: Path) -> str:
-    return (
-        f'DPkg::Pre-Install-Pkgs {{"{program} apt --state {state}";}};\nDPkg::Tools::Options::{program}::Version "3";\n'
-    )
+def _apt(command: str, program: Path, _: list[str]) -> str:
+    return f'DPkg::Pre-Install-Pkgs {{"{command}";}};\nDPkg::Tools::Options::{program}::Version "3";\n'
 
 
-def _pacman(program: Path, state: Path) -> str:
+def _pacman(command: str, _: Path, names: list[str]) -> str:
     # Each name and not "*": a program of ours that is broken must not stop the update that would mend it.
-    targets = "".join(f"Target = {name}\n" for name in sorted(WATCHED))
+    targets = "".join(f"Target = {name}\n" for name in names)
     return (
         f"[Trigger]\nOperation = Upgrade\nOperation = Remove\nType = Package\n{targets}\n"
         "[Action]\nDescription = Asking backupkit whether the chats are safe...\nWhen = PreTransaction\n"
-        f"Exec = {program} pacman --state {state}\nAbortOnFail\nNeedsTargets\n"
+        f"Exec = {command}\nAbortOnFail\nNeedsTargets\n"
     )
 
 
