@@ -29,12 +29,12 @@ _REASONS: dict[str, tuple[str, str, str]] = {
         "backupkit snapshot        and backupkit key confirm, then ask again",
     ),
     "no-pinned-store": (
-        "A backup is offered as proof, but no backup store is trusted on this device.",
-        "A proof counts only when its store was made on this device or paired with it before.",
+        "A backup is offered as proof, but no repository is trusted on this device.",
+        "A proof counts only when its repository was made on this device or paired with it before.",
         "backupkit guard pair        for a repository that this computer writes to, or ask on the computer that takes the snapshots",
     ),
     "challenge-missing": (
-        "The shop asked without a fresh challenge, and your policy wants one.",
+        "The store asked without a fresh challenge, and your policy wants one.",
         "Without it, yesterday's proof could be shown again today.",
         "Ask again with a challenge of 16 to 32 random bytes.",
     ),
@@ -65,7 +65,7 @@ _REASONS: dict[str, tuple[str, str, str]] = {
         "backupkit verify        then ask again",
     ),
     "pass-signature-invalid": (
-        "The proof of a backup was not signed by your backup store.",
+        "The proof of a backup was not signed by your repository.",
         "It was changed on the way, or somebody else made it.",
         "backupkit verify        then ask again",
     ),
@@ -105,22 +105,22 @@ _REASONS: dict[str, tuple[str, str, str]] = {
         "backupkit verify        then ask again",
     ),
     "log-unknown": (
-        "The proof comes from a backup store that is not the one paired with this device.",
+        "The proof comes from a repository that is not the one paired with this device.",
         "Paired: {expected}. Found: {found}.",
         "Ask on the computer that takes the snapshots.",
     ),
     "log-rolled-back": (
-        "The backup store had {seen} entries when it was last seen, and shows {found} now.",
+        "The repository had {seen} entries when it was last seen, and shows {found} now.",
         "It was set back to an earlier state: newer backups may be gone.",
-        "Delete nothing, and look for the newer copy of the store.",
+        "Delete nothing, and look for the newer copy of the repository.",
     ),
     "log-forked": (
-        "The backup store's history was changed: its {found} entries do not continue the {seen} seen here.",
+        "The repository's history was changed: its {found} entries do not continue the {seen} seen here.",
         "A history that is rewritten cannot be trusted to hold what it says.",
-        "Delete nothing, and look for the true copy of the store.",
+        "Delete nothing, and look for the true copy of the repository.",
     ),
     "log-proof-missing": (
-        "The backup store grew from {seen} to {found} entries, and the proof does not say that the old ones remain.",
+        "The repository grew from {seen} to {found} entries, and the proof does not say that the old ones remain.",
         "A newer proof can.",
         "backupkit verify        then ask again",
     ),
@@ -311,7 +311,7 @@ _REASONS: dict[str, tuple[str, str, str]] = {
     "app-not-enrolled": (
         "{package} was never seen here.",
         "Without knowing who made the installed app, no update can be compared with it.",
-        "backupkit guard trust add FILE        with the package file of the installed app",
+        "backupkit guard trust add FILE        with the package file of the installed app, then ask again",
     ),
     "listing-unusable": (
         "The app index does not say who signed {package} ({reason}).",
@@ -326,7 +326,7 @@ _REASONS: dict[str, tuple[str, str, str]] = {
     "record-unreadable": (
         "What is remembered of {package} is damaged.",
         "Without it, no update can be compared with the installed app.",
-        "backupkit guard trust add FILE        with the package file of the installed app",
+        "backupkit guard trust add FILE        with the package file of the installed app, then ask again",
     ),
     "policy-unusable": (
         "The guard's policy cannot be read ({detail}).",
@@ -334,7 +334,7 @@ _REASONS: dict[str, tuple[str, str, str]] = {
         "backupkit config check",
     ),
     "pins-unusable": (
-        "The paired backup store cannot be read ({detail}).",
+        "The paired repository cannot be read ({detail}).",
         "No proof can be checked without it.",
         "See that the guard's folder can be read and is whole, then ask again.",
     ),
@@ -354,17 +354,17 @@ _REASONS: dict[str, tuple[str, str, str]] = {
         "Make room on the disk, then ask again.",
     ),
     "request-malformed": (
-        "The shop's question was not understood ({field}: {detail}).",
+        "The store's question was not understood ({field}: {detail}).",
         "An answer to a misunderstood question would be a guess.",
-        "Tell the maker of the shop.",
+        "Tell the maker of the store.",
     ),
     "request-unreadable": (
-        "The shop's question could not be read.",
+        "The store's question could not be read.",
         "Without a question there is no answer.",
         "Ask again.",
     ),
     "timed-out": (
-        "The check took longer than the shop wanted to wait.",
+        "The check took longer than the store wanted to wait.",
         "A package that was not checked in full was not checked.",
         "Ask again with more time.",
     ),
