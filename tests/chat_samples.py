@@ -462,6 +462,67 @@ def sigtop_short(_folder: Path) -> tuple[str, bytes]:
     )  # fmt: skip
 
 
+def _imessage_block(second: int, *lines: str) -> list[str]:
+    return [f"May 17, 2022  5:29:{second:02} PM", *lines, ""]
+
+
+@sample("imessage-text")
+def imessage_text(_folder: Path) -> tuple[str, bytes]:
+    """A reply stands twice, as the tool writes it; a changed message begins with its time."""
+    reply = ["    May 17, 2022  5:29:44 PM", "    Li", "    so do I", ""]
+    blocks = [
+        *_imessage_block(42, "Me", "Hello 你好", "", "a second paragraph", "Tapbacks:", "Loved by Li", "", *reply),
+        *_imessage_block(43, "Li", "May 17, 2022  5:29:43 PM first words", "Edited 4 seconds later: better words"),
+        *_imessage_block(44, "Li", "so do I", "This message responded to an earlier message."),
+        "May 17, 2022  5:29:45 PM You renamed the conversation to Tea", "",
+        "May 17, 2022  5:29:46 PM (Read by them after 1 hour, 49 seconds)", "Me", "attachments/3/IMG_1.jpeg", "/Users/me/Library/a.pdf", "",
+        *_imessage_block(47, "Me", "Me unsent this message part 3 seconds after sending!"),
+    ]  # fmt: skip
+    return "+4915100000.txt", _text(*blocks)
+
+
+def imessage_entry(
+    second: int, body: str, *, sender: str = "Me", guid: str = "", inside: str = "", after: str = ""
+) -> str:
+    """Return one message of such a page."""
+    side = "sent iMessage" if sender == "Me" else "received"
+    time = f"May 17, 2022  5:29:{second:02} PM"
+    linked = f'<a title="Reveal in Messages app" href="sms://open?message-guid={guid}">{time}</a> ' if guid else time
+    return (
+        f'<div class="message">\n<div class="{side}">\n<p><span class="timestamp">{linked}</span>\n<span class="sender">{sender}</span></p>\n'
+        f'<hr><div class="message_part">\n{body}\n</div>\n{inside}{after}</div>\n</div>\n'
+    )
+
+
+def imessage_page(*entries: str) -> bytes:
+    """Return a page of imessage-exporter."""
+    head = '<html>\n<head>\n<meta charset="UTF-8">\n<style>.message{margin:1%}.sent{color:blue}</style></head><body>\n'
+    return f"{head}{''.join(entries)}</body></html>".encode()
+
+
+@sample("imessage-html")
+def imessage_html(_folder: Path) -> tuple[str, bytes]:
+    said = '<span class="bubble">{}</span>'.format
+    answer = imessage_entry(44, said("so do I"), sender="Li", guid="G-00000003")
+    thread = f'<div class="replies">\n<div class="reply" id="G-00000003">\n{answer}</div>\n</div>\n'
+    tapbacks = (
+        '<div class="tapbacks"><hr><p>Tapbacks:</p><div class="tapback"><span><b>Loved</b> by Li</span></div></div>\n'
+    )
+    context = '<span class="reply_context">This message responded to an earlier message.</span>'
+    edited = '<div class="edited"><table><tr><td><span class="timestamp">Edited 4 seconds later</span></td><td>better words</td></tr></table></div>'
+    pictures = '<img src="attachments/3/IMG_1.jpeg" loading="lazy">\n<a href="file:///Users/me/a.pdf">Click to download a.pdf</a>'
+    return "Tea - 7.html", imessage_page(
+        imessage_entry(42, said("Hello &amp; 你好"), guid="G-00000001", inside=tapbacks + thread),
+        imessage_entry(43, edited, sender="Li", guid="G-00000002"),
+        imessage_entry(44, said("so do I"), sender="Li", guid="G-00000003", after=context).replace(
+            '"message"', '"message" id="r-G-00000003"', 1
+        ),
+        '<div class ="announcement"><p><span class="timestamp">May 17, 2022  5:29:45 PM</span> You renamed the conversation to <b>Tea</b></p></div>\n',
+        imessage_entry(46, pictures),
+        imessage_entry(47, '<span class="unsent">Me unsent this message part!</span>'),
+    )
+
+
 @sample("kakaotalk-text windows")
 def kakao_windows(_folder: Path) -> tuple[str, bytes]:
     return "KakaoTalk.txt", b"\xef\xbb\xbf" + (

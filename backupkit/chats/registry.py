@@ -20,6 +20,8 @@ from backupkit.chats.readers.discord_package import DiscordPackage
 from backupkit.chats.readers.discord_text import DiscordText
 from backupkit.chats.readers.google_chat import GoogleChat
 from backupkit.chats.readers.google_voice import GoogleVoice
+from backupkit.chats.readers.imessage_html import ImessageHtml
+from backupkit.chats.readers.imessage_text import ImessageText
 from backupkit.chats.readers.kakao_text import KakaoText
 from backupkit.chats.readers.line_text import LineText
 from backupkit.chats.readers.mapped import mapped_readers
@@ -61,6 +63,8 @@ READERS: tuple[ChatReader, ...] = (
     SignalText(),
     SignalSigtop(),
     KakaoText(),
+    ImessageText(),
+    ImessageHtml(),
     QqText(),
     QqMht(),
     QqExporter(),

@@ -92,6 +92,27 @@ def test_no_text_says_what_the_accident_of_2018_said() -> None:
         words in text.lower() for words in forbidden)] == []  # fmt: skip
 
 
+# Other words for what has one: a repository is no store, the place where apps come from is a store and no shop.
+OTHER_WORDS = {
+    "en": re.compile(r"backup store|\bshops?\b|\bpieces? of (?:saved )?data\b", re.IGNORECASE),
+    "zh-CN": re.compile("升级守卫|拷贝|钥匙|仓库"),
+}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_one_thing_has_one_word_on_every_screen_and_in_every_guide(language: Language) -> None:
+    said = dict(messages(language))
+    for page in (
+        *HOUSE.parent.glob("README*.md"),
+        *(HOUSE.parent / "docs/tutorial").glob("*.md"),
+        *(HOUSE.parent / "docs/how-to").glob("*.md"),
+    ):
+        if page.name.endswith(".zh-CN.md") is (language == "zh-CN"):
+            said[page.name] = page.read_text("utf-8")
+
+    assert {key: found for key, text in said.items() if (found := OTHER_WORDS[language].findall(text))} == {}
+
+
 def codes_told_in_code() -> dict[str, str]:
     """Every code that is written down as a finding or a notice, with the key of its sentence."""
     kinds = {"Found": "finding", "Finding": "finding", "Notice": "notice"}

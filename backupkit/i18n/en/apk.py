@@ -96,8 +96,8 @@ MESSAGES: dict[str, str] = {
     "finding.apk-container-list-differs": "The list {detail} inside the container names another app or version than the packages in it. The packages count.",
     "finding.apk-container-member-missing": "The container lists {detail}, which is not in it.",
     "finding.apk-container-unsigned-files": "The container brings {detail} more files for the app (.obb). Nobody signed them.",
-    "finding.apk-source-stamp-holds": "It carries a shop's stamp that is right (certificate {detail:short}). The stamp decides nothing.",
-    "finding.apk-source-stamp-broken": "It carries a shop's stamp that is not right ({detail}). The stamp decides nothing.",
+    "finding.apk-source-stamp-holds": "It carries a store's stamp that is right (certificate {detail:short}). The stamp decides nothing.",
+    "finding.apk-source-stamp-broken": "It carries a store's stamp that is not right ({detail}). The stamp decides nothing.",
     **{f"package.{reason}": sentence for reason, sentence in _RULES.items()},
     **{
         f"why.{reason}": (sentence[0].lower() + sentence[1:]).rstrip(".")

@@ -30,7 +30,7 @@ MESSAGES: dict[str, str] = {
     "finding.looking-in-packs": "Neither log nor statements lead to the snapshot ({reason}). It is looked for in the packs themselves.",
     "finding.log-head-signed-again": "No copy of the log's head could be read. Its {size} entries continue what this computer has seen, so the head was signed again.",
     "finding.log-begun-again": "The log could not be used as it was ({reason}): it goes on from {kept} kept entries, with {entered} snapshots entered again. This computer had seen {seen} entries.",
-    "finding.snapshot-not-entered": "A snapshot was found in the packs, but {count} pieces of it are lost ({reason}), so it was not entered in the log. What is left of it: backupkit restore {snapshot:short} --from-packs --to DIR",
+    "finding.snapshot-not-entered": "A snapshot was found in the packs, but {count} {count:plural:chunk of it is|chunks of it are} lost ({reason}), so it was not entered in the log. What is left of it: backupkit restore {snapshot:short} --from-packs --to DIR",
     "finding.source-empty": "There is nothing in {name}: no file with anything in it was found in {path}. Is its disk connected, and is this the right folder? A snapshot of nothing covers no app for the guard.",
     "finding.chats-shrunk": "{name} held {before} messages and now holds {after}. What is gone is still in the snapshots before this one: the last good one stays, and nothing of this source is forgotten automatically.",
     "finding.pass-withheld": "{name} held {before} messages before, and this snapshot holds {after}. It may be a part of the chats only, so it does not count for the guard; the last pass stays until it ends. If this is all there is: backupkit verify {snapshot:short} --accept-shrink",
