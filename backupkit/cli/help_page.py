@@ -38,6 +38,8 @@ def option_names(parameter: Any) -> str:
     names = ", ".join(sorted([*parameter.opts, *parameter.secondary_opts], key=len))
     if parameter.is_flag or parameter.count:
         return names
+    if parameter.metavar and not getattr(parameter.type, "choices", None):
+        return f"{names} {parameter.metavar}"
     return f"{names} {expected_value(parameter).replace(' | ', '|')}"
 
 

@@ -132,6 +132,8 @@ def expected_value(parameter: Any) -> str:
     if choices:
         return " | ".join(str(getattr(choice, "value", choice)) for choice in choices)
     least, most = getattr(parameter.type, "min", None), getattr(parameter.type, "max", None)
-    if least is not None or most is not None:
-        return f"{'' if least is None else least}..{'' if most is None else most}"
+    if least is not None and most is None:
+        return f"{least}, {least + 1}, {least + 2}, ..."
+    if least is not None:
+        return f"{least}..{most}"
     return str(parameter.metavar or {"integer": "0, 1, 2, ..."}.get(parameter.type.name, parameter.type.name.upper()))

@@ -6,7 +6,7 @@ import pytest
 from command_line import Run
 
 from backupkit.cli.grammar import command_at
-from backupkit.cli.help_page import help_lines, own_parameters, parameter_key, path_key
+from backupkit.cli.help_page import help_lines, option_names, own_parameters, parameter_key, path_key
 from backupkit.cli.verbs import BY_PATH, NOUNS, VERBS
 from backupkit.i18n import LANGUAGES, Catalogue, Language
 from backupkit.text import width
@@ -31,7 +31,11 @@ def test_every_command_and_option_says_what_it_is_for(language: Language) -> Non
 
 def test_no_text_describes_a_command_that_is_not_there() -> None:
     known = {path_key(path) or "backupkit" for path in ("", *NOUNS, *BY_PATH)}
-    wanted = {parameter_key(path, one) for path in ("", *NOUNS, *BY_PATH) for one in command_at(path).params}
+    wanted = {
+        parameter_key(path, one)
+        for path in ("", *NOUNS, *BY_PATH)
+        for one in own_parameters(command_at(path), "option")
+    }
     left_over = [
         key
         for key in Catalogue("en").keys()  # noqa: SIM118  -- a catalogue is no dictionary
@@ -91,3 +95,15 @@ def test_every_option_that_a_command_has_of_its_own_is_in_its_help() -> None:
         text = "\n".join(help_lines(command, path, Catalogue("en"), Terminal()))
         for option in own_parameters(command, "option"):
             assert all(name in text for name in option.opts), (path, option.opts)
+
+
+def test_a_number_is_called_what_its_line_speaks_of_and_choices_are_all_shown() -> None:
+    by_name = {
+        one.opts[0]: option_names(one)
+        for path in ("forget", "search")
+        for one in own_parameters(command_at(path), "option")
+    }
+
+    assert by_name["--keep-last"] == "--keep-last N"
+    assert by_name["--limit"] == "--limit N"
+    assert by_name["--has"].endswith("voice|video|file|sticker|link|location|contact|call|payment|poll")

@@ -45,7 +45,7 @@ MESSAGES: dict[str, str] = {
     "error.history-forked.try": "Find the true copy of the repository. Trust no snapshot of this one until then.",
     "error.log-damaged.what": "The repository's log is damaged.",
     "error.log-damaged.why": "Its {size} entries do not add up to the signed head ({reason}). The chats themselves may well be whole.",
-    "error.log-damaged.try": "backupkit restore still works. Copy the repository before doing anything else.\nThen: backupkit repair        and if that does not help: backupkit repair --rebuild",
+    "error.log-damaged.try": "Restoring still works: backupkit restore latest --to DIR        Copy the repository before doing anything else.\nThen: backupkit repair        and if that does not help: backupkit repair --rebuild",
     "error.wrong-recovery-words.what": "These are not the words of this repository.",
     "error.wrong-recovery-words.why": "They are 24 valid words, but they do not open it. Perhaps the sheet is another repository's.",
     "error.wrong-recovery-words.try": "Compare the id on the sheet with: backupkit status --verbose",

@@ -311,7 +311,7 @@ _REASONS: dict[str, tuple[str, str, str]] = {
     "app-not-enrolled": (
         "{package} was never seen here.",
         "Without knowing who made the installed app, no update can be compared with it.",
-        "backupkit guard trust add FILE        with the package file of the installed app",
+        "backupkit guard trust add FILE        with the package file of the installed app, then ask again",
     ),
     "listing-unusable": (
         "The app index does not say who signed {package} ({reason}).",
@@ -326,7 +326,7 @@ _REASONS: dict[str, tuple[str, str, str]] = {
     "record-unreadable": (
         "What is remembered of {package} is damaged.",
         "Without it, no update can be compared with the installed app.",
-        "backupkit guard trust add FILE        with the package file of the installed app",
+        "backupkit guard trust add FILE        with the package file of the installed app, then ask again",
     ),
     "policy-unusable": (
         "The guard's policy cannot be read ({detail}).",

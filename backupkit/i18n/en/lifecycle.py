@@ -23,7 +23,7 @@ MESSAGES: dict[str, str] = {
     "error.copy-forked.try": "Keep both. Copy to a new folder: backupkit copy --to DIR",
     "stats.repository": "Repository {path}: {snapshots} {snapshots:plural:snapshot|snapshots}, {stored}",
     "stats.saved": "Restoring every snapshot would write {saved}.",
-    "stats.forgotten": "{count} forgotten {count:plural:snapshot|snapshots} can still be taken back: backupkit undelete",
+    "stats.forgotten": "{count} forgotten {count:plural:snapshot|snapshots} can still be taken back: backupkit snapshots --forgotten",
     "stats.kind.packs": "packs",
     "stats.kind.parity": "parity",
     "stats.kind.indexes": "indexes",

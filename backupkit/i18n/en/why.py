@@ -158,7 +158,7 @@ _SAID: dict[str, tuple[str, ...]] = {
     "it was written by a newer backupkit": ("newer-format", "unknown-feature"),
     "a chunk of it is lost": ("chunk-lost", "too-many-lost"),
     "the system does not allow it": ("backend-denied", "permission-denied"),
-    "it cannot be opened with this key": ("open-failed", "cannot-unlock", "wrong-chunk-type"),
+    "it is damaged, or was sealed with another key": ("open-failed", "cannot-unlock", "wrong-chunk-type"),
     "there is no room left": ("no-space", "scratch-full"),
     "another program is writing": ("log-contended", "locked"),
     "it went away meanwhile": ("vanished",),

@@ -45,7 +45,7 @@ MESSAGES: dict[str, str] = {
     "error.history-forked.try": "请找到真正的备份库。在此之前不要相信这一份里的任何快照。",
     "error.log-damaged.what": "备份库的日志已损坏。",
     "error.log-damaged.why": "其中的 {size} 条记录与已签名的日志头对不上（{reason}）。聊天记录本身很可能是完好的。",
-    "error.log-damaged.try": "backupkit restore 仍可使用。请先复制一份备份库，再做别的操作。\n然后运行：backupkit repair        如果没有用：backupkit repair --rebuild",
+    "error.log-damaged.try": "仍然可以恢复：backupkit restore latest --to DIR        请先复制一份备份库，再做别的操作。\n然后运行：backupkit repair        如果没有用：backupkit repair --rebuild",
     "error.wrong-recovery-words.what": "这不是本备份库的恢复词。",
     "error.wrong-recovery-words.why": "这 24 个词本身有效，但打不开它。也许恢复单属于另一个备份库。",
     "error.wrong-recovery-words.try": "核对恢复单上的备份库编号：backupkit status --verbose",

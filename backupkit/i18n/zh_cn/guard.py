@@ -244,7 +244,7 @@ _REASONS: dict[str, tuple[str, str, str]] = {
     "uninstall": (
         "{app} 将被卸载。",
         "系统卸载应用时，会一并删除它的聊天记录。",
-        "backupkit snapshot        先备份",
+        "backupkit snapshot        先备份，再问一次",
     ),
     "update-instead": (
         "{app} 将被卸载后重装，而直接更新本可保留聊天记录。",
@@ -341,7 +341,7 @@ _REASONS: dict[str, tuple[str, str, str]] = {
     "pass-unreadable": (
         "无法读取备份证明。",
         "没有读到的内容，就没有检查。",
-        "backupkit verify        重新核验备份",
+        "backupkit verify        重新核验备份，再问一次",
     ),
     "hook-key-unusable": (
         "为裁定签名的密钥无法使用（{detail}）。",

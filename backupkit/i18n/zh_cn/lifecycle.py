@@ -23,7 +23,7 @@ MESSAGES: dict[str, str] = {
     "error.copy-forked.try": "两份都留着，复制到一个新文件夹：backupkit copy --to DIR",
     "stats.repository": "备份库 {path}：{snapshots} 个快照，{stored}",
     "stats.saved": "把所有快照都恢复出来，要写 {saved}。",
-    "stats.forgotten": "{count} 个已放弃的快照还可以撤回：backupkit undelete",
+    "stats.forgotten": "{count} 个已放弃的快照还可以撤回：backupkit snapshots --forgotten",
     "stats.kind.packs": "数据包",
     "stats.kind.parity": "校验数据",
     "stats.kind.indexes": "索引",

@@ -129,7 +129,7 @@ _SAID: dict[str, tuple[str, ...]] = {
     "由更新版本的 backupkit 写成": ("newer-format", "unknown-feature"),
     "有一块内容已丢失": ("chunk-lost", "too-many-lost"),
     "系统不允许": ("backend-denied", "permission-denied", "system-eacces", "system-eperm"),
-    "用这把密钥打不开": ("open-failed", "cannot-unlock", "wrong-chunk-type"),
+    "已损坏，或是用另一把密钥封存的": ("open-failed", "cannot-unlock", "wrong-chunk-type"),
     "空间不足": ("no-space", "scratch-full"),
     "另一个程序正在写入": ("log-contended", "locked"),
     "中途消失了": ("vanished",),
