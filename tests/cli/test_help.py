@@ -31,11 +31,7 @@ def test_every_command_and_option_says_what_it_is_for(language: Language) -> Non
 
 def test_no_text_describes_a_command_that_is_not_there() -> None:
     known = {path_key(path) or "backupkit" for path in ("", *NOUNS, *BY_PATH)}
-    wanted = {
-        parameter_key(path, one)
-        for path in ("", *NOUNS, *BY_PATH)
-        for one in own_parameters(command_at(path), "option")
-    }
+    wanted = {parameter_key(path, one) for path in ("", *NOUNS, *BY_PATH) for one in command_at(path).params}
     left_over = [
         key
         for key in Catalogue("en").keys()  # noqa: SIM118  -- a catalogue is no dictionary
