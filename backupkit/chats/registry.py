@@ -11,7 +11,7 @@ from backupkit.chats.malformed import MalformedExport
 from backupkit.chats.model import Finding, Locator, Severity
 from backupkit.chats.owner_keys import OPENED_BY_OWN_KEY
 from backupkit.chats.reader import SURPRISES, ChatReader, Recognition, Told
-from backupkit.chats.readers import meta_json, sealed
+from backupkit.chats.readers import meta_html, meta_json, sealed
 from backupkit.chats.readers.apple_db import AppleDatabase
 from backupkit.chats.readers.discord_csv import DiscordCsv
 from backupkit.chats.readers.discord_exporter import DiscordExporter
@@ -57,6 +57,7 @@ READERS: tuple[ChatReader, ...] = (
     DiscordHtml(),
     DiscordPackage(),
     *meta_json.READERS,
+    *meta_html.READERS,
     SlackExport(),
     GoogleChat(),
     LineText(),
