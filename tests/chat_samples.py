@@ -456,6 +456,63 @@ def google_messages(messages: int) -> list[dict[str, object]]:
     return records
 
 
+def hangouts_event(number: int, **more: object) -> dict[str, object]:
+    """Return an event as Hangouts wrote it; a message where nothing else is said."""
+    said = {
+        "chat_message": {"message_content": {"segment": [{"type": "TEXT", "text": f"hi {number}"}]}},
+        "event_type": "REGULAR_CHAT_MESSAGE",
+    }
+    return {
+        "conversation_id": {"id": "Ug1"}, "sender_id": {"gaia_id": str(100 + number % 2), "chat_id": str(100 + number % 2)},
+        "timestamp": str(1_400_000_000_000_000 + number), "event_id": f"e{number}", **(more or said),
+    }  # fmt: skip
+
+
+HANGOUTS_ABOUT = {
+    "type": "STICKY_ONE_TO_ONE",
+    "self_conversation_state": {"self_read_state": {"participant_id": {"gaia_id": "100", "chat_id": "100"}}},
+    "participant_data": [
+        {"id": {"gaia_id": "100"}, "fallback_name": "Li"},
+        {"id": {"gaia_id": "101"}, "fallback_name": "外婆"},
+    ],
+}
+
+
+def hangouts_events() -> list[dict[str, object]]:
+    """Return a message of lines, a picture, a call and somebody who joined."""
+    lines = [
+        {"type": "TEXT", "text": "早安"},
+        {"type": "LINE_BREAK", "text": "\n"},
+        {"type": "LINK", "text": "https://example.invalid"},
+    ]
+    photo = {"type": ["PLUS_PHOTO"], "plus_photo": {"url": "https://example.invalid/a.jpg", "media_type": "PHOTO"}}
+    return [
+        hangouts_event(1, chat_message={"message_content": {"segment": lines}}),
+        hangouts_event(2, chat_message={"message_content": {"attachment": [{"embed_item": photo}]}}),
+        hangouts_event(3, hangout_event={"event_type": "END_HANGOUT"}, event_type="HANGOUT_EVENT"),
+        hangouts_event(4, membership_change={"type": "JOIN"}, event_type="ADD_USER"),
+        hangouts_event(5),
+    ]
+
+
+@sample("hangouts-json")
+def hangouts(_folder: Path) -> tuple[str, bytes]:
+    about = {"conversation_id": {"id": "Ug1"}, "conversation": {"id": {"id": "Ug1"}, **HANGOUTS_ABOUT}}
+    return "Hangouts.json", _json({"conversations": [{"conversation": about, "events": hangouts_events()}]})
+
+
+@sample("hangouts-json old")
+def hangouts_old(_folder: Path) -> tuple[str, bytes]:
+    about = {"id": {"id": "Ug1"}, **HANGOUTS_ABOUT}
+    state = {"conversation_id": {"id": "Ug1"}, "conversation": about, "event": hangouts_events()}
+    return "Hangouts.json", _json(
+        {
+            "continuation_end_timestamp": "0",
+            "conversation_state": [{"conversation_id": {"id": "Ug1"}, "conversation_state": state}],
+        }
+    )
+
+
 def _text(*lines: str) -> bytes:
     return ("\n".join(lines) + "\n").encode()
 

@@ -20,6 +20,7 @@ from backupkit.chats.readers.discord_package import DiscordPackage
 from backupkit.chats.readers.discord_text import DiscordText
 from backupkit.chats.readers.google_chat import GoogleChat
 from backupkit.chats.readers.google_voice import GoogleVoice
+from backupkit.chats.readers.hangouts_json import HangoutsJson
 from backupkit.chats.readers.imessage_html import ImessageHtml
 from backupkit.chats.readers.imessage_text import ImessageText
 from backupkit.chats.readers.kakao_text import KakaoText
@@ -60,6 +61,7 @@ READERS: tuple[ChatReader, ...] = (
     *meta_html.READERS,
     SlackExport(),
     GoogleChat(),
+    HangoutsJson(),
     LineText(),
     SignalText(),
     SignalSigtop(),
