@@ -191,6 +191,56 @@ def discord_csv(_folder: Path) -> tuple[str, bytes]:
     )
 
 
+def meta_block(sender: str, words: str, when: str, *, generation: int = 2022, more: str = "") -> str:
+    """Return a message of the pages of Meta's downloads; each generation has codes of its own."""
+    outer, name, body, time = {
+        2019: ("pam _3-95 _2pi0 _2lej uiBoxWhite noborder", "_3-96 _2pio _2lek _2lel", "_3-96 _2let", "_3-94 _2lem"),
+        2022: ("pam _3-95 _2ph- _a6-g uiBoxWhite noborder", "_3-95 _2pim _a6-h _a6-i", "_3-95 _a6-p", "_3-94 _a6-o"),
+        2024: ("_a6-g", "_2ph_ _a6-h _a6-i", "_2ph_ _a6-p", "_3-94 _a6-o"),
+    }[generation]
+    block, heading, foot = ("section", "h2", "footer") if generation == 2024 else ("div", "div", "div")
+    said = f"<div><div></div><div>{words}</div><div></div><div>{more}</div></div>"
+    return (
+        f'<{block} class="{outer}"><{heading} class="{name}">{sender}</{heading}><div class="{body}">{said}</div>'
+        f'<{foot} class="{time}"><div class="_a72d">{when}</div></{foot}></{block}>'
+    )
+
+
+META_PEOPLE = '<div class="pam _3-95 _2ph- _a6-g uiBoxWhite noborder"><div class="_3-95 _a6-p"><div>Participants: Zoë and Li</div></div></div>'
+
+
+def meta_page(*blocks: str, frame: str = "", people: str = META_PEOPLE) -> bytes:
+    """Return a page of a thread."""
+    head = f'<html><head><meta charset="utf-8" /><title>Zoë &amp; Li</title><style>._a6-g{{top:0}}</style></head><body class="_5vb_">{frame}'
+    return f'{head}<div class="_a706" role="main">{people}{"".join(blocks)}</div></body></html>'.encode()
+
+
+@sample("facebook-html")
+def facebook_html(_folder: Path) -> tuple[str, bytes]:
+    picture = '<a href="your_facebook_activity/messages/inbox/zoe_1/photos/1.jpg"><img src="your_facebook_activity/messages/inbox/zoe_1/photos/1.jpg" class="_a6_o" /></a>'
+    return "message_1.html", meta_page(
+        meta_block("Zoë", "早安 &amp; <b>you</b>", "Jan 15, 2024, 3:45:12 PM", more='<ul class="_a6-q"><li>❤Li</li></ul>'),
+        meta_block("Li", "", "Jan 15, 2024, 3:44 PM", more=picture),
+        meta_block("Zoë", "first", "15. Jan. 2024 um 15:43"),
+    )  # fmt: skip
+
+
+@sample("instagram-html")
+def instagram_html(_folder: Path) -> tuple[str, bytes]:
+    blocks = (
+        meta_block("Zoë", f"hi {number}", f"Jan 15, 2024 3:{number:02} pm", generation=2024) for number in range(4)
+    )
+    return "message_1.html", meta_page(*blocks, frame='<a href="https://www.instagram.com/li">li</a>')
+
+
+@sample("meta-html")
+def meta_html(_folder: Path) -> tuple[str, bytes]:
+    blocks = (
+        meta_block("Zoë", f"hi {number}", f"Jan 15, 2020, 3:{number:02} PM", generation=2019) for number in range(4)
+    )
+    return "message_1.html", meta_page(*blocks)
+
+
 @sample("discord-text")
 def discord_text(_folder: Path) -> tuple[str, bytes]:
     rule = "=" * 62
@@ -404,6 +454,63 @@ def google_messages(messages: int) -> list[dict[str, object]]:
     ]
     records[1]["attached_files"] = [{"original_name": "a.jpg", "export_name": "File-a.jpg"}]
     return records
+
+
+def hangouts_event(number: int, **more: object) -> dict[str, object]:
+    """Return an event as Hangouts wrote it; a message where nothing else is said."""
+    said = {
+        "chat_message": {"message_content": {"segment": [{"type": "TEXT", "text": f"hi {number}"}]}},
+        "event_type": "REGULAR_CHAT_MESSAGE",
+    }
+    return {
+        "conversation_id": {"id": "Ug1"}, "sender_id": {"gaia_id": str(100 + number % 2), "chat_id": str(100 + number % 2)},
+        "timestamp": str(1_400_000_000_000_000 + number), "event_id": f"e{number}", **(more or said),
+    }  # fmt: skip
+
+
+HANGOUTS_ABOUT = {
+    "type": "STICKY_ONE_TO_ONE",
+    "self_conversation_state": {"self_read_state": {"participant_id": {"gaia_id": "100", "chat_id": "100"}}},
+    "participant_data": [
+        {"id": {"gaia_id": "100"}, "fallback_name": "Li"},
+        {"id": {"gaia_id": "101"}, "fallback_name": "外婆"},
+    ],
+}
+
+
+def hangouts_events() -> list[dict[str, object]]:
+    """Return a message of lines, a picture, a call and somebody who joined."""
+    lines = [
+        {"type": "TEXT", "text": "早安"},
+        {"type": "LINE_BREAK", "text": "\n"},
+        {"type": "LINK", "text": "https://example.invalid"},
+    ]
+    photo = {"type": ["PLUS_PHOTO"], "plus_photo": {"url": "https://example.invalid/a.jpg", "media_type": "PHOTO"}}
+    return [
+        hangouts_event(1, chat_message={"message_content": {"segment": lines}}),
+        hangouts_event(2, chat_message={"message_content": {"attachment": [{"embed_item": photo}]}}),
+        hangouts_event(3, hangout_event={"event_type": "END_HANGOUT"}, event_type="HANGOUT_EVENT"),
+        hangouts_event(4, membership_change={"type": "JOIN"}, event_type="ADD_USER"),
+        hangouts_event(5),
+    ]
+
+
+@sample("hangouts-json")
+def hangouts(_folder: Path) -> tuple[str, bytes]:
+    about = {"conversation_id": {"id": "Ug1"}, "conversation": {"id": {"id": "Ug1"}, **HANGOUTS_ABOUT}}
+    return "Hangouts.json", _json({"conversations": [{"conversation": about, "events": hangouts_events()}]})
+
+
+@sample("hangouts-json old")
+def hangouts_old(_folder: Path) -> tuple[str, bytes]:
+    about = {"id": {"id": "Ug1"}, **HANGOUTS_ABOUT}
+    state = {"conversation_id": {"id": "Ug1"}, "conversation": about, "event": hangouts_events()}
+    return "Hangouts.json", _json(
+        {
+            "continuation_end_timestamp": "0",
+            "conversation_state": [{"conversation_id": {"id": "Ug1"}, "conversation_state": state}],
+        }
+    )
 
 
 def _text(*lines: str) -> bytes:

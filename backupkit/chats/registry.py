@@ -11,7 +11,7 @@ from backupkit.chats.malformed import MalformedExport
 from backupkit.chats.model import Finding, Locator, Severity
 from backupkit.chats.owner_keys import OPENED_BY_OWN_KEY
 from backupkit.chats.reader import SURPRISES, ChatReader, Recognition, Told
-from backupkit.chats.readers import meta_json, sealed
+from backupkit.chats.readers import meta_html, meta_json, sealed
 from backupkit.chats.readers.apple_db import AppleDatabase
 from backupkit.chats.readers.discord_csv import DiscordCsv
 from backupkit.chats.readers.discord_exporter import DiscordExporter
@@ -20,6 +20,7 @@ from backupkit.chats.readers.discord_package import DiscordPackage
 from backupkit.chats.readers.discord_text import DiscordText
 from backupkit.chats.readers.google_chat import GoogleChat
 from backupkit.chats.readers.google_voice import GoogleVoice
+from backupkit.chats.readers.hangouts_json import HangoutsJson
 from backupkit.chats.readers.imessage_html import ImessageHtml
 from backupkit.chats.readers.imessage_text import ImessageText
 from backupkit.chats.readers.kakao_text import KakaoText
@@ -57,8 +58,10 @@ READERS: tuple[ChatReader, ...] = (
     DiscordHtml(),
     DiscordPackage(),
     *meta_json.READERS,
+    *meta_html.READERS,
     SlackExport(),
     GoogleChat(),
+    HangoutsJson(),
     LineText(),
     SignalText(),
     SignalSigtop(),

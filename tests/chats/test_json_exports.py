@@ -14,6 +14,7 @@ from backupkit.chats.readers import meta_json
 from backupkit.chats.readers.discord_exporter import DiscordExporter
 from backupkit.chats.readers.discord_package import DiscordPackage
 from backupkit.chats.readers.google_chat import GoogleChat
+from backupkit.chats.readers.hangouts_json import HangoutsJson
 from backupkit.chats.readers.meta_json import repaired
 from backupkit.chats.readers.slack_export import SlackExport
 
@@ -338,3 +339,24 @@ def test_a_group_that_begins_with_deleted_messages_is_googles(tmp_path: Path) ->
 
     assert len(found) == 5
     assert found[0].deletion is DeletionState.TOMBSTONE
+
+
+@pytest.mark.parametrize("name", ["hangouts-json", "hangouts-json old"])
+def test_both_generations_of_hangouts_are_read(tmp_path: Path, name: str) -> None:
+    file, data = SAMPLES[name](tmp_path)
+    (tmp_path / file).write_bytes(data)
+
+    lines, picture, call, joined, last = messages_with(HangoutsJson(), tmp_path)
+    summary = summary_of(tmp_path)
+
+    assert (summary.format, summary.messages, summary.conversations, summary.findings) == ("hangouts-json", 5, 1, ())
+    assert (summary.by_conversation[0].key, summary.by_conversation[0].title) == ("Ug1", "外婆")
+    assert (lines.text, lines.sender_name, lines.direction) == ("早安\nhttps://example.invalid", "外婆", Direction.IN)
+    assert (lines.native_id, lines.ts_utc_us) == ("e1", 1_400_000_000_000_001)
+    assert (picture.kind, picture.direction, picture.media[0].state) == (
+        MessageKind.IMAGE,
+        Direction.OUT,
+        MediaState.OMITTED,
+    )
+    assert (call.kind, joined.kind, joined.direction) == (MessageKind.CALL, MessageKind.SYSTEM, Direction.SYSTEM)
+    assert last.text == "hi 5"

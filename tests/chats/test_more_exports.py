@@ -359,3 +359,35 @@ def test_a_character_of_a_text_message_may_lie_across_two_blocks(tmp_path: Path,
         (found,) = messages_with(SmsXml(), path)
 
         assert found.text == before.decode() + "😀"
+
+
+def test_a_chatlog_message_that_is_no_text_may_lack_words(tmp_path: Path) -> None:
+    said = {"seq": 1, "time": "2024-01-01T10:00:00+08:00", "talker": "wxid_li", "sender": "wxid_li", "isSelf": False, "type": 1, "content": "hi"}  # fmt: skip
+    shown = {**said, "seq": 2, "type": 3, "contents": {"md5": "0a"}}
+    del shown["content"]
+    path = tmp_path / "chatlog.json"
+    path.write_text(json.dumps([shown, said]), "utf-8")
+
+    summary = summary_of(path)
+
+    assert (summary.format, summary.messages) == ("wechat-chatlog", 2)
+
+
+def test_the_parts_of_a_qq_export_may_be_listed_by_name_alone(tmp_path: Path) -> None:
+    parts = [{"fileName": "c1.jsonl"}, "c2.jsonl"]
+    manifest = {
+        "metadata": {"name": "QQChatExporter V5"},
+        "chatInfo": {"name": "tea", "type": "group"},
+        "chunked": {"chunksDir": "chunks", "chunks": parts},
+    }
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest), "utf-8")
+    (tmp_path / "chunks").mkdir()
+    for number in (1, 2):
+        line = json.dumps(
+            {"id": str(number), "timestamp": 1700000000000, "sender": {"uid": "u"}, "content": {"text": "hi"}}
+        )
+        (tmp_path / "chunks" / f"c{number}.jsonl").write_text(line + "\n", "utf-8")
+
+    summary = summary_of(tmp_path)
+
+    assert (summary.format, summary.messages, summary.findings) == ("qq-exporter", 2, ())

@@ -137,6 +137,8 @@ MAY_BECOME = {
     "signal-text": ("whatsapp-text",),
     "facebook-json": ("meta-json", "instagram-json"),
     "instagram-json": ("facebook-json", "meta-json"),
+    "facebook-html": ("meta-html",),
+    "instagram-html": ("meta-html",),
 }
 
 ODD: list[Any] = [None, True, 0, -1, 1.5, 2**63, "", "x", "\ud800", "9" * 30, [], [[]], [None], {}, {"a": {"b": []}}]

@@ -124,13 +124,13 @@ def _when(text: str) -> tuple[int | None, str]:
     hour, minute, second = (int(clock[part]) for part in ("hour", "minute", "second"))
     of_day = seconds_of_day(hour, minute, second, clock["before"] or clock["after"])
     rest = f"{text[: clock.start()]} {text[clock.end() :]}"
-    day = _day_in(rest)
+    day = day_in(rest)
     if of_day is None or day is None:
         return None, UNKNOWN_ZONE
     return within_time((day * 86_400 + of_day) * 1_000_000), UTC_ZONE if "UTC" in rest else UNKNOWN_ZONE
 
 
-def _day_in(text: str) -> int | None:
+def day_in(text: str) -> int | None:
     """Return the day since 1970 that is named, month by its name, in whatever order."""
     numbered = _NUMBERED.search(text)
     if numbered:

@@ -33,7 +33,7 @@ from backupkit.chats.reader import Recognition, Told, read_each
 from backupkit.chats.readers.instagram_inbox import is_inbox, read_inbox
 from backupkit.chats.source import SourceFiles
 
-_PAGE = re.compile(r"message_(\d+)\.json$")
+_PAGE = re.compile(r"message_(\d+)\.(?:json|html)$")
 _LOOKED_AT = 1 << 20
 # What only Instagram writes: where its files lie, and whose post was shared.
 _INSTAGRAMS = (b"your_instagram_activity/", b'"original_content_owner"', b'"profile_share_username"')
@@ -67,7 +67,7 @@ class MetaJson:
 
     def read(self, source: SourceFiles, recognition: Recognition) -> Iterator[Told]:
         """Stream the threads of all claimed pages."""
-        yield from _missing_pages(recognition.files)
+        yield from missing_pages(recognition.files)
         yield from read_each(recognition.files, lambda name: _read_file(source, name))
 
 
@@ -131,7 +131,8 @@ def repaired(text: Any) -> str | None:
         return text
 
 
-def _missing_pages(names: tuple[str, ...]) -> Iterator[Finding]:
+def missing_pages(names: tuple[str, ...]) -> Iterator[Finding]:
+    """Tell which pages of a thread are not there, by the numbers in the names of those that are."""
     pages: dict[str, set[int]] = {}
     for name in names:
         match = _PAGE.search(posixpath.basename(name))
@@ -145,7 +146,7 @@ def _missing_pages(names: tuple[str, ...]) -> Iterator[Finding]:
                 "shard-missing",
                 Severity.ERROR,
                 Locator(folder),
-                {"name": f"message_{first}.json", "count": absent},
+                {"name": f"message_{first}{posixpath.splitext(names[0])[1]}", "count": absent},
             )
 
 

@@ -123,7 +123,10 @@ def _read_parts(source: SourceFiles, chat: _Chat, facts: dict[str, Any]) -> Iter
     folder, chunked = posixpath.dirname(chat.name), dict_of(facts.get("chunked"))
     absent: list[str] = []
     present: list[str] = []
-    for chunk in map(dict_of, list_of(chunked.get("chunks"))):
+    named = (
+        {"fileName": chunk} if isinstance(chunk, str) else dict_of(chunk) for chunk in list_of(chunked.get("chunks"))
+    )
+    for chunk in named:
         file = text_of(chunk.get("relativePath")) or posixpath.join(
             text_of(chunked.get("chunksDir")) or "chunks", text_of(chunk.get("fileName")) or ""
         )

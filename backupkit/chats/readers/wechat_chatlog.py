@@ -25,7 +25,7 @@ from backupkit.chats.reader import Recognition, Told, read_each
 from backupkit.chats.readers.wechat_kinds import HAS_FILE, is_recall, kind_of
 from backupkit.chats.source import SourceFiles
 
-_MARKS = {"seq", "time", "talker", "sender", "isSelf", "type", "content"}
+_MARKS = {"seq", "time", "talker", "sender", "isSelf", "type"}
 
 
 class WechatChatlog:
@@ -46,7 +46,9 @@ class WechatChatlog:
 
 def _certainty(sample: Any) -> int:
     messages = list_of(sample)
-    return 95 if messages and all(dict_of(message).keys() >= _MARKS for message in messages) else 0
+    # What is no text may come without words of its own.
+    is_said = all(dict_of(message).keys() & {"content", "contents"} for message in messages)
+    return 95 if messages and is_said and all(dict_of(message).keys() >= _MARKS for message in messages) else 0
 
 
 def _read_file(source: SourceFiles, name: str) -> Iterator[Told]:
