@@ -20,7 +20,8 @@ verb, rest = arguments[2], arguments[3:]
 if verb == "shell":
     assert len(rest) == 1
     time.sleep(phone["slow"])
-    said, code = phone["shell"].get(rest[0], ["", 1])
+    said, code, complained = phone["shell"].get(rest[0], ["", 1, ""])
+    sys.stderr.write(phone["noise"] + complained)
     sys.stdout.write(said)
     sys.exit(code)
 if verb == "pull":
@@ -56,30 +57,41 @@ class FakePhone:
             "serial": self.serial,
             "devices": f"* daemon not running; starting now at tcp:5037\n* daemon started successfully\nList of devices attached\n{self.serial}\tdevice\n\n",
             "shell": {
-                "getprop ro.build.version.sdk": ["34\n", 0],
-                "getprop ro.product.cpu.abilist": ["arm64-v8a,armeabi-v7a,armeabi\n", 0],
+                "getprop ro.build.version.sdk": ["34\n", 0, ""],
+                "getprop ro.product.cpu.abilist": ["arm64-v8a,armeabi-v7a,armeabi\n", 0, ""],
+                "pm path android": ["package:/system/framework/framework-res.apk\n", 0, ""],
+                "pm list users": ["Users:\n\tUserInfo{0:Owner:c13} running\n", 0, ""],
             },
             "install": ["Performing Streamed Install\nSuccess\n", 0],
             "slow": 0,
+            "noise": "",
         }
         self._keep()
 
     def has(self, package: str, **files: bytes) -> None:
         """Install an app, by the names of its package files without their ending."""
-        where = f"/data/app/~~x9-_Q==/{package}-Zk3=="
+        where = self.where(package)
         for name, data in files.items():
             path = self.folder / "phone" / where.lstrip("/") / f"{name}.apk"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
         self.say(f"pm path {package}", "".join(f"package:{where}/{name}.apk\n" for name in files))
 
-    def say(self, question: str, said: str, code: int = 0) -> None:
-        """Answer a question of the shell."""
-        self._told["shell"][question] = [said, code]
+    def where(self, package: str) -> str:
+        """The folder of an app on the phone."""
+        return f"/data/app/~~x9-_Q==/{package}-Zk3=="
+
+    def answers(self, question: str) -> str:
+        """What it says to a question of the shell now."""
+        return str(self._told["shell"][question][0])
+
+    def say(self, question: str, said: str, code: int = 0, complained: str = "") -> None:
+        """Answer a question of the shell. Complaints of Android 7 and later come on standard error."""
+        self._told["shell"][question] = [said, code, complained]
         self._keep()
 
     def tell(self, **fields: Any) -> None:
-        """Change `devices`, `install` or `slow`."""
+        """Change `devices`, `install`, `slow`, or the `noise` that adb makes on standard error."""
         self._told |= fields
         self._keep()
 

@@ -59,7 +59,8 @@ class TextPrinter:
 
     def record(self, kind: str, fields: Fields, lines: Sequence[str] = ()) -> None:  # noqa: ARG002  -- fields are for programs
         """Show one result."""
-        self._progress.step_aside()
+        # Results come when the work is done: a bar drawn below them would look as if it went on.
+        self._progress.close()
         if lines:
             self._out.write("".join(f"{line}\n" for line in lines))
 

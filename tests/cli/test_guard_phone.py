@@ -85,7 +85,11 @@ def test_splits_are_read_off_the_phone_and_installed_together(computer: Computer
         ("List of devices attached\n\n", "phone-none"),
         ("List of devices attached\nA\tdevice\nB\tdevice\n", "phone-several"),
         ("List of devices attached\nA\tunauthorized\n", "phone-unauthorized"),
+        ("List of devices attached\nA\tauthorizing\n", "phone-unauthorized"),
         ("List of devices attached\nA\toffline\n", "phone-offline"),
+        ("List of devices attached \r\nA\trecovery\r\n\r\n", "phone-offline"),
+        ("List of devices attached\n????????????\tno permissions\n", "phone-no-permissions"),
+        ("List of devices attached\n(no serial number)\tunauthorized\n", "phone-unauthorized"),
         ("List of devices attached\nA\tno permissions (user in plugdev group; are your udev rules wrong?); see [x]\n", "phone-no-permissions"),
     ],
 )  # fmt: skip
@@ -97,6 +101,73 @@ def test_a_phone_that_cannot_be_asked_is_told_with_the_reason(
     failed = ask(computer, phone, "update.apk", expect=2)
 
     assert (failed["code"], failed["params"]["reason"]) == ("phone-not-ready", code)
+
+
+def test_an_adb_that_restarts_its_server_in_the_middle_disturbs_nothing(computer: Computer, phone: FakePhone) -> None:
+    noise = "adb server version (40) doesn't match this client (41); killing...\n* daemon started successfully\n"
+    phone.tell(noise=noise, devices=f"List of devices attached\n{noise}{phone.serial}\tdevice\n\n")
+
+    assert ask(computer, phone, "update.apk", "--install")["installed"] is True
+
+
+def test_a_phone_that_ends_lines_with_carriage_returns_and_warns_first_is_understood(
+    computer: Computer, phone: FakePhone
+) -> None:
+    warning = "WARNING: linker: app_process has text relocations. This is wasting memory.\r\r\n"
+    phone.say("getprop ro.build.version.sdk", "26\r\r\n")
+    phone.say("getprop ro.product.cpu.abilist", "\r\r\n")
+    where = phone.where(PACKAGE)
+    phone.say(f"pm path {PACKAGE}", f"{warning}package:{where}/base.apk\r\r\n")
+
+    assert ask(computer, phone, "update.apk", "--install")["installed"] is True
+
+
+def test_a_phone_on_the_network_with_a_twin_can_be_asked(computer: Computer, phone: FakePhone) -> None:
+    serial = "adb-R58M12ABCDE-x9Qk (2)._adb-tls-connect._tcp"
+    phone.tell(serial=serial, devices=f"List of devices attached\n{serial}\tdevice\n")
+
+    assert ask(computer, phone, "update.apk", "--install")["serial"] == serial
+
+
+def test_an_app_that_only_a_second_user_has_is_found(computer: Computer, phone: FakePhone) -> None:
+    found = phone.answers(f"pm path {PACKAGE}")
+    phone.say(f"pm path {PACKAGE}", "", 1)
+    phone.say("pm list users", "Users:\n\tUserInfo{0:Owner:c13} running\n\tUserInfo{10:Work: a}b:1030} running\n")
+    phone.say(f"pm path --user 10 {PACKAGE}", found)
+
+    assert ask(computer, phone, "update.apk")["decision"] == "allow"
+    assert ask(computer, phone, "other.apk", "--install", expect=40)["outcome"] == "would-wipe"
+
+
+@pytest.mark.parametrize(
+    ("question", "complaint"),
+    [
+        (f"pm path {PACKAGE}", "cmd: Can't find service: package\n"),
+        (f"pm path --user 10 {PACKAGE}", "java.lang.SecurityException: Shell does not have permission to access user 10\n"),
+        (f"pm list packages -u {PACKAGE}", "error: device offline\n"),
+        ("pm list users", "error: closed\n"),
+        ("pm path android", ""),
+    ],
+)  # fmt: skip
+def test_silence_is_not_taken_for_the_answer_that_the_app_is_not_there(
+    computer: Computer, phone: FakePhone, question: str, complaint: str
+) -> None:
+    phone.say(f"pm path {PACKAGE}", "", 1)
+    phone.say("pm list users", "Users:\n\tUserInfo{0:Owner:c13} running\n\tUserInfo{10:Work:1030}\n")
+    phone.say(question, "", 1, complaint)
+
+    assert ask(computer, phone, "update.apk", expect=42)["code"] == "phone-not-understood"
+
+
+@pytest.mark.parametrize(("said", "result"), [("Failure [-99]\n", "-99"), ("Failure [null]\n", "null")])
+def test_a_refusal_that_only_one_maker_knows_is_still_a_refusal(
+    computer: Computer, phone: FakePhone, said: str, result: str
+) -> None:
+    phone.tell(install=[said, 1])
+
+    failed = ask(computer, phone, "update.apk", "--install", expect=41)
+
+    assert (failed["code"], failed["params"]["result"]) == ("phone-refused", result)
 
 
 def test_one_of_several_phones_is_chosen_by_its_serial_number(computer: Computer, phone: FakePhone) -> None:

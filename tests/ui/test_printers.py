@@ -15,7 +15,7 @@ from backupkit.ui.json_fields import path_fields
 from backupkit.ui.json_printer import JsonPrinter, json_line
 from backupkit.ui.output import Output, OutputLost
 from backupkit.ui.plain_printer import PlainPrinter
-from backupkit.ui.progress import NoProgress
+from backupkit.ui.progress import NoProgress, ProgressBar
 from backupkit.ui.terminal import ColorChoice, Terminal, progress_kind, wants_color
 from backupkit.ui.text_printer import TextPrinter
 
@@ -63,6 +63,19 @@ def test_an_error_has_four_parts_in_both_languages(language: Language, labels: l
     starts = [line.split()[0] for line in lines if line.startswith("  ") and not line.startswith("    ")]
     assert starts == labels
     assert "bug" in lines[-1]
+
+
+def test_the_bar_is_finished_before_the_first_result_and_not_below_the_last() -> None:
+    screen = io.StringIO()
+    bar = ProgressBar(screen, Terminal(columns=80), Catalogue("en"), lambda: 0.0)
+    printer = TextPrinter(Output(screen), screen, catalogue=Catalogue("en"), terminal=Terminal(), progress=bar)
+
+    printer.event(Progress(Phase.INDEX, 1000, 1000))
+    printer.record("hit", {}, ["Grandma: happy birthday"])
+    printer.summary({}, ["1 found"])
+
+    lines = screen.getvalue().replace("\r", "\n").replace("\x1b[K", "").split("\n")
+    assert [line.split()[0] for line in lines if line] == ["Indexing", "Indexing", "Grandma:", "1"]
 
 
 def test_many_findings_of_one_kind_are_counted_after_the_twentieth() -> None:

@@ -1,8 +1,11 @@
 """`backupkit watch`: save the sources of the settings whenever they have come to rest."""
 
+import os
+import sys
 import threading
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,7 +23,11 @@ if TYPE_CHECKING:
     from backupkit.watcher.tell import ServiceManager
 
 
-def watch(context: typer.Context, once: Annotated[bool, typer.Option("--once")] = False) -> ExitCode:
+def watch(
+    context: typer.Context,
+    once: Annotated[bool, typer.Option("--once")] = False,
+    print_unit: Annotated[bool, typer.Option("--print-unit")] = False,
+) -> ExitCode:
     """Watch until stopped; with --once until everything there is now was saved. Nobody is asked anything."""
     from backupkit.ops.repository.repository import is_initialised
     from backupkit.watcher.run import watch as watched_by
@@ -28,6 +35,10 @@ def watch(context: typer.Context, once: Annotated[bool, typer.Option("--once")] 
     from backupkit.watcher.tell import ServiceManager
 
     session = session_of(context)
+    if print_unit:
+        unit = _unit(session)
+        session.printer.summary({"unit": unit}, unit.splitlines())
+        return ExitCode.DONE
     sources = {source.name: source.path for source in session.settings.sources}
     if not sources:
         raise NothingToSave
@@ -50,6 +61,21 @@ def watch(context: typer.Context, once: Annotated[bool, typer.Option("--once")] 
         json_fields(watched), [session.say("watch.ended", saves=watched.saves, failures=watched.failures)]
     )
     return ExitCode.INCOMPLETE if once and watched.missing else ExitCode.DONE
+
+
+def _unit(session: Session) -> str:
+    """Return the unit that runs this very program as it was called now."""
+    from backupkit.watcher.unit import unit_text
+
+    asked, environment = session.asked, session.environment
+    # A service stands in no folder of ours and has none of this shell's variables.
+    repository = asked.repo or environment.get("BACKUPKIT_REPO")
+    file = asked.config or environment.get("BACKUPKIT_CONFIG")
+    profile = asked.profile or environment.get("BACKUPKIT_PROFILE")
+    options = ["--repo", os.fspath(Path(repository).absolute())] if repository else []
+    options += ["--config", os.fspath(Path(file).absolute())] if file else []
+    options += ["--profile", profile] if profile else []
+    return unit_text(Path(sys.executable).with_name("backupkit"), options)
 
 
 class _StopEvent(threading.Event):

@@ -272,6 +272,8 @@ MESSAGES: dict[str, str] = {
     "option.preview-loss.package": "The app's Android package",
     "command.watch.summary": "Save the sources of the settings whenever they come to rest",
     "command.watch.about": "Runs until it is stopped, and asks nobody anything. Suited to a service: it tells systemd how it goes.",
+    "option.watch.print-unit": "Print a systemd unit and stop",
+    "command.watch.example": "backupkit watch --once\nbackupkit watch --print-unit > ~/.config/systemd/user/backupkit-watch.service",
     "option.watch.once": "End when everything there is now was saved",
     "command.config.summary": "The settings",
     "command.config-show.summary": "Show the settings in force and where everything lies",

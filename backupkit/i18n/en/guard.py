@@ -405,7 +405,7 @@ _HEADLINES: dict[str, str] = {
     "verdict.ask-first": "ASK FIRST",
     "verdict.hold": "HOLD",
     "verdict.deny": "DENY",
-    "verdict.undecided": "STOPPED",
+    "verdict.undecided": "UNDECIDED",
     "headline.keeps-data": "Go ahead: this update keeps your chats.",
     "headline.keeps-data.rotated": "Go ahead: the maker changed its key and proved it. Your chats stay.",
     "headline.parallel-app": "Go ahead: this is a different app with a similar name. Your chats stay in the old one.",

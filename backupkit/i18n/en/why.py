@@ -157,6 +157,7 @@ _SAID: dict[str, tuple[str, ...]] = {
     "its signature is wrong": ("signature-invalid",),
     "it was written by a newer backupkit": ("newer-format", "unknown-feature"),
     "a chunk of it is lost": ("chunk-lost", "too-many-lost"),
+    "it had no parity yet": ("no-parity",),
     "the system does not allow it": ("backend-denied", "permission-denied"),
     "it is damaged, or was sealed with another key": ("open-failed", "cannot-unlock", "wrong-chunk-type"),
     "there is no room left": ("no-space", "scratch-full"),

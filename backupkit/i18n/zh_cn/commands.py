@@ -272,6 +272,8 @@ MESSAGES: dict[str, str] = {
     "option.preview-loss.package": "该应用的 Android 包名",
     "command.watch.summary": "来源一安静下来就自动保存",
     "command.watch.about": "一直运行到被停止，期间不询问任何人。适合作为服务运行：会向 systemd 报告状态。",
+    "option.watch.print-unit": "输出 systemd 单元文件后退出",
+    "command.watch.example": "backupkit watch --once\nbackupkit watch --print-unit > ~/.config/systemd/user/backupkit-watch.service",
     "option.watch.once": "把现有内容全部保存后即结束",
     "command.config.summary": "设置",
     "command.config-show.summary": "显示生效的设置和各项内容的位置",

@@ -405,7 +405,7 @@ _HEADLINES: dict[str, str] = {
     "verdict.ask-first": "先问本人",
     "verdict.hold": "暂缓",
     "verdict.deny": "拒绝",
-    "verdict.undecided": "已停止",
+    "verdict.undecided": "无法判断",
     "headline.keeps-data": "可以更新：聊天记录会保留。",
     "headline.keeps-data.rotated": "可以更新：开发者更换了密钥并提供了有效证明，聊天记录会保留。",
     "headline.parallel-app": "可以安装：这是另一个名称相近的应用，聊天记录仍在原来的应用里。",

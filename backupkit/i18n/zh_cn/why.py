@@ -128,6 +128,7 @@ _SAID: dict[str, tuple[str, ...]] = {
     "签名不对": ("signature-invalid",),
     "由更新版本的 backupkit 写成": ("newer-format", "unknown-feature"),
     "有一块内容已丢失": ("chunk-lost", "too-many-lost"),
+    "它还没有校验文件": ("no-parity",),
     "系统不允许": ("backend-denied", "permission-denied", "system-eacces", "system-eperm"),
     "已损坏，或是用另一把密钥封存的": ("open-failed", "cannot-unlock", "wrong-chunk-type"),
     "空间不足": ("no-space", "scratch-full"),

@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 from backupkit.errors import BackupkitError, ExitCode
 from backupkit.guard.device_facts import Device
@@ -25,11 +26,16 @@ _MOST_FILES = 500
 _MOST_BYTES = 4 << 30
 _LOOK_SECONDS = 0.05
 
-_SERIAL = re.compile(r"[0-9A-Za-z][0-9A-Za-z.:_\[\]-]{0,127}")
+# A second phone of one name on the network is called `adb-R58M12-x9Qk (2)._adb-tls-connect._tcp`.
+_SERIAL = re.compile(r"[0-9A-Za-z][0-9A-Za-z.:_\[\]() -]{0,127}")
 # `/data/app/~~rnd==/name-rnd==/base.apk`, and system apps under /system, /product and the like.
-_REMOTE = re.compile(r"package:(/[0-9A-Za-z._~=+/-]{1,500}\.apk)")
+_REMOTE = re.compile(r"package:(/[0-9A-Za-z._~=+@/-]{1,500}\.apk)")
+_USER = re.compile(r"UserInfo\{([0-9]{1,6}):.*")
 _ABI = re.compile(r"[0-9A-Za-z_-]{1,32}")
-_RESULT = re.compile(r"\[(INSTALL_[A-Z_]{3,80}|DELETE_[A-Z_]{3,80})")
+# Makers have results of their own: `Failure [-99]`, `Failure [null]`.
+_RESULT = re.compile(r"(?:Failure \[([0-9A-Za-z_-]{1,80})|\[((?:INSTALL|DELETE)_[A-Z_]{3,80}))")
+# What adb says of itself, and what the loader of old phones says before every answer.
+_NOISE = ("* daemon ", "adb server version ", "adb server is out of date", "WARNING: linker:")
 
 
 class AdbMissing(BackupkitError):
@@ -91,10 +97,11 @@ class Phone:
             PhoneNotUnderstood: it does not say which Android it is.
         """
         question = "getprop ro.build.version.sdk"
-        level = self._asked(question).strip()
+        level = "\n".join(self._lines(question))
         if not (level.isascii() and level.isdigit() and 1 <= int(level[:6]) <= 10_000):
             raise PhoneNotUnderstood(question=question, reason="phone-strange")
-        abis = [abi for abi in self._asked("getprop ro.product.cpu.abilist").strip().split(",") if _ABI.fullmatch(abi)]
+        listed = ",".join(self._lines("getprop ro.product.cpu.abilist"))
+        abis = [abi for abi in listed.split(",") if _ABI.fullmatch(abi)]
         return Device(sdk=int(level), abis=frozenset(abis) or None)
 
     def files_of(self, package: AppPackage) -> list[str]:
@@ -104,13 +111,16 @@ class Phone:
             AppNotOnPhone, AppDataLeft: there are none.
             PhoneNotUnderstood: that cannot be told.
         """
-        question = f"pm path {_checked(package)}"
-        lines = self._lines(question)
-        files = [found[1] for line in lines if (found := _REMOTE.fullmatch(line))]
-        if len(files) != len(lines) or len(files) > _MOST_FILES:
-            raise PhoneNotUnderstood(question=question, reason="phone-strange")
-        if files:
+        # Asked for nobody, the phone answers for its first user. Work profiles and second spaces are users of their own, and
+        # all users of an app have the same package files.
+        if files := self._paths(f"pm path {_checked(package)}"):
             return files
+        for user in self._other_users():
+            if files := self._paths(f"pm path --user {user} {package}"):
+                return files
+        if not self._paths("pm path android"):
+            # A phone that does not even find itself does not answer such questions now: silence says nothing of the app.
+            raise PhoneNotUnderstood(question=f"pm path {package}", reason="phone-strange")
         # `pm uninstall -k` keeps data and signer; who is asked for the app then knows of none.
         if f"package:{package}" in self._lines(f"pm list packages -u {package}"):
             raise AppDataLeft(package=package)
@@ -128,7 +138,7 @@ class Phone:
             local = folder / PurePosixPath(remote).name
             if local.exists():
                 raise PhoneNotUnderstood(question=f"pm path {package}", reason="phone-strange")
-            code, _ = self._run(["pull", remote, str(local)], _TRANSFER_SECONDS, local, left)
+            code, *_ = self._run(["pull", remote, str(local)], _TRANSFER_SECONDS, local, left)
             if code or not local.is_file() or local.is_symlink():
                 raise PhoneNotUnderstood(question=f"adb pull {remote}", reason="phone-strange")
             left -= local.stat().st_size
@@ -142,24 +152,46 @@ class Phone:
             PhoneNotUnderstood: nobody can tell whether it was installed.
         """
         verb = "install" if len(files) == 1 else "install-multiple"
-        _, answer = self._run([verb, "-r", *map(str, files)], _TRANSFER_SECONDS)
+        _, said, complained = self._run([verb, "-r", *map(str, files)], _TRANSFER_SECONDS)
+        # Which of the two it is said on depends on the version.
+        answer = f"{said}\n{complained}"
         refused = _RESULT.search(answer)
         if refused is not None:
-            raise PhoneRefused(result=refused[1])
+            raise PhoneRefused(result=refused[1] or refused[2])
         # Old versions of adb end with 0 whatever happened.
         if "Success" not in (line.strip() for line in answer.splitlines()):
             raise PhoneNotUnderstood(question=f"adb {verb}", reason="phone-strange")
 
-    def _asked(self, question: str) -> str:
-        return self._run(["shell", question], _ANSWER_SECONDS)[1]
+    def _paths(self, question: str) -> list[str]:
+        lines = self._lines(question)
+        files = [found[1] for line in lines if (found := _REMOTE.fullmatch(line))]
+        if len(files) != len(lines) or len(files) > _MOST_FILES:
+            raise PhoneNotUnderstood(question=question, reason="phone-strange")
+        return files
+
+    def _other_users(self) -> list[str]:
+        users = [found[1] for line in self._lines("pm list users") if (found := _USER.fullmatch(line))]
+        return [user for user in users if int(user)]
 
     def _lines(self, question: str) -> list[str]:
-        return [line for line in map(str.strip, self._asked(question).splitlines()) if line]
+        _, said, complained = self._run(["shell", question], _ANSWER_SECONDS)
+        lines = _meant(said)
+        if not lines and _meant(complained):
+            # No answer but a complaint, such as that the package manager is not up yet, is not the answer "none".
+            raise PhoneNotUnderstood(question=question, reason="phone-strange")
+        return lines
 
     def _run(
         self, arguments: Sequence[str], seconds: float, grows: Path | None = None, most: int = 0
-    ) -> tuple[int, str]:
+    ) -> tuple[int, str, str]:
         return _run(self._adb, ["-s", self.serial, *arguments], seconds, grows, most)
+
+
+_STATES = (
+    ("unauthorized", "phone-unauthorized"),
+    ("authorizing", "phone-unauthorized"),
+    ("no permissions", "phone-no-permissions"),
+)
 
 
 def find_phone(adb: Path, serial: str | None) -> Phone:
@@ -168,14 +200,14 @@ def find_phone(adb: Path, serial: str | None) -> Phone:
     Raises:
         AdbMissing, PhoneNotReady, PhoneNotUnderstood: there is none that can be asked.
     """
-    _, answer = _run(adb, ["devices"], _ANSWER_SECONDS)
+    _, answer, _ = _run(adb, ["devices"], _ANSWER_SECONDS)
     _, header, listed = answer.partition("List of devices attached")
     if not header:
         raise PhoneNotUnderstood(question="adb devices", reason="phone-strange")
     states: dict[str, str] = {}
     for line in listed.splitlines()[1:]:
         name, tab, state = line.strip().partition("\t")
-        if tab and _SERIAL.fullmatch(name):
+        if tab:
             states[name] = state.strip()
     if serial is None:
         if len(states) != 1:
@@ -185,8 +217,12 @@ def find_phone(adb: Path, serial: str | None) -> Phone:
         raise PhoneNotReady(reason="phone-unknown")
     state = states[serial]
     if state != "device":
-        known = next((one for one in ("unauthorized", "offline", "no permissions") if state.startswith(one)), "offline")
-        raise PhoneNotReady(reason=f"phone-{known.replace(' ', '-')}")
+        raise PhoneNotReady(
+            reason=next((reason for said, reason in _STATES if state.startswith(said)), "phone-offline")
+        )
+    if not _SERIAL.fullmatch(serial):
+        # "(no serial number)": adb has no name by which to ask it.
+        raise PhoneNotUnderstood(question="adb devices", reason="phone-strange")
     return Phone(adb, serial)
 
 
@@ -199,32 +235,41 @@ def _checked(package: AppPackage) -> AppPackage:
 
 def _run(
     adb: Path, arguments: Sequence[str], seconds: float, grows: Path | None = None, most: int = 0
-) -> tuple[int, str]:
-    """Run adb; return its exit code and what it said, to either side. `grows` is a file that it may fill up to `most` bytes."""
+) -> tuple[int, str, str]:
+    """Run adb; return its exit code, what it said and what it complained of. `grows` is a file that it may fill up to `most` bytes."""
     question = " ".join(["adb", *arguments[:4]])
-    # Into a file without a name: what is said is bounded while it is said, and adb's server, which lives on, holds no pipe of ours.
-    with tempfile.TemporaryFile() as answer:
+    # Into files without a name: what is said is bounded while it is said, and adb's server, which lives on, holds no pipe of ours.
+    with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as complained:
         try:
-            process = subprocess.Popen(
-                [str(adb), *arguments], stdin=subprocess.DEVNULL, stdout=answer, stderr=subprocess.STDOUT
-            )
+            process = subprocess.Popen([str(adb), *arguments], stdin=subprocess.DEVNULL, stdout=said, stderr=complained)
         except OSError as error:
             raise AdbMissing(program=str(adb)) from error
         until = time.monotonic() + seconds
         try:
             while not _ended(process):
-                if os.fstat(answer.fileno()).st_size > _MOST_ANSWERED or (grows is not None and _size(grows) > most):
+                spoken = max(os.fstat(one.fileno()).st_size for one in (said, complained))
+                if spoken > _MOST_ANSWERED or (grows is not None and _size(grows) > most):
                     raise PhoneNotUnderstood(question=question, reason="phone-too-much")
                 if time.monotonic() > until:
                     raise PhoneNotUnderstood(question=question, reason="phone-time-out")
         finally:
             process.kill()
             process.wait()
-        answer.seek(0)
-        said = answer.read(_MOST_ANSWERED + 1)
-    if len(said) > _MOST_ANSWERED:
+        texts = [_read(one, question) for one in (said, complained)]
+    return process.returncode, texts[0], texts[1]
+
+
+def _read(file: IO[bytes], question: str) -> str:
+    file.seek(0)
+    data = file.read(_MOST_ANSWERED + 1)
+    if len(data) > _MOST_ANSWERED:
         raise PhoneNotUnderstood(question=question, reason="phone-too-much")
-    return process.returncode, said.decode("utf-8", "replace")
+    return data.decode("utf-8", "replace")
+
+
+def _meant(text: str) -> list[str]:
+    """Return the lines that are an answer. Phones end them with one or two carriage returns, old ones with a warning before."""
+    return [line for line in map(str.strip, text.splitlines()) if line and not line.startswith(_NOISE)]
 
 
 def _ended(process: "subprocess.Popen[bytes]") -> bool:

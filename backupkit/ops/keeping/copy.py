@@ -249,8 +249,7 @@ class _Copy:
         for number, (name, size, is_there) in enumerate(work, 1):
             self._pause()
             if not is_there or not self._is_sound_there(name, size):
-                self._copy_by_hash(name)
-                self._bytes += size
+                self._copy_by_hash(name, size)
             done += size
             self._tell(Progress(Phase.STORE, done, total, number, len(work)))
 
@@ -287,7 +286,7 @@ class _Copy:
         except ObjectMissing:
             return None
 
-    def _copy_by_hash(self, name: str) -> None:
+    def _copy_by_hash(self, name: str, size: int) -> None:
         digest = _digest_in(name)
 
         def require_hash(pieces: Iterable[bytes | memoryview]) -> None:
@@ -317,6 +316,7 @@ class _Copy:
             self._lose(name, cause(error))
         else:
             self._copied += 1
+            self._bytes += size
             self.read_whole.append(_digest_in(name))
 
     def _swept_meanwhile(self, name: str) -> bool:

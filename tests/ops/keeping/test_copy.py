@@ -172,6 +172,7 @@ def test_what_is_damaged_is_not_copied_and_named_and_the_copy_keeps_its_own(scen
     lost_here = copied(scene)
 
     assert (done.state, [one.code for one in done.findings]) == ("damaged", ["not-copied"])
+    assert (done.objects, done.bytes) == (0, 0)
     assert (lost_here.state, lost_here.snapshots) == ("whole", 1)
     assert objects_of(scene.folder / "usb") == there
     assert seen_from(scene).verify().state == "verified"
