@@ -435,6 +435,108 @@ def slack_messages(messages: int) -> list[dict[str, object]]:
     return records
 
 
+def _lines(*values: object) -> bytes:
+    return b"".join(json.dumps(value, ensure_ascii=False).encode() + b"\n" for value in values)
+
+
+@sample("chatlab-json")
+def chatlab(_folder: Path) -> tuple[str, bytes]:
+    return "tea.json", _json({**CHATLAB_HEAD, "members": CHATLAB_MEMBERS, "messages": chatlab_messages()})
+
+
+CHATLAB_HEAD = {
+    "chatlab": {"version": "0.0.2", "exportedAt": 1703001600},
+    "meta": {"name": "一家人", "platform": "qq", "type": "group", "groupId": "g1", "ownerId": "1"},
+}
+CHATLAB_MEMBERS = [
+    {"platformId": "1", "accountName": "Li"},
+    {"platformId": "2", "accountName": "外婆", "groupNickname": "婆"},
+]
+
+
+def chatlab_messages() -> list[dict[str, object]]:
+    """Return a word, a picture, a reply, and a message that was taken back."""
+    kinds = {0: "早安", 1: None, 25: "好", 81: "撤回了一条消息"}
+    return [
+        {"platformMessageId": f"m{number}", "sender": str(1 + number % 2), "accountName": ["Li", "外婆"][number % 2], "timestamp": 1703001600 + number,
+         "type": kind, "content": content, **({"replyToMessageId": "m0"} if kind == 25 else {})}
+        for number, (kind, content) in enumerate(kinds.items())
+    ]  # fmt: skip
+
+
+@sample("chatlab-json lines")
+def chatlab_lines(_folder: Path) -> tuple[str, bytes]:
+    members = [{"_type": "member", **member} for member in CHATLAB_MEMBERS]
+    said = [{"_type": "message", **message} for message in chatlab_messages()]
+    return "tea.jsonl", _lines({"_type": "header", **CHATLAB_HEAD}, *members, *said)
+
+
+def signal_items() -> list[dict[str, object]]:
+    """Return messages as Signal's export in the clear holds them."""
+    picture = {"pointer": {"contentType": "image/jpeg", "fileName": "a.jpg", "locatorInfo": {"plaintextHash": "AA=="}}}
+    said: list[dict[str, object]] = [
+        {"incoming": {"dateReceived": "1"}, "standardMessage": {"text": {"body": "早安"}, "reactions": [{"emoji": "👍", "authorId": "1"}]}},
+        {"outgoing": {}, "standardMessage": {"text": {"body": "look"}, "attachments": [picture], "quote": {"targetSentTimestamp": "1700000000000"}}},
+        {"incoming": {"dateReceived": "1"}, "remoteDeletedMessage": {}},
+        {"directionless": {}, "updateMessage": {"simpleUpdate": {"type": "JOINED_SIGNAL"}}},
+        {"incoming": {"dateReceived": "1"}, "stickerMessage": {"sticker": {"packId": "AA=="}}, "revisions": [{"dateSent": "1700000000001"}]},
+    ]  # fmt: skip
+    return [
+        {
+            "chatItem": {
+                "chatId": "1",
+                "authorId": "1" if "outgoing" in one else "2",
+                "dateSent": str(1_700_000_000_000 + number),
+                **one,
+            }
+        }
+        for number, one in enumerate(said)
+    ]
+
+
+SIGNAL_PEOPLE = [
+    {"version": "1", "backupTimeMs": "1700000000000"},
+    {"account": {"givenName": "Li"}},
+    {"recipient": {"id": "1", "self": {}}},
+    {
+        "recipient": {
+            "id": "2",
+            "contact": {"aci": "AA==", "e164": "4915100000", "profileGivenName": "外", "profileFamilyName": "婆"},
+        }
+    },
+    {"recipient": {"id": "3", "group": {"snapshot": {"title": {"title": "Tea"}}}}},
+    {"chat": {"id": "1", "recipientId": "2"}},
+    {"chat": {"id": "2", "recipientId": "3"}},
+]
+
+
+@sample("signal-jsonl")
+def signal_jsonl(_folder: Path) -> tuple[str, bytes]:
+    return "main.jsonl", _lines(*SIGNAL_PEOPLE, *signal_items())
+
+
+@sample("signal-desktop-json")
+def signal_desktop_json(_folder: Path) -> tuple[str, bytes]:
+    whole = {
+        "conversationId": "c1",
+        "sourceServiceId": "u2",
+        "sent_at": 1_700_000_000_000,
+        "received_at": 7,
+        "schemaVersion": 14,
+    }
+    said: list[dict[str, object]] = [
+        {"type": "incoming", "body": "早安", "reactions": [{"emoji": "👍", "fromId": "c2"}]},
+        {
+            "type": "outgoing",
+            "body": "look",
+            "attachments": [{"contentType": "image/jpeg", "fileName": "a.jpg", "size": 5}],
+        },
+        {"type": "incoming", "deletedForEveryone": True},
+        {"type": "call-history", "callId": "1"},
+    ]
+    return "Li (+4915100000).json", _json([{**whole, "id": f"m{number}", **one} for number, one in enumerate(said)])
+
+
 @sample("google-chat json")
 def google_chat(_folder: Path) -> tuple[str, bytes]:
     return "messages.json", _json({"messages": google_messages(8)})

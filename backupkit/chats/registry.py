@@ -13,6 +13,7 @@ from backupkit.chats.owner_keys import OPENED_BY_OWN_KEY
 from backupkit.chats.reader import SURPRISES, ChatReader, Recognition, Told
 from backupkit.chats.readers import meta_html, meta_json, sealed
 from backupkit.chats.readers.apple_db import AppleDatabase
+from backupkit.chats.readers.chatlab_json import ChatlabJson
 from backupkit.chats.readers.discord_csv import DiscordCsv
 from backupkit.chats.readers.discord_exporter import DiscordExporter
 from backupkit.chats.readers.discord_html import DiscordHtml
@@ -31,6 +32,8 @@ from backupkit.chats.readers.qq_exporter import QqExporter
 from backupkit.chats.readers.qq_mht import QqMht
 from backupkit.chats.readers.qq_text import QqText
 from backupkit.chats.readers.signal_android_db import SignalAndroidDatabase
+from backupkit.chats.readers.signal_desktop_json import SignalDesktopJson
+from backupkit.chats.readers.signal_jsonl import SignalJsonl
 from backupkit.chats.readers.signal_sigtop import SignalSigtop
 from backupkit.chats.readers.signal_text import SignalText
 from backupkit.chats.readers.skype_json import SkypeJson
@@ -65,6 +68,8 @@ READERS: tuple[ChatReader, ...] = (
     LineText(),
     SignalText(),
     SignalSigtop(),
+    SignalDesktopJson(),
+    SignalJsonl(),
     KakaoText(),
     ImessageText(),
     ImessageHtml(),
@@ -75,6 +80,7 @@ READERS: tuple[ChatReader, ...] = (
     GoogleVoice(),
     MatrixJson(),
     SkypeJson(),
+    ChatlabJson(),
     WechatWeflow(),
     WechatChatlog(),
     WechatChatlogCsv(),

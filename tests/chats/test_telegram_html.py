@@ -1,5 +1,6 @@
 """Telegram Desktop's pages, read into the model."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -255,3 +256,20 @@ def test_what_a_group_brought_along_when_it_became_a_supergroup_is_read(tmp_path
         "Li converted this group to a supergroup",
         "new",
     ]
+
+
+def test_an_export_in_both_formats_counts_once(tmp_path: Path) -> None:
+    chat = {"name": "Li & Co", "type": "personal_chat", "id": 7, "messages": [
+        {"id": 1, "type": "message", "date_unixtime": "1544897464", "from": "Li", "from_id": "user7", "text": "hi"},
+    ]}  # fmt: skip
+    for root, value, place in (("one", chat, ""), ("all", {"chats": {"list": [chat]}}, "chats/chat_001/")):
+        page(tmp_path, telegram_entry(1, "hi"), name=f"{root}/{place}messages.html")
+        (tmp_path / root / "result.json").write_text(json.dumps(value), "utf-8")
+        page(tmp_path, telegram_entry(1, "hi"), name=f"{root}/elsewhere/messages.html")
+
+        found = messages_with(TelegramHtml(), tmp_path / root)
+
+        assert [one.locator.file for one in found] == ["elsewhere/messages.html"]
+    (tmp_path / "one" / "result.json").write_text("{}", "utf-8")
+
+    assert len(messages_with(TelegramHtml(), tmp_path / "one")) == 2

@@ -374,6 +374,40 @@ def test_a_package_that_is_named_wrongly_is_refused_before_anything_is_written(t
     assert " --watch wechat-git=com.tencent.mm --except wechat" in entry.read_text()
 
 
+@needs_root
+@pytest.mark.parametrize(
+    ("line", "folder"),
+    [
+        ("HookDir = /srv/hooks /srv/more", "srv/more"),
+        ("Include = {root}/etc/more.conf", "srv/hooks"),
+        ("HookDir = /etc/pacman.d/hooks\nHookDir = /srv/hooks", "etc/pacman.d/hooks"),
+    ],
+)
+def test_the_hook_is_written_where_pacman_was_told_to_look(
+    arch: Arch, system_tool: Callable[[str], str], line: str, folder: str
+) -> None:
+    system_tool("pacman-conf")
+    root = arch.root
+    settings_file = root.folder / "etc/pacman.conf"
+    settings_text = settings_file.read_text() + line.format(root=root.folder) + "\n"
+    settings_file.unlink()
+    settings_file.write_text(settings_text)
+    (root.folder / "etc/more.conf").write_text("HookDir = /srv/hooks\n")
+    (root.folder / "srv").mkdir()
+
+    path = Path(arch.guard("install", "--yes").last["path"])
+    # The way to the included file is one of this computer, and pacman is run in its root.
+    settings_file.write_text(settings_text.replace(f"{root.folder}/etc", "/etc"))
+    installed = root.pacman("-U", root.package("wechat", "1.0"))
+    held = root.pacman("-U", root.package("wechat", "2.0"))
+
+    assert path == root.folder / folder / "00-backupkit.hook"
+    assert (installed.returncode, held.returncode, root.version("wechat")) == (0, 1, "1.0")
+    settings_file.write_text(settings_text)
+    assert arch.guard("uninstall").last["uninstalled"] is True
+    assert not path.exists()
+
+
 def test_an_arch_without_a_folder_for_hooks_gets_one(tmp_path: Path) -> None:
     computer = Computer(tmp_path / "home")
     (tmp_path / "pacman.d").mkdir()

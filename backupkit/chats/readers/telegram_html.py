@@ -34,6 +34,7 @@ from backupkit.chats.model import (
 )
 from backupkit.chats.people import People
 from backupkit.chats.reader import Recognition, Told, read_each
+from backupkit.chats.readers.telegram_json import is_telegram_json
 from backupkit.chats.source import Content, SourceFiles
 
 _LOOKED_AT = 16 * 1024
@@ -88,12 +89,15 @@ class TelegramHtml:
     package = "org.telegram.messenger"
 
     def recognise(self, source: SourceFiles) -> Recognition:
-        """Look for the classes of a chat's page."""
+        """Look for the classes of a chat's page. Where the same export lies beside it as JSON, that is read instead."""
         claims = {}
         for name in source.of(Content.MARKUP):
             head = source.head(name, _LOOKED_AT)
             if _PAGE.search(head) and _HISTORY.search(head):
                 claims[name] = 95
+        if claims:
+            twins = {posixpath.dirname(name) for name in source.called("result.json") if is_telegram_json(source, name)}
+            claims = {name: sure for name, sure in claims.items() if not _is_twin(name, twins)}
         return Recognition(claims)
 
     def read(self, source: SourceFiles, recognition: Recognition) -> Iterator[Told]:
@@ -113,6 +117,13 @@ class TelegramHtml:
             yield from read_each(pages, chat.read_page)
             yield chat.conversation(pages[0])
             yield from _missing_pages(source, folder, pages, chat.linked)
+
+
+def _is_twin(name: str, folders: set[str]) -> bool:
+    """Say whether a page belongs to an export that the program wrote in both of its formats: beside it, or in its folder of chats."""
+    folder = posixpath.dirname(name)
+    account, chats = posixpath.split(posixpath.dirname(folder))
+    return folder in folders or (chats == "chats" and account in folders)
 
 
 def _page_order(name: str) -> tuple[int, str]:

@@ -74,6 +74,11 @@ class TelegramJson:
         return read_each(recognition.files, lambda name: _read_file(source, name))
 
 
+def is_telegram_json(source: SourceFiles, name: str) -> bool:
+    """Say whether a file is such an export."""
+    return _certainty(source.json_sample(name)) > 0
+
+
 def _certainty(sample: Any) -> int:
     root = dict_of(sample)
     lists = [dict_of(root.get(key)).get("list") for key in ("chats", "left_chats")]

@@ -1,5 +1,6 @@
 """`backupkit guard install` and `guard uninstall`: make the package manager of this computer ask the guard, or stop it."""
 
+import shutil
 import sys
 from collections.abc import Mapping
 from enum import Enum
@@ -34,11 +35,11 @@ def guard_install(
     yes: Annotated[bool, typer.Option("--yes")] = False,
 ) -> None:
     """Show the entry, and write it once that is agreed to."""
-    from backupkit.ops.guarding.host_entry import HOSTS, install_entry, require_read, seen_inside
+    from backupkit.ops.guarding.host_entry import HOSTS, install_entry, require_read, seen_inside, usual_entry
 
     session, host = session_of(context), HOSTS[store.value]
     root = root.absolute()
-    path = (entry or host.entry_below(root)).absolute()
+    path = (entry or usual_entry(host, root, shutil.which("pacman-conf"))).absolute()
     require_read(host, path)
     program = Path(sys.executable).absolute().with_name("backupkit-hook")
     watched = _watched(watch or [], leave or [])
@@ -82,10 +83,10 @@ def guard_uninstall(
     entry: Annotated[Path | None, typer.Option("--entry", metavar="FILE")] = None,
 ) -> None:
     """Remove the entry."""
-    from backupkit.ops.guarding.host_entry import HOSTS, uninstall_entry
+    from backupkit.ops.guarding.host_entry import HOSTS, uninstall_entry, usual_entry
 
     session, host = session_of(context), HOSTS[store.value]
-    path = (entry or host.entry_below(root.absolute())).absolute()
+    path = (entry or usual_entry(host, root.absolute(), shutil.which("pacman-conf"))).absolute()
     removed = uninstall_entry(host, path)
     key = "guard.uninstall.done" if removed else "guard.uninstall.none"
     fields = {"store": host.name, "uninstalled": removed, "path": str(path)}

@@ -2,6 +2,7 @@
 
 import os
 import re
+import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -117,6 +118,30 @@ HOSTS = {
         Host("pacman", Path("/etc/pacman.d/hooks/00-backupkit.hook"), "#", re.compile(r".+\.hook"), _pacman),
     )
 }
+
+
+def usual_entry(host: Host, root: Path, pacman_conf: str | None) -> Path:
+    """Return where the entry of a host lies in a system below `root`: where the host's own settings have it read.
+
+    `pacman_conf` is the program that knows pacman's settings, None where there is none.
+    """
+    path = host.entry_below(root)
+    folders = _hook_folders(root, pacman_conf) if host.name == "pacman" and pacman_conf is not None else []
+    if not folders or host.usual.parent in folders:
+        return path
+    # Of two hooks with one name, that in the last folder counts.
+    return root / folders[-1].relative_to("/") / path.name
+
+
+def _hook_folders(root: Path, pacman_conf: str) -> list[Path]:
+    command = [pacman_conf, "--config", str(root / "etc/pacman.conf"), "HookDir"]
+    try:
+        said = subprocess.run(command, capture_output=True, timeout=20, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        # No settings of pacman's, so those that are built into it.
+        return []
+    folders = [Path(os.fsdecode(line)) for line in said.splitlines() if line]
+    return [folder for folder in folders if folder.is_absolute()]
 
 
 def seen_inside(path: Path, root: Path) -> Path:
