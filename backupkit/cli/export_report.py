@@ -69,13 +69,17 @@ def _sealed(summary: "ChatSummary") -> str:
     return "doctor.sealed" if summary.messages is None else "doctor.partly-sealed"
 
 
-def first_messages(path: Path, mapping: Path) -> list[dict[str, str]]:
-    """Return how the first messages are understood, for whoever is writing the mapping."""
+def first_messages(path: Path, mapping: Path, counted: "ChatSummary") -> list[dict[str, str | None]]:
+    """Return how the first messages are understood, for whoever is writing the mapping. `counted` knows the titles."""
     from backupkit.chats import summary
+    from backupkit.chats.export.record import time_text
 
+    titles = {one.key: one.title for one in counted.by_conversation}
     return [
         {
             "conversation": printable(one.conversation)[:MOST_CHARACTERS],
+            "title": printable(titles.get(one.conversation) or "")[:MOST_CHARACTERS] or None,
+            "time": time_text(one.ts_utc_us, one.ts_zone),
             "time_as_written": f"{one.ts_raw} ({one.ts_zone})"[:MOST_CHARACTERS],
             "sender": printable(one.sender_name or one.sender_id or "-")[:MOST_CHARACTERS],
             "kind": one.kind.value,

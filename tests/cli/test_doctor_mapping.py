@@ -36,6 +36,24 @@ def test_a_mapping_is_tried_on_an_export_and_shows_its_first_messages(tmp_path: 
     )
 
 
+def test_a_wrong_unit_of_time_is_seen_in_the_first_messages(tmp_path: Path) -> None:
+    computer = Computer(tmp_path)
+    records = [{"body": "早安", "at": 1_700_000_000_000, "chat": 7, "name": "外婆"}]
+    (computer.home / "copy.json").write_text(json.dumps(records), "utf-8")
+    mapping = MAPPING + '[conversation]\nid = "chat"\ntitle = "name"\n[time]\nfrom = "at"\nformat = "unix-ms"\n'
+    (computer.home / "mine.toml").write_text(mapping, "utf-8")
+
+    told = computer.run("doctor", "copy.json", "--mapping", "mine.toml", "--json").last["first_messages"][0]
+    shown = computer.run("doctor", "copy.json", "--mapping", "mine.toml", TZ="UTC").out
+
+    assert (told["title"], told["time"], told["time_as_written"]) == (
+        "外婆",
+        "2023-11-14T22:13:20Z",
+        "1700000000000 (utc)",
+    )
+    assert "2023-11-14 22:13 +00:00  外婆 | " in shown
+
+
 def test_a_mapping_that_is_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
     computer = Computer(tmp_path)
     (computer.home / "copy.json").write_text("[]", "utf-8")

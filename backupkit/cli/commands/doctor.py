@@ -42,11 +42,20 @@ def doctor(
         lines += database_report.lines(session, path, health, checked)
         is_damaged = is_damaged or any(one.lost for one in health.findings)
     if mapping is not None:
-        shown = export_report.first_messages(path, mapping)
+        shown = export_report.first_messages(path, mapping, summary)
         fields["first_messages"] = shown
-        lines += [session.say("doctor.first-message", **one) for one in shown]
+        for one in shown:
+            called = {"conversation": one["title"] or one["conversation"], "time": _time(session, one["time"])}
+            lines.append(session.say("doctor.first-message", **one | called))
     session.printer.summary(fields, lines)
     return ExitCode.DAMAGED if is_damaged else ExitCode.DONE
+
+
+def _time(session: Session, text: str | None) -> str:
+    """Write an RFC 3339 time; one without a zone stays what the phone's clock showed."""
+    if text is None:
+        return session.say("word.unknown")
+    return session.catalogue.time(text) if text.endswith("Z") else text[:16].replace("T", " ")
 
 
 def _require_right(mapping: Path) -> None:

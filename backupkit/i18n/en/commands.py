@@ -360,7 +360,7 @@ MESSAGES: dict[str, str] = {
     "doctor.waits-for-a-key": "  With the key that its app or your computer showed you, it can be counted: --chat-key-file FILE, or --ask-chat-key",
     "doctor.partly-sealed": "{app} ({format}): a part of it is sealed. That is saved as it is; its messages cannot be counted.",
     "doctor.damaged": "{app} ({format}): something in it is damaged.",
-    "doctor.first-message": "  {time_as_written}  {conversation} | {sender} ({direction}, {kind}): {text}",
+    "doctor.first-message": "  {time}  {conversation} | {sender} ({direction}, {kind}): {text}",
     "doctor.pages": "{pages} {pages:plural:page|pages} of {page_size} bytes",
     "doctor.pages-declared": "{pages} {pages:plural:page|pages} of {page_size} bytes; its header says {declared}",
     "doctor.wal": "a write-ahead log of {size:size}: {commits} {commits:plural:transaction|transactions} in {frames} of {total} pages",

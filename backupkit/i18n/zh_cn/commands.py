@@ -360,7 +360,7 @@ MESSAGES: dict[str, str] = {
     "doctor.waits-for-a-key": "  用应用或电脑曾显示给您的密钥就能计数：--chat-key-file FILE，或 --ask-chat-key",
     "doctor.partly-sealed": "{app}（{format}）：其中一部分已加密封存。这部分会原样保存，消息数无法统计。",
     "doctor.damaged": "{app}（{format}）：其中有损坏。",
-    "doctor.first-message": "  {time_as_written}  {conversation} | {sender}（{direction}，{kind}）：{text}",
+    "doctor.first-message": "  {time}  {conversation} | {sender}（{direction}，{kind}）：{text}",
     "doctor.pages": "共 {pages} 页，每页 {page_size} 字节",
     "doctor.pages-declared": "共 {pages} 页，每页 {page_size} 字节；文件头记着 {declared} 页",
     "doctor.wal": "预写日志 {size:size}：{commits} 个事务，占 {total} 页中的 {frames} 页",
