@@ -43,7 +43,7 @@ from backupkit.ops.exporting.export import (
 from backupkit.ops.exporting.forms import Voice, open_form
 from backupkit.ops.exporting.history_rows import ExportRead, HistoryRows, history_rows
 from backupkit.ops.exporting.order import OrderedMessages, ordered_messages
-from backupkit.ops.failures import ConversationNotFound, SnapshotNotFound
+from backupkit.ops.failures import ConversationNotFound, NoSnapshotYet
 from backupkit.ops.places import Places, require_new_folder
 from backupkit.ops.repository.repository import open_repository
 from backupkit.ops.repository.snapshots import known_snapshots
@@ -95,7 +95,7 @@ def export_history(
     repository.config.require("read")
     kept = known_snapshots(repository, tell)
     if not kept:
-        raise SnapshotNotFound(wanted="latest")
+        raise NoSnapshotYet
     require_new_folder(places, to)
     keyring = repository.unlock(secret)
     scratch = repository.cache / "export"
