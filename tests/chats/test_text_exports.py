@@ -429,3 +429,14 @@ def test_line_for_computers_in_thai_is_known_by_its_day(tmp_path: Path) -> None:
     found = messages_with(LineText(), path)
 
     assert [at(one) for one in found] == ["2025-12-20 22:31:00", "2025-12-20 22:32:00"]
+
+
+def test_line_without_its_title_is_known_by_its_tabs(tmp_path: Path) -> None:
+    path = write(
+        tmp_path, "2026/1/30周五", "上午09:05\t小明\t早安", "下午03:05\t\t小明已加入群組", "下午03:06\t外婆\t好"
+    )
+
+    found = messages_with(LineText(), path)
+
+    assert [at(one) for one in found] == ["2026-01-30 09:05:00", "2026-01-30 15:05:00", "2026-01-30 15:06:00"]
+    assert found[1].direction is Direction.SYSTEM

@@ -143,6 +143,8 @@ def _certainty(head: str) -> int:
     if not any(title.match(first) for title in _TITLES):
         # The program for computers may leave the title out: a day with its weekday, and messages below.
         day = _DAY.match(first.rstrip("\r"))
+        if day is not None and sum(1 for line in lines if _MESSAGE.match(line) and line.count("\t") > 1) > 1:
+            return 70
         is_named_day = day is not None and first[4:5] == "." and _WEEKDAY.search(first) is not None
         return 66 if is_named_day and sum(map(bool, map(_SPACED.match, lines))) > 1 else 0
     is_saved = any(_SAVED.match(line) for line in lines[:2])
