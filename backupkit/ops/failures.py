@@ -46,10 +46,16 @@ class RepositoryIsCopy(BackupkitError):
 
 
 class SnapshotNotFound(BackupkitError):
-    """No snapshot has this id, or there is none at all. Facts: `snapshot`."""
+    """No snapshot has this id. Facts: `snapshot`."""
 
     code = "snapshot-not-found"
     exit_code = ExitCode.NOT_FOUND
+
+
+class NoSnapshotYet(SnapshotNotFound):
+    """The latest snapshot was asked for, and there is none at all."""
+
+    code = "no-snapshot-yet"
 
 
 class SnapshotAmbiguous(BackupkitError):

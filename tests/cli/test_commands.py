@@ -150,6 +150,8 @@ def test_the_status_of_an_empty_repository_says_so_and_names_what_the_sheet_name
     assert answer.out.startswith("Not safe: nothing is saved here yet.")
     (on_the_sheet,) = re.findall(r"backupkit\.local/store/[a-z0-9]+", (computer.home / "sheet.html").read_text("utf-8"))
     assert f"id {on_the_sheet}" in answer.out
+    for asked in (("restore", "--to", "there"), ("export", "--all-snapshots", "--to", "there"), ("verify",)):
+        assert computer.run(*asked, "--json", expect=22).last["code"] == "no-snapshot-yet"
 
 
 @pytest.mark.parametrize("language", ["en_US.UTF-8", "zh_CN.UTF-8"])

@@ -72,6 +72,30 @@ def test_every_error_says_what_why_and_what_to_try() -> None:
     assert missing == []
 
 
+def test_every_error_is_raised_with_the_facts_that_its_sentences_are_filled_with() -> None:
+    """`export --all-snapshots` of an empty repository said "There is no snapshot {snapshot}."."""
+    errors = {error.__name__: error for error in every_error().values()}
+    lacking = []
+    for path in sorted(HOUSE.rglob("*.py")):
+        for call in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not isinstance(call, ast.Call):
+                continue
+            error = errors.get(getattr(call.func, "id", ""))
+            if error is None or error.__init__ is not BackupkitError.__init__:
+                # What has a constructor of its own names its facts there.
+                continue
+            given = {one.arg for one in call.keywords}
+            wanted = {
+                fact
+                for part in ("what", "why", "try")
+                for fact in placeholders(messages("en")[f"error.{error.code}.{part}"])
+            }
+            if None not in given and wanted - given:
+                lacking.append((path.name, error.__name__, wanted - given))
+
+    assert lacking == []
+
+
 def test_no_sentence_is_empty_and_chinese_is_chinese() -> None:
     assert [key for key, text in messages("en").items() if not text.strip() or CHINESE.search(text)] == []
     untranslated = [

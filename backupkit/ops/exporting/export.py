@@ -34,7 +34,7 @@ from backupkit.ids import SnapshotId
 from backupkit.ops.chats.chat_facts import chat_finding
 from backupkit.ops.chats.snapshot_chats import OpenedChats, open_chats, sources_of
 from backupkit.ops.events import Event, Found, Notice, Phase, Progress, Severity, Tell
-from backupkit.ops.exporting.forms import ExportForm, Voice, open_form
+from backupkit.ops.exporting.forms import ExportForm, Voice, first_file, open_form
 from backupkit.ops.exporting.order import OrderedMessages, ordered_messages
 from backupkit.ops.failures import ConversationNotFound
 from backupkit.ops.places import Places, require_new_folder
@@ -135,12 +135,11 @@ def export_snapshot(
             run.write(out)
             notes = [voice.say("export.damaged", count=len(run.damaged))] if run.damaged else []
             out.finish(clock.now(), known.id, notes)
-        size = sum(path.stat().st_size for path in partial.rglob("*") if path.is_file())
-    first = {"html": to / "index.html", "jsonl": to / "messages.jsonl", "csv": to / "messages.csv"}.get(form, to)
+        size = size_below(partial)
     return Exported(
         snapshot=known.id,
         format=form,
-        path=first,
+        path=first_file(form, to),
         conversations=len(run.wanted),
         messages=sum(one.record["messages"] for one in run.wanted.values()),
         media=sum(one.media for one in run.wanted.values()),
@@ -150,6 +149,11 @@ def export_snapshot(
         damaged=tuple(run.damaged),
         distrust=distrust,
     )
+
+
+def size_below(folder: Path) -> int:
+    """Return how many bytes the files in a folder hold, those in folders inside it too."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 @contextmanager

@@ -15,6 +15,8 @@ from backupkit.chats.export.moments import Say
 from backupkit.chats.export.record import ConversationRecord, MessageRecord, json_line, title_of
 from backupkit.chats.export.transcript import transcript
 
+_FIRST_FILES = {"html": "index.html", "jsonl": "messages.jsonl", "csv": "messages.csv"}
+
 
 @dataclass(frozen=True, slots=True)
 class Voice:
@@ -49,6 +51,12 @@ class ExportForm(Protocol):
         ...
 
 
+def first_file(form: str, to: Path) -> Path:
+    """Return where to begin reading what was exported to a folder: its first file, or the folder where all are equal."""
+    name = _FIRST_FILES.get(form)
+    return to / name if name else to
+
+
 @contextmanager
 def open_form(form: str, folder: Path, voice: Voice) -> Iterator[ExportForm]:
     """Begin an export in one of the forms `html`, `jsonl`, `csv`, `text`."""
@@ -57,9 +65,9 @@ def open_form(form: str, folder: Path, voice: Voice) -> Iterator[ExportForm]:
             case "html":
                 yield HtmlForm(folder, Pages(voice.say, voice.language, voice.zone))
             case "jsonl":
-                yield JsonForm(stack.enter_context(_new(folder / "messages.jsonl")))
+                yield JsonForm(stack.enter_context(_new(folder / _FIRST_FILES[form])))
             case "csv":
-                yield TableForm(stack.enter_context(_new(folder / "messages.csv")))
+                yield TableForm(stack.enter_context(_new(folder / _FIRST_FILES[form])))
             case _:
                 yield TextForm(folder, voice)
 

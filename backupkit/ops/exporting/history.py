@@ -39,11 +39,12 @@ from backupkit.ops.exporting.export import (
     NothingToExport,
     is_called,
     partial_folder,
+    size_below,
 )
-from backupkit.ops.exporting.forms import Voice, open_form
+from backupkit.ops.exporting.forms import Voice, first_file, open_form
 from backupkit.ops.exporting.history_rows import ExportRead, HistoryRows, history_rows
 from backupkit.ops.exporting.order import OrderedMessages, ordered_messages
-from backupkit.ops.failures import ConversationNotFound, SnapshotNotFound
+from backupkit.ops.failures import ConversationNotFound, NoSnapshotYet
 from backupkit.ops.places import Places, require_new_folder
 from backupkit.ops.repository.repository import open_repository
 from backupkit.ops.repository.snapshots import known_snapshots
@@ -95,7 +96,7 @@ def export_history(
     repository.config.require("read")
     kept = known_snapshots(repository, tell)
     if not kept:
-        raise SnapshotNotFound(wanted="latest")
+        raise NoSnapshotYet
     require_new_folder(places, to)
     keyring = repository.unlock(secret)
     scratch = repository.cache / "export"
@@ -117,13 +118,12 @@ def export_history(
             notes = [voice.say("export.history.note", snapshots=len(kept))]
             notes += [voice.say("export.damaged", count=len(run.damaged))] if run.damaged else []
             out.finish(clock.now(), kept[-1].id, notes)
-        size = sum(path.stat().st_size for path in partial.rglob("*") if path.is_file())
+        size = size_below(partial)
         counts = run.counts(len(kept))
-    first = {"html": to / "index.html", "jsonl": to / "messages.jsonl", "csv": to / "messages.csv"}.get(form, to)
     exported = Exported(
         snapshot=kept[-1].id,
         format=form,
-        path=first,
+        path=first_file(form, to),
         conversations=len(run.records),
         messages=sum(record["messages"] for record in run.records.values()),
         media=run.media,

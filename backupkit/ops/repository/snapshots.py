@@ -16,6 +16,7 @@ from backupkit.ops.failures import (
     HistoryForked,
     HistoryRolledBack,
     LogDamaged,
+    NoSnapshotYet,
     SnapshotAmbiguous,
     SnapshotForgotten,
     SnapshotNotFound,
@@ -213,7 +214,7 @@ def find_snapshot(snapshots: Iterable[KnownSnapshot], wanted: str, *, forgotten_
         kept = [one for one in all_of_them if one.life == "kept"]
         whole = [one for one in kept if one.state != "partial"] or kept
         if not whole:
-            raise SnapshotNotFound(snapshot=wanted)
+            raise NoSnapshotYet
         return whole[-1]
     fitting = [one for one in all_of_them if len(wanted) >= 4 and one.id.startswith(wanted.lower())]
     if not fitting:
