@@ -391,3 +391,23 @@ def test_the_parts_of_a_qq_export_may_be_listed_by_name_alone(tmp_path: Path) ->
     summary = summary_of(tmp_path)
 
     assert (summary.format, summary.messages, summary.findings) == ("qq-exporter", 2, ())
+
+
+def test_the_owner_of_a_voice_page_is_known_in_every_language(tmp_path: Path) -> None:
+    def said(name: str, tel: str, text: str) -> str:
+        return (
+            '<div class="message"><abbr class="dt" title="2024-05-22T21:48:32.703-07:00">x</abbr>:\n'
+            f'<cite class="sender vcard"><a class="tel" href="tel:{tel}">{name}</a></cite>:\n<q>{text}</q></div>'
+        )
+
+    own = said('<abbr class="fn" title="">Moi</abbr>', "+1", "salut")
+    other = said('<span class="fn">Zoé</span>', "+2", "oui")
+    (tmp_path / "Zoé - Text - 2024.html").write_text(
+        f'<html><body><div class="hChatLog hfeed">{own}{other}</div></body></html>', "utf-8"
+    )
+
+    found = messages_with(GoogleVoice(), tmp_path)
+    (conversation,) = summary_of(tmp_path).by_conversation
+
+    assert [one.direction for one in found] == [Direction.OUT, Direction.IN]
+    assert (conversation.key, conversation.kind.value) == ("+2", "private")

@@ -69,15 +69,16 @@ def _read_page(source: SourceFiles, name: str) -> Iterator[Told]:
         # What the parser raises for a declaration that it does not know.
         raise MalformedExport(Locator(name), "page-damaged") from error
     people = {tel: shown for tel, shown in page.people if tel or shown}
-    others = sorted(tel for tel, shown in people.items() if shown != "Me")
+    own = page.own()
+    others = sorted(tel for tel in people if tel not in own)
     key = "~".join(others) or posixpath.basename(name).partition(" - ")[0] or name
     kind = ConversationKind.GROUP if len(others) > 1 else ConversationKind.PRIVATE
-    participants = tuple(Participant(tel, shown or None, shown == "Me") for tel, shown in people.items())
+    participants = tuple(Participant(tel, shown or None, tel in own) for tel, shown in people.items())
     yield Conversation(
         key, posixpath.basename(name).partition(" - ")[0] or None, kind, participants, locator=Locator(name)
     )
     for number, found in enumerate(page.messages):
-        yield _message(source, name, (key, number), found, text)
+        yield _message(source, name, (key, number), found, text, is_own=found.tel in own or found.name == "Me")
     if failure is not None:
         raise failure
     if not page.is_closed:
@@ -102,11 +103,17 @@ class _Page(HTMLParser):
         self.messages: list[_Found] = []
         self.people: list[tuple[str, str]] = []
         self.is_closed = False
+        self._abbreviated: set[str] = set()
         self._depth = 0
         self._message_depth: int | None = None
         self._in_quote = self._in_name = False
         self._tel = ""
         self._lengths: list[int] = []
+
+    def own(self) -> set[str]:
+        """Return the owner's number, where the page tells it."""
+        named = {tel for tel, shown in self.people if shown == "Me"}
+        return named or (self._abbreviated if len(self._abbreviated) == 1 else set())
 
     def feed(self, data: str) -> None:
         at = 0
@@ -133,6 +140,9 @@ class _Page(HTMLParser):
             self._tel = found.get("href", "").removeprefix("tel:")
         elif "fn" in classes and tag in {"span", "abbr"}:
             self._in_name = True
+            # The owner's word for themselves, whatever their language, is an abbreviation of nothing; other names are none.
+            if tag == "abbr" and not found.get("title") and self._tel:
+                self._abbreviated.add(self._tel)
             self.people.append((self._tel, ""))
         elif message is not None:
             if tag == "abbr" and "dt" in classes:
@@ -174,10 +184,11 @@ class _Page(HTMLParser):
                 self.messages[-1].name += data
 
 
-def _message(source: SourceFiles, name: str, place: tuple[str, int], found: _Found, page: str) -> Message:
+def _message(
+    source: SourceFiles, name: str, place: tuple[str, int], found: _Found, page: str, *, is_own: bool
+) -> Message:
     key, number = place
     ts_us, has_zone = iso_to_us(found.when)
-    is_own = found.name == "Me"
     media = tuple(_media(source, name, reference) for reference in found.files)
     return Message(
         conversation=key,

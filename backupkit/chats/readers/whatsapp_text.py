@@ -144,7 +144,9 @@ def _certainty_with_seconds(heads: list[tuple[Head, str]], senders: list[str], s
     """Judge lines without brackets that tell seconds: phones of old wrote them, and logs of all kinds do."""
     head, line = heads[0]
     is_year_last = head.parts[0] <= 31
-    is_written_by_a_phone = is_year_last and (style is COLON or head.has_half_day or "," in line[: head.end])
+    written = line[: head.end]
+    has_word = any(map(str.isalpha, written))  # such as "klo" or "um" between date and time
+    is_written_by_a_phone = is_year_last and (style is COLON or head.has_half_day or has_word or "," in written)
     are_names = not all(map(_IDENTIFIER.match, senders))
     return 66 if is_written_by_a_phone and are_names and len(senders) * 5 >= len(heads) * 4 else 0
 
