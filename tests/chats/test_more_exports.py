@@ -411,3 +411,37 @@ def test_the_owner_of_a_voice_page_is_known_in_every_language(tmp_path: Path) ->
 
     assert [one.direction for one in found] == [Direction.OUT, Direction.IN]
     assert (conversation.key, conversation.kind.value) == ("+2", "private")
+
+
+def test_what_element_could_not_decrypt_is_told_where_it_stands_as_a_message(tmp_path: Path) -> None:
+    path = sample(tmp_path, "matrix-json")
+    room = json.loads(path.read_text("utf-8"))
+    room["messages"][0]["content"] = {"msgtype": "m.bad.encrypted", "body": "** Unable to decrypt: no key **"}
+    path.write_text(json.dumps(room), "utf-8")
+
+    first = messages_with(MatrixJson(), path)[0]
+    (finding,) = summary_of(path).findings
+
+    assert (first.kind, finding.code, finding.facts["count"]) == (MessageKind.OTHER, "undecryptable", 1)
+
+
+@pytest.mark.parametrize(
+    ("files", "state"),
+    [
+        (["images/a-5-15-2023 at 10.01.02.jpg"], MediaState.PRESENT),
+        (["images/a-5-15-2023.jpg", "images/a-6-15-2023.jpg"], MediaState.OMITTED),
+        (["files/a-5-15-2023.jpg"], MediaState.OMITTED),
+        ([], MediaState.OMITTED),
+    ],
+)
+def test_elements_media_are_found_under_their_names_with_the_time(
+    tmp_path: Path, files: list[str], state: MediaState
+) -> None:
+    sample(tmp_path, "matrix-json")
+    for file in files:
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        (tmp_path / file).write_bytes(b"x")
+
+    picture = messages_with(MatrixJson(), tmp_path)[1]
+
+    assert [media.state for media in picture.media] == [state]
