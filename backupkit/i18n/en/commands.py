@@ -428,7 +428,7 @@ MESSAGES: dict[str, str] = {
     "exit.41": "Guard: deny.",
     "exit.42": "Guard: undecided. Treat it as hold.",
     "exit.130": "Interrupted with Ctrl-C.",
-    "exit.143": "Ended by the system.",
+    "exit.143": "Ended by the system, or by closing the terminal.",
     "error.code-unknown.what": "There is no code {code}.",
     "error.code-unknown.why": "Codes are the short words at the end of a message, such as no-repository, or an exit code.",
     "error.code-unknown.try": "Perhaps: {nearest}. All of them: backupkit explain",

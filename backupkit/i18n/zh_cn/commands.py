@@ -428,7 +428,7 @@ MESSAGES: dict[str, str] = {
     "exit.41": "守卫：拒绝。",
     "exit.42": "守卫：无法判断，按暂缓处理。",
     "exit.130": "已被 Ctrl-C 中断。",
-    "exit.143": "已被系统终止。",
+    "exit.143": "已被系统终止，或终端已被关闭。",
     "error.code-unknown.what": "没有 {code} 这个代码。",
     "error.code-unknown.why": "代码是提示末尾的短词，例如 no-repository，或者是退出码。",
     "error.code-unknown.try": "也许是：{nearest}。查看全部：backupkit explain",
