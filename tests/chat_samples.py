@@ -915,6 +915,19 @@ def matrix(_folder: Path) -> tuple[str, bytes]:
     return "export.json", _json({**facts, "messages": events})
 
 
+@sample("matrix-text")
+def matrix_text(_folder: Path) -> tuple[str, bytes]:
+    return "matrix-Tea-export-Jan-13-2023-10.30.00.txt", _text(
+        "1/13/2023, 10:01:00 AM - ada joined the room",
+        "1/13/2023, 10:01:02 AM - ada: 早安: you",
+        "a second line",
+        "1/13/2023, 10:01 AM - quoted",
+        "1/13/2023, 10:02:00 PM - bob sent an image. (Media omitted)",
+        "1/13/2023, 10:03:00 PM - bob: <ada> yes",
+        "1/14/2023, 10:03:00 PM - bob: bye",
+    )
+
+
 @sample("skype-json")
 def skype(_folder: Path) -> tuple[str, bytes]:
     return "messages.json", _json(skype_export())

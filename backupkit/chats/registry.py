@@ -28,6 +28,7 @@ from backupkit.chats.readers.kakao_text import KakaoText
 from backupkit.chats.readers.line_text import LineText
 from backupkit.chats.readers.mapped import mapped_readers
 from backupkit.chats.readers.matrix_json import MatrixJson
+from backupkit.chats.readers.matrix_text import MatrixText
 from backupkit.chats.readers.qq_exporter import QqExporter
 from backupkit.chats.readers.qq_mht import QqMht
 from backupkit.chats.readers.qq_text import QqText
@@ -79,6 +80,7 @@ READERS: tuple[ChatReader, ...] = (
     SmsXml(),
     GoogleVoice(),
     MatrixJson(),
+    MatrixText(),
     SkypeJson(),
     ChatlabJson(),
     WechatWeflow(),

@@ -4,11 +4,13 @@ Questions go to the terminal itself, not to the standard streams, so that pipes 
 there is no terminal, or `--no-input` was given, nobody is asked and the caller fails with a typed error.
 """
 
+import errno
 import getpass
 import os
 from contextlib import suppress
 from typing import NoReturn, Protocol
 
+from backupkit.cli.stopping import Terminated
 from backupkit.text import printable
 
 
@@ -25,7 +27,7 @@ class Person(Protocol):
 
 
 class AtTheTerminal:
-    """The person at the controlling terminal. End of input counts as Ctrl-C."""
+    """The person at the controlling terminal. End of input counts as Ctrl-C, and a terminal that was closed as its signal."""
 
     def secret(self, question: str) -> str:
         """Ask for something that is not shown while it is typed."""
@@ -37,6 +39,8 @@ class AtTheTerminal:
         except KeyboardInterrupt:
             _end_line()
             raise
+        except OSError as problem:
+            raise _closed(problem) from None
 
     def line(self, question: str) -> str:
         """Ask for a line of text."""
@@ -49,7 +53,14 @@ class AtTheTerminal:
             except KeyboardInterrupt:
                 _end_line()
                 raise
+            except OSError as problem:
+                raise _closed(problem) from None
         return typed.decode("utf-8", "replace").strip()
+
+
+def _closed(problem: OSError) -> BaseException:
+    """Return what a closed terminal is answered with. Its signal may come later than the failure to read from it."""
+    return Terminated() if problem.errno == errno.EIO else problem
 
 
 def _stopped() -> NoReturn:

@@ -63,13 +63,18 @@ def run() -> None:
         _leave_quietly(process)
     except OSError:
         # The disk behind the output is full. That was told where it was written; what is left of it goes nowhere.
-        _let_go(process)
+        _let_go(process.out)
         code = code or OutputLost.exit_code
     except (KeyboardInterrupt, Terminated):
         # Pressed once more while the first one was being answered.
         process.stop.rest()
         code = process.stop.error().exit_code
     process.ending.close()
+    try:
+        process.notes.flush()
+    except OSError:
+        # The terminal was closed: what could not be said there must not change the exit code.
+        _let_go(process.notes)
     # Python flushes once more when it ends; a reader who left by then must not turn into a message.
     sys.exit(int(code))
 
@@ -91,7 +96,7 @@ def answer(process: Process, arguments: Sequence[str]) -> ExitCode:
         return _fail(process, first, process.stop.error())
     except Terminated:
         process.stop.rest()
-        process.stop.asked = signal.SIGTERM
+        process.stop.asked = process.stop.asked or signal.SIGTERM
         return _fail(process, first, process.stop.error())
     except BrokenPipeError:
         raise
@@ -170,16 +175,16 @@ def _stream(stream: TextIO | None) -> TextIO:
     return stream
 
 
-def _let_go(process: Process) -> None:
-    """Let what is still to be written to the output go nowhere."""
+def _let_go(stream: TextIO) -> None:
+    """Let what is still to be written there go nowhere."""
     descriptor = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(descriptor, process.out.fileno())
+    os.dup2(descriptor, stream.fileno())
 
 
 def _leave_quietly(process: Process) -> None:
     """End as a program ends whose reader left: by the signal, without a word."""
     process.ending.close()
-    _let_go(process)
+    _let_go(process.out)
     if hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGPIPE)

@@ -9,12 +9,17 @@ import os
 import signal
 import sys
 import time
+from contextlib import suppress
 from types import FrameType
 
 from backupkit.errors import BackupkitError, ExitCode
 
 _MOMENT = 0.01
 """Seconds until a stop that Python dropped is said again: whatever swallowed it has returned by then."""
+
+
+_HANG_UP: int | None = getattr(signal, "SIGHUP", None)
+"""The terminal was closed. Windows has no such signal."""
 
 
 class Interrupted(BackupkitError):
@@ -32,7 +37,7 @@ class TerminatedBySignal(BackupkitError):
 
 
 class Terminated(BaseException):
-    """SIGTERM, raised wherever the process is. Not an `Exception`, so that no handler for errors takes it for one."""
+    """SIGTERM or a closed terminal, raised wherever the process is. Not an `Exception`, so that no handler for errors takes it for one."""
 
 
 class Stop:
@@ -50,33 +55,41 @@ class Stop:
         return self.asked is not None
 
     def listen(self) -> None:
-        """Take over Ctrl-C and SIGTERM from here on."""
+        """Take over Ctrl-C, SIGTERM and the end of the terminal from here on."""
         self.listening = True
-        signal.signal(signal.SIGINT, self._heard)
-        signal.signal(signal.SIGTERM, self._heard)
+        for number in self._signals():
+            signal.signal(number, self._heard)
         sys.unraisablehook = self._swallowed
 
     def rest(self) -> None:
-        """Leave Ctrl-C and SIGTERM to the system again: all that is left to do is to say how it ended, and to end."""
+        """Leave the signals to the system again: all that is left to do is to say how it ended, and to end."""
         if self.listening:
-            signal.signal(signal.SIGINT, signal.SIG_DFL)
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            for number in self._signals():
+                signal.signal(number, signal.SIG_DFL)
+
+    @staticmethod
+    def _signals() -> list[int]:
+        # `nohup` lets a command outlive its terminal by having it ignore the hang-up: that stays.
+        if _HANG_UP is None or signal.getsignal(_HANG_UP) is signal.SIG_IGN:
+            return [signal.SIGINT, signal.SIGTERM]
+        return [signal.SIGINT, signal.SIGTERM, _HANG_UP]
 
     def error(self) -> BackupkitError:
         """Return the error that says how the work came to an end."""
-        return TerminatedBySignal() if self.asked == signal.SIGTERM else Interrupted()
+        return Interrupted() if self.asked == signal.SIGINT else TerminatedBySignal()
 
     def _heard(self, number: int, _frame: FrameType | None) -> None:
         if self.polled and self.asked is None:
             self.asked = number
             if self.farewell:
-                # Not through the printer: it may be in the middle of a line itself.
-                os.write(2, self.farewell)
+                # Not through the printer: it may be in the middle of a line itself. And the terminal may be gone.
+                with suppress(OSError):
+                    os.write(2, self.farewell)
             return
         self.asked = number
-        if number == signal.SIGTERM:
-            raise Terminated
-        raise KeyboardInterrupt
+        if number == signal.SIGINT:
+            raise KeyboardInterrupt
+        raise Terminated
 
     def _swallowed(self, unraisable: "sys.UnraisableHookArgs") -> None:
         """Say again what Python dropped: a handler that ran inside a finalizer or a callback cannot raise out of it."""

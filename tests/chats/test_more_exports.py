@@ -12,6 +12,7 @@ from backupkit.chats.malformed import MalformedExport
 from backupkit.chats.model import Conversation, DeletionState, Direction, MediaState, Message, MessageKind
 from backupkit.chats.readers.google_voice import GoogleVoice
 from backupkit.chats.readers.matrix_json import MatrixJson
+from backupkit.chats.readers.matrix_text import MatrixText
 from backupkit.chats.readers.qq_exporter import QqExporter
 from backupkit.chats.readers.skype_json import SkypeJson
 from backupkit.chats.readers.sms_xml import SmsXml
@@ -411,3 +412,79 @@ def test_the_owner_of_a_voice_page_is_known_in_every_language(tmp_path: Path) ->
 
     assert [one.direction for one in found] == [Direction.OUT, Direction.IN]
     assert (conversation.key, conversation.kind.value) == ("+2", "private")
+
+
+def test_what_element_could_not_decrypt_is_told_where_it_stands_as_a_message(tmp_path: Path) -> None:
+    path = sample(tmp_path, "matrix-json")
+    room = json.loads(path.read_text("utf-8"))
+    room["messages"][0]["content"] = {"msgtype": "m.bad.encrypted", "body": "** Unable to decrypt: no key **"}
+    path.write_text(json.dumps(room), "utf-8")
+
+    first = messages_with(MatrixJson(), path)[0]
+    (finding,) = summary_of(path).findings
+
+    assert (first.kind, finding.code, finding.facts["count"]) == (MessageKind.OTHER, "undecryptable", 1)
+
+
+@pytest.mark.parametrize(
+    ("files", "state"),
+    [
+        (["images/a-5-15-2023 at 10.01.02.jpg"], MediaState.PRESENT),
+        (["images/a-5-15-2023.jpg", "images/a-6-15-2023.jpg"], MediaState.OMITTED),
+        (["files/a-5-15-2023.jpg"], MediaState.OMITTED),
+        ([], MediaState.OMITTED),
+    ],
+)
+def test_elements_media_are_found_under_their_names_with_the_time(
+    tmp_path: Path, files: list[str], state: MediaState
+) -> None:
+    sample(tmp_path, "matrix-json")
+    for file in files:
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        (tmp_path / file).write_bytes(b"x")
+
+    picture = messages_with(MatrixJson(), tmp_path)[1]
+
+    assert [media.state for media in picture.media] == [state]
+
+
+def test_elements_text_is_no_whatsapp_chat(tmp_path: Path) -> None:
+    path = sample(tmp_path, "matrix-text")
+    path.write_text(path.read_text("utf-8").replace("bob: bye", "bob: ** Unable to decrypt: no key **"), "utf-8")
+
+    joined, first, picture, reply, sealed = messages_with(MatrixText(), path)
+    summary = summary_of(path)
+
+    assert (summary.format, summary.app, summary.messages, summary.by_conversation[0].title) == (
+        "matrix-text",
+        "element",
+        5,
+        "Tea",
+    )
+    assert [finding.code for finding in summary.findings] == ["undecryptable"]
+    assert (joined.direction, joined.sender_name) == (Direction.SYSTEM, None)
+    assert (first.sender_name, first.text, first.ts_utc_us) == (
+        "ada",
+        "早安: you\na second line\n1/13/2023, 10:01 AM - quoted",
+        1673604062_000_000,
+    )
+    assert (picture.kind, picture.sender_name, picture.media[0].state) == (
+        MessageKind.IMAGE,
+        "bob",
+        MediaState.OMITTED,
+    )
+    assert (reply.text, sealed.kind) == ("<ada> yes", MessageKind.OTHER)
+
+
+def test_elements_text_is_known_by_what_happens_in_rooms_or_by_its_folder(tmp_path: Path) -> None:
+    lines = "13.01.2023, 22:01:02 - Ada: hi\n13.01.2023, 22:01:03 - Bob: yo\n"
+    folder = tmp_path / "Element - Tea - Chat Export - 13 Jan"
+    folder.mkdir()
+    (folder / "export.txt").write_text(lines)
+    (tmp_path / "a.txt").write_text(lines + "13.01.2023, 22:01:04 - Ada enabled end-to-end encryption.\n")
+    (tmp_path / "b.txt").write_text(lines)
+
+    found = {path.name: summary_of(path).format for path in (folder, tmp_path / "a.txt", tmp_path / "b.txt")}
+
+    assert found == {folder.name: "matrix-text", "a.txt": "matrix-text", "b.txt": "whatsapp-text"}
+    assert summary_of(folder).by_conversation[0].title == "Tea"

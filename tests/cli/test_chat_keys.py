@@ -36,12 +36,17 @@ def write_key(computer: Computer, name: str, text: str) -> None:
 
 
 def seal(computer: Computer, messages: int) -> None:
-    """Write a sealed backup, and be gone from it for a tick of the clock, as everybody is who types a command afterwards."""
+    """Write a sealed backup, and be gone from it for a while, as everybody is who types a command afterwards."""
     made = computer.home.parent / f"made-{messages}.db"
     plain = made.read_bytes() if made.exists() else write_chat_database(made, messages=messages).path.read_bytes()
     folder = computer.home / "phone"
     folder.mkdir(exist_ok=True)
     (folder / "msgstore.db.crypt15").write_bytes(seal_whatsapp(plain))
+    go_away()
+
+
+def go_away() -> None:
+    """Let a tick of the clock go by: what was written in the very tick in which it is read may have been written after that."""
     done = time.time_ns()
     while time.time_ns() <= done + 2 * TICK_NS:
         time.sleep(0.01)
@@ -173,6 +178,7 @@ def test_the_settings_name_a_key_for_each_source(computer: Computer) -> None:
         '[[source]]\nname = "whatsapp"\npath = "~/phone"\nchat-key-file = "~/key"\n'
         '[[source]]\nname = "signal"\npath = "~/signal"\nchat-key-file = "~/signal.key"\n'
     )
+    go_away()
 
     taken = computer.run_here("snapshot", "--json").last
     found = computer.run_here("search", "--has", "image", "--json").last

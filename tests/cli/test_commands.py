@@ -314,7 +314,13 @@ def test_watching_once_saves_the_sources_of_the_settings(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("number", "code", "error"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
+    ("number", "code", "error"),
+    [
+        (signal.SIGINT, 130, "interrupted"),
+        (signal.SIGTERM, 143, "terminated"),
+        # Somebody closed the window.
+        (signal.SIGHUP, 143, "terminated"),
+    ],
 )
 def test_a_snapshot_that_is_stopped_keeps_what_it_stored(
     tmp_path: Path, number: signal.Signals, code: int, error: str

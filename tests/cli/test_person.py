@@ -88,6 +88,19 @@ def test_ctrl_c_at_a_question_is_exit_130_and_makes_nothing(computer: Computer) 
     assert re.match(r"\s*\n\S*Error:", shown), "the answer began on the line of the question"
 
 
+def test_a_terminal_that_is_closed_at_a_question_leaves_nothing_behind(computer: Computer) -> None:
+    """A recovery sheet that was begun stayed beside its place, empty and with another name."""
+    before = set(computer.home.rglob("*"))
+    person = Person(computer, "init")
+    person.waits_for("passphrase:")
+
+    os.close(person.terminal)
+    _, status = os.waitpid(person.process, 0)
+
+    assert os.waitstatus_to_exitcode(status) == 143
+    assert {path for path in set(computer.home.rglob("*")) - before if path.is_file()} == set()
+
+
 def test_no_input_asks_nobody_even_at_a_terminal(computer: Computer) -> None:
     code, shown = Person(computer, "init", "--no-input").ends_with()
 

@@ -91,6 +91,23 @@ def test_the_first_interrupt_is_heard_by_who_polls_and_the_second_stops_at_once(
         stop._heard(signal.SIGINT, None)
 
 
+def test_a_command_that_is_to_outlive_its_terminal_does() -> None:
+    kept = (
+        signal.getsignal(signal.SIGINT),
+        signal.getsignal(signal.SIGTERM),
+        signal.signal(signal.SIGHUP, signal.SIG_IGN),
+    )
+    hook = sys.unraisablehook
+    try:
+        Stop().listen()
+
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        sys.unraisablehook = hook
+        for number, handler in zip((signal.SIGINT, signal.SIGTERM, signal.SIGHUP), kept, strict=True):
+            signal.signal(number, handler)
+
+
 def test_an_interrupt_stops_at_once_where_nobody_polls() -> None:
     with pytest.raises(KeyboardInterrupt):
         Stop()._heard(signal.SIGINT, None)

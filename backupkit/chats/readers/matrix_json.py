@@ -1,9 +1,11 @@
 """Element's JSON export of a Matrix room: the raw events of the room.
 
-Redactions and reactions are events of their own. What could not be decrypted appears as `m.room.encrypted`; it is counted and told,
-because those words are lost to whoever holds only this file.
+Redactions and reactions are events of their own. What could not be decrypted appears as `m.room.encrypted`, or as a message that
+says so; it is counted and told, because those words are lost to whoever holds only this file.
 """
 
+import posixpath
+from bisect import bisect_left
 from collections.abc import Iterator
 from typing import Any
 
@@ -46,6 +48,12 @@ _KINDS = {
 }
 
 
+# What the app shows in the place of a message that it has no key for.
+_SEALED = "m.bad.encrypted"
+# Where the app puts media, under their names with the time behind.
+_FOLDERS = {"m.image": "images", "m.video": "videos", "m.audio": "audio", "m.sticker": "stickers"}
+
+
 class MatrixJson:
     """Reads `export.json` of Element."""
 
@@ -85,7 +93,8 @@ def _read_file(source: SourceFiles, name: str) -> Iterator[Told]:
             yield found
         elif isinstance(found, Record):
             message = _message(source, name, found, key)
-            encrypted += message.native_kind == "m.room.encrypted" and message.deletion is DeletionState.NONE
+            is_sealed = message.native_kind == "m.room.encrypted" or _msgtype(found) == _SEALED
+            encrypted += is_sealed and message.deletion is DeletionState.NONE
             people.saw(message.sender_id, message.sender_name)
             yield message
         elif isinstance(found, Around):
@@ -125,12 +134,29 @@ def _message(source: SourceFiles, name: str, record: Record, key: str) -> Messag
     )
 
 
+def _msgtype(record: Record) -> str:
+    return text_of(dict_of(record.value.get("content")).get("msgtype")) or ""
+
+
 def _kind(native_kind: str, msgtype: str, media: tuple[Media, ...]) -> MessageKind:
     if native_kind == "m.room.message":
         if media:
             return media[0].role
+        if msgtype == _SEALED:
+            return MessageKind.OTHER
         return MessageKind.LOCATION if msgtype == "m.location" else MessageKind.TEXT
     return _KINDS.get(native_kind, MessageKind.SYSTEM)
+
+
+def _dated(source: SourceFiles, folder: str, stem: str) -> str | None:
+    """Find a file by its name in front of the time, which the app writes in the user's language. Of several, none is certain."""
+    stems = source.keep(
+        f"matrix {folder}", lambda _stack: sorted(one for one in source.names() if posixpath.dirname(one) == folder)
+    )
+    beginning = f"{folder}/{stem}-"
+    at = bisect_left(stems, beginning)
+    fitting = [one for one in stems[at : at + 2] if one.startswith(beginning)]
+    return fitting[0] if len(fitting) == 1 else None
 
 
 def _media(source: SourceFiles, name: str, content: dict[str, Any]) -> Iterator[Media]:
@@ -141,6 +167,11 @@ def _media(source: SourceFiles, name: str, content: dict[str, Any]) -> Iterator[
     info = dict_of(content.get("info"))
     shown = text_of(content.get("filename")) or text_of(content.get("body")) or link or ""
     found, state = find_media(source, name, shown) if shown and "\n" not in shown else (shown, MediaState.MISSING)
+    if state is MediaState.MISSING:
+        folder = _FOLDERS.get(text_of(content.get("msgtype")) or ("m.sticker" if role is None else ""), "files")
+        dated = _dated(source, posixpath.join(posixpath.dirname(name), folder), posixpath.splitext(shown)[0])
+        if dated is not None:
+            found, state = dated, MediaState.PRESENT if source.size(dated) else MediaState.CORRUPT
     if state is MediaState.MISSING:
         state = MediaState.OMITTED
     yield Media(found, state, role or MessageKind.STICKER, text_of(info.get("mimetype")), int_of(info.get("size")))

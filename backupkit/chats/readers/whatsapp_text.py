@@ -30,6 +30,7 @@ from backupkit.chats.model import (
 )
 from backupkit.chats.reader import Recognition, Told, read_each
 from backupkit.chats.readers import whatsapp_words as words
+from backupkit.chats.readers.element_signs import is_element
 from backupkit.chats.readers.sigexport_signs import is_sigexport
 from backupkit.chats.readers.whatsapp_heads import BRACKET, BRACKET_TIME_FIRST, COLON, Head, head_of, style_of
 from backupkit.chats.source import Content, SourceFiles
@@ -100,8 +101,9 @@ class WhatsAppText:
         claims = {}
         for name in source.of(Content.TEXT, Content.JSON):
             if _style_of_first_line(source.head(name)):
-                certainty = _certainty(text_head(source.head(name, _LOOKED_AT)))
-                if certainty:
+                head = text_head(source.head(name, _LOOKED_AT))
+                certainty = _certainty(head)
+                if certainty and not is_element(f"{PurePosixPath(source.label).stem}/{name}", head):
                     claims[name] = certainty
         return Recognition(claims)
 

@@ -45,7 +45,7 @@ MESSAGES: dict[str, str] = {
     "error.interrupted.what": "Stopped, because you asked for it.",
     "error.interrupted.why": "What was stored until then is kept, and the repository is whole.",
     "error.interrupted.try": "Run the same command again: it goes on from there.",
-    "error.terminated.what": "Stopped, because the system asked for it.",
+    "error.terminated.what": "Stopped, because the system asked for it or the terminal was closed.",
     "error.terminated.why": "What was stored until then is kept, and the repository is whole.",
     "error.terminated.try": "Run the same command again: it goes on from there.",
     "error.output-lost.what": "The results could not be written to the standard output.",

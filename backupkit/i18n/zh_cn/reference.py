@@ -176,7 +176,7 @@ MESSAGES: dict[str, str] = {
     "field.previous": "前一个快照；第一个则为 null",
     "field.reason": "原因的代码",
     "field.guard_counts_another": "这台电脑的守卫是否只承认另一个备份库的备份",
-    "field.recovery_confirmed": "恢复词是否已回填",
+    "field.recovery_confirmed": "恢复词是否已输入核对",
     "field.removed": "只在第一个快照里的路径",
     "field.repository": "备份库",
     "field.same": "相同的文件数或消息数",

@@ -45,7 +45,7 @@ MESSAGES: dict[str, str] = {
     "error.interrupted.what": "已按您的要求停止。",
     "error.interrupted.why": "在此之前保存的内容都已保留，备份库完好。",
     "error.interrupted.try": "再次运行同一条命令，即可从停下的地方继续。",
-    "error.terminated.what": "已按系统的要求停止。",
+    "error.terminated.what": "已停止：系统要求停止，或终端已被关闭。",
     "error.terminated.why": "在此之前保存的内容都已保留，备份库完好。",
     "error.terminated.try": "再次运行同一条命令，即可从停下的地方继续。",
     "error.output-lost.what": "结果无法写到标准输出。",
