@@ -16,11 +16,11 @@ from backupkit.guard.apk.signing import Signing
 def inspect(*paths: Path, device_sdk: int | None, idsig: Path | None = None) -> tuple[dict[str, Any], ExitCode]:
     """Read a package, a container, a folder or the files of one app, and describe it.
 
-    Without `device_sdk` every level from its minSdk must agree that it is genuine. The signers are those that the device would choose; without one,
+    Without `device_sdk` every level from its minSdk must agree that it is genuine, those below 24 too, which know the JAR signature alone. The signers are those that the device would choose; without one,
     those of the newest level known here. An `.idsig` file beside a package is compared with it; one that was given must belong to the first.
     """
     try:
-        found = read_package_set(paths, device_sdk=device_sdk)
+        found = read_package_set(paths, device_sdk=device_sdk, on_every_level=True)
         signing = found.base.signing
         compared = _compared(paths[0], found, idsig)
     except PackageNotGenuine as error:

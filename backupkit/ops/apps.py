@@ -20,6 +20,11 @@ PACKAGES: Final[dict[str, str]] = {
 """Facts of each app's entry in the public app stores."""
 
 
+def app_of(package: str) -> str | None:
+    """Return the short name of the app with this package name, or None where it is not known."""
+    return next((app for app, name in PACKAGES.items() if name == package), None)
+
+
 def package_of(app: str | None) -> str | None:
     """Return the package name of a known app, or None."""
     return PACKAGES.get(app) if app is not None else None

@@ -11,6 +11,7 @@ from json_schema import differences
 
 from backupkit.cli.codes import every_code
 from backupkit.i18n import LANGUAGES, Catalogue
+from backupkit.ops.apps import PACKAGES, app_of
 
 PACKAGE = "org.example.chat"
 
@@ -119,6 +120,25 @@ def test_the_owner_accepts_and_forgets_a_signer(computer: Computer) -> None:
     assert (listed[0]["label"], listed[0]["enrolled_by"]) == ("Chat", "owner")
     assert computer.run("guard", "trust", "--json").last == {"type": "summary", "v": 1, "apps": 0}
     assert computer.run("guard", "trust", "revoke", PACKAGE, "--json", expect=22).last["code"] == "app-not-known"
+
+
+@pytest.mark.parametrize(("language", "name"), [("en", "WeChat"), ("zh-CN", "微信")])
+def test_a_known_chat_app_is_called_as_people_call_it(computer: Computer, language: str, name: str) -> None:
+    """The second step had `com.tencent.mm` typed where no --name was given."""
+    (computer.home / "wechat.apk").write_bytes(sign(build_apk("com.tencent.mm", 1), make_key(name="A")))
+
+    computer.run("guard", "trust", "add", "wechat.apk", "--lang", language)
+    computer.run("guard", "trust", "add", "old.apk")
+
+    listed = computer.run("guard", "trust", "list").out
+    assert f"{name}  com.tencent.mm  " in listed
+    assert f"\n{PACKAGE}  " in listed
+
+
+@pytest.mark.parametrize("app", PACKAGES)
+def test_every_known_app_has_a_name_in_both_languages(app: str) -> None:
+    assert all(Catalogue(language).has(f"app.{app}") for language in LANGUAGES)
+    assert app_of(PACKAGES[app]) == app
 
 
 def test_decisions_are_listed_and_the_last_one_is_explained(computer: Computer) -> None:

@@ -58,3 +58,27 @@ def test_a_newer_scheme_is_undecided(tmp_path: Path) -> None:
 
     assert code == 42
     assert seen["genuine"] is False
+
+
+@pytest.mark.parametrize(("sdk", "code"), [(None, 41), (23, 41), (24, 0), (36, 0)])
+def test_a_package_that_its_oldest_devices_would_refuse_is_not_genuine_on_every_level(
+    tmp_path: Path, sdk: int | None, code: int
+) -> None:
+    path = tmp_path / "no-jar-signature.apk"
+    path.write_bytes(sign(build_apk(min_sdk=23), A, schemes=("v2",)))
+
+    seen, found = inspect(path, device_sdk=sdk)
+
+    assert found == code
+    if code:
+        assert (seen["findings"][0]["reason"], seen["findings"][0]["level"]) == ("unsigned-for-level", 23)
+
+
+def test_a_package_without_scheme_2_is_genuine_where_no_device_ever_needed_the_jar(tmp_path: Path) -> None:
+    path = tmp_path / "v3.apk"
+    path.write_bytes(sign(build_apk(min_sdk=24), A, schemes=("v3",)))
+
+    seen, code = inspect(path, device_sdk=None)
+
+    assert code == 0
+    assert {"code": "apk-unsigned-for-levels", "detail": "24-27"} in seen["findings"]

@@ -74,9 +74,13 @@ def _add(session: Session, file: str, name: str | None) -> None:
 
     from backupkit.guard.package_record import EnrolledBy, Records, enrol
     from backupkit.guard.package_source import read_facts
+    from backupkit.ops.apps import app_of
 
     facts = read_facts(Path(file), device_sdk=None)
-    record = enrol(facts, session.clock.now(), by=EnrolledBy.OWNER, label=name)
+    # The second step of a consent has the name typed: that of a package would be nobody's word for an app.
+    known = app_of(facts.package)
+    label = name or (session.say(f"app.{known}") if known else None)
+    record = enrol(facts, session.clock.now(), by=EnrolledBy.OWNER, label=label)
     Records(guard_places(session).records).write(record)
     lines = [session.say("guard.trusted", package=record.package), *(f"  {signer}" for signer in _signers(record))]
     session.printer.summary(_fields(record), lines)

@@ -82,7 +82,7 @@ class LevelOutcomes:
             return self._verification.draft(level)
         except PackageNotGenuine as error:
             may_be_unsigned = self._strict and level >= self._signed_up_to
-            if may_be_unsigned and error.reason is Reason.UNSIGNED and self._verification.is_unsigned_gap(level):
+            if may_be_unsigned and error.reason is Reason.UNSIGNED_FOR_LEVEL:
                 self._gaps.add(level)
             return error.at(level)
 

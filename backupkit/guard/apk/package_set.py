@@ -32,6 +32,7 @@ from backupkit.guard.apk.package import (
 )
 from backupkit.guard.apk.package_file import PackageFile, PackagePart, Stretch
 from backupkit.guard.apk.reasons import Doubt, PackageNotGenuine, PackageUndecided, Reason
+from backupkit.guard.apk.signature_v2 import SINCE as V2_SINCE
 from backupkit.guard.apk.zip_bytes import MOST_DIRECTORY, MOST_ENTRIES, Archive, Entry, inflate, read_archive, shown
 
 MOST_MEMBERS = 500
@@ -116,8 +117,13 @@ def files_of(path: Path) -> list[Path]:
     return [path / name for name in sorted(names)]
 
 
-def read_package_set(paths: Sequence[Path], *, device_sdk: int | None = None) -> PackageSet:
+def read_package_set(
+    paths: Sequence[Path], *, device_sdk: int | None = None, on_every_level: bool = False
+) -> PackageSet:
     """Read and judge what would be installed in one go: one package, a container, the files of a folder, or several files.
+
+    Without `device_sdk` every level from its minSdk counts. A level below 24 that knows none of its schemes is passed over, for its devices install
+    nothing and lose nothing; with `on_every_level` the package must be signed for those as well, as apksig asks.
 
     Raises:
         PackageNotGenuine: a part of it is damaged, altered or wrongly signed, or the parts are not one app.
@@ -125,18 +131,20 @@ def read_package_set(paths: Sequence[Path], *, device_sdk: int | None = None) ->
     """
     if device_sdk is not None and not 1 <= device_sdk <= NEWEST_KNOWN_SDK:
         raise PackageUndecided(Doubt.LEVEL_UNKNOWN, level=device_sdk)
+    signed_up_to = V2_SINCE if on_every_level and device_sdk is None else 0
+    judged = Judged(device_sdk, device_sdk or NEWEST_KNOWN_SDK, strict=device_sdk is None, signed_up_to=signed_up_to)
     every = [file for path in paths for file in files_of(path)]
     is_folder = len(every) != 1 or paths[0].is_dir()
     with ExitStack() as stack:
         files = [stack.enter_context(PackageFile(path)) for path in every]
         archives = list(_bounded(read_archive(file) for file in files))
         if not is_folder and _is_container(archives[0]):
-            return _read_container(stack, files[0], archives[0], device_sdk)
+            return _read_container(stack, files[0], archives[0], judged)
         parts = [
             _Part(path.name, archive, package_manifest(archive), 0, file)
             for path, archive, file in zip(every, archives, files, strict=True)
         ]
-        members = _settled(parts, _judge(parts, device_sdk, may_repeat=False), {})
+        members = _settled(parts, _judge(parts, judged, may_repeat=False), {})
         if not is_folder:
             (only,) = members
             return PackageSet(only.package.sha256, "package", only.package, members)
@@ -153,7 +161,7 @@ def _is_package(name: bytes) -> bool:
     return name.lower().endswith(_SUFFIX)
 
 
-def _read_container(stack: ExitStack, file: PackageFile, archive: Archive, device_sdk: int | None) -> PackageSet:
+def _read_container(stack: ExitStack, file: PackageFile, archive: Archive, judged: Judged) -> PackageSet:
     for name in archive.by_name:
         _check_path(name)
     entries = [entry for entry in archive.entries if _is_package(entry.name)]
@@ -161,7 +169,7 @@ def _read_container(stack: ExitStack, file: PackageFile, archive: Archive, devic
         raise PackageUndecided(Doubt.TOO_LARGE)
     parts, packed = _open_members(stack, file, archive, entries)
     # bundletool writes several members of one name for several kinds of device, and lists them in its table.
-    judging = _judge(parts, device_sdk, may_repeat=_TOOL_LIST in archive.by_name)
+    judging = _judge(parts, judged, may_repeat=_TOOL_LIST in archive.by_name)
     own = [index for index, part in enumerate(parts) if part.sweeper is None]
     stretches = [judging[index].stretch(parts[index].start) for index in own]
     stretches += [one.stretch for one in packed]
@@ -284,7 +292,7 @@ def _check_path(name: bytes) -> None:
         raise PackageNotGenuine(Reason.ENTRY_NAME_UNSAFE, entry=shown(name))
 
 
-def _judge(parts: Sequence[_Part], device_sdk: int | None, *, may_repeat: bool) -> list[Judging]:
+def _judge(parts: Sequence[_Part], judged: Judged, *, may_repeat: bool) -> list[Judging]:
     """Check that the parts are one app, and each part's signatures."""
     bases = [part for part in parts if part.manifest.split is None]
     if not bases:
@@ -306,7 +314,6 @@ def _judge(parts: Sequence[_Part], device_sdk: int | None, *, may_repeat: bool) 
         seen.add(manifest.split)
     judging = []
     for part in parts:
-        judged = Judged(device_sdk, device_sdk or NEWEST_KNOWN_SDK, strict=device_sdk is None)
         try:
             judging.append(Judging(part.archive, _as_part_of(base.manifest, part.manifest), judged))
         except PackageNotGenuine as error:

@@ -55,6 +55,7 @@ class Reason(StrEnum):
     V31_WITHOUT_V3 = "rotation-without-base-signature"
     # Signature scheme 1 (JAR).
     UNSIGNED = "unsigned"
+    UNSIGNED_FOR_LEVEL = "unsigned-for-level"
     V1_NO_SIGNATURES = "jar-no-signatures"
     V1_BLOCK_MALFORMED = "jar-block-malformed"
     V1_NO_SIGNER_INFO = "jar-no-signer-info"
@@ -154,6 +155,7 @@ _ANY_SCHEME: dict[Reason, frozenset[str]] = {
     Reason.MANIFEST_MALFORMED: _FORMAT,
     Reason.DUPLICATE_ENTRY: frozenset({"JAR_SIG_DUPLICATE_ZIP_ENTRY"}),
     Reason.UNSIGNED: frozenset({"JAR_SIG_NO_MANIFEST"}),
+    Reason.UNSIGNED_FOR_LEVEL: frozenset({"JAR_SIG_NO_MANIFEST"}),
     Reason.V1_NO_SIGNATURES: frozenset({"JAR_SIG_NO_SIGNATURES"}),
     Reason.V1_BLOCK_MALFORMED: frozenset({"JAR_SIG_PARSE_EXCEPTION"}),
     Reason.V1_NO_SIGNER_INFO: frozenset({"JAR_SIG_NO_SIGNERS"}),

@@ -155,7 +155,7 @@ class Verification:
     def _all_v3(self, last: int) -> list[RotatingSigner]:
         return self._v3.get().check_all() if last >= V3_SINCE and V3 in self._block.values else []
 
-    def is_unsigned_gap(self, level: int) -> bool:
+    def _is_signed_for_newer(self, level: int) -> bool:
         """Whether the package is signed, but by no scheme that this level knows. Devices of that level refuse to install it and lose nothing."""
         newer = {V2, V3, V31} if level < V2_SINCE else {V3, V31} if level < V3_SINCE else set()
         return not newer.isdisjoint(self._block.values)
@@ -182,7 +182,12 @@ class Verification:
         found = {2} if V2 in values else set()
         if V3 in values:
             found.add(3)
-        return Draft("v1", self._v1().signers_at(level, found_schemes=found))
+        try:
+            return Draft("v1", self._v1().signers_at(level, found_schemes=found))
+        except PackageNotGenuine as error:
+            if error.reason is Reason.UNSIGNED and self._is_signed_for_newer(level):
+                raise PackageNotGenuine(Reason.UNSIGNED_FOR_LEVEL, scheme="v1") from error
+            raise
 
     def _check_rotation(self, signer: RotatingSigner) -> None:
         """v3 says from which level on v3.1 takes over; if that block is gone, it was cut off."""

@@ -41,6 +41,9 @@ _RULES: dict[str, str] = {
     "rotation-range-mismatch": "The newer signer begins at another Android level than it says.",
     "rotation-without-base-signature": "It has a signature for newer devices, and none beside it for older ones.",
     "unsigned": "It has no signature.",
+    "unsigned-for-level": (
+        "It has no signature that its oldest Android levels know; they would refuse it. --device-sdk N asks for one device."
+    ),
     "jar-no-signatures": "It names signed files, and no signature goes with them.",
     "jar-block-malformed": "A JAR signature cannot be read.",
     "jar-no-signer-info": "A JAR signature names no signer.",

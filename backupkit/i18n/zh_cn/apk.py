@@ -41,6 +41,7 @@ _RULES: dict[str, str] = {
     "rotation-range-mismatch": "新签名者的起始 Android 版本与声明的不同。",
     "rotation-without-base-signature": "只有给新设备的签名，没有给旧设备的签名。",
     "unsigned": "没有签名。",
+    "unsigned-for-level": "它支持的最旧的 Android 版本不认识它的任何签名，会拒绝安装。用 --device-sdk N 只问某一台设备。",
     "jar-no-signatures": "列出了已签名的文件，却没有对应的签名。",
     "jar-block-malformed": "有一个 JAR 签名无法读取。",
     "jar-no-signer-info": "有一个 JAR 签名没有写明签名者。",

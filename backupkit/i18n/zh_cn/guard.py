@@ -25,7 +25,7 @@ _REASONS: dict[str, tuple[str, str, str]] = {
     # 强行安装会清空聊天记录。
     "no-verified-backup": (
         "还没有算数的 {app} 备份。",
-        "每个字节都读回过，恢复词也回填过，备份才算数。",
+        "每个字节都读回过，恢复词也输入核对过，备份才算数。",
         "backupkit snapshot        先备份，再运行 backupkit key confirm，然后再问一次",
     ),
     "no-pinned-store": (

@@ -6,7 +6,7 @@ MESSAGES: dict[str, str] = {
     "notice.memory-unreadable": "这台电脑对该备份库的记录无法读取（{reason}）。操作会继续，但备份库若被放回旧状态，将无法发现。如果是别的用户运行后留下的，请取回：sudo chown -R $USER {path}",
     "notice.guard-counts-another": "这台电脑的守卫只承认另一个备份库的备份，不承认这一个。如果那一个已经不用了：backupkit guard pair",
     "notice.same-disk": "备份库与这台电脑自己的数据在同一块磁盘上：{path}。一块磁盘损坏会同时失去两者。",
-    "notice.recovery-not-confirmed": "恢复词还没有回填，因此这份备份对守卫还不算数。拿到恢复单后请运行：backupkit key confirm",
+    "notice.recovery-not-confirmed": "恢复词还没有输入核对，因此这份备份对守卫还不算数。拿到恢复单后请运行：backupkit key confirm",
     "notice.partial-saved": "目前已保留 {bytes:size}。如果这次被中断，下次会从这里继续。",
     "finding.unreadable": "读不出来：{path}（{reason}）",
     "finding.special-file": "已略过，因为它不是文件、文件夹或链接：{path}",

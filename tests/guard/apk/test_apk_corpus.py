@@ -11,6 +11,7 @@ from backupkit.guard.apk.lineage import Capability, Lineage, read_lineage_file
 from backupkit.guard.apk.package import NEWEST_KNOWN_SDK, Package, judge_range, read_package
 from backupkit.guard.apk.reasons import PackageNotGenuine, PackageUndecided, Reason, apksig_issues
 from backupkit.guard.apk.source_stamp import StampIssue
+from backupkit.guard.inspect_view import inspect
 
 pytestmark = pytest.mark.corpus
 
@@ -93,19 +94,40 @@ def test_verify_rows_have_our_verdict_signer_and_reason(packages: Path) -> None:
     agree("verify.jsonl", packages, check)
 
 
-def test_verify_rows_hold_for_the_plain_question_without_a_device(packages: Path) -> None:
-    def check(row: Row) -> str | None:
-        if (row["min_sdk"], row["max_sdk"]) != (None, None) or row["expect"] not in {
-            "verified",
-            "rejected",
-            "format_error",
-        }:
+def test_inspecting_for_every_level_agrees_with_apksigs_own_range(packages: Path) -> None:
+    """What `guard inspect FILE` says without a device, for every row that asks about the range of levels in the manifest."""
+
+    def check(row: Row, expected: bool) -> str | None:
+        seen, _ = inspect(packages / row["file"], device_sdk=None)
+        return None if seen["genuine"] == expected else f"{seen['findings']}"
+
+    def check_verify(row: Row) -> str | None:
+        # An installation on a device is no question about a range.
+        is_asked = row["api"] == "verify" and row["expect"] in {"verified", "rejected", "format_error"}
+        if not is_asked or (row["min_sdk"], row["max_sdk"]) != (None, None):
             return None
-        try:
-            read_package(packages / row["file"])
-        except PackageNotGenuine as error:
-            return f"refused: {error}" if row["expect"] == "verified" else None
-        return None if row["expect"] == "verified" else "taken for genuine"
+        return check(row, row["expect"] == "verified")
+
+    def check_run(row: Row) -> str | None:
+        is_expected = row["exception"] is None and row["result"]["verified"]
+        return check(row, is_expected) if row["min_sdk"] is None else None
+
+    agree("verify.jsonl", packages, check_verify)
+    agree("attacks.jsonl", packages, lambda row: check(row, row["expect"] == "verified"))
+    agree("reference.jsonl", packages, check_run)
+
+
+def test_what_android_installs_or_refuses_does_the_same_on_every_level_here(packages: Path) -> None:
+    def check(row: Row) -> str | None:
+        if row["api"] != "android_install":
+            return None
+        expected = row["expect"] == "verified"
+        wrong = [
+            level
+            for level in range(24, NEWEST_KNOWN_SDK + 1)
+            if inspect(packages / row["file"], device_sdk=level)[0]["genuine"] != expected
+        ]
+        return f"otherwise on {wrong}" if wrong else None
 
     agree("verify.jsonl", packages, check)
 

@@ -204,8 +204,8 @@ class TestStripping:
         assert [finding.detail for finding in package.findings] == ["21-27"]
         with pytest.raises(PackageNotGenuine) as caught:
             package.signing_at(27)
-        assert (caught.value.reason, caught.value.level) == (Reason.UNSIGNED, 27)
-        assert refusal(apk, 27) is Reason.UNSIGNED
+        assert (caught.value.reason, caught.value.level) == (Reason.UNSIGNED_FOR_LEVEL, 27)
+        assert refusal(apk, 27) is Reason.UNSIGNED_FOR_LEVEL
 
 
 class TestRotation:
