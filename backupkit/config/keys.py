@@ -44,7 +44,7 @@ class Key:
         """The form of a right value, the same in every language."""
         if self.choices:
             return " | ".join(f'"{choice}"' for choice in self.choices)
-        return self.example
+        return f"{self.example} (1s..{self.most.days}d)" if self.kind == "span" else self.example
 
     def parse(self, found: object) -> Value:
         """Return the value for the settings.

@@ -43,6 +43,12 @@ class VerifySettings:
     after_snapshot: str
     drill: str
 
+    @property
+    def drill_every(self) -> timedelta | None:
+        """The longest time between two drills; None where none is wanted."""
+        days = {"daily": 1, "weekly": 7, "monthly": 31}.get(self.drill)
+        return None if days is None else timedelta(days=days)
+
 
 @dataclass(frozen=True, slots=True)
 class GuardSettings:

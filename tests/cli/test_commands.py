@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import time
+from datetime import UTC, datetime, timedelta
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ import pytest
 from chat_factory import write_plain_database, write_telegram_chat
 from computer import Computer, words_on
 from json_schema import differences
+
+from backupkit.clock import FixedClock, SystemClock
 
 
 def schema(name: str) -> dict[str, Any]:
@@ -152,6 +155,21 @@ def test_the_status_of_an_empty_repository_says_so_and_names_what_the_sheet_name
     assert f"id {on_the_sheet}" in answer.out
     for asked in (("restore", "--to", "there"), ("export", "--all-snapshots", "--to", "there"), ("verify",)):
         assert computer.run(*asked, "--json", expect=22).last["code"] == "no-snapshot-yet"
+
+
+@pytest.mark.parametrize(("wanted", "is_named"), [("weekly", True), ("never", False)])
+def test_a_drill_that_is_due_is_named_and_is_no_alarm(home: Computer, wanted: str, is_named: bool) -> None:
+    (settings := home.home / "drill.toml").write_text(
+        f'version = 1\n[guard]\nmax-backup-age = "30d"\n[verify]\ndrill = "{wanted}"\n'
+    )
+    home.clock = FixedClock(datetime.now(UTC) + timedelta(days=8))
+    try:
+        answer = home.run_here("status", "--config", settings)
+    finally:
+        home.clock = SystemClock()
+
+    assert (f"It is time for a drill (verify.drill is {wanted}): backupkit drill" in answer.out) is is_named
+    assert ("drill" in answer.out) is is_named
 
 
 @pytest.mark.parametrize("language", ["en_US.UTF-8", "zh_CN.UTF-8"])

@@ -104,7 +104,7 @@ def test_the_owners_file_lies_above_the_machines() -> None:
         ),
         ("[[source]]\nname='a'\npath='b'\n[[source]]\nname='c'\npaht='d'\n", ConfigUnknownKey, {"line": 6, "key": "source.paht"}),
         ("[profile.usb.watch]\nsetle='1s'\n", ConfigUnknownKey, {"line": 2, "key": "profile.usb.watch.setle", "nearest": "settle"}),
-        ("[guard]\nmax-backup-age = '1 day'\n", ConfigWrongValue, {"line": 2, "found": "1 day", "expected": '"24h"'}),
+        ("[guard]\nmax-backup-age = '1 day'\n", ConfigWrongValue, {"line": 2, "found": "1 day", "expected": '"24h" (1s..30d)'}),
         ("[guard]\nwhen-unsure = 'allow'\n", ConfigWrongValue, {"line": 2, "expected": '"hold"'}),
         ("[guard]\nmax-backup-age = '60d'\n", ConfigWrongValue, {"line": 2, "found": "60d"}),
         ("[guard]\nneeds-challenge = 1\n", ConfigWrongValue, {"line": 2, "found": "1"}),

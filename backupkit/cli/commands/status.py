@@ -21,7 +21,11 @@ def status(context: typer.Context) -> ExitCode:
     session = session_of(context)
     say, terminal = session.say, session.terminal
     found = looked_at(
-        session.places, max_age=session.settings.guard.max_backup_age, clock=session.clock, tell=session.tell
+        session.places,
+        max_age=session.settings.guard.max_backup_age,
+        drill_every=session.settings.verify.drill_every,
+        clock=session.clock,
+        tell=session.tell,
     )
     verdict = say("status.fresh" if not found.stale else "status.stale" if found.sources else "status.nothing")
     lines = [terminal.paint("bad" if found.stale else "good", verdict)]
@@ -39,6 +43,9 @@ def status(context: typer.Context) -> ExitCode:
         lines.append(f"{terminal.paint('warning', '!')} {say('status.cannot-write')}")
     if found.guard_counts_another:
         lines.append(f"{terminal.paint('warning', '!')} {say('notice.guard-counts-another')}")
+    if found.drill_due:
+        due = say("status.drill-due", every=session.settings.verify.drill)
+        lines.append(f"{terminal.paint('warning', '!')} {due}")
     if found.same_disk:
         lines.append(f"{terminal.paint('warning', '!')} {say('snapshot.same-disk')}")
     if found.next:

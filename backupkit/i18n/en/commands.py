@@ -344,6 +344,7 @@ MESSAGES: dict[str, str] = {
     "status.repository": "Repository {path}: {snapshots} {snapshots:plural:snapshot|snapshots}, {stored}",
     "status.times": "verified {verified}   saved {saved}",
     "status.not-confirmed": "The recovery words have not been typed back. When you have the sheet: backupkit key confirm",
+    "status.drill-due": "It is time for a drill (verify.drill is {every}): backupkit drill",
     "status.next": "Next:  {commands}",
     "status.path": "PATH",
     "key.kind.passphrase": "passphrase",

@@ -40,7 +40,7 @@ MESSAGES: dict[str, str] = {
     "config.key.keep.yearly": "How many years keep their last snapshot.",
     "config.key.keep.monthly": "How many months keep their last snapshot.",
     "config.key.verify.after-snapshot": "How much is read back after a snapshot: all or none. Without it a snapshot is saved, not verified.",
-    "config.key.verify.drill": "How often you mean to run `drill`. Nothing reminds you of it yet.",
+    "config.key.verify.drill": "How often a restore drill is due. `status` says when it is time; it runs none by itself.",
     "config.key.guard.max-backup-age": "How old the last verified backup may be, for `status` and for the guard.",
     "config.key.guard.needs": "What a backup must be before an update may wipe the chats.",
     "config.key.guard.needs-second-copy": "Whether a second copy of the repository must exist too.",

@@ -175,6 +175,8 @@ MESSAGES: dict[str, str] = {
     "field.place": "The place in the file",
     "field.previous": "The snapshot before it; null for the first",
     "field.reason": "The code of the reason",
+    "field.last_drilled_at": "When a snapshot last passed a drill; null for never",
+    "field.drill_due": "Whether that was longer ago than `verify.drill` asks for; counted from the first snapshot where there was none",
     "field.guard_counts_another": "Whether the guard of this computer counts the backups of another repository only",
     "field.recovery_confirmed": "Whether the recovery words were typed back",
     "field.removed": "Paths only in the first snapshot",

@@ -344,6 +344,7 @@ MESSAGES: dict[str, str] = {
     "status.repository": "备份库 {path}：{snapshots} 个快照，{stored}",
     "status.times": "核验于 {verified}   保存于 {saved}",
     "status.not-confirmed": "恢复词还没有输入核对。拿到恢复单后请运行：backupkit key confirm",
+    "status.drill-due": "该做一次恢复演练了（verify.drill 为 {every}）：backupkit drill",
     "status.next": "下一步：{commands}",
     "status.path": "路径",
     "key.kind.passphrase": "口令",

@@ -40,7 +40,7 @@ MESSAGES: dict[str, str] = {
     "config.key.keep.yearly": "保留多少年的当年最后一个快照。",
     "config.key.keep.monthly": "保留多少个月的当月最后一个快照。",
     "config.key.verify.after-snapshot": "快照之后读回多少：all 为全部，none 为不读。不读回的快照只是已保存，不算已核验。",
-    "config.key.verify.drill": "打算多久运行一次 `drill`。目前还没有到期提醒。",
+    "config.key.verify.drill": "多久做一次恢复演练。到期时 `status` 会提醒，不会自动运行。",
     "config.key.guard.max-backup-age": "最近一次已核验的备份最多可以多旧，`status` 和守卫都按它判断。",
     "config.key.guard.needs": "升级会清空聊天记录时，备份至少要达到的状态。",
     "config.key.guard.needs-second-copy": "是否还必须有备份库的第二份副本。",

@@ -175,6 +175,8 @@ MESSAGES: dict[str, str] = {
     "field.place": "文件中的位置",
     "field.previous": "前一个快照；第一个则为 null",
     "field.reason": "原因的代码",
+    "field.last_drilled_at": "最近一次通过恢复演练的时间；从未则为 null",
+    "field.drill_due": "距离上次演练是否已超过 `verify.drill` 的期限；从未演练过时，从第一个快照算起",
     "field.guard_counts_another": "这台电脑的守卫是否只承认另一个备份库的备份",
     "field.recovery_confirmed": "恢复词是否已输入核对",
     "field.removed": "只在第一个快照里的路径",

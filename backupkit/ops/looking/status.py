@@ -49,7 +49,10 @@ class RepositoryFacts:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Everything that one screen shows. `next` are commands, the most urgent first. Sizes in bytes."""
+    """Everything that one screen shows. `next` are commands, the most urgent first. Sizes in bytes.
+
+    `drill_due` says that longer than wanted no snapshot was restored in a drill; it makes nothing stale.
+    """
 
     repository: RepositoryFacts
     sources: tuple[SourceStatus, ...]
@@ -58,18 +61,24 @@ class Status:
     can_write: bool
     same_disk: bool
     guard_counts_another: bool
+    last_drilled_at: datetime | None
+    drill_due: bool
     stale: bool
     next: tuple[str, ...]
 
 
-def status(places: Places, *, max_age: timedelta, clock: Clock, tell: Tell = tell_nobody) -> Status:
-    """Look at the repository without opening anything.
+def status(
+    places: Places, *, max_age: timedelta, clock: Clock, drill_every: timedelta | None = None, tell: Tell = tell_nobody
+) -> Status:
+    """Look at the repository without opening anything. A verified backup may be `max_age` old, the last drill `drill_every`.
 
     Raises:
         NoRepository: there is none.
     """
     repository = open_repository(places, tell)
-    known = known_snapshots(repository, tell)
+    ever = known_snapshots(repository, tell, with_forgotten=True)
+    known = [one for one in ever if one.life == "kept"]
+    drilled = max((one.drilled_at for one in ever if one.drilled_at is not None), default=None)
     sources = _sources(known, max_age, clock.now())
     confirmed = confirmation(repository) is not None
     is_stale = not sources or any(source.stale for source in sources)
@@ -81,9 +90,18 @@ def status(places: Places, *, max_age: timedelta, clock: Clock, tell: Tell = tel
         can_write=repository.writer is not None and repository.original is None,
         same_disk=on_same_disk(places.repository, places.state),
         guard_counts_another=bool(counts_another(repository)),
+        last_drilled_at=drilled,
+        drill_due=_is_drill_due(known, drilled, drill_every, clock.now()),
         stale=is_stale,
         next=tuple(_next_steps(sources, confirmed=confirmed)),
     )
+
+
+def _is_drill_due(known: list[KnownSnapshot], drilled: datetime | None, every: timedelta | None, now: datetime) -> bool:
+    """Tell whether a drill is due. Where there was none, the first snapshot is what the time is counted from."""
+    since = drilled or min((one.statement.created_at for one in known), default=None)
+    # As with backups: a clock that stood in the future once must not put a drill off for decades.
+    return every is not None and since is not None and not -CLOCK_TOLERANCE <= now - since <= every
 
 
 def _sources(known: list[KnownSnapshot], max_age: timedelta, now: datetime) -> tuple[SourceStatus, ...]:

@@ -42,7 +42,8 @@ _NO_HISTORY = (LogDamaged, HistoryRolledBack, HistoryForked, MalformedObject, Ne
 class KnownSnapshot:
     """A snapshot in the log. `state` is saved, verified, drilled, partial or damaged; `facts` is what this machine remembers.
 
-    `life` is forgotten while that can be taken back, and swept when the bytes are gone.
+    `life` is forgotten while that can be taken back, and swept when the bytes are gone. `drilled_at` is of the last drill
+    that it passed, however it was verified since.
     """
 
     id: SnapshotId
@@ -52,6 +53,7 @@ class KnownSnapshot:
     verified_at: datetime | None
     facts: TakenFacts | None
     life: Life = "kept"
+    drilled_at: datetime | None = None
 
 
 def read_snapshot(repository: Repository, snapshot: SnapshotId) -> SnapshotStatement:
@@ -188,7 +190,19 @@ def _readable(repository: Repository, tell: Tell) -> tuple[list[KnownSnapshot], 
                 tell(lost.finding)
             continue
         state, at = _state(verified.get(snapshot, ()), statement)
-        known = KnownSnapshot(snapshot, entry.seq, statement, state, at, journal.get(snapshot), _life(life, snapshot))
+        drills = (
+            one.verified_at for one in verified.get(snapshot, ()) if one.method == "drill" and one.result == "passed"
+        )
+        known = KnownSnapshot(
+            snapshot,
+            entry.seq,
+            statement,
+            state,
+            at,
+            journal.get(snapshot),
+            _life(life, snapshot),
+            max(drills, default=None),
+        )
         found.append(known)
     return found, unreadable
 

@@ -1,12 +1,15 @@
 import sqlite3
+from datetime import timedelta
 
 import chat_factory
 from backup_scene import Scene, some_chats
 
+from backupkit.clock import FixedClock
 from backupkit.guard.places import GuardPlaces
 from backupkit.ids import AppPackage
 from backupkit.ops.checking.drill import Drilled, drill_snapshot
 from backupkit.ops.looking.list_snapshots import list_snapshots
+from backupkit.ops.looking.status import Status, status
 from backupkit.proof.coverage_pass import RESTORE_DRILL, decode_coverage_pass
 from backupkit.proof.dsse import open_envelope
 from backupkit.proof.statement import PAYLOAD_TYPE
@@ -38,6 +41,31 @@ def test_a_drill_restores_compares_counts_and_asks_the_databases(scene: Scene) -
     assert (done.state, done.findings) == ("drilled", ())
     assert (done.messages, done.databases) == (written.messages, 1)
     assert [line.state for line in list_snapshots(scene.places)] == ["drilled"]
+
+
+def test_the_status_says_when_a_drill_is_due_and_the_drill_counts_after_a_later_check(scene: Scene) -> None:
+    some_chats(scene)
+    month = timedelta(days=31)
+
+    def look(every: timedelta | None = month, later: timedelta = timedelta()) -> Status:
+        clock = FixedClock(scene.clock.at + later)
+        return status(scene.places, max_age=timedelta(days=99), drill_every=every, clock=clock)
+
+    nothing_yet = look(later=2 * month)
+    scene.take()
+    fresh, old, unwanted = look(), look(later=month + timedelta(hours=1)), look(None, 2 * month)
+    scene.clock.at = begun = scene.clock.at + 2 * month
+    drill(scene)
+    drilled = look(later=timedelta(days=1))
+    scene.verify()
+
+    assert [one.drill_due for one in (nothing_yet, fresh, old, unwanted, drilled)] == [False, False, True, False, False]
+    assert fresh.last_drilled_at is None
+    assert drilled.last_drilled_at is not None
+    assert begun < drilled.last_drilled_at <= scene.clock.at
+    assert look().last_drilled_at == drilled.last_drilled_at
+    assert look(later=2 * month).drill_due
+    assert not look(later=2 * month).stale
 
 
 def test_nothing_of_the_chats_is_left_in_the_scratch_place(scene: Scene) -> None:
