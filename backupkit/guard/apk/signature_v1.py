@@ -81,8 +81,10 @@ class SchemeV1:
         return answer
 
     def check_range(self, levels: range, *, found_schemes: set[int]) -> None:
-        """Check what apksig asks of a JAR signature over a range that begins below 24: it holds on every level, those included that a newer
-        scheme decides, and by the first signer info of each block, so that older and newer devices do not come to different ones.
+        """Check what apksig asks of a JAR signature over a range that begins below 24.
+
+        It holds on every level, those included that a newer scheme decides, and by the first signer info of each block, so that older and newer
+        devices do not come to different ones.
 
         Raises:
             PackageNotGenuine: it does not hold on some level, or by another signer info only.
