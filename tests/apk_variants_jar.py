@@ -97,6 +97,14 @@ def block_variants() -> Variants:
             _info(a, file, attributes=["type", "wrong digest"]),
             _info(a, file),
         ],
+        "type wrong, second right": lambda file: [
+            _info(a, file, attributes=["wrong type", "digest"]),
+            _info(a, file),
+        ],
+        "type wrong, second of another": lambda file: [
+            _info(a, file, attributes=["wrong type", "digest"]),
+            _info(b, file),
+        ],
         "version 3": lambda file: [_info(a, file, version=3)],
         "unsigned attributes": lambda file: [
             _info(a, file, more=der(0xA1, der(0x30, oid("1.2.3.4") + der(0x31, der(5, b"")))))

@@ -3,6 +3,7 @@
 Nothing is unpacked beside the source. Links are never followed; names that point outside are left out and reported.
 """
 
+import errno
 import os
 import stat
 import tempfile
@@ -33,6 +34,12 @@ from backupkit.chats.source_members import SourceMembers
 MAX_ARCHIVE_DEPTH = 3
 MAX_NESTED_BYTES = 4 * 2**30
 ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".ab")
+_REASONS = {
+    errno.EACCES: "permission-denied",
+    errno.EPERM: "permission-denied",
+    errno.ENOENT: "vanished",
+    errno.ENAMETOOLONG: "name-too-long",
+}
 _DATABASES = (".sqlite", ".db", "-wal", "-journal")
 
 
@@ -53,20 +60,36 @@ class Gathering:
         todo = [("", str(folder))]
         while todo:
             prefix, path = todo.pop()
-            with os.scandir(path) as entries:
-                found = sorted(entries, key=lambda entry: entry.name)
+            try:
+                with os.scandir(path) as entries:
+                    found = sorted(entries, key=lambda entry: entry.name)
+            except OSError as error:
+                if not prefix:
+                    raise
+                self._pass_over(prefix.rstrip("/"), error)
+                continue
             is_backup = {MANIFEST, PROPERTIES} <= {one.name for one in found} and self._add_backup_folder(path, prefix)
             for entry in found:
                 inner = prefix + entry.name
-                if entry.is_dir(follow_symlinks=False):
-                    if not is_backup or len(entry.name) != 2:
+                try:
+                    if not entry.is_dir(follow_symlinks=False):
+                        self._add_entry(entry, path, prefix)
+                    elif not is_backup or len(entry.name) != 2:
                         todo.append((inner + "/", entry.path))
-                elif entry.is_file(follow_symlinks=False):
-                    is_archive = inner.lower().endswith(ARCHIVES)
-                    if not (is_archive and self._add_archive(Path(entry.path), inner + "/")):
-                        self._require_room(inner)
-                        size_bytes = entry.stat(follow_symlinks=False).st_size
-                        self.members.add_disk_file(prefix, path, entry.name, size_bytes)
+                except OSError as error:
+                    self._pass_over(inner, error)
+
+    def _add_entry(self, entry: "os.DirEntry[str]", folder: str, prefix: str) -> None:
+        inner = prefix + entry.name
+        if not entry.is_file(follow_symlinks=False):
+            return
+        if not (inner.lower().endswith(ARCHIVES) and self._add_archive(Path(entry.path), inner + "/")):
+            self._require_room(inner)
+            self.members.add_disk_file(prefix, folder, entry.name, entry.stat(follow_symlinks=False).st_size)
+
+    def _pass_over(self, name: str, error: OSError) -> None:
+        # One folder that may not be listed, or that went away meanwhile, must not hide the chats in all the others.
+        self.findings.append(place_unread(name, error))
 
     def _add_backup_folder(self, path: str, prefix: str) -> bool:
         members: dict[str, Member] = {}
@@ -257,6 +280,13 @@ class Gathering:
     def _require_room(self, name: str) -> None:
         if len(self.members) >= MAX_FILES:
             raise MalformedExport(Locator(name), "too-many-files")
+
+
+def place_unread(name: str, error: OSError) -> Finding:
+    """Tell of a folder or file that the system did not let anybody look into."""
+    return Finding(
+        "place-unread", Severity.ERROR, Locator(name), {"reason": _REASONS.get(error.errno or 0, "read-error")}
+    )
 
 
 def _begins_archive(head: bytes) -> bool:

@@ -35,7 +35,7 @@ from backupkit.chats.registry import READERS, Recognised, read_all, recognise
 from backupkit.chats.source import Content, SourceFiles, content_of
 
 _DAY_US = 86_400_000_000
-_UNREAD = frozenset({"export-cut", "export-damaged", "archive-damaged"})
+_UNREAD = frozenset({"export-cut", "export-damaged", "archive-damaged", "place-unread"})
 """Findings behind which messages may lie that nobody could read: nothing is "covered" then, however much was recognised."""
 
 

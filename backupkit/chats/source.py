@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar, cast
 
-from backupkit.chats.gathering import ARCHIVES, Gathering
+from backupkit.chats.gathering import ARCHIVES, Gathering, place_unread
 from backupkit.chats.ios_backup import is_stored_file
 from backupkit.chats.ios_keybag import DecryptedMember
 from backupkit.chats.json_sample import sample_json
@@ -61,7 +61,8 @@ class SourceFiles:
         self.label = label
         self._stack = stack
         self._kept: dict[str, Any] = {}
-        self.findings = findings
+        self._findings = findings
+        self._unread: dict[str, Finding] = {}
         self._members = members
         self._heads: OrderedDict[str, bytes] = OrderedDict()
         self.sealed_backups: frozenset[str] = frozenset()
@@ -70,6 +71,11 @@ class SourceFiles:
         self._encodings: dict[str, str | None] = {}
         chats = (name for name in members if not name.endswith((*LOG_ENDINGS, MAPPING_NAME)))
         self._is_single = len(list(islice(chats, 2))) == 1
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What could not be looked into, as far as it was tried: whoever asks after recognising knows of every file."""
+        return (*self._findings, *self._unread.values())
 
     def names(self) -> tuple[str, ...]:
         """Return every name, sorted."""
@@ -176,8 +182,11 @@ class SourceFiles:
         try:
             with self.open_bytes(name) as stream:
                 head, _failure = read_some(stream, max(size_bytes, HEAD_BYTES), name)
-        except (MalformedExport, OSError):
+        except (MalformedExport, OSError) as error:
             head = b""
+            cause = error.__cause__ if isinstance(error, MalformedExport) else error
+            if isinstance(cause, OSError):
+                self._unread.setdefault(name, place_unread(name, cause))
         encoding = self._encodings[name] = encoding_of(head)
         if encoding is not None:
             head = head.decode(encoding, "ignore").encode("utf-8", "replace")

@@ -282,3 +282,19 @@ def test_a_cut_inside_the_text_delivers_what_lies_before_it(tmp_path: Path) -> N
 
     assert summary.messages in range(100, 3000)
     assert [finding.code for finding in summary.findings] == ["archive-damaged", "export-cut"]
+
+
+@pytest.mark.parametrize("place", ["locked", "locked.zip", "locked.json"])
+def test_what_may_not_be_looked_into_is_told_and_hides_no_other_chats(ordinary_folder: Path, place: str) -> None:
+    (ordinary_folder / "_chat.txt").write_bytes(b"hello")
+    (ordinary_folder / "locked").mkdir()
+    zip_of(ordinary_folder / "locked.zip", {"_chat.txt": b"there"})
+    (ordinary_folder / "locked.json").write_bytes(b"[]")
+    (ordinary_folder / place).chmod(0)
+
+    with open_source(ordinary_folder) as source:
+        assert "_chat.txt" in source.of(Content.TEXT)
+        assert [(found.code, found.locator.file, found.facts) for found in source.findings if found.locator] == [
+            ("place-unread", place, {"reason": "permission-denied"})
+        ]
+    (ordinary_folder / place).chmod(0o700)

@@ -259,3 +259,19 @@ def test_an_export_that_was_cut_when_it_was_saved_covers_nothing_for_certain_eit
     found = preview(tmp_path / "chat", ledger)
 
     assert (found.level, found.uncovered, found.changed) == (CoverageLevel.UNKNOWN, None, None)
+
+
+@pytest.mark.parametrize("place", ["folder", "folder/WhatsApp Chat - Family.zip", "later/result.json"])
+def test_what_cannot_be_looked_into_may_hold_messages_and_covers_nothing_for_certain(
+    ordinary_folder: Path, place: str
+) -> None:
+    write_telegram_chat(ordinary_folder / "chat", messages=50)
+    write_whatsapp_iphone(ordinary_folder / "folder" / "WhatsApp Chat - Family.zip", messages=50)
+    ledger = remember(ordinary_folder)
+    write_telegram_chat(ordinary_folder / "later", messages=20)  # not in the ledger
+    (ordinary_folder / place).chmod(0)
+
+    found = preview(ordinary_folder, ledger)
+
+    (ordinary_folder / place).chmod(0o700)
+    assert (found.level, found.uncovered) == (CoverageLevel.UNKNOWN, None)

@@ -37,6 +37,9 @@ class LevelOutcomes:
             self._drafts[level] = self._draft(level)
             if level == levels[-1]:
                 _raise(self._drafts[level])
+        oldest = self._drafts[levels[0]]
+        if strict and isinstance(oldest, Draft) and oldest.scheme == "v1":
+            verification.check_jar(levels)
 
     def needed(self) -> set[ContentDigest]:
         """Say which content digests must be computed."""

@@ -80,13 +80,29 @@ class SchemeV1:
             raise answer
         return answer
 
+    def check_range(self, levels: range, *, found_schemes: set[int]) -> None:
+        """Check what apksig asks of a JAR signature over a range that begins below 24.
+
+        It holds on every level, those included that a newer scheme decides, and by the first signer info of each block, so that older and newer
+        devices do not come to different ones.
+
+        Raises:
+            PackageNotGenuine: it does not hold on some level, or by another signer info only.
+        """
+        for level in reversed(_ERAS):
+            if levels[0] < level <= levels[-1]:
+                try:
+                    self._check(level, found_schemes, only_first=True)
+                except PackageNotGenuine as error:
+                    raise error.at(level) from error
+
     def manifest(self) -> bytes:
         """Return `MANIFEST.MF`, or nothing where there is none."""
         return self._loaded.manifest if isinstance(self._loaded, _Loaded) else b""
 
-    def _check(self, level: int, found_schemes: set[int]) -> tuple[bytes, ...]:
+    def _check(self, level: int, found_schemes: set[int], *, only_first: bool = False) -> tuple[bytes, ...]:
         loaded = self._load()
-        certificates = [_check_block(signer, level) for signer in loaded.signers]
+        certificates = [_check_block(signer, level, only_first=only_first) for signer in loaded.signers]
         for signer in loaded.signers:
             _check_file(signer, loaded, level, found_schemes)
         chosen = self._check_entries(loaded, level)
@@ -201,12 +217,12 @@ def _find_signers(archive: Archive) -> list[tuple[Entry, Entry]]:
     return signers
 
 
-def _check_block(signer: _Signer, level: int) -> Certificate:
+def _check_block(signer: _Signer, level: int, *, only_first: bool) -> Certificate:
     """Check the signature over the signature file; return the signer's certificate.
 
     Devices below API level 24 try the first signer info only; newer ones try all and take the first that is right.
     """
-    infos = signer.data.signers if level >= _ALL_INFOS_SINCE else signer.data.signers[:1]
+    infos = signer.data.signers[:1] if only_first or level < _ALL_INFOS_SINCE else signer.data.signers
     right: Certificate | None = None
     for index, info in enumerate(infos):
         certificate = _check_info(signer, index, info, level)

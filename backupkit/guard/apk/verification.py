@@ -104,6 +104,15 @@ class Verification:
             if last >= V31_SINCE:
                 self._check_rotation(signer)
 
+    def check_jar(self, levels: range) -> None:
+        """Check the JAR signature over a whole range, where it decides on the oldest level of it, as apksig does.
+
+        Raises:
+            PackageNotGenuine: some level of the range would refuse it, or older and newer devices would take different signer infos.
+        """
+        if levels[0] < V2_SINCE <= levels[-1]:
+            self._v1().check_range(levels, found_schemes=self._found_schemes())
+
     def check_schemes_agree(self, signings: list[Signing], last: int) -> None:
         """Where older and newer devices are both meant, they must see one app: the same signers, or one signer's history.
 
@@ -179,15 +188,15 @@ class Verification:
         # Apps with a stricter sandbox must use a newer scheme (AOSP ApkSignatureVerifier; apksig asks before it looks at v1).
         if level >= _SANDBOX_SINCE and self._manifest.target_sandbox_version > 1:
             raise PackageNotGenuine(Reason.SCHEME_TOO_OLD_FOR_SANDBOX, scheme="v1")
-        found = {2} if V2 in values else set()
-        if V3 in values:
-            found.add(3)
         try:
-            return Draft("v1", self._v1().signers_at(level, found_schemes=found))
+            return Draft("v1", self._v1().signers_at(level, found_schemes=self._found_schemes()))
         except PackageNotGenuine as error:
             if error.reason is Reason.UNSIGNED and self._is_signed_for_newer(level):
                 raise PackageNotGenuine(Reason.UNSIGNED_FOR_LEVEL, scheme="v1") from error
             raise
+
+    def _found_schemes(self) -> set[int]:
+        return {number for number, pair in ((2, V2), (3, V3)) if pair in self._block.values}
 
     def _check_rotation(self, signer: RotatingSigner) -> None:
         """v3 says from which level on v3.1 takes over; if that block is gone, it was cut off."""

@@ -32,6 +32,7 @@ MESSAGES: dict[str, str] = {
     "finding.backup-names-wrong": "{count} {count:plural:entry|entries} in the iPhone backup's list {count:plural:does|do} not name the file {count:plural:it stands|they stand} for, the first is {name}. {count:plural:It was|They were} left out.",
     "finding.names-lost": "{count} {count:plural:conversation has|conversations have} no name: the app's contacts are not in this export.",
     "finding.archive-damaged": "The archive {file} cannot be opened ({reason}). What is in it was saved as it is, but not counted.",
+    "finding.place-unread": "{file} could not be looked into ({reason}). What is in it was not counted.",
     "finding.member-left-out": "{file} inside the archive was not read ({reason}).",
     "finding.export-cut": "{file} ends in the middle, at {place}. What came before was counted.",
     "finding.no-messages": "There is not one message in it.",

@@ -32,6 +32,7 @@ MESSAGES: dict[str, str] = {
     "finding.backup-names-wrong": "iPhone 备份的清单里有 {count} 项与所指的文件不符，第一项是 {name}。这些项没有读取。",
     "finding.names-lost": "{count} 个会话没有名字：这份导出里没有应用的通讯录。",
     "finding.archive-damaged": "压缩包 {file} 打不开（{reason}）。里面的内容已原样保存，但没有计数。",
+    "finding.place-unread": "无法查看 {file}（{reason}）。里面的内容没有计数。",
     "finding.member-left-out": "没有读取压缩包里的 {file}（{reason}）。",
     "finding.export-cut": "{file} 在 {place} 处中断。之前的内容已计数。",
     "finding.no-messages": "里面一条消息也没有。",
