@@ -5,6 +5,7 @@ by API level, so every answer is for one level. Sources: apksig `V1SchemeVerifie
 """
 
 import hashlib
+import re
 from bisect import bisect_right
 from typing import NamedTuple
 
@@ -26,6 +27,7 @@ _ERAS = (9, 18, 19, 21, 22, 24, 28)
 """The levels at which any rule here, in `jar_algorithms` or in `jar_manifest` changes."""
 _ALWAYS_EXPANDED, _MOST_RATIO = 1 << 30, 20
 """All entries together may expand to so many bytes, or to so many times the file. Real packages stay under three times."""
+_NUMBER = re.compile(rb"[\0- ]*\+?0*([0-9])[\0- ]*")
 _ATTRIBUTES_SAFE_SINCE = 19
 _ALL_INFOS_SINCE = 24
 _SCHEMES_SINCE = {2: 24, 3: 28}
@@ -309,9 +311,11 @@ def _check_section(section: Section, loaded: _Loaded, level: int, *, by_signtool
 def _check_not_stripped(main: Section, signer: _Signer, level: int, found_schemes: set[int]) -> None:
     """`X-Android-APK-Signed: 2, 3` names the newer schemes that were used; a level that knows one must find it."""
     for text in main.attributes.get(b"x-android-apk-signed", b"").split(b","):
-        number = text.strip()
-        known_since = _SCHEMES_SINCE.get(int(number)) if number.isdigit() and len(number) < 9 else None
-        if known_since is not None and level >= known_since and int(number) not in found_schemes:
+        # Java reads a plus and any number of zeros in front as well; what is no number there is passed over.
+        written = _NUMBER.fullmatch(text)
+        scheme = int(written[1]) if written else 0
+        known_since = _SCHEMES_SINCE.get(scheme)
+        if known_since is not None and level >= known_since and scheme not in found_schemes:
             raise _wrong(Reason.STRIPPED, signer.file.name)
 
 

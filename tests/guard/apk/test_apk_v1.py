@@ -187,6 +187,27 @@ def test_levels_below_18_look_at_the_first_digest_and_others_at_the_strongest(tm
     assert refusal(tmp_path, apk, 17) is Reason.V1_ALGORITHM_UNSUPPORTED
 
 
+@pytest.mark.parametrize("named", ["2", "2, 3", "9, 2", "x, 2", " 2 ", "+2", "0000000002", "2,,x"])
+def test_a_scheme_that_is_named_must_be_there_where_it_is_known(tmp_path: Path, named: str) -> None:
+    apk = signed(schemes=named)
+
+    assert refusal(tmp_path, apk) is Reason.STRIPPED
+    assert refusal(tmp_path, apk, 24) is Reason.STRIPPED
+    assert read(tmp_path, apk, 23).signing.digests == (A.digest,)
+
+
+def test_a_scheme_counts_from_the_level_on_that_knows_it(tmp_path: Path) -> None:
+    apk = signed(schemes="3")
+
+    assert refusal(tmp_path, apk, 28) is Reason.STRIPPED
+    assert read(tmp_path, apk, 27).signing.digests == (A.digest,)
+
+
+@pytest.mark.parametrize("named", ["1", "9", "-2", "2 3", "2.0", "x", "", "99999999992", "31"])
+def test_a_scheme_that_nobody_knows_needs_not_be_there(tmp_path: Path, named: str) -> None:
+    assert read(tmp_path, signed(schemes=named)).signing.digests == (A.digest,)
+
+
 class TestSignerInfos:
     def block(self, tmp_path: Path, make: Change, sdk: int | None = None) -> Reason | Package:
         apk = signed()
