@@ -174,7 +174,11 @@ class Judging:
         self._claims = verification.claims
         self._newer_scheme_from = verification.newer_scheme_from
         self._outcomes = LevelOutcomes(
-            verification, self._levels, strict=judged.strict, signed_up_to=judged.signed_up_to
+            verification,
+            self._levels,
+            strict=judged.strict,
+            signed_up_to=judged.signed_up_to,
+            has_end=judged.last < NEWEST_KNOWN_SDK,
         )
         self._stamp = check_stamp(archive, self._block, self._outcomes.claims())
         self._digests = ContentDigests(archive, self._block, self._outcomes.needed())
