@@ -189,6 +189,8 @@ _RANGES: dict[str, list[tuple[AppKey, int, int]]] = {
     "28 on": [(A, 28, NEWEST)],
     "30 on": [(A, 30, NEWEST)],
     "28 to 30": [(A, 28, 30)],
+    "28 to 99": [(A, 28, 99)],
+    "two ranges to 99": [(A, 28, 30), (A, 31, 99)],
     "two ranges of one signer": [(A, 28, 30), (A, 31, NEWEST)],
     "ranges with a hole": [(A, 28, 30), (B, 32, NEWEST)],
     "ranges that overlap": [(A, 28, 31), (B, 31, NEWEST)],

@@ -97,6 +97,14 @@ def block_variants() -> Variants:
             _info(a, file, attributes=["type", "wrong digest"]),
             _info(a, file),
         ],
+        "type wrong, second right": lambda file: [
+            _info(a, file, attributes=["wrong type", "digest"]),
+            _info(a, file),
+        ],
+        "type wrong, second of another": lambda file: [
+            _info(a, file, attributes=["wrong type", "digest"]),
+            _info(b, file),
+        ],
         "version 3": lambda file: [_info(a, file, version=3)],
         "unsigned attributes": lambda file: [
             _info(a, file, more=der(0xA1, der(0x30, oid("1.2.3.4") + der(0x31, der(5, b"")))))
@@ -284,7 +292,20 @@ class _Texts:
         if self._oddly(0.06):
             head.append(b"Created-By: 1.0 (signtool)")
         if self._oddly(0.15):
-            named = [b"2", b"2, 3", b"3", b"x, 2", b"9", b" 2", b"2,3", b"-1", b"2 3", b"99999999999"]
+            named = [
+                b"2",
+                b"2, 3",
+                b"3",
+                b"x, 2",
+                b"9",
+                b" 2",
+                b"2,3",
+                b"-1",
+                b"2 3",
+                b"99999999999",
+                b"+2",
+                b"0000000002",
+            ]
             head.append(b"X-Android-APK-Signed: " + self._dice.choice(named))
         head += self._digest_lines(manifest + (b"x" if self._oddly(0.2) else b""), "-Digest-Manifest")
         if self._oddly(0.1):

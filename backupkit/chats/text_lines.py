@@ -10,6 +10,9 @@ from backupkit.chats.model import Locator
 
 MAX_LINE_BYTES = 8 * 2**20
 
+_KEPT_BYTES = 200
+"""What keeping a line costs beside its bytes: two objects, and their places in two lists."""
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -23,6 +26,11 @@ class Line:
     raw: bytes
     is_damaged: bool = False
     is_cut: bool = False
+
+    @property
+    def weight(self) -> int:
+        """Bytes of memory that the line takes while the rest of its message is read: a million short lines are no small message."""
+        return len(self.raw) + _KEPT_BYTES
 
     @property
     def is_unfinished(self) -> bool:

@@ -10,7 +10,7 @@ from computer import Computer
 from json_schema import differences
 
 from backupkit.cli.codes import every_code
-from backupkit.i18n import LANGUAGES, Catalogue
+from backupkit.i18n import LANGUAGES, Catalogue, Language
 from backupkit.ops.apps import PACKAGES, app_of
 
 PACKAGE = "org.example.chat"
@@ -37,7 +37,7 @@ def test_a_genuine_package_is_described(computer: Computer) -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_damaged_package_is_refused_in_words(computer: Computer, language: str) -> None:
+def test_a_damaged_package_is_refused_in_words(computer: Computer, language: Language) -> None:
     data = bytearray((computer.home / "update.apk").read_bytes())
     data[len(data) // 3] ^= 1
     (computer.home / "bad.apk").write_bytes(data)
@@ -45,7 +45,10 @@ def test_a_damaged_package_is_refused_in_words(computer: Computer, language: str
     answer = computer.run("guard", "inspect", "bad.apk", "--lang", language, expect=41)
 
     assert "error." not in answer.out
-    assert computer.run("guard", "inspect", "bad.apk", "--json", expect=41).last["genuine"] is False
+    told = computer.run("guard", "inspect", "bad.apk", "--json", expect=41).last
+    assert told["genuine"] is False
+    rule = Catalogue(language).why(told["findings"][0]["reason"])
+    assert answer.out.casefold().count(rule.casefold()) == 1
 
 
 def test_a_container_and_several_files_are_one_app(computer: Computer) -> None:

@@ -157,7 +157,7 @@ class _Reading:
             if written := _WRITTEN.match(line.text):
                 self._declared = int(re.sub(r"\D", "", written[1]) or 0)
         elif not self.damage.stops_in_head(line):
-            self._size_bytes += len(line.raw)
+            self._size_bytes += line.weight
             if self._size_bytes > _MAX_MESSAGE_BYTES:
                 yield from self._flush()
                 raise MalformedExport(Locator(self.file, f"line {line.number}"), "message-too-long")

@@ -94,7 +94,7 @@ class _Reading:
             self.damage.head(head.group("time"))
             self._head, self._texts, self._raw, self._size_bytes = (head, line.number), [], [line.raw], 0
         elif self._head is not None and not self.damage.stops_in_head(line):
-            self._size_bytes += len(line.raw)
+            self._size_bytes += line.weight
             if self._size_bytes > _MAX_MESSAGE_BYTES:
                 yield from self.flush()
                 raise MalformedExport(Locator(self.file, f"line {line.number}"), "message-too-long")

@@ -182,7 +182,7 @@ class _Reading:
         elif line.is_unfinished and self._is_bracketed and _CUT_HEAD.match(line.text):
             self.damage.cut_at(line.number)
         elif self._pending is not None and not self.damage.stops_in_head(line):
-            self._size_bytes += len(line.raw)
+            self._size_bytes += line.weight
             if self._size_bytes > _MAX_MESSAGE_BYTES:
                 yield from self.flush()
                 raise MalformedExport(Locator(self.file, f"line {line.number}"), "message-too-long")

@@ -259,7 +259,7 @@ class _Reading:
             return
         is_cut = not self._is_open_quote and self.damage.stops_in_head(line)
         if self._pending is not None and not is_cut:
-            self._size_bytes += len(line.raw)
+            self._size_bytes += line.weight
             if self._size_bytes > _MAX_MESSAGE_BYTES:
                 yield from self._flush()
                 raise MalformedExport(Locator(self.file, f"line {line.number}"), "message-too-long")

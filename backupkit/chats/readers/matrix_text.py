@@ -118,7 +118,7 @@ def _messages(name: str, key: str, order: DateOrder, lines: Iterator[Line], dama
                 yield _message(name, key, order, current, (texts, raw))
             current, texts, raw, size_bytes = (found, line), [line.text[found.end :]], [line.raw], 0
         elif current is not None and not damage.stops_in_head(line):
-            size_bytes += len(line.raw)
+            size_bytes += line.weight
             if size_bytes > _MAX_MESSAGE_BYTES:
                 yield _message(name, key, order, current, (texts, raw))
                 raise MalformedExport(Locator(name, f"line {line.number}"), "message-too-long")

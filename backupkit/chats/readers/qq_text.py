@@ -115,7 +115,7 @@ class _Reading:
             self._people = People()
             yield self._conversation()
         elif self._head is not None and not self.damage.stops_in_head(line):
-            self._size_bytes += len(line.raw)
+            self._size_bytes += line.weight
             if self._size_bytes > _MAX_MESSAGE_BYTES:
                 yield from self._flush()
                 raise MalformedExport(Locator(self.file, f"line {line.number}"), "message-too-long")

@@ -103,7 +103,7 @@ class _Reading:
             yield from self.flush()
             self._lines, self._size_bytes = begun, 0
         elif self._lines is not None and not self.damage.stops_in_head(line):
-            self._size_bytes += len(line.raw)
+            self._size_bytes += line.weight
             if self._size_bytes > _MAX_MESSAGE_BYTES:
                 yield from self.flush()
                 raise MalformedExport(Locator(self.file, f"line {line.number}"), "message-too-long")

@@ -77,7 +77,7 @@ def _read_file(source: SourceFiles, name: str) -> Iterator[Told]:
                 damage.head(line.text[: match.start(8)])
                 head, texts, raw, size_bytes = (match, line.number), [line.text[match.end() :]], [line.raw], 0
             elif head and not damage.stops_in_head(line):
-                size_bytes += len(line.raw)
+                size_bytes += line.weight
                 if size_bytes > _MAX_MESSAGE_BYTES:
                     yield _message(source, name, key, (head, texts, raw), people)
                     raise MalformedExport(Locator(name, f"line {line.number}"), "message-too-long")

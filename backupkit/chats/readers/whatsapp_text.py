@@ -303,7 +303,7 @@ class _Reading:
                         yield self._message(*current, texts, raw)
                     current, texts, raw, size_bytes = (found, line), [line.text[found.end :]], [line.raw], 0
                 elif current is not None and not self.damage.stops_in_head(line):
-                    size_bytes += len(line.raw)
+                    size_bytes += line.weight
                     if size_bytes > _MAX_MESSAGE_BYTES:
                         raise MalformedExport(Locator(self._name, f"line {line.number}"), "message-too-long")  # noqa: TRY301  met as any other damage
                     texts.append(line.text)

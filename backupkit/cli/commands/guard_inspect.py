@@ -54,7 +54,8 @@ def _refused(session: Session, finding: dict[str, Any], code: ExitCode) -> list[
     say = session.say
     head = say("inspect.not-genuine" if code is ExitCode.DENY else "inspect.undecided")
     facts = {name: value for name, value in finding.items() if name != "code"}
-    rule = f"package.{finding.get('reason')}"
+    key = f"package.{finding.get('reason')}"
+    rule = say(key) if session.catalogue.has(key) else ""
     columns = min(session.terminal.columns, 100)
     lines = [session.terminal.paint("bad", head)]
     rows = [("explain.what", "what"), ("error.label.why", "why"), ("error.label.try", "try")]
@@ -62,6 +63,7 @@ def _refused(session: Session, finding: dict[str, Any], code: ExitCode) -> list[
     for label, part in rows:
         text = say(f"error.{finding['code']}.{part}", **facts)
         lines += wrapped(text, columns, indent=indent, first=f"  {say(label)}")
-        if part == "what" and session.catalogue.has(rule):
-            lines += wrapped(say(rule), columns, indent=indent, first="")
+        # Most rules stand in the sentence already, in brackets.
+        if part == "what" and rule.rstrip(".。").casefold() not in text.casefold():
+            lines += wrapped(rule, columns, indent=indent, first="")
     return lines

@@ -15,11 +15,14 @@ _SCHEME_NUMBERS = {"v2": 2, "v3": 3, "v3.1": 31}
 class LevelOutcomes:
     """The outcomes of one package over a range of levels; content digests come in last."""
 
-    def __init__(self, verification: Verification, levels: range, *, strict: bool, signed_up_to: int = 0) -> None:
+    def __init__(
+        self, verification: Verification, levels: range, *, strict: bool, signed_up_to: int = 0, has_end: bool = True
+    ) -> None:
         """Check all signatures.
 
         `strict` asks for what must hold over a range as well: every signer for any level is right, and older and newer devices see one app. A level
-        of the range may know none of the package's schemes, except where it is below `signed_up_to`.
+        of the range may know none of the package's schemes, except where it is below `signed_up_to`. Unless it `has_end`, levels to come are meant as
+        well.
 
         Raises:
             PackageNotGenuine: the newest level refuses it already.
@@ -32,11 +35,14 @@ class LevelOutcomes:
         self._gaps: set[int] = set()
         self._drafts: dict[int, Draft | PackageNotGenuine] = {}
         if strict:
-            verification.check_blocks(levels[-1])
+            verification.check_blocks(levels[-1], has_end=has_end)
         for level in reversed(levels):
             self._drafts[level] = self._draft(level)
             if level == levels[-1]:
                 _raise(self._drafts[level])
+        oldest = self._drafts[levels[0]]
+        if strict and isinstance(oldest, Draft) and oldest.scheme == "v1":
+            verification.check_jar(levels)
 
     def needed(self) -> set[ContentDigest]:
         """Say which content digests must be computed."""

@@ -5,6 +5,7 @@ by API level, so every answer is for one level. Sources: apksig `V1SchemeVerifie
 """
 
 import hashlib
+import re
 from bisect import bisect_right
 from typing import NamedTuple
 
@@ -26,6 +27,7 @@ _ERAS = (9, 18, 19, 21, 22, 24, 28)
 """The levels at which any rule here, in `jar_algorithms` or in `jar_manifest` changes."""
 _ALWAYS_EXPANDED, _MOST_RATIO = 1 << 30, 20
 """All entries together may expand to so many bytes, or to so many times the file. Real packages stay under three times."""
+_NUMBER = re.compile(rb"[\0- ]*\+?0*([0-9])[\0- ]*")
 _ATTRIBUTES_SAFE_SINCE = 19
 _ALL_INFOS_SINCE = 24
 _SCHEMES_SINCE = {2: 24, 3: 28}
@@ -80,13 +82,29 @@ class SchemeV1:
             raise answer
         return answer
 
+    def check_range(self, levels: range, *, found_schemes: set[int]) -> None:
+        """Check what apksig asks of a JAR signature over a range that begins below 24.
+
+        It holds on every level, those included that a newer scheme decides, and by the first signer info of each block, so that older and newer
+        devices do not come to different ones.
+
+        Raises:
+            PackageNotGenuine: it does not hold on some level, or by another signer info only.
+        """
+        for level in reversed(_ERAS):
+            if levels[0] < level <= levels[-1]:
+                try:
+                    self._check(level, found_schemes, only_first=True)
+                except PackageNotGenuine as error:
+                    raise error.at(level) from error
+
     def manifest(self) -> bytes:
         """Return `MANIFEST.MF`, or nothing where there is none."""
         return self._loaded.manifest if isinstance(self._loaded, _Loaded) else b""
 
-    def _check(self, level: int, found_schemes: set[int]) -> tuple[bytes, ...]:
+    def _check(self, level: int, found_schemes: set[int], *, only_first: bool = False) -> tuple[bytes, ...]:
         loaded = self._load()
-        certificates = [_check_block(signer, level) for signer in loaded.signers]
+        certificates = [_check_block(signer, level, only_first=only_first) for signer in loaded.signers]
         for signer in loaded.signers:
             _check_file(signer, loaded, level, found_schemes)
         chosen = self._check_entries(loaded, level)
@@ -201,12 +219,12 @@ def _find_signers(archive: Archive) -> list[tuple[Entry, Entry]]:
     return signers
 
 
-def _check_block(signer: _Signer, level: int) -> Certificate:
+def _check_block(signer: _Signer, level: int, *, only_first: bool) -> Certificate:
     """Check the signature over the signature file; return the signer's certificate.
 
     Devices below API level 24 try the first signer info only; newer ones try all and take the first that is right.
     """
-    infos = signer.data.signers if level >= _ALL_INFOS_SINCE else signer.data.signers[:1]
+    infos = signer.data.signers[:1] if only_first or level < _ALL_INFOS_SINCE else signer.data.signers
     right: Certificate | None = None
     for index, info in enumerate(infos):
         certificate = _check_info(signer, index, info, level)
@@ -293,9 +311,11 @@ def _check_section(section: Section, loaded: _Loaded, level: int, *, by_signtool
 def _check_not_stripped(main: Section, signer: _Signer, level: int, found_schemes: set[int]) -> None:
     """`X-Android-APK-Signed: 2, 3` names the newer schemes that were used; a level that knows one must find it."""
     for text in main.attributes.get(b"x-android-apk-signed", b"").split(b","):
-        number = text.strip()
-        known_since = _SCHEMES_SINCE.get(int(number)) if number.isdigit() and len(number) < 9 else None
-        if known_since is not None and level >= known_since and int(number) not in found_schemes:
+        # Java reads a plus and any number of zeros in front as well; what is no number there is passed over.
+        written = _NUMBER.fullmatch(text)
+        scheme = int(written[1]) if written else 0
+        known_since = _SCHEMES_SINCE.get(scheme)
+        if known_since is not None and level >= known_since and scheme not in found_schemes:
             raise _wrong(Reason.STRIPPED, signer.file.name)
 
 

@@ -12,6 +12,8 @@ from backupkit.guard.apk.records import Record, RecordMalformed
 from backupkit.guard.apk.signer import CheckedSigner, SignerRecord, check_signer, read_signers
 
 V3_SINCE = 28
+NO_END = (1 << 31) - 1
+"""What a signer names for its last level where it is for every level to come."""
 V31_SINCE = 33
 _MOST_SIGNERS = 10
 """Android sets no bound; each costs signature checks, and real packages have one or two."""
@@ -54,6 +56,11 @@ class SchemeV3:
     def first_level(self) -> int:
         """The lowest API level that any signer names: what v3 must say about v3.1."""
         return min(record.sdks.first for record in self._records if record.sdks)
+
+    @property
+    def last_level(self) -> int:
+        """The highest API level that any signer names; of a package for all devices it has no end."""
+        return max(record.sdks.last for record in self._records if record.sdks)
 
     def signer_at(self, level: int) -> RotatingSigner | None:
         """Return the signer for this level, or None where the block is not meant for it.

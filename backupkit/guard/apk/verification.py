@@ -15,7 +15,7 @@ from backupkit.guard.apk.manifest import Manifest
 from backupkit.guard.apk.newer_scheme import NEWER_SCHEME_LEVEL, newer_scheme_from
 from backupkit.guard.apk.reasons import Doubt, PackageNotGenuine, PackageUndecided, Reason
 from backupkit.guard.apk.signature_v2 import SINCE as V2_SINCE, SchemeV2
-from backupkit.guard.apk.signature_v3 import V3_SINCE, V31_SINCE, RotatingSigner, SchemeV3
+from backupkit.guard.apk.signature_v3 import NO_END, V3_SINCE, V31_SINCE, RotatingSigner, SchemeV3
 from backupkit.guard.apk.signer import CheckedSigner
 from backupkit.guard.apk.signing import Scheme, Signing
 from backupkit.guard.apk.signing_block import V2, V3, V31, SigningBlock
@@ -89,8 +89,10 @@ class Verification:
             raise PackageNotGenuine(Reason.SCHEME_TOO_OLD_FOR_TARGET, scheme="v1")
         return draft
 
-    def check_blocks(self, last: int) -> None:
+    def check_blocks(self, last: int, *, has_end: bool = True) -> None:
         """Check the signers of every range of levels, not only of those that are asked, as apksig does up to the level `last`.
+
+        Unless `has_end`, levels to come are meant as well: the signers must not leave them out.
 
         Raises:
             PackageNotGenuine: one of them is wrong, or two blocks that belong together do not.
@@ -100,9 +102,24 @@ class Verification:
             # Android would install it, but apksig takes it for cut apart, and readers that know v3 alone see no signer at all.
             if V3 not in self._block.values:
                 raise PackageNotGenuine(Reason.V31_WITHOUT_V3, scheme="v3.1")
+            if not has_end and self._v31.get().last_level < NO_END:
+                raise PackageNotGenuine(Reason.SDK_RANGE_MISSING, scheme="v3.1")
         for signer in self._all_v3(last):
             if last >= V31_SINCE:
                 self._check_rotation(signer)
+        if not has_end and V3 in self._block.values:
+            wanted = self._v31.get().first_level - 1 if V31 in self._block.values else NO_END
+            if self._v3.get().last_level < wanted:
+                raise PackageNotGenuine(Reason.SDK_RANGE_MISSING, scheme="v3")
+
+    def check_jar(self, levels: range) -> None:
+        """Check the JAR signature over a whole range, where it decides on the oldest level of it, as apksig does.
+
+        Raises:
+            PackageNotGenuine: some level of the range would refuse it, or older and newer devices would take different signer infos.
+        """
+        if levels[0] < V2_SINCE <= levels[-1]:
+            self._v1().check_range(levels, found_schemes=self._found_schemes())
 
     def check_schemes_agree(self, signings: list[Signing], last: int) -> None:
         """Where older and newer devices are both meant, they must see one app: the same signers, or one signer's history.
@@ -117,6 +134,10 @@ class Verification:
         old, v3 = v1 or v2, self._all_v3(last)
         if not v3 or old is None:
             return
+        # What v3.1 rotated away from must be what older devices see, or newer ones see another app under the same name.
+        rotated = self._v31.get().check_all() if last >= V31_SINCE and V31 in self._block.values else []
+        if any(signer.lineage is not None and old != (signer.lineage.nodes[0].certificate,) for signer in rotated):
+            raise PackageNotGenuine(Reason.SCHEMES_DISAGREE)
         histories = [signer.lineage for signer in v3 if signer.lineage is not None]
         if histories:
             longest = max(histories, key=lambda lineage: len(lineage.nodes))
@@ -179,15 +200,15 @@ class Verification:
         # Apps with a stricter sandbox must use a newer scheme (AOSP ApkSignatureVerifier; apksig asks before it looks at v1).
         if level >= _SANDBOX_SINCE and self._manifest.target_sandbox_version > 1:
             raise PackageNotGenuine(Reason.SCHEME_TOO_OLD_FOR_SANDBOX, scheme="v1")
-        found = {2} if V2 in values else set()
-        if V3 in values:
-            found.add(3)
         try:
-            return Draft("v1", self._v1().signers_at(level, found_schemes=found))
+            return Draft("v1", self._v1().signers_at(level, found_schemes=self._found_schemes()))
         except PackageNotGenuine as error:
             if error.reason is Reason.UNSIGNED and self._is_signed_for_newer(level):
                 raise PackageNotGenuine(Reason.UNSIGNED_FOR_LEVEL, scheme="v1") from error
             raise
+
+    def _found_schemes(self) -> set[int]:
+        return {number for number, pair in ((2, V2), (3, V3)) if pair in self._block.values}
 
     def _check_rotation(self, signer: RotatingSigner) -> None:
         """v3 says from which level on v3.1 takes over; if that block is gone, it was cut off."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from apk_factory import make_key, sign_v2
 from apk_variants_file import Variants, v2_variants, v3_variants, zip_variants
 from apk_variants_jar import algorithm_variants, block_variants, text_variants
 from apksig import ApkSig, is_here
@@ -16,7 +17,7 @@ from backupkit.guard.apk.reasons import PackageNotGenuine, PackageUndecided
 
 Levels = tuple[int | None, int | None]
 ALL: Levels = (None, None)
-JAR_ERAS: list[Levels] = [ALL, (4, 8), (9, 17), (18, 18), (19, 20), (21, 21), (22, 23), (24, None)]
+JAR_ERAS: list[Levels] = [ALL, (4, 8), (9, 17), (18, 18), (19, 20), (21, 21), (22, 23), (23, None), (24, None)]
 BLOCK_ERAS: list[Levels] = [ALL, (24, 27), (24, None), (28, None)]
 
 BY_DEVICES = {
@@ -25,6 +26,8 @@ BY_DEVICES = {
     "release 26": "as above: a text is the name of a release",
 }
 """Where apksig is content and some device is not, with why."""
+BY_NEWER_DEVICES = {"infos: second of unknown algorithm", "infos: second without content type"}
+"""Over a range that begins below 24 apksig looks at the first signer info alone; devices from 24 on stumble over the second."""
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +78,19 @@ def test_algorithms(apksig: ApkSig, tmp_path: Path) -> None:
 
 
 def test_blocks(apksig: ApkSig, tmp_path: Path) -> None:
-    assert compared(apksig, tmp_path / "a.apk", block_variants(), JAR_ERAS) == {}
+    assert compared(apksig, tmp_path / "a.apk", block_variants(), JAR_ERAS).keys() == BY_NEWER_DEVICES
+
+
+def test_a_jar_beside_scheme_2(apksig: ApkSig, tmp_path: Path) -> None:
+    """Newer devices do not look at the JAR, and apksig does where older ones are meant as well."""
+    variants = block_variants() | {label: made for label, made in algorithm_variants().items() if label[0] == "r"}
+    beside: Variants = {
+        label: lambda made=made: sign_v2(made(), make_key("rsa", "A"))  # type: ignore[misc]
+        for label, made in variants.items()
+    }
+    eras: list[Levels] = [ALL, (19, None), (21, None), (23, None), (24, None)]
+
+    assert compared(apksig, tmp_path / "a.apk", beside, eras) == {}
 
 
 def test_v2(apksig: ApkSig, tmp_path: Path) -> None:

@@ -271,6 +271,30 @@ class TestRotation:
         assert refusal(apk) is Reason.SCHEMES_DISAGREE
         assert [signer_of(read(apk, level), level) for level in (27, 28)] == [C.digest, B.digest]
 
+    @pytest.mark.parametrize("history", [[C, B], [B]])
+    def test_a_rotation_that_knows_nothing_of_the_older_signer_is_two_apps_in_one(
+        self, read: Read, refusal: Refusal, history: list[AppKey]
+    ) -> None:
+        apk = sign_v3(sign_v2(build_apk(), A, names_v3=True), A, max_sdk=32, rotation_min_sdk=33)
+        apk = sign_v31(apk, B, make_lineage(history))
+
+        assert refusal(apk) is Reason.SCHEMES_DISAGREE
+        assert [signer_of(read(apk, level), level) for level in (27, 32, 33)] == [A.digest, A.digest, B.digest]
+
+    def test_signers_that_leave_out_the_levels_to_come_are_refused(self, read: Read, refusal: Refusal) -> None:
+        """Each level known here has its signer; a phone that is updated would lose the app's."""
+        v3 = sign_v3(build_apk(min_sdk=28), A, max_sdk=40)
+        gap = sign_v31(
+            sign_v3(build_apk(min_sdk=28), A, max_sdk=40, rotation_min_sdk=50), B, make_lineage([A, B]), min_sdk=50
+        )
+        short = sign_v31(
+            sign_v3(build_apk(min_sdk=28), A, max_sdk=32, rotation_min_sdk=33), B, make_lineage([A, B]), max_sdk=40
+        )
+
+        for apk in (v3, gap, short):
+            assert refusal(apk) is Reason.SDK_RANGE_MISSING
+            assert signer_of(read(apk, 32), 32) == A.digest
+
     def test_levels_without_a_v3_signer_are_refused(self, read: Read, refusal: Refusal) -> None:
         apk = sign_v3(build_apk(min_sdk=28), A, max_sdk=30)
 
@@ -289,7 +313,7 @@ class TestV3Ranges:
         return [(0x3BA06F8C, make_lineage([A, B]).encode())]
 
     def test_each_range_has_its_signer(self, read: Read) -> None:
-        package = read(self.two((28, 30), (31, 99)))
+        package = read(self.two((28, 30), (31, NEWEST)))
 
         assert [signer_of(package, level) for level in (28, 30, 31, 36)] == [A.digest, A.digest, B.digest, B.digest]
 

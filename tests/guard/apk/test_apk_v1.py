@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from apk_factory import ZipEntry, build_apk, der, make_cms, make_key, make_zip, oid, read_zip, sign_v1, wrapped
+from apk_factory import ZipEntry, build_apk, der, make_cms, make_key, make_zip, oid, read_zip, sign_v1, sign_v2, wrapped
+from apk_variants_jar import block_variants
 
 from backupkit.guard.apk.jar_algorithms import _SIGNATURES, DIGESTS, is_accepted
 from backupkit.guard.apk.jar_manifest import read_sections
-from backupkit.guard.apk.package import Package, read_package
+from backupkit.guard.apk.package import Package, judge_range, read_package
 from backupkit.guard.apk.reasons import PackageNotGenuine, Reason
 from backupkit.guard.apk.signature_v1 import _ERAS
 
@@ -186,6 +187,27 @@ def test_levels_below_18_look_at_the_first_digest_and_others_at_the_strongest(tm
     assert refusal(tmp_path, apk, 17) is Reason.V1_ALGORITHM_UNSUPPORTED
 
 
+@pytest.mark.parametrize("named", ["2", "2, 3", "9, 2", "x, 2", " 2 ", "+2", "0000000002", "2,,x"])
+def test_a_scheme_that_is_named_must_be_there_where_it_is_known(tmp_path: Path, named: str) -> None:
+    apk = signed(schemes=named)
+
+    assert refusal(tmp_path, apk) is Reason.STRIPPED
+    assert refusal(tmp_path, apk, 24) is Reason.STRIPPED
+    assert read(tmp_path, apk, 23).signing.digests == (A.digest,)
+
+
+def test_a_scheme_counts_from_the_level_on_that_knows_it(tmp_path: Path) -> None:
+    apk = signed(schemes="3")
+
+    assert refusal(tmp_path, apk, 28) is Reason.STRIPPED
+    assert read(tmp_path, apk, 27).signing.digests == (A.digest,)
+
+
+@pytest.mark.parametrize("named", ["1", "9", "-2", "2 3", "2.0", "x", "", "99999999992", "31"])
+def test_a_scheme_that_nobody_knows_needs_not_be_there(tmp_path: Path, named: str) -> None:
+    assert read(tmp_path, signed(schemes=named)).signing.digests == (A.digest,)
+
+
 class TestSignerInfos:
     def block(self, tmp_path: Path, make: Change, sdk: int | None = None) -> Reason | Package:
         apk = signed()
@@ -228,6 +250,32 @@ class TestSignerInfos:
         found = self.block(tmp_path, lambda file: make_cms(A, file + b"!", signed_attributes=True))
 
         assert found is Reason.V1_SIGNATURE_WRONG
+
+    @pytest.mark.parametrize("also_v2", [False, True])
+    def test_older_and_newer_devices_must_come_to_the_same_signer_info(self, tmp_path: Path, also_v2: bool) -> None:
+        """Below 24 the first counts, whatever type its attributes name; from 24 on the first that is right."""
+        path = tmp_path / "app.apk"
+        apk = block_variants()["infos: type wrong, second right"]()
+        path.write_bytes(sign_v2(apk, A) if also_v2 else apk)
+
+        for level in (23, 24, 36):
+            assert read_package(path, device_sdk=level).signing.digests == (A.digest,)
+        assert judge_range(path, first=21, last=23, strict=True).signing.digests == (A.digest,)
+        assert judge_range(path, first=24, last=36, strict=True).signing.digests == (A.digest,)
+        with pytest.raises(PackageNotGenuine) as caught:
+            judge_range(path, first=23, last=24, strict=True)
+        assert (caught.value.reason, caught.value.level) == (Reason.V1_SIGNATURE_WRONG, 24)
+
+    def test_a_jar_that_only_newer_devices_would_refuse_counts_where_older_ones_are_meant(self, tmp_path: Path) -> None:
+        """Scheme 2 spares them the look at it, and apksig takes the package for broken all the same."""
+        path = tmp_path / "app.apk"
+        path.write_bytes(sign_v2(block_variants()["attributes digest"](), A))
+
+        assert read_package(path, device_sdk=23).signing.scheme == "v1"
+        assert read_package(path, device_sdk=24).signing.scheme == "v2"
+        with pytest.raises(PackageNotGenuine) as caught:
+            judge_range(path, first=23, last=36, strict=True)
+        assert caught.value.reason is Reason.V1_SIGNER_UNACCEPTABLE
 
     def test_a_block_without_signers_is_refused(self, tmp_path: Path) -> None:
         empty = der(0x30, oid("1.2.840.113549.1.7.2") + der(0xA0, der(0x30, der(2, b"\1") + der(0x31, b"") + der(
