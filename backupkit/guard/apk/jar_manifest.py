@@ -26,7 +26,7 @@ _HASHES = {
 }
 _LATE_HASHES = {"sha384", "sha512"}
 _LATE_SINCE = 9
-_STRONGEST_SINCE = 18
+STRONGEST_SINCE = 18
 
 
 class Section(NamedTuple):
@@ -42,7 +42,7 @@ class Section(NamedTuple):
 
         `suffix` is `-digest` and so on, in lower case. A digest that is no base64 is returned empty: it fits nothing.
         """
-        if level >= _STRONGEST_SINCE:
+        if level >= STRONGEST_SINCE:
             for label, hash_name in _STRONGEST_FIRST:
                 if (value := self.attributes.get(label + suffix)) is not None:
                     return hash_name, _decode(value)

@@ -13,7 +13,7 @@ from backupkit.guard.apk.certificates import Certificate
 from backupkit.guard.apk.cms import AttributeMalformed, SignedData, SignerInfo, read_attributes, read_signed_data
 from backupkit.guard.apk.der import NotAsn1
 from backupkit.guard.apk.jar_algorithms import DIGESTS, is_accepted, is_signature
-from backupkit.guard.apk.jar_manifest import Section, read_sections
+from backupkit.guard.apk.jar_manifest import STRONGEST_SINCE, Section, read_sections
 from backupkit.guard.apk.public_keys import KeyMalformed
 from backupkit.guard.apk.reasons import PackageNotGenuine, Reason
 from backupkit.guard.apk.zip_bytes import Archive, Entry, shown
@@ -60,6 +60,7 @@ class SchemeV1:
         self._archive = archive
         self._loaded: _Loaded | PackageNotGenuine | None = None
         self._digests: dict[bytes, dict[str, bytes]] = {}
+        self._chosen: set[int] | None = None
         self._answers: dict[tuple[int, frozenset[int]], tuple[bytes, ...] | PackageNotGenuine] = {}
 
     def signers_at(self, level: int, *, found_schemes: set[int]) -> tuple[bytes, ...]:
@@ -92,7 +93,7 @@ class SchemeV1:
             PackageNotGenuine: it does not hold on some level, or by another signer info only.
         """
         for level in reversed(_ERAS):
-            if levels[0] < level <= levels[-1]:
+            if _ALL_INFOS_SINCE <= level <= levels[-1]:
                 try:
                     self._check(level, found_schemes, only_first=True)
                 except PackageNotGenuine as error:
@@ -107,7 +108,11 @@ class SchemeV1:
         certificates = [_check_block(signer, level, only_first=only_first) for signer in loaded.signers]
         for signer in loaded.signers:
             _check_file(signer, loaded, level, found_schemes)
-        chosen = self._check_entries(loaded, level)
+        # From 18 on every level checks the same digest of each entry.
+        if level < STRONGEST_SINCE:
+            chosen = self._check_entries(loaded, level)
+        else:
+            chosen = self._chosen = self._chosen or self._check_entries(loaded, level)
         return tuple(certificate.raw for index, certificate in enumerate(certificates) if index in chosen)
 
     def _load(self) -> _Loaded:
