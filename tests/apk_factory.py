@@ -284,6 +284,7 @@ _RESOURCES = {
     "versionCode": 0x0101021B,
     "targetSdkVersion": 0x01010270,
     "testOnly": 0x01010272,
+    "hasCode": 0x0101000C,
     "allowBackup": 0x01010280,
     "targetSandboxVersion": 0x0101054C,
     "versionCodeMajor": 0x01010576,

@@ -135,7 +135,15 @@ def _help(process: Process, first: Everywhere, context: typer.Context) -> None:
 
 def _fail(process: Process, first: Everywhere, error: BackupkitError) -> ExitCode:
     session = _session(process, first)
-    session.printer.error(error)
+    try:
+        session.printer.error(error)
+    except OutputLost:
+        # Not even the error object fits behind the output. Whoever reads the notes is told, and the exit code says it to all.
+        from backupkit.ui.error_text import error_lines
+
+        with suppress(OSError, ValueError):
+            process.notes.writelines(f"{line}\n" for line in error_lines(error, session.catalogue, session.terminal))
+            process.notes.flush()
     return error.exit_code
 
 

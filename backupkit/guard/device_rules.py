@@ -51,6 +51,7 @@ class InstallCode(IntEnum):
     """Android's install results (`android.content.pm.PackageManager`)."""
 
     SUCCEEDED = 1
+    INVALID_APK = -2
     DUPLICATE_PACKAGE = -5
     UPDATE_INCOMPATIBLE = -7
     SHARED_USER_INCOMPATIBLE = -8
@@ -63,6 +64,7 @@ class InstallCode(IntEnum):
     SANDBOX_VERSION_DOWNGRADE = -27
     MISSING_SPLIT = -28
     DEPRECATED_SDK_VERSION = -29
+    PARSE_FAILED_NOT_APK = -100
     PARSE_FAILED_NO_CERTIFICATES = -103
     PARSE_FAILED_INCONSISTENT_CERTIFICATES = -104
     DUPLICATE_PERMISSION = -112
@@ -307,6 +309,11 @@ def _misses_splits(case: Case) -> bool | None:
     return case.demands.misses_splits
 
 
+def _misses_code(case: Case) -> bool | None:
+    # AOSP `ScanPackageUtils.assertCodePolicy`.
+    return case.demands.misses_code
+
+
 def _is_static_library(case: Case) -> bool | None:
     return case.demands.static_library
 
@@ -387,6 +394,7 @@ CANDIDATE_RULES: tuple[Rule, ...] = (
     Rule("target-too-old", _always(InstallCode.DEPRECATED_SDK_VERSION), IfForced.FAILS, _targets_too_old),
     Rule("not-a-base", _always(InstallCode.MISSING_SPLIT), IfForced.FAILS, _is_only_a_split),
     Rule("split-missing", _always(InstallCode.MISSING_SPLIT), IfForced.FAILS, _misses_splits),
+    Rule("code-missing", _always(InstallCode.INVALID_APK), IfForced.FAILS, _misses_code),
     Rule("test-only", _always(InstallCode.TEST_ONLY), IfForced.FAILS, _is_test_only),
     Rule("no-matching-abi", _always(InstallCode.NO_MATCHING_ABIS), IfForced.FAILS, _fits_no_processor),
     Rule(

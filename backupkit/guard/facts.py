@@ -126,6 +126,7 @@ class Demands(NamedTuple):
     providers: tuple[str, ...] = ()
     static_library: bool = False
     misses_splits: bool = False
+    misses_code: bool | None = False
     keys: tuple[tuple[CertificateDigest, str], ...] = ()
 
 

@@ -191,7 +191,7 @@ def examine(request: UpdateRequest, records: Records, now: datetime) -> Examined
         except PackageNotGenuine as error:
             refusal = error
     if refusal is not None:
-        outcome = _not_installable(refusal, request.action)
+        outcome = _not_installable(refusal, request.action, request.device_sdk)
     else:
         outcome = _worst_outcome(record, candidate, request)
         judged = judged._replace(new_sha256=candidate.sha256 if candidate else None)
@@ -264,16 +264,33 @@ def _read(source: OnDisk, sdk: int | None, marks: list[tuple[Path, FileMark]]) -
 
 # Android's answer to a package whose signature does not hold on this device.
 _SIGNED_TOO_SIMPLY = {Reason.SCHEME_TOO_OLD_FOR_TARGET, Reason.SCHEME_TOO_OLD_FOR_SANDBOX}
+# What Android's zip reader does not open at all (libziparchive, `ApkLiteParseUtils`).
+_NO_ZIP = {
+    Reason.NOT_A_ZIP,
+    Reason.ZIP_MALFORMED,
+    Reason.PREFIXED,
+    Reason.DUPLICATE_ENTRY,
+    Reason.ENTRY_NAME_UNSAFE,
+}
 
 
-def _not_installable(refusal: PackageNotGenuine, action: Action) -> DeviceOutcome:
+def _code_of(refusal: PackageNotGenuine, sdk: int | None) -> InstallCode | None:
+    """What this device would answer; None where that depends on the device, or where the bound is ours and not Android's."""
+    if refusal.reason is Reason.SPLIT_SIGNERS_DIFFER:
+        return InstallCode.PARSE_FAILED_INCONSISTENT_CERTIFICATES
+    if refusal.reason in _NO_ZIP:
+        return InstallCode.PARSE_FAILED_NOT_APK
+    # A signature that is missing, wrong or cut off has one answer, whichever scheme is in force (`ApkSignatureVerifier`).
+    is_about_signature = refusal.scheme is not None and refusal.reason is not Reason.ENTRY_TOO_LARGE
+    return InstallCode.PARSE_FAILED_NO_CERTIFICATES if is_about_signature and sdk is not None else None
+
+
+def _not_installable(refusal: PackageNotGenuine, action: Action, sdk: int | None) -> DeviceOutcome:
     code = InstallCode.PARSE_FAILED_NO_CERTIFICATES
     if refusal.reason in _SIGNED_TOO_SIMPLY and action is not Action.REINSTALL:
         # Whole and unaltered, only not signed as newer Android demands: refused, and nobody tampered with it.
         return DeviceOutcome(Outcome.REFUSED_SAFE, code, "signature-too-old", SignerChange.UNKNOWN)
-    is_of_two_signers = refusal.reason is Reason.SPLIT_SIGNERS_DIFFER
-    result = InstallCode.PARSE_FAILED_INCONSISTENT_CERTIFICATES if is_of_two_signers else None
-    return DeviceOutcome(Outcome.NOT_GENUINE, result, "package-not-genuine", SignerChange.UNKNOWN)
+    return DeviceOutcome(Outcome.NOT_GENUINE, _code_of(refusal, sdk), "package-not-genuine", SignerChange.UNKNOWN)
 
 
 def conclude(examined: Examined, known: Known) -> Judgement:

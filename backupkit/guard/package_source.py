@@ -96,6 +96,7 @@ def _demands(found: "PackageSet") -> Demands:
         providers=_joined(package.manifest.providers for package in every),
         static_library=found.base.manifest.static_library is not None,
         misses_splits=bool(found.missing_splits),
+        misses_code=found.base.misses_code,
         keys=tuple(sorted(found.base.signer_keys().items())),
     )
 

@@ -236,6 +236,13 @@ class WriterNotFound(BackupkitError):
     exit_code = ExitCode.NOT_FOUND
 
 
+class SourceNotInSnapshot(BackupkitError):
+    """The snapshot holds no source of this name. Facts: `source`, `snapshot`, and `known`, the names that it holds."""
+
+    code = "source-not-in-snapshot"
+    exit_code = ExitCode.NOT_FOUND
+
+
 class ConversationNotFound(BackupkitError):
     """No conversation of the snapshot is called this. Facts: `conversation`."""
 

@@ -160,6 +160,23 @@ def test_a_closed_or_full_output_is_no_traceback(tmp_path: Path) -> None:
         assert ran.returncode == (14 if redirection == "> /dev/full" else 0), redirection
 
 
+@pytest.mark.parametrize(
+    ("command", "exit_code"), [("config check --json", 14), ("status --json", 10), ("nonsense --json", 2)]
+)
+def test_a_full_disk_behind_json_is_no_traceback_and_keeps_the_exit_code(
+    tmp_path: Path, command: str, exit_code: int
+) -> None:
+    for redirection in ("> /dev/full", "> /dev/full 2>&1"):
+        ran = subprocess.run(
+            ["bash", "-c", f"{sys.executable} -m backupkit {command} {redirection}"],
+            capture_output=True, check=False, cwd=tmp_path, timeout=60,
+            env={name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"},
+        )  # fmt: skip
+        assert ran.returncode == exit_code, redirection
+        assert b"Traceback" not in ran.stderr
+        assert (b"Error: " in ran.stderr) == ("2>" not in redirection)
+
+
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
 def test_chinese_is_printed_whatever_python_thinks_of_the_locale(run: Run, encoding: str) -> None:
     ran = run("--help", environment={"PYTHONIOENCODING": encoding, "LC_ALL": "zh_CN.UTF-8", "PYTHONUTF8": "0"})

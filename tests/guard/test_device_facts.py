@@ -1,8 +1,10 @@
 """What a shop says of the device, and what follows from it."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from apk_factory import build_apk, make_key, make_zip, read_zip, sign
 
 from backupkit.guard.device_facts import Device, DeviceMalformed, Owner, decode_device
 from backupkit.guard.device_rules import Action, Outcome, decide_install
@@ -16,6 +18,7 @@ from backupkit.guard.facts import (
     SignerView,
     signed_everywhere,
 )
+from backupkit.guard.package_source import read_facts
 from backupkit.guard.request import RequestMalformed, decode_request
 from backupkit.ids import AppPackage, CertificateDigest
 
@@ -60,6 +63,7 @@ KEPT = ("keeps-data", 1, "signer-same")
             "needs-all-abis",
         ),
         ({}, {"misses_splits": True}, -28, "split-missing"),
+        ({}, {"misses_code": True}, -2, "code-missing"),
         (
             {"permissions": {"p": {"package": STRANGER, "signers": [B]}}},
             {"permissions": ("p",)},
@@ -96,6 +100,8 @@ def test_what_the_device_would_refuse_leaves_the_chats_alone(
         ({"abis": ["arm64-v8a"]}, {}),
         ({"abis": ["arm64-v8a", "armeabi-v7a"]}, {"abis": ("armeabi-v7a",)}),
         ({"abis": ["arm64-v8a"]}, {"abis": ("arm64-v8a",), "is_multi_arch": True}),
+        ({}, {"abis": ("arm64-v8a",), "is_multi_arch": True}),
+        ({"abis": ["arm64-v8a", "armeabi-v7a"]}, {"is_multi_arch": True}),
         ({"permissions": {"p": {"package": STRANGER, "signers": [A]}}}, {"permissions": ("p",)}),
         ({"permissions": {"p": APP.package}}, {"permissions": ("p",)}),
         ({"permissions": {"p": "android"}}, {"permissions": ("p",)}),
@@ -266,3 +272,24 @@ def test_a_question_with_a_wrong_device_is_malformed(device: bytes, field: str) 
         decode_request(b'{"package":"a.b","candidate":"/c.apk","device_sdk":34,"device":' + device + b"}")
 
     assert caught.value.facts["field"] == field
+
+
+@pytest.mark.parametrize(
+    ("declared", "has_file", "found"),
+    [({}, True, False), ({}, False, True), ({"hasCode": False}, False, False), ({"hasCode": True}, False, True)],
+)
+def test_code_that_a_package_says_it_runs_is_looked_for(
+    tmp_path: Path, declared: dict[str, Any], has_file: bool, found: bool
+) -> None:
+    entries = [
+        entry
+        for entry in read_zip(build_apk(application_attributes=declared))
+        if has_file or entry.name[-4:] != b".dex"
+    ]
+    path = tmp_path / "app.apk"
+    path.write_bytes(sign(make_zip(entries), make_key("ec", "A")))
+
+    demands = read_facts(path, device_sdk=34).demands
+
+    assert demands is not None
+    assert demands.misses_code is found

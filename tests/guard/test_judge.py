@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from apk_factory import build_apk, make_key, sign
+from apk_factory import V3, ZipEntry, build_apk, make_key, make_zip, read_zip, sign, without_pair
 from guard_scene import MAKER, NOON, OWNER, STRANGER, WECHAT, Scene, on_disk
 
 from backupkit.guard import desk, device_rules, judge as judge_module
@@ -170,6 +170,42 @@ def test_another_app_is_allowed_with_its_notice(scene: Scene) -> None:
     verdict = answer(scene, question(scene, scene.package("other.apk", STRANGER, package="com.tencent.MM")))
 
     assert said(verdict) == ("allow", "parallel-app", "another-app")
+
+
+def _changed(apk: bytes, place: int) -> bytes:
+    return apk[:place] + bytes((apk[place] ^ 1,)) + apk[place + 1 :]
+
+
+_V2 = sign(build_apk(package=WECHAT, version_code=20), MAKER, schemes=("v2",))
+_CODE = _V2.index(b"dex\n035") + 20
+
+
+@pytest.mark.parametrize(
+    ("apk", "sdk", "code"),
+    [
+        (build_apk(package=WECHAT, version_code=20), 33, -103),
+        (_changed(_V2, _CODE), 33, -103),
+        (without_pair(sign(build_apk(package=WECHAT, version_code=20), MAKER), V3), 33, -103),
+        (sign(build_apk(package=WECHAT, version_code=20), MAKER, schemes=("v3",)), 27, -103),
+        (b"no package", 33, -100),
+        (_V2 + b"behind", 33, -100),
+        (b"dex\n035" + _V2, 33, -100),
+        (make_zip([*read_zip(_V2), ZipEntry(b"classes.dex", b"another")]), 33, -100),
+        (b"no package", None, -100),
+        (_changed(_V2, _CODE), None, None),
+        (make_zip([ZipEntry(b"classes.dex", b"")]), 33, None),
+    ],
+)
+def test_what_is_not_genuine_has_androids_code_where_every_device_would_answer_so(
+    scene: Scene, tmp_path: Path, apk: bytes, sdk: int | None, code: int | None
+) -> None:
+    path = tmp_path / "bad.apk"
+    path.write_bytes(apk)
+
+    verdict = answer(scene, question(scene, path, device_sdk=sdk))
+
+    assert said(verdict) == ("deny", "not-genuine", "package-not-genuine")
+    assert verdict.install_result == code
 
 
 @pytest.mark.parametrize("place", [200, -40])

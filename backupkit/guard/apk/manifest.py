@@ -17,6 +17,7 @@ from backupkit.ids import AppPackage
 _NAME = 0x01010003
 _LABEL_AUTHORITIES = 0x01010018
 _DEBUGGABLE = 0x0101000F
+_HAS_CODE = 0x0101000C
 _SHARED_USER_ID = 0x0101000B
 _SHARED_USER_MAX_SDK = 0x0101064D
 _MIN_SDK = 0x0101020C
@@ -100,6 +101,8 @@ class Manifest(NamedTuple):
     split_types: frozenset[str] = frozenset()
     static_library: str | None = None
     is_multi_arch: bool = False
+    has_code: bool | None = True
+    """Whether it says that it runs code of its own. None: a resource decides it."""
 
 
 def read_manifest(data: bytes) -> Manifest:
@@ -148,6 +151,7 @@ class _Reading:
         shared_max = root.by_resource(_SHARED_USER_MAX_SDK)
         application = self._application
         backup = application.by_resource(_ALLOW_BACKUP) if application else None
+        code = application.by_resource(_HAS_CODE) if application else None
         return Manifest(
             package=AppPackage(name.text),
             version_code=high << 32 | low,
@@ -177,6 +181,7 @@ class _Reading:
             split_types=_names(root, _SPLIT_TYPES),
             static_library=self._static_library,
             is_multi_arch=_is_true(application, _MULTI_ARCH),
+            has_code=code.boolean() if code else True,
         )
 
     def _take(self, element: Element) -> None:

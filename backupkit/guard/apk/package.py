@@ -26,6 +26,7 @@ NEWEST_KNOWN_SDK = 36
 MANIFEST = b"AndroidManifest.xml"
 """The entry that makes a zip an Android package."""
 MOST_MANIFEST = 32 << 20
+_CODE = b"classes.dex"
 _MOST_ABIS = 32
 
 
@@ -48,6 +49,8 @@ class Package(NamedTuple):
     findings: tuple[Finding, ...]
     abis: tuple[str, ...]
     """The processors it brings native code for; none where it brings none."""
+    misses_code: bool | None
+    """Whether the code that it says it runs is not there (None: a resource says whether it runs any)."""
     claims: Callable[[], tuple[Claim, ...]]
     """Says what each of its whole-file signatures says of the content, for whoever compares something with it."""
     answers: dict[int, Signing | PackageNotGenuine]
@@ -198,9 +201,17 @@ class Judging:
         if self._newer_scheme_from is not None:
             findings = (*findings, Finding("apk-newer-scheme-ahead", str(self._newer_scheme_from)))
         first, last = self._levels[0], self._levels[-1]
-        abis = native_abis(self.archive)
         return Package(
-            sha256, self.archive.file.size, self.manifest, first, last, findings, abis, self._claims, answers
+            sha256,
+            self.archive.file.size,
+            self.manifest,
+            first,
+            last,
+            findings,
+            native_abis(self.archive),
+            False if _CODE in self.archive.by_name else self.manifest.has_code,
+            self._claims,
+            answers,
         )
 
 

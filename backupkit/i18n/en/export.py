@@ -9,7 +9,7 @@ MESSAGES: dict[str, str] = {
     "error.chats-lost.try": "Mend the repository, then try again: backupkit repair\nBring back what can be read of the files: backupkit restore {snapshot:short} --to DIR",
     "error.conversation-not-found.what": "No conversation in this snapshot is called {conversation}.",
     "error.conversation-not-found.why": "A conversation is named by its title, a part of the title, or the app's own key.",
-    "error.conversation-not-found.try": "Export all of them and look at the list: backupkit export latest --to DIR",
+    "error.conversation-not-found.try": "See which there are: backupkit show latest",
     "notice.sealed-left-out": "{name} is encrypted by its app, so its messages cannot be read here. It stays saved as it is.",
     "notice.no-chat-left-out": "{name} holds no chat that is known here. It stays saved as it is.",
     "export.done": "Exported {messages} {messages:plural:message|messages} in {conversations} {conversations:plural:conversation|conversations}, {bytes}",

@@ -165,6 +165,11 @@ _REASONS: dict[str, tuple[str, str, str]] = {
         "Without it this device would refuse it and change nothing.",
         "Ask again with the whole app.",
     ),
+    "code-missing": (
+        "The package says that it runs code, and has none ({install_result}).",
+        "This device would refuse it and change nothing.",
+        "Keep the installed app, and get the package from its maker.",
+    ),
     "no-matching-abi": (
         "The package is made for another kind of processor ({install_result}).",
         "This device would refuse it and change nothing.",

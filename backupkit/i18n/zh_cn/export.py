@@ -9,7 +9,7 @@ MESSAGES: dict[str, str] = {
     "error.chats-lost.try": "先修复备份库，再试一次：backupkit repair\n把文件能读的部分取回来：backupkit restore {snapshot:short} --to DIR",
     "error.conversation-not-found.what": "这个快照里没有叫作“{conversation}”的会话。",
     "error.conversation-not-found.why": "会话可以用标题、标题的一部分，或应用自己的标识来指定。",
-    "error.conversation-not-found.try": "先全部导出，再看列表：backupkit export latest --to DIR",
+    "error.conversation-not-found.try": "看看有哪些会话：backupkit show latest",
     "notice.sealed-left-out": "{name} 由应用自己加密，这里读不出其中的消息。它仍原样保存着。",
     "notice.no-chat-left-out": "{name} 里没有这里认识的聊天记录。它仍原样保存着。",
     "export.done": "已导出 {conversations} 个会话的 {messages} 条消息，共 {bytes}",

@@ -16,6 +16,7 @@ from backupkit.crypto.domains import DomainSecrets
 from backupkit.errors import BackupkitError
 from backupkit.ids import SnapshotId
 from backupkit.ops.events import Found, Notice, Phase, Progress, Severity, Tell
+from backupkit.ops.failures import SourceNotInSnapshot
 from backupkit.ops.places import Places, require_new_folder
 from backupkit.ops.repository.repository import Repository, store_finding
 from backupkit.ops.restoring.left_in_packs import choose, open_what_is_left
@@ -29,6 +30,7 @@ from backupkit.store.trees.tree import Entry, EntryKind
 
 REPORT = "backupkit-restore-report.json"
 _THREADS = 2
+_MOST_NAMES = 20
 _GROUP_BYTES = 4 << 20
 _GROUP_FILES = 128
 
@@ -65,7 +67,7 @@ def restore(
     With `from_packs` the snapshot is looked for in the packs, whatever log and statements say.
 
     Raises:
-        NoRepository, SnapshotNotFound: there is nothing to restore.
+        NoRepository, SnapshotNotFound, SourceNotInSnapshot: there is nothing to restore.
         CannotUnlock: the secret opens nothing.
         TargetInRepository, TargetNotEmpty: the target lies in the repository, or something lies there already.
     """
@@ -77,23 +79,31 @@ def restore(
         tell(Notice("snapshot-forgotten", {"snapshot": known.id}))
     require_new_folder(places, to)
     keyring = chosen.keyring or repository.unlock(secret)
-    # Chats are nobody else's to read, also while they come back.
-    to.mkdir(mode=0o700, parents=True, exist_ok=True)
-    run = _Run(to, tell, stop)
     # Told already; but a latest snapshot that is not the latest must not pass for a whole restore.
-    run.damaged += chosen.lost
-    wanted: list[tuple[DomainReader, Source]] = []
+    lost = list(chosen.lost)
+    there: list[tuple[DomainReader, Source]] = []
     for domain in known.statement.domains:
         try:
             secrets = repository.open_domain(domain.id, keyring)
             reader = _reader(repository, secrets, tell)
             manifest = read_manifest(reader, domain.root)
         except BackupkitError as error:
-            run.lose(Found("domain-lost", Severity.ERROR, {"name": domain.id.hex(), "reason": cause(error)}))
+            lost.append(Found("domain-lost", Severity.ERROR, {"name": domain.id.hex(), "reason": cause(error)}))
+            tell(lost[-1])
             continue
-        wanted += [(reader, source) for source in manifest.sources if not only or source.name in only]
+        there += [(reader, source) for source in manifest.sources]
     for loose, source in chosen.loose:
-        wanted.append((_reader(repository, repository.open_domain(loose, keyring), tell), source))
+        there.append((_reader(repository, repository.open_domain(loose, keyring), tell), source))
+    wanted = [(reader, source) for reader, source in there if not only or source.name in only]
+    names = [source.name for _, source in there]
+    unknown = [name for name in only if name not in names]
+    if unknown and not lost:
+        # A slip must not pass for a restore of nothing. Where a part is lost, the source may have been in it.
+        raise SourceNotInSnapshot(source=unknown[0], snapshot=known.id, known=", ".join(names[:_MOST_NAMES]))
+    # Chats are nobody else's to read, also while they come back.
+    to.mkdir(mode=0o700, parents=True, exist_ok=True)
+    run = _Run(to, tell, stop)
+    run.damaged += lost
     run.total = sum(source.bytes for _, source in wanted)
     for reader, source in wanted:
         run.restore_source(reader, source)

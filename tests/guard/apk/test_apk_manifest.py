@@ -56,7 +56,12 @@ def test_every_fact_is_read() -> None:
             "isFeatureSplit": True,
             "sharedUserMaxSdkVersion": 32,
         },
-        application_attributes={"multiArch": True, "dataExtractionRules": True, "fullBackupContent": True},
+        application_attributes={
+            "multiArch": True,
+            "dataExtractionRules": True,
+            "fullBackupContent": True,
+            "hasCode": False,
+        },
         application_children=[Node("static-library", {"name": "com.example.shared"})],
     )
 
@@ -89,6 +94,7 @@ def test_every_fact_is_read() -> None:
         split_types=frozenset({"base__zh"}),
         static_library="com.example.shared",
         is_multi_arch=True,
+        has_code=False,
     )
     assert found.package == "com.example.Chat"
 

@@ -12,7 +12,7 @@ from backup_scene import PASSPHRASE, Scene, bytes_of, some_chats
 
 from backupkit.crypto.failures import CannotUnlock
 from backupkit.ops.events import Found
-from backupkit.ops.failures import SnapshotNotFound, TargetInRepository, TargetNotEmpty
+from backupkit.ops.failures import SnapshotNotFound, SourceNotInSnapshot, TargetInRepository, TargetNotEmpty
 from backupkit.ops.restoring import restored_files
 from backupkit.ops.restoring.names import tamed
 from backupkit.ops.restoring.restore import REPORT, restore
@@ -84,6 +84,18 @@ def test_only_the_sources_that_are_named_come_back(scene: Scene) -> None:
     scene.restore(only=("two",))
 
     assert bytes_of(scene.folder / "back") == {"two/file": b"2"}
+
+
+def test_a_source_that_the_snapshot_does_not_hold_is_no_restore_of_nothing(scene: Scene) -> None:
+    """`--only` with a slip in the name said "Restored 0 files" and exit 0."""
+    scene.write("../one/file", "1")
+    scene.take(scene.folder / "one")
+
+    with pytest.raises(SourceNotInSnapshot) as caught:
+        scene.restore(only=("one", "tow"))
+
+    assert (caught.value.facts["source"], caught.value.facts["known"]) == ("tow", "one")
+    assert not (scene.folder / "back").exists()
 
 
 def test_damaged_files_lie_beside_a_report_and_never_under_their_own_name(scene: Scene) -> None:
