@@ -25,6 +25,10 @@ ENGLISH = re.compile(r"[A-Za-z]{3,} [a-z]{3,} [a-z]{2,}")
         (["--color", "blue", "status"], "value-wrong", {"name": "--color", "found": "blue", "expected": "auto | always | never"}),
         (["status", "--lang", "fr"], "value-wrong", {"name": "--lang", "found": "fr", "expected": "en | zh-CN"}),
         (["snapshots", "--last", "many"], "value-wrong", {"name": "--last", "found": "many", "expected": "1, 2, 3, ..."}),
+        (
+            ["snapshots", "--state", "verifed"], "value-wrong",
+            {"name": "--state", "found": "verifed", "expected": "saved | verified | drilled | partial | damaged"},
+        ),
         (["snapshots", "--last", "0"], "value-wrong", {"name": "--last", "found": "0", "expected": "1, 2, 3, ..."}),
         (["snapshot", ""], "argument-missing", {"name": "PATH|SOURCE"}),
         (["restore", "latest", "--to", ""], "argument-missing", {"name": "--to"}),

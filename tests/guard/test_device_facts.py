@@ -100,6 +100,8 @@ def test_what_the_device_would_refuse_leaves_the_chats_alone(
         ({"abis": ["arm64-v8a"]}, {}),
         ({"abis": ["arm64-v8a", "armeabi-v7a"]}, {"abis": ("armeabi-v7a",)}),
         ({"abis": ["arm64-v8a"]}, {"abis": ("arm64-v8a",), "is_multi_arch": True}),
+        ({}, {"abis": ("arm64-v8a",), "is_multi_arch": True}),
+        ({"abis": ["arm64-v8a", "armeabi-v7a"]}, {"is_multi_arch": True}),
         ({"permissions": {"p": {"package": STRANGER, "signers": [A]}}}, {"permissions": ("p",)}),
         ({"permissions": {"p": APP.package}}, {"permissions": ("p",)}),
         ({"permissions": {"p": "android"}}, {"permissions": ("p",)}),

@@ -123,6 +123,11 @@ def test_several_signers_cannot_change_in_any_other_way(new: tuple[CertificateDi
     assert judge(app(signed(A, B)), app(signed(*new))).install_result == -7
 
 
+def test_one_certificate_that_signed_twice_is_another_set_than_once() -> None:
+    assert judge(app(signed(A, A)), app(signed(A, A))) == keeps()
+    assert judge(app(signed(A, A)), app(signed(A))).install_result == -7
+
+
 def test_one_signer_cannot_become_several() -> None:
     assert judge(app(), app(signed(A, B))).install_result == -7
 
@@ -140,7 +145,9 @@ def test_another_package_name_is_a_second_app() -> None:
         ({"test_only": True}, 33, -15),
         ({"target_sdk": 22}, 34, -29),
         ({"target_sdk": 23}, 35, -29),
+        ({"target_sdk": 23}, 36, -29),
         ({"target_sdk": 22}, 33, -26),
+        ({"target_sdk": 22}, 23, -26),
         ({"target_sandbox": 1}, 33, -27),
     ],
 )
@@ -153,6 +160,31 @@ def test_what_android_refuses_for_itself_leaves_the_chats_safe(changes: dict[str
 @pytest.mark.parametrize(("target", "sdk"), [(23, 34), (24, 35), (24, 36), (23, 33)])
 def test_a_target_at_the_floor_is_installed(target: int, sdk: int) -> None:
     assert judge(app(), app(target_sdk=target), sdk=sdk) == keeps()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sdk", "code"),
+    [
+        # Each rule at the value or level where it begins, and right before.
+        ({"target_sdk": 23}, {"target_sdk": 22}, 33, -26),
+        ({"target_sdk": 22}, {"target_sdk": 21}, 33, 1),
+        ({"target_sdk": 23}, {"target_sdk": 22}, 22, 1),
+        ({"target_sandbox": 2}, {"target_sandbox": 2}, 33, 1),
+        ({"target_sandbox": 1}, {"target_sandbox": 2}, 33, 1),
+        ({"target_sandbox": 2}, {"target_sandbox": 1}, 33, -27),
+        ({"stores_data": True}, {"stores_data": False}, 31, -7),
+        ({"stores_data": False}, {"stores_data": True}, 31, -7),
+        ({"stores_data": True}, {"stores_data": False}, 30, 1),
+        ({"stores_data": None}, {"stores_data": True}, 31, 1),
+        ({"version_code": 10}, {"version_code": 10}, 33, 1),
+        ({"version_code": 10}, {"version_code": 9}, 33, -25),
+        ({}, {"min_sdk": 33}, 33, 1),
+    ],
+)
+def test_each_rule_begins_where_android_begins_it(
+    old: dict[str, Any], new: dict[str, Any], sdk: int, code: int
+) -> None:
+    assert judge(app(**old), app(**new), sdk=sdk).install_result == code
 
 
 def test_a_device_that_holds_an_app_below_the_floor_is_not_said_to_refuse_its_update() -> None:
@@ -182,6 +214,22 @@ def test_an_app_for_android_11_needs_more_than_a_v1_signature() -> None:
     assert judge(app(), app(v1, target_sdk=34), sdk=30).install_result == -103
     assert judge(app(), app(v1, target_sdk=34), sdk=29) == keeps()
     assert judge(app(), app(v1, target_sdk=29), sdk=36) == keeps()
+    assert judge(app(), app(v1, target_sdk=30), sdk=30).install_result == -103
+
+
+def test_a_v1_signature_with_an_unknown_target_is_not_decided_from_android_11_on() -> None:
+    v1, unsaid = signed(A, scheme=Scheme.V1), SignerView((A,))
+
+    assert judge(app(), app(unsaid), sdk=29) == keeps()
+    for candidate in (app(v1, target_sdk=None), app(unsaid)):
+        answer = judge(app(), candidate, sdk=30)
+        assert (answer.outcome, answer.missing) == (Outcome.UNKNOWN, "signature-too-old")
+
+
+def test_a_level_at_which_nobody_said_who_signed_is_not_decided() -> None:
+    answer = judge(app(), app(signings=(SignerSpan(24, 32, signed(A)),)), sdk=33)
+
+    assert (answer.outcome, answer.missing) == (Outcome.UNKNOWN, "signature-too-old")
 
 
 def test_a_signature_that_the_device_refuses_leaves_the_chats_safe() -> None:
@@ -219,6 +267,13 @@ def test_who_left_the_shared_user_id_cannot_come_back() -> None:
 
     assert judge(old, app(shared_user_id="chat.group"), sdk=33).install_result == -24
     assert judge(old, app(shared_user_id="chat.group"), sdk=32) == keeps()
+
+
+@pytest.mark.parametrize(("last", "sdk", "code"), [(33, 33, 1), (33, 34, -24), (31, 32, 1), (0, 34, 1)])
+def test_a_shared_user_id_is_left_above_its_last_level_and_from_android_13_on(last: int, sdk: int, code: int) -> None:
+    old = app(shared_user_id="chat.group", shared_user_max_sdk=last)
+
+    assert judge(old, app(shared_user_id="chat.group"), sdk=sdk).install_result == code
 
 
 def test_a_rotation_that_takes_the_shared_user_right_would_wipe() -> None:

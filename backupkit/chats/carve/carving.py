@@ -32,6 +32,7 @@ MAX_ROW_BYTES: Final = 64 << 20
 MAX_TABLES: Final = 20_000
 _MAX_MATCHED: Final = 32
 _MAX_DEPTH: Final = 24
+_KINDS: Final = frozenset({TABLE_LEAF, INTERIOR, INDEX_LEAF, INDEX_INTERIOR})
 _SCHEMA_COLUMNS: Final = 5
 _SCHEMA_KINDS: Final = frozenset({"table", "index", "view", "trigger"})
 
@@ -58,7 +59,7 @@ class CarvedRow(NamedTuple):
 
 @dataclass(slots=True)
 class Seen:
-    """What the pages turned out to be. `lost` hold nothing at all, `orphans` are leaves that no tree leads to, `left` were of no table."""
+    """What the pages turned out to be. `lost` hold nothing, or noise where a tree leads to a page of its own; `orphans` are leaves that no tree leads to, `left` were of no table."""
 
     pages: int = 0
     lost: int = 0
@@ -78,7 +79,10 @@ class Carving:
         self.seen = Seen(pages=pages.count)
         self._own_roots: list[int] = []
         known = {table.name: table for table in like}
-        known.update({table.name: table for table in self._schema()})
+        own = {table.name: table for table in self._schema()}
+        known.update(own)
+        # An older copy's trees lead to pages that may be anything here; what they do not find is no loss.
+        self._own_names = frozenset(own)
         # What is only known of other databases is made where a row of it is found.
         expected = list(missing_from(known))
         self.tables: list[Table] = list(known.values())[:MAX_TABLES]
@@ -90,6 +94,7 @@ class Carving:
         self._many: dict[int, Table] = {}
         self._strangers: dict[tuple[Column, ...], Table] = {}
         self._is_own = bytearray(pages.count + 1)
+        self._is_noise = bytearray(pages.count + 1)
 
     def rows(self, *, deleted: bool = False) -> Iterator[CarvedRow]:
         """Tell every row, the surest first."""
@@ -105,7 +110,8 @@ class Carving:
         orphans = []
         for number in self._pages.numbers():
             page = self._pages.read(number)
-            if not any(page):
+            # SQLite with `secure_delete` writes zeros over what it frees: such a page lost nothing.
+            if self._is_noise[number] or (not any(page) and number not in free):
                 self.seen.lost += 1
             elif self._is_orphan(number, page, free):
                 orphans.append(number)
@@ -182,6 +188,7 @@ class Carving:
             number = todo.pop()
             page = self._pages.read(number)
             if page[0] not in {INDEX_LEAF, INDEX_INTERIOR} or self._owners[number]:
+                self._is_noise[number] = table.name in self._own_names and page[0] not in _KINDS
                 continue
             self._owners[number] = place
             self.seen.leaves += page[0] == INDEX_LEAF
@@ -211,6 +218,7 @@ class Carving:
                 continue
             if kind != INTERIOR and of:
                 self._broken.add(of)
+                self._is_noise[number] = of in self._own_names and kind not in _KINDS
             below = [
                 child for child in children_of(page, number) if 1 < child <= self._pages.count and child not in met
             ]
@@ -223,6 +231,8 @@ class Carving:
                 # Two trees cannot share a page: the first one keeps it.
                 continue
             cells = list(leaf_cells(self._pages.read(number), number, self._usable))
+            # Only a table without a row has an empty leaf, and that is its root.
+            self._is_noise[number] = not cells and number != table.root and table.name in self._own_names
             headers = (header for cell in cells if (header := header_of(cell.local, cell.size)))
             if cells and not any(fits(header, table) for header in headers):
                 # The tree leads to a page of somebody else: a stale pointer. It is looked at as an orphan.

@@ -1,5 +1,6 @@
 """`backupkit snapshots`: list what was saved, oldest first."""
 
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,11 +18,21 @@ if TYPE_CHECKING:
     from backupkit.ops.looking.list_snapshots import SnapshotLine
 
 
+class SnapshotState(Enum):
+    """How far a snapshot was checked."""
+
+    SAVED = "saved"
+    VERIFIED = "verified"
+    DRILLED = "drilled"
+    PARTIAL = "partial"
+    DAMAGED = "damaged"
+
+
 def snapshots(
     context: typer.Context,
     last: Annotated[int | None, typer.Option("--last", min=1, metavar="N")] = None,
     source: Annotated[str | None, typer.Option("--source", metavar="NAME")] = None,
-    state: Annotated[str | None, typer.Option("--state", metavar="STATE")] = None,
+    state: Annotated[SnapshotState | None, typer.Option("--state", metavar="STATE")] = None,
     *,
     forgotten: Annotated[bool, typer.Option("--forgotten")] = False,
     from_packs: Annotated[bool, typer.Option("--from-packs")] = False,
@@ -39,7 +50,7 @@ def snapshots(
     if source is not None:
         found = [line for line in found if line.sources and source in line.sources]
     if state is not None:
-        found = [line for line in found if line.state == state]
+        found = [line for line in found if line.state == state.value]
     found = found[-last:] if last else found
     rows = []
     for line in found:

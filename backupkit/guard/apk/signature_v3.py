@@ -15,6 +15,7 @@ V3_SINCE = 28
 NO_END = (1 << 31) - 1
 """What a signer names for its last level where it is for every level to come."""
 V31_SINCE = 33
+_TWO_SINCE = 36
 _MOST_SIGNERS = 10
 """Android sets no bound; each costs signature checks, and real packages have one or two."""
 _PROOF_OF_ROTATION = 0x3BA06F8C
@@ -79,8 +80,9 @@ class SchemeV3:
             if self.scheme == "v3.1" and signer.targets_dev_release and record.sdks.first == level:
                 continue
             found.append(signer)
-        if len(found) == 2 and self.scheme == "v3.1":
-            # One for the last release and one for the release in development: the latter was meant.
+        if len(found) == 2 and self.scheme == "v3.1" and level >= _TWO_SINCE:
+            # One for the last release and one for the release in development: the latter was meant. Older devices refuse the two (AOSP
+            # `verifyV31Signers`, which Android 15 does not have).
             meant = [signer for signer in found if signer.targets_dev_release]
             if len(meant) == 1:
                 found = meant

@@ -19,7 +19,7 @@ MESSAGES: dict[str, str] = {
     "command.snapshots.example": "backupkit snapshots --last 10\nbackupkit snapshots --state verified --json",
     "option.snapshots.last": "Only the newest N",
     "option.snapshots.source": "Only those that hold this source",
-    "option.snapshots.state": "Only those in this state: saved, verified, drilled, partial",
+    "option.snapshots.state": "Only those in this state",
     "command.forget.summary": "Let snapshots go, by name or by rules; it can be taken back for 30 days",
     "command.forget.about": "Without a snapshot's name, the rules decide: those given here, else [keep] in the settings. Each series of snapshots of the same sources is looked at by itself, in the order in which the log took them in. The newest snapshot and the newest verified one always stay.\nNothing is deleted: backupkit sweep does that, 30 days later. Nothing is forgotten while the guard holds an update, or when the newest snapshot holds sharply less than one that would go (exit 40).",
     "command.forget.example": "backupkit forget --dry-run\nbackupkit forget --keep-daily 14 --keep-monthly 24\nbackupkit forget 7c1f09ab",

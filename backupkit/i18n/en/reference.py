@@ -88,7 +88,7 @@ MESSAGES: dict[str, str] = {
     "field.conflicts": "Older versions of rows that were found already, and rows that nobody can write; they were left out",
     "field.older_differs": "The older copy is of another state, so none of its pages were used",
     "field.pages_borrowed": "Pages taken from the older copy",
-    "field.pages_lost": "Pages that hold nothing any more: cut off or zeroed",
+    "field.pages_lost": "Pages that hold nothing that can be read: cut off, zeroed, or noise in the place of a table's page",
     "field.pages_unattributed": "Pages whose rows belong to no table that is known",
     "field.partial": "Rows of which a part is lost",
     "field.rows": "Rows in the new database",

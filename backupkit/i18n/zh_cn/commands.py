@@ -19,7 +19,7 @@ MESSAGES: dict[str, str] = {
     "command.snapshots.example": "backupkit snapshots --last 10\nbackupkit snapshots --state verified --json",
     "option.snapshots.last": "只列最新的 N 个",
     "option.snapshots.source": "只列包含这个来源的快照",
-    "option.snapshots.state": "只列处于该状态的快照：saved、verified、drilled、partial",
+    "option.snapshots.state": "只列处于该状态的快照",
     "command.forget.summary": "按编号或规则放弃快照，30 天内可以撤回",
     "command.forget.about": "不指定快照时由规则决定：优先用命令行给出的规则，否则用设置里的 [keep]。来源相同的快照算作一个系列，各自按写入日志的先后来判断。最新的快照和最新一个已核验的快照总会留下。\n这里不删除任何数据；30 天之后由 backupkit sweep 删除。如果守卫正在暂缓某个更新，或者最新快照的内容比将要放弃的快照骤减，就一个也不放弃（退出码 40）。",
     "command.forget.example": "backupkit forget --dry-run\nbackupkit forget --keep-daily 14 --keep-monthly 24\nbackupkit forget 7c1f09ab",

@@ -88,7 +88,7 @@ MESSAGES: dict[str, str] = {
     "field.conflicts": "已找到的行的旧版本，以及写不进去的行；都没有收入",
     "field.older_differs": "旧副本是另一个状态，没有使用它的任何页",
     "field.pages_borrowed": "从旧副本借用的页数",
-    "field.pages_lost": "已空无一物的页数：被截掉或被清零",
+    "field.pages_lost": "读不出任何内容的页数：被截掉、被清零，或表的页被乱码取代",
     "field.pages_unattributed": "其中的行不属于任何已知表的页数",
     "field.partial": "丢了一部分的行数",
     "field.rows": "新数据库里的行数",

@@ -28,7 +28,7 @@ class NothingToSalvage(BackupkitError):
 
 @dataclass(frozen=True, slots=True)
 class Salvaged:
-    """What came of it. `pages_lost` hold nothing, `pages_borrowed` came from the older copy, `pages_unattributed` are kept in tables of their own.
+    """What came of it. `pages_lost` hold nothing or noise, `pages_borrowed` came from the older copy, `pages_unattributed` are kept in tables of their own.
 
     `conflicts` are older versions of rows that were found already. `older_differs`: the older copy is of another state, so that
     only its tables' shapes were used.

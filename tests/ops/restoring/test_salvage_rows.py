@@ -94,6 +94,39 @@ def test_nine_rows_in_ten_come_back_from_a_cut_database_with_forty_zeroed_pages(
     assert found.rows == len(rescued) + next(table.rows for table in found.tables if table.name == "chat")
 
 
+@pytest.mark.parametrize("filler", [b"\xa5", b"\x0d", b"\x00"])
+def test_a_page_of_noise_where_a_tables_page_was_is_a_loss(tmp_path: Path, filler: bytes) -> None:
+    """A zeroed page was told; one full of noise was passed over, and the result was "nothing was missing"."""
+    path = tmp_path / "some.db"
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("CREATE TABLE message (_id INTEGER PRIMARY KEY, text_data TEXT)")
+        rows = [(f"hello {n} " * 20,) for n in range(3000)]
+        connection.executemany("INSERT INTO message (text_data) VALUES (?)", rows)
+    data = bytearray(path.read_bytes())
+    data[49 * 4096 : 51 * 4096] = filler * 8192
+    path.write_bytes(data)
+
+    found = rescue(path, tmp_path / "new.db")
+
+    assert found.pages_lost == 2
+    assert found.is_damaged
+    assert 2950 < found.rows < 3000
+
+
+def test_pages_that_were_freed_and_zeroed_are_no_loss(tmp_path: Path) -> None:
+    path = tmp_path / "some.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA secure_delete = ON")
+        connection.execute("CREATE TABLE message (_id INTEGER PRIMARY KEY, text_data TEXT)")
+        connection.executemany("INSERT INTO message (text_data) VALUES (?)", [("ha" * 500,) for _ in range(1000)])
+        connection.execute("DELETE FROM message WHERE _id > 100")
+        connection.commit()
+
+    found = rescue(path, tmp_path / "new.db")
+
+    assert (found.pages_lost, found.is_damaged, found.rows) == (0, False, 100)
+
+
 def test_a_database_whose_indexes_lie_at_the_end_gives_nearly_everything_back(tmp_path: Path) -> None:
     path = tmp_path / "msgstore.db"
     make(path, rows=20_000, indexed=False)

@@ -1,0 +1,223 @@
+"""Rules that only the comparison with apksig would miss, each broken once: they hold where no Java machine is."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from apk_factory import (
+    NEWEST,
+    V3,
+    V31,
+    add_pair,
+    build_apk,
+    make_key,
+    make_lineage,
+    make_signer,
+    sequence,
+    sign_v1,
+    sign_v2,
+    sign_v3,
+    sized,
+    u32,
+)
+from apk_variants_file import v2_variants, v3_variants
+
+from backupkit.guard.apk.algorithms import strongest
+from backupkit.guard.apk.package import NEWEST_KNOWN_SDK, Package, judge_range, read_package
+from backupkit.guard.apk.reasons import PackageNotGenuine, Reason
+
+A, B, C = make_key("ec", "A"), make_key("ec", "B"), make_key("ec", "C")
+DEV_RELEASE = 0xC2A6B3BA
+PROOF = 0x3BA06F8C
+Answer = Package | Reason
+
+
+@pytest.fixture
+def ask(tmp_path: Path) -> Callable[[bytes, int | None], Answer]:
+    """Judge a package at one level, or at all."""
+
+    def asked(apk: bytes, level: int | None) -> Answer:
+        path = tmp_path / "app.apk"
+        path.write_bytes(apk)
+        try:
+            return read_package(path, device_sdk=level)
+        except PackageNotGenuine as error:
+            return error.reason
+
+    return asked
+
+
+Ask = Callable[[bytes, int | None], Answer]
+
+
+def signer(answer: Answer) -> str | Reason:
+    return answer if isinstance(answer, Reason) else ",".join(answer.signing.digests)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "level", "chosen"),
+    [
+        ([0x0103, 0x0104], 24, 0x0104),
+        ([0x0101, 0x0103], 24, 0x0101),
+        ([0x0104, 0x0421], 28, 0x0104),
+        ([0x0103, 0x0421], 28, 0x0421),
+        ([0x0103, 0x0421], 27, 0x0103),
+        ([0x0201, 0x0423], 28, 0x0423),
+        ([0x0201, 0x0423], 27, 0x0201),
+        ([0x0301, 0x0425], 28, 0x0425),
+        ([0x0301, 0x0425], 27, 0x0301),
+        ([0x0201, 0x0202], 24, 0x0202),
+        ([0x0101, 0x0102], 24, 0x0102),
+        ([0x9999, 0x0301], 24, 0x0301),
+        ([0x0421], 27, None),
+        ([0x9999], 36, None),
+    ],
+)
+def test_a_device_checks_the_strongest_algorithm_that_it_knows(
+    numbers: list[int], level: int, chosen: int | None
+) -> None:
+    found = strongest(numbers, level)
+
+    assert (found.number if found else None) == chosen
+
+
+@pytest.mark.parametrize(
+    ("variant", "reason"),
+    [
+        ("v3 no certificates", Reason.NO_CERTIFICATES),
+        ("v3 for a negative level", Reason.SDK_RANGE_INVALID),
+        ("v3 for a range backwards", Reason.SDK_RANGE_INVALID),
+        ("v3 for ranges with a hole", Reason.SDK_RANGES_INCONSISTENT),
+        ("v3 for ranges that overlap", Reason.SDK_RANGES_INCONSISTENT),
+        ("v3 two lineages, shorter later", Reason.LINEAGES_INCONSISTENT),
+        ("v3 two lineages, diverging", Reason.LINEAGES_INCONSISTENT),
+        ("v3 two lineages, longer later, with other grants", Reason.LINEAGES_INCONSISTENT),
+        ("v3 lineage of another", Reason.LINEAGE_END_MISMATCH),
+        ("v3 lineage with a repeat", Reason.LINEAGE_REPEATS),
+        ("v3 lineage without a node", Reason.LINEAGE_MALFORMED),
+        ("v3 lineage of version 2", Reason.LINEAGE_MALFORMED),
+        ("v3 last level differs outside", Reason.SDK_RANGE_MISMATCH),
+        ("v2 by a stranger", Reason.SCHEMES_DISAGREE),
+        ("v2 by the last key", Reason.SCHEMES_DISAGREE),
+        ("v1 and v2 by different keys", Reason.SCHEMES_DISAGREE),
+        ("v1 by one, v2 by two", Reason.SCHEMES_DISAGREE),
+        ("v1 by two, v3 by one", Reason.SCHEMES_DISAGREE),
+    ],
+)
+def test_a_signer_of_scheme_3_that_breaks_a_rule_is_refused_on_every_level(
+    ask: Ask, variant: str, reason: Reason
+) -> None:
+    assert ask(v3_variants()[variant](), None) is reason
+
+
+@pytest.mark.parametrize(
+    "variant", ["v3 two lineages, longer later", "v1 and v2 by two in another order", "v2 by the first key"]
+)
+def test_what_breaks_no_rule_of_scheme_3_is_genuine(ask: Ask, variant: str) -> None:
+    assert isinstance(ask(v3_variants()[variant](), None), Package)
+
+
+@pytest.mark.parametrize(
+    ("variant", "reason"),
+    [
+        ("no certificates", Reason.NO_CERTIFICATES),
+        ("no signatures", Reason.NO_SIGNATURES),
+        ("no digests", Reason.ALGORITHMS_DIFFER),
+        ("short digest", Reason.CONTENT_CHANGED),
+        ("signature of zeros", Reason.SIGNATURE_WRONG),
+        ("signature junk", Reason.SIGNER_MALFORMED),
+        ("attributes junk", Reason.ATTRIBUTE_MALFORMED),
+        ("names v3", Reason.STRIPPED),
+        ("bytes among the signers", Reason.SIGNER_MALFORMED),
+        ("block: first size wrong", Reason.UNSIGNED),
+        ("block: last size wrong", Reason.UNSIGNED),
+        ("block: magic wrong", Reason.UNSIGNED),
+        ("block: empty", Reason.UNSIGNED),
+    ],
+)
+def test_a_signer_of_scheme_2_that_breaks_a_rule_is_refused(ask: Ask, variant: str, reason: Reason) -> None:
+    assert ask(v2_variants()[variant](), None) is reason
+
+
+@pytest.mark.parametrize("algorithm", [0x0201, 0x0202])
+def test_a_lineage_names_the_algorithm_it_was_signed_with_inside_too(ask: Ask, algorithm: int) -> None:
+    """What is outside is nobody's word: the signature, right as it is, could be shown under another algorithm."""
+    first = sized(sized(A.certificate) + u32(0)) + u32(23) + u32(A.algorithm) + sized(b"")
+    signed = sized(B.certificate) + u32(algorithm)
+    second = sized(signed) + u32(23) + u32(0) + sized(A.sign(signed))
+    apk = sign_v3(build_apk(min_sdk=28), B, attributes=[(PROOF, u32(1) + sequence([first, second]))])
+
+    assert signer(ask(apk, 28)) == (B.digest if algorithm == A.algorithm else Reason.LINEAGE_SIGNATURE_WRONG)
+
+
+class TestReleasesInDevelopment:
+    def test_the_attribute_means_nothing_in_scheme_3(self, ask: Ask) -> None:
+        apk = sign_v3(build_apk(min_sdk=28), A, min_sdk=28, attributes=[(DEV_RELEASE, b"")])
+
+        assert signer(ask(apk, 28)) == A.digest
+
+    def rotated(self, first: tuple[int, int], second: tuple[int, int], *, for_development: bool) -> bytes:
+        """B from 33 on, C after it; the second range may be for a release in development."""
+        apk = sign_v3(build_apk(min_sdk=28), A, max_sdk=32, rotation_min_sdk=33)
+        early = make_signer(apk, B, sdks=first, attributes=[(PROOF, make_lineage([A, B]).encode())])
+        also = [(DEV_RELEASE, b"")] if for_development else []
+        late = make_signer(apk, C, sdks=second, attributes=[(PROOF, make_lineage([A, B, C]).encode()), *also])
+        return add_pair(apk, V31, sized(sequence([early, late])))
+
+    def test_its_range_may_begin_where_the_one_before_ends(self, ask: Ask) -> None:
+        shared = self.rotated((33, 34), (34, NEWEST), for_development=True)
+
+        assert [signer(ask(shared, level)) for level in (32, 33, 34, 35)] == [
+            A.digest,
+            B.digest,
+            B.digest,
+            C.digest,
+        ]
+        refused = self.rotated((33, 34), (34, NEWEST), for_development=False)
+        assert ask(refused, 34) is Reason.SEVERAL_SIGNERS
+        assert ask(refused, None) is Reason.SDK_RANGES_INCONSISTENT
+
+    def test_of_two_for_one_level_the_one_for_the_release_in_development_is_meant(self, ask: Ask) -> None:
+        """Android 16 may know that; older devices refuse two signers whatever they are for."""
+        both = self.rotated((33, NEWEST), (34, NEWEST), for_development=True)
+
+        assert [signer(ask(both, level)) for level in (34, 35, 36)] == [B.digest, Reason.SEVERAL_SIGNERS, C.digest]
+        neither = self.rotated((33, NEWEST), (34, NEWEST), for_development=False)
+        assert ask(neither, 36) is Reason.SEVERAL_SIGNERS
+
+
+@pytest.mark.parametrize(("level", "is_refused"), [(25, False), (26, True), (36, True)])
+def test_a_strict_sandbox_needs_more_than_a_jar_from_26_on(ask: Ask, level: int, is_refused: bool) -> None:
+    apk = sign_v1(build_apk(min_sdk=21, target_sdk=29, target_sandbox_version=2), A)
+
+    answer = ask(apk, level)
+
+    assert (answer is Reason.SCHEME_TOO_OLD_FOR_SANDBOX) is is_refused
+    assert isinstance(answer, Package) is not is_refused
+
+
+@pytest.mark.parametrize(("target", "level", "is_refused"), [(30, 29, False), (30, 30, True), (29, 30, False)])
+def test_a_target_of_30_needs_more_than_a_jar_from_30_on(ask: Ask, target: int, level: int, is_refused: bool) -> None:
+    answer = ask(sign_v1(build_apk(min_sdk=21, target_sdk=target), A), level)
+
+    assert (answer is Reason.SCHEME_TOO_OLD_FOR_TARGET) is is_refused
+    assert isinstance(answer, Package) is not is_refused
+
+
+def test_the_newest_known_level_speaks_for_those_to_come(tmp_path: Path) -> None:
+    path = tmp_path / "app.apk"
+    path.write_bytes(sign_v3(build_apk(min_sdk=28), A, max_sdk=NEWEST_KNOWN_SDK))
+
+    assert judge_range(path, first=None, last=NEWEST_KNOWN_SDK - 1, strict=True).signing.digests == (A.digest,)
+    with pytest.raises(PackageNotGenuine) as caught:
+        judge_range(path, first=None, last=NEWEST_KNOWN_SDK, strict=True)
+    assert caught.value.reason is Reason.SDK_RANGE_MISSING
+
+
+def test_a_block_of_scheme_3_beside_scheme_2_decides_alone(ask: Ask) -> None:
+    """A broken newer signature is never a reason to try the older one."""
+    apk = sign_v2(build_apk(), A, names_v3=True)
+    apk = add_pair(apk, V3, sized(sequence([make_signer(build_apk(version_code=9), A, sdks=(24, NEWEST))])))
+
+    assert ask(apk, 28) is Reason.CONTENT_CHANGED
+    assert signer(ask(apk, 27)) == A.digest
