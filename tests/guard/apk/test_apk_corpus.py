@@ -19,11 +19,12 @@ APKSIG_WANTS_V1_BELOW = 24
 
 Row = dict[str, Any]
 
-# apksig's answer for a range of levels without end names the signer of a level that no device has: the rotated signer of this package is
+# apksig's answer for a range of levels without end names the signer of a level that no device has: the rotated signer of these packages is
 # for API level 10000. The signer at the newest level there is, is the one of the v3 block.
-SIGNER_OF_NO_DEVICE = {"apk/v31-rsa-2048_2-tgt-10000-dev-release.apk"}
-# For these, apksig asks a v3.1 block that begins above a level to cover that level; Android goes on to v3.
-ROTATED_ABOVE_33 = {"apk/v31-rsa-2048_2-tgt-34-1-tgt-28.apk", "apk/v31-rsa-2048_2-tgt-10000-dev-release.apk"}
+SIGNER_OF_NO_DEVICE = {
+    "apk/v31-rsa-2048_2-tgt-10000-dev-release.apk",
+    "apk/v31-rsa-2048_2-tgt-10000-1-tgt-28.apk",
+}
 
 STAMP_ISSUES = {
     "SOURCE_STAMP_SIG_MISSING": StampIssue.SIGNATURE_MISSING,
@@ -31,6 +32,8 @@ STAMP_ISSUES = {
     "SOURCE_STAMP_MALFORMED_ATTRIBUTE": StampIssue.ATTRIBUTE_MALFORMED,
     "SOURCE_STAMP_INVALID_TIMESTAMP": StampIssue.TIME_INVALID,
     "SOURCE_STAMP_POR_CERT_MISMATCH": StampIssue.LINEAGE_END_MISMATCH,
+    "SOURCE_STAMP_CERTIFICATE_MISMATCH_BETWEEN_SIGNATURE_BLOCK_AND_APK": StampIssue.CERTIFICATE_MISMATCH,
+    "SOURCE_STAMP_MALFORMED_SIGNATURE": StampIssue.MALFORMED,
 }
 
 
@@ -59,14 +62,15 @@ def agree(name: str, folder: Path, check: Callable[[Row], str | None]) -> None:
 
 
 def judged(path: Path, row: Row) -> Package | PackageNotGenuine:
-    """Judge a package over the row's range of levels, by apksig's rule for levels below 24 where the row names them."""
+    """Judge a package over the row's range of levels, by apksig's rule for levels below 24 where apksig was asked to verify."""
     try:
         return judge_range(
             path,
             first=row["min_sdk"],
             last=row["max_sdk"] or NEWEST_KNOWN_SDK,
             strict=True,
-            signed_up_to=0 if row["min_sdk"] is None else APKSIG_WANTS_V1_BELOW,
+            # A device that installs, and a stamp that is read, say nothing of the levels below.
+            signed_up_to=APKSIG_WANTS_V1_BELOW if row["api"] == "verify" else 0,
         )
     except PackageNotGenuine as error:
         return error
@@ -141,6 +145,10 @@ def test_source_stamps_are_reported_and_decide_nothing(packages: Path) -> None:
         if isinstance(answer, PackageNotGenuine):
             return f"refused: {answer}"
         found = {finding.code: finding.detail for finding in answer.findings}
+        if status == "CERT_DIGEST_MISMATCH":
+            # The stamp holds, and is not the one that was asked for: we say whose it is, and whoever asks compares.
+            own = found.get("apk-source-stamp-holds")
+            return None if own not in {None, row["expected_stamp_cert_sha256"]} else f"{found}"
         if status == "STAMP_VERIFIED":
             return None if "apk-source-stamp-holds" in found else f"{found}"
         expected = {STAMP_ISSUES[issue].value for issue in issues}
@@ -217,12 +225,22 @@ def test_every_reference_run_of_apksig_is_repeated(packages: Path) -> None:
                 package = read_package(path, device_sdk=level)
         except PackageNotGenuine as error:
             return f"refused: {error}" if is_expected else None
-        if level == 33 and row["file"] in ROTATED_ABOVE_33:
-            return None if package.signing.scheme == "v3" else package.signing.scheme
+        if level is not None and (scheme := _taken_by_android(row["result"], level)) is not None:
+            return None if package.signing.scheme == scheme else package.signing.scheme
         # Without v1, apksig refuses below 24; the plain question passes such levels over. Asked as apksig asks, we refuse too.
         if not is_expected:
             return "taken for genuine"
         return _wrong_signer(package, row["result"], level or NEWEST_KNOWN_SDK)
+
+    def _taken_by_android(result: Row | None, level: int) -> str | None:
+        """The scheme by which a device takes what apksig refuses over the same single level, for a reason that no device has."""
+        errors = set(result["errors"]) if result else set()
+        if errors == {"V3_MISSING_SDK_VERSIONS"} and level >= 33:
+            # apksig asks a v3.1 block that begins above the level to cover it; Android goes on to v3.
+            begins = [signer["min_sdk"] for signer in result["v31_signers"]] if result else []
+            return "v3" if begins and min(begins) > level else None
+        # A device that finds v3.1 does not look whether v3 is there as well (fdroid fakesigner, PoC 6).
+        return "v3.1" if errors == {"V31_BLOCK_FOUND_WITHOUT_V3_BLOCK"} and level >= 33 else None
 
     def _wrong_signer(package: Package, result: Row, level: int) -> str | None:
         signing = package.signing_at(level)

@@ -6,7 +6,15 @@ import pytest
 from apk_factory import FactoryLineage, make_key, make_lineage, sequence, sized, u32
 from hypothesis import given, strategies as st
 
-from backupkit.guard.apk.lineage import Lineage, LineageNode, are_one_history, read_lineage, read_lineage_file
+from backupkit.guard import facts
+from backupkit.guard.apk.lineage import (
+    Capability,
+    Lineage,
+    LineageNode,
+    are_one_history,
+    read_lineage,
+    read_lineage_file,
+)
 from backupkit.guard.apk.reasons import PackageNotGenuine, Reason
 
 A, B, C = make_key("ec", "A"), make_key("rsa", "B"), make_key("dsa", "C")
@@ -89,3 +97,14 @@ def test_a_changed_byte_is_refused_or_changes_flags_only(at: int, change: int) -
 
     with contextlib.suppress(PackageNotGenuine):
         assert read_lineage(bytes(data)).nodes[1].certificate == B.certificate
+
+
+def test_the_flags_have_androids_numbers() -> None:
+    assert {flag.name: flag.value for flag in Capability} == {
+        "INSTALLED_DATA": 1,
+        "SHARED_USER_ID": 2,
+        "PERMISSION": 4,
+        "ROLLBACK": 8,
+        "AUTH": 16,
+    }
+    assert {flag.name: flag.value for flag in facts.Capability} == {flag.name: flag.value for flag in Capability}

@@ -13,12 +13,15 @@ from apk_factory import (
     make_key,
     make_lineage,
     make_signer,
+    pairs,
     sequence,
     sign_v1,
     sign_v2,
     sign_v3,
+    sign_v31,
     sized,
     u32,
+    with_pairs,
 )
 from apk_variants_file import v2_variants, v3_variants
 
@@ -212,6 +215,25 @@ def test_the_newest_known_level_speaks_for_those_to_come(tmp_path: Path) -> None
     with pytest.raises(PackageNotGenuine) as caught:
         judge_range(path, first=None, last=NEWEST_KNOWN_SDK, strict=True)
     assert caught.value.reason is Reason.SDK_RANGE_MISSING
+
+
+@pytest.mark.parametrize(("min_sdk", "begins", "wrong", "level"), [(33, 33, V3, 34), (28, 10_000, V31, 36)])
+def test_signers_for_levels_that_nobody_asks_about_must_fit_the_content_too(
+    ask: Ask, min_sdk: int, begins: int, wrong: int, level: int
+) -> None:
+    """v3 is for devices below the package's minSdk there, or v3.1 for devices that do not exist yet."""
+
+    def signatures(apk: bytes) -> dict[int, bytes]:
+        apk = sign_v3(apk, A, max_sdk=begins - 1, rotation_min_sdk=begins)
+        return dict(pairs(sign_v31(apk, B, make_lineage([A, B]), min_sdk=begins)))
+
+    apk = build_apk(min_sdk=min_sdk)
+    right, others = signatures(apk), signatures(build_apk(min_sdk=min_sdk, version_code=9))
+    broken = with_pairs(apk, list((right | {wrong: others[wrong]}).items()))
+
+    assert isinstance(ask(with_pairs(apk, list(right.items())), None), Package)
+    assert isinstance(ask(broken, level), Package)
+    assert ask(broken, None) is Reason.CONTENT_CHANGED
 
 
 def test_a_block_of_scheme_3_beside_scheme_2_decides_alone(ask: Ask) -> None:

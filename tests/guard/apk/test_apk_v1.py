@@ -158,6 +158,30 @@ def test_a_rule_that_the_signer_himself_breaks_is_refused(
     assert refusal(tmp_path, resigned(signed(), manifest, file)) is reason
 
 
+@pytest.mark.parametrize(("end", "is_right"), [(b"\n", True), (b"\r\n", False)])
+def test_a_section_signed_by_mozillas_tool_is_digested_without_its_empty_line(
+    tmp_path: Path, end: bytes, is_right: bool
+) -> None:
+    """It wrote lines that end in one character; where they end in two, the empty line belongs to the section, as for everybody."""
+    apk = altered(signed(), (MANIFEST, lambda data: data.replace(b"\r\n", end)))
+    manifest = {entry.name: entry.data for entry in read_zip(apk)}[MANIFEST]
+    text = b"Signature-Version: 1.0\nCreated-By: 1.3 (signtool)\n\n"
+    for section in read_sections(manifest)[1:]:
+        assert section.name is not None
+        raw = manifest[section.start : section.end].removesuffix(end)
+        text += b"Name: " + section.name + b"\nSHA-256-Digest: "
+        text += base64.b64encode(hashlib.sha256(raw).digest()) + b"\n\n"
+    by_tool = altered(apk, (FILE, lambda _: text), (BLOCK, lambda _: make_cms(A, text)))
+    nobodys = text.replace(b"signtool", b"another")
+    by_another = altered(apk, (FILE, lambda _: nobodys), (BLOCK, lambda _: make_cms(A, nobodys)))
+
+    if is_right:
+        assert read(tmp_path, by_tool).signing.digests == (A.digest,)
+    else:
+        assert refusal(tmp_path, by_tool) is Reason.V1_MANIFEST_CHANGED
+    assert refusal(tmp_path, by_another) is Reason.V1_MANIFEST_CHANGED
+
+
 def test_what_only_the_signer_can_do_is_genuine_while_no_rule_is_broken(tmp_path: Path) -> None:
     assert read(tmp_path, resigned(signed())).signing.digests == (A.digest,)
 
