@@ -39,13 +39,14 @@ from backupkit.ops.exporting.export import (
     NothingToExport,
     is_called,
     partial_folder,
+    require_place,
     size_below,
 )
 from backupkit.ops.exporting.forms import Voice, first_file, open_form
 from backupkit.ops.exporting.history_rows import ExportRead, HistoryRows, history_rows
 from backupkit.ops.exporting.order import OrderedMessages, ordered_messages
 from backupkit.ops.failures import ConversationNotFound, NoSnapshotYet
-from backupkit.ops.places import Places, require_new_folder
+from backupkit.ops.places import Places
 from backupkit.ops.repository.repository import open_repository
 from backupkit.ops.repository.snapshots import known_snapshots
 from backupkit.ops.unlock import AskSecret
@@ -97,7 +98,7 @@ def export_history(
     kept = known_snapshots(repository, tell)
     if not kept:
         raise NoSnapshotYet
-    require_new_folder(places, to)
+    require_place(places, to)
     keyring = repository.unlock(secret)
     scratch = repository.cache / "export"
     discard_leftovers(scratch)
