@@ -142,12 +142,6 @@ class Index:
             if len(self._recent) >= _RECENT:
                 self._settle_recent()
 
-    def disregard(self, pack: PackName) -> None:
-        """Count a pack as not there, so that a writer stores what it holds again."""
-        with self._lock:
-            self._settle_recent()
-            self._absent.add(pack)
-
     def save_new(self, backend: Backend, index_key: bytes) -> None:
         """Write what was added since the last time as new index files: one, unless there is very much of it."""
         with self._lock:
