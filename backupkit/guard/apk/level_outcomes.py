@@ -34,8 +34,7 @@ class LevelOutcomes:
         self._levels = levels
         self._gaps: set[int] = set()
         self._drafts: dict[int, Draft | PackageNotGenuine] = {}
-        if strict:
-            verification.check_blocks(levels[-1], has_end=has_end)
+        self._signers = verification.check_blocks(levels[-1], has_end=has_end) if strict else ()
         for level in reversed(levels):
             self._drafts[level] = self._draft(level)
             if level == levels[-1]:
@@ -47,7 +46,9 @@ class LevelOutcomes:
     def needed(self) -> set[ContentDigest]:
         """Say which content digests must be computed."""
         drafts = [draft for draft in self._drafts.values() if isinstance(draft, Draft)]
-        return {signer.content for draft in drafts for signer in draft.unchecked}
+        return {signer.content for signer in self._signers}.union(
+            signer.content for draft in drafts for signer in draft.unchecked
+        )
 
     def claims(self) -> dict[int, dict[int, bytes]]:
         """Return the content digests that the deciding signatures claim, for the source stamp."""
@@ -78,6 +79,8 @@ class LevelOutcomes:
                 raise error.at(level) from error
             if level not in self._gaps:
                 _raise(draft)
+        for signer in self._signers:
+            signer.check_content(digests)
         if self._strict:
             signings = [answer for answer in answers.values() if isinstance(answer, Signing)]
             self._verification.check_schemes_agree(signings, self._levels[-1])

@@ -89,28 +89,32 @@ class Verification:
             raise PackageNotGenuine(Reason.SCHEME_TOO_OLD_FOR_TARGET, scheme="v1")
         return draft
 
-    def check_blocks(self, last: int, *, has_end: bool = True) -> None:
+    def check_blocks(self, last: int, *, has_end: bool = True) -> tuple[CheckedSigner, ...]:
         """Check the signers of every range of levels, not only of those that are asked, as apksig does up to the level `last`.
 
-        Unless `has_end`, levels to come are meant as well: the signers must not leave them out.
+        Unless `has_end`, levels to come are meant as well: the signers must not leave them out. Returns the signers, whose content digests were not
+        compared yet: some are for levels that nobody asks about.
 
         Raises:
             PackageNotGenuine: one of them is wrong, or two blocks that belong together do not.
         """
+        signers: list[RotatingSigner] = []
         if last >= V31_SINCE and V31 in self._block.values:
-            self._v31.get().check_all()
+            signers += self._v31.get().check_all()
             # Android would install it, but apksig takes it for cut apart, and readers that know v3 alone see no signer at all.
             if V3 not in self._block.values:
                 raise PackageNotGenuine(Reason.V31_WITHOUT_V3, scheme="v3.1")
             if not has_end and self._v31.get().last_level < NO_END:
                 raise PackageNotGenuine(Reason.SDK_RANGE_MISSING, scheme="v3.1")
         for signer in self._all_v3(last):
+            signers.append(signer)
             if last >= V31_SINCE:
                 self._check_rotation(signer)
         if not has_end and V3 in self._block.values:
             wanted = self._v31.get().first_level - 1 if V31 in self._block.values else NO_END
             if self._v3.get().last_level < wanted:
                 raise PackageNotGenuine(Reason.SDK_RANGE_MISSING, scheme="v3")
+        return tuple(signer.checked for signer in signers)
 
     def check_jar(self, levels: range) -> None:
         """Check the JAR signature over a whole range, where it decides on the oldest level of it, as apksig does.

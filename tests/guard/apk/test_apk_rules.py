@@ -1,5 +1,6 @@
 """Rules that only the comparison with apksig would miss, each broken once: they hold where no Java machine is."""
 
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,16 +14,21 @@ from apk_factory import (
     make_key,
     make_lineage,
     make_signer,
+    pairs,
+    sections,
     sequence,
     sign_v1,
     sign_v2,
     sign_v3,
+    sign_v31,
     sized,
     u32,
+    with_pairs,
 )
-from apk_variants_file import v2_variants, v3_variants
+from apk_variants_file import v2_variants, v3_variants, zip_variants
 
 from backupkit.guard.apk.algorithms import strongest
+from backupkit.guard.apk.jar_manifest import read_sections
 from backupkit.guard.apk.package import NEWEST_KNOWN_SDK, Package, judge_range, read_package
 from backupkit.guard.apk.reasons import PackageNotGenuine, Reason
 
@@ -150,6 +156,68 @@ def test_a_lineage_names_the_algorithm_it_was_signed_with_inside_too(ask: Ask, a
     assert signer(ask(apk, 28)) == (B.digest if algorithm == A.algorithm else Reason.LINEAGE_SIGNATURE_WRONG)
 
 
+@pytest.mark.parametrize(
+    ("variant", "expected"),
+    [
+        ("header of a.txt: flags 0x8", Reason.ENTRY_MALFORMED),
+        ("directory of a.txt: flags 0x8", Reason.ENTRY_MALFORMED),
+        ("header of a.txt: flags 0x1", "v1"),
+        ("header of a.txt: length of the name 0x1", Reason.ENTRY_MALFORMED),
+        ("header of a.txt: crc 0x5", Reason.ENTRY_MALFORMED),
+        ("directory of a.txt: method 0x63", "v1"),
+        ("directory of a.txt: method 0x0", Reason.V1_ENTRY_CHANGED),
+        ("directory of a.txt: size 0xffffffff", Reason.ENTRY_TOO_LARGE),
+        ("directory of a.txt: disk 0x1", "v1"),
+        ("gap before the end record", "v1"),
+        ("gap before the end record, v2", Reason.UNSIGNED),
+        ("locator of zip64, v2", Reason.UNSIGNED),
+        ("a.txt twice", Reason.DUPLICATE_ENTRY),
+        ("bytes behind", Reason.NOT_A_ZIP),
+        ("no manifest", Reason.MANIFEST_MISSING),
+        ("data descriptor False True", "v1"),
+    ],
+)
+def test_a_container_is_read_as_android_reads_it(ask: Ask, variant: str, expected: Reason | str) -> None:
+    answer = ask(zip_variants()[variant](), None)
+
+    assert (answer if isinstance(answer, Reason) else answer.signing.scheme) == expected
+
+
+def test_no_signing_block_is_seen_beside_a_locator_of_zip64_that_the_directory_holds(ask: Ask) -> None:
+    """The directory reaches to the end record then, so that only the locator itself tells."""
+    apk = build_apk()
+    _, directory, end = sections(apk)
+    locator = struct.pack("<IIQI", 0x07064B50, 0, 0, 1)
+    tail = bytearray(apk[end:])
+    struct.pack_into("<I", tail, 12, end + len(locator) - directory)
+    signed = sign_v2(apk[:end] + locator + bytes(tail), A)
+
+    assert ask(signed, None) is Reason.UNSIGNED
+    assert signer(ask(sign_v2(apk, A), None)) == A.digest
+
+
+@pytest.mark.parametrize(
+    ("named", "level", "chosen"),
+    [
+        ("MD5 SHA SHA1 SHA-256 SHA-384 SHA-512", 18, "sha512"),
+        ("MD5 SHA SHA1 SHA-256 SHA-384", 18, "sha384"),
+        ("MD5 SHA SHA1 SHA-256", 18, "sha256"),
+        ("MD5 SHA SHA1", 18, "sha1"),
+        ("MD5 SHA SHA-224", 18, None),
+        ("SHA-256 SHA1", 17, "sha1"),
+        ("SHA-256 SHA", 17, "sha1"),
+        ("SHA-256", 17, None),
+    ],
+)
+def test_a_section_is_checked_by_the_digest_that_the_level_chooses(named: str, level: int, chosen: str | None) -> None:
+    lines = "".join(f"{name}-Digest: AAAA\r\n" for name in named.split())
+    (section,) = read_sections(f"Name: a\r\n{lines}\r\n".encode())
+
+    found = section.digest_at(b"-digest", level)
+
+    assert (found[0] if found else None) == chosen
+
+
 class TestReleasesInDevelopment:
     def test_the_attribute_means_nothing_in_scheme_3(self, ask: Ask) -> None:
         apk = sign_v3(build_apk(min_sdk=28), A, min_sdk=28, attributes=[(DEV_RELEASE, b"")])
@@ -212,6 +280,25 @@ def test_the_newest_known_level_speaks_for_those_to_come(tmp_path: Path) -> None
     with pytest.raises(PackageNotGenuine) as caught:
         judge_range(path, first=None, last=NEWEST_KNOWN_SDK, strict=True)
     assert caught.value.reason is Reason.SDK_RANGE_MISSING
+
+
+@pytest.mark.parametrize(("min_sdk", "begins", "wrong", "level"), [(33, 33, V3, 34), (28, 10_000, V31, 36)])
+def test_signers_for_levels_that_nobody_asks_about_must_fit_the_content_too(
+    ask: Ask, min_sdk: int, begins: int, wrong: int, level: int
+) -> None:
+    """v3 is for devices below the package's minSdk there, or v3.1 for devices that do not exist yet."""
+
+    def signatures(apk: bytes) -> dict[int, bytes]:
+        apk = sign_v3(apk, A, max_sdk=begins - 1, rotation_min_sdk=begins)
+        return dict(pairs(sign_v31(apk, B, make_lineage([A, B]), min_sdk=begins)))
+
+    apk = build_apk(min_sdk=min_sdk)
+    right, others = signatures(apk), signatures(build_apk(min_sdk=min_sdk, version_code=9))
+    broken = with_pairs(apk, list((right | {wrong: others[wrong]}).items()))
+
+    assert isinstance(ask(with_pairs(apk, list(right.items())), None), Package)
+    assert isinstance(ask(broken, level), Package)
+    assert ask(broken, None) is Reason.CONTENT_CHANGED
 
 
 def test_a_block_of_scheme_3_beside_scheme_2_decides_alone(ask: Ask) -> None:
