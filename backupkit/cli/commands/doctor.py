@@ -21,7 +21,7 @@ def doctor(
     every: Annotated[bool, typer.Option("--all")] = False,
 ) -> ExitCode:
     """Look into an export and count what is there. Nothing is written."""
-    from backupkit.chats.summary import summarise
+    from backupkit.chats.counting.summary import summarise
     from backupkit.ops.failures import SourceNotFound
 
     session = session_of(context)
@@ -59,7 +59,7 @@ def _time(session: Session, text: str | None) -> str:
 
 
 def _require_right(mapping: Path) -> None:
-    from backupkit.chats.mapping import MAX_MAPPING_BYTES, parse_mapping
+    from backupkit.chats.reading.mapping import MAX_MAPPING_BYTES, parse_mapping
     from backupkit.ops.failures import SourceNotFound
 
     if not mapping.is_file():

@@ -25,9 +25,9 @@ from backupkit.chats.export.shown import file_name
 from backupkit.chats.malformed import MalformedExport
 from backupkit.chats.model import Conversation, MediaState, Message
 from backupkit.chats.owner_keys import KeysOf, no_keys
-from backupkit.chats.reader import ChatReader
-from backupkit.chats.registry import read_all
-from backupkit.chats.source import SourceFiles
+from backupkit.chats.readers.registry import read_all
+from backupkit.chats.reading.reader import ChatReader
+from backupkit.chats.sources.source import SourceFiles
 from backupkit.clock import Clock
 from backupkit.errors import BackupkitError, ExitCode
 from backupkit.ids import SnapshotId
@@ -41,8 +41,8 @@ from backupkit.ops.places import Places, require_new_folder, shown_path
 from backupkit.ops.repository.repository import open_repository
 from backupkit.ops.repository.snapshots import salvage_snapshot
 from backupkit.ops.unlock import AskSecret
-from backupkit.store.domain_reader import DomainReader
-from backupkit.store.manifest import Source
+from backupkit.store.domains.domain_reader import DomainReader
+from backupkit.store.trees.manifest import Source
 
 _PARTIAL = ".backupkit-partial"
 

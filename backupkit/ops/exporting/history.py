@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from backupkit.capture.scratch import discard_leftovers, private_folder
-from backupkit.chats.diff import WIPED_SHARE, ChangeKind, Seen
 from backupkit.chats.export.record import (
     ConversationRecord,
     HistoryRecord,
@@ -22,11 +21,12 @@ from backupkit.chats.export.record import (
     time_text,
 )
 from backupkit.chats.export.shown import file_name
-from backupkit.chats.history import ConversationHistory, Gone, Overlap, Remembered
+from backupkit.chats.history.diff import WIPED_SHARE, ChangeKind, Seen
+from backupkit.chats.history.history import ConversationHistory, Gone, Overlap, Remembered
 from backupkit.chats.malformed import MalformedExport
 from backupkit.chats.model import Conversation, DeletionState, MediaState, Message, Severity as Weight
 from backupkit.chats.owner_keys import KeysOf, no_keys
-from backupkit.chats.registry import read_all
+from backupkit.chats.readers.registry import read_all
 from backupkit.clock import Clock
 from backupkit.errors import Fact
 from backupkit.ids import SnapshotId
@@ -50,8 +50,8 @@ from backupkit.ops.places import Places
 from backupkit.ops.repository.repository import open_repository
 from backupkit.ops.repository.snapshots import known_snapshots
 from backupkit.ops.unlock import AskSecret
-from backupkit.store.domain_reader import DomainReader
-from backupkit.store.manifest import Source
+from backupkit.store.domains.domain_reader import DomainReader
+from backupkit.store.trees.manifest import Source
 
 APP_WIPED = "app-wiped"
 _LEAST_SHARED = 3
