@@ -25,7 +25,7 @@ START = datetime(2020, 1, 1, tzinfo=UTC)
 COUNT = """
 import json, resource, sys
 from pathlib import Path
-from backupkit.chats.summary import summarise
+from backupkit.chats.counting.summary import summarise
 before = resource.getrusage(resource.RUSAGE_SELF)
 summary = summarise(Path(sys.argv[1]))
 after = resource.getrusage(resource.RUSAGE_SELF)

@@ -19,12 +19,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from backupkit.capture.cuts import text_cuts
-from backupkit.chats.ledger import Ledger
-from backupkit.chats.ledger_build import LedgerBuilder
-from backupkit.chats.loss import preview_loss
-from backupkit.chats.registry import recognise
-from backupkit.chats.source import open_source
-from backupkit.chats.summary import summarise_source
+from backupkit.chats.counting.summary import summarise_source
+from backupkit.chats.losing.ledger import Ledger
+from backupkit.chats.losing.ledger_build import LedgerBuilder
+from backupkit.chats.losing.loss import preview_loss
+from backupkit.chats.readers.registry import recognise
+from backupkit.chats.sources.source import open_source
 
 KEY = bytes(32)
 START = datetime(2015, 1, 1, tzinfo=UTC)

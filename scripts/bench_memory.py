@@ -128,9 +128,9 @@ def lay_index(folder: Path) -> None:
     from backupkit.crypto.writer import decode_writer_state
     from backupkit.ids import ChunkId, PackName
     from backupkit.store import layout
-    from backupkit.store.index import Index
-    from backupkit.store.pack_format import Address, Row
-    from backupkit.store.posix_backend import PosixBackend
+    from backupkit.store.backends.posix_backend import PosixBackend
+    from backupkit.store.packs.index import Index
+    from backupkit.store.packs.pack_format import Address, Row
 
     repository = folder / "repository"
     (kept,) = (folder / "home" / "state").rglob("writer")

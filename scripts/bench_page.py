@@ -153,7 +153,7 @@ def _cpu(command: Sequence[str]) -> float:
 
 def _parity() -> dict[str, float]:
     """Return how many bytes of packs a second of one core makes parity of, in MB."""
-    from backupkit.store import gf256
+    from backupkit.store.parity import gf256
 
     blocks = [os.urandom(PARITY_BLOCK) for _ in range(PARITY_BLOCKS)]
 

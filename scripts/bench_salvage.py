@@ -45,7 +45,7 @@ print(json.dumps(sum(table.rows for table in found.tables if table.name == sys.a
 READ = """
 import json, sys
 from pathlib import Path
-from backupkit.chats.summary import summarise
+from backupkit.chats.counting.summary import summarise
 summary = summarise(Path(sys.argv[1]))
 print(json.dumps(0 if summary is None else summary.messages))
 """

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from backupkit.chats.json_stream import JsonStream
+from backupkit.chats.counting.summary import ChatSummary, summarise
 from backupkit.chats.model import Message
-from backupkit.chats.reader import ChatReader, Told
-from backupkit.chats.source import open_source
-from backupkit.chats.summary import ChatSummary, summarise
+from backupkit.chats.reading.reader import ChatReader, Told
+from backupkit.chats.records.json_stream import JsonStream
+from backupkit.chats.sources.source import open_source
 
 
 def summary_of(path: Path) -> ChatSummary:

@@ -2,7 +2,7 @@
 
 from backupkit.ids import ChunkId
 from backupkit.store.chunk_id import ChunkType, chunk_id, plain_sha256
-from backupkit.store.domain_writer import StoredChunk
+from backupkit.store.domains.domain_writer import StoredChunk
 from backupkit.store.failures import ChunkLost, WrongChunkType
 
 KEY = b"i" * 32

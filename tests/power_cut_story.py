@@ -21,8 +21,8 @@ from backupkit.ops.repository.lifecycle import GRACE, UNDO
 from backupkit.ops.repository.repository import PLACE_FILE
 from backupkit.ops.repository.snapshots import known_snapshots
 from backupkit.store import layout
-from backupkit.store.posix_backend import PosixBackend
-from backupkit.store.small_objects import COPIES
+from backupkit.store.backends.posix_backend import PosixBackend
+from backupkit.store.objects.small_objects import COPIES
 
 TOPS = ("repository", "state")
 """What is recorded. The cache may be lost at any time: it is replayed as it was before the run, and as it is after it."""

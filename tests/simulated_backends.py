@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from backupkit.store.backend import Backend, NoSpace, ObjectUnreadable, ReadBack
-from backupkit.store.memory_backend import MemoryBackend
+from backupkit.store.backends.memory_backend import MemoryBackend
 
 
 class PowerCut(BaseException):

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+import pytest
+
 import backupkit
 
 HOUSE = Path(backupkit.__file__).parent
@@ -44,11 +46,18 @@ REASONS: dict[tuple[str, str], str] = {
     ("cli", "hooks"): "the fast program stands alone",
 }
 
-# The rooms of `ops/`, from the ground up: each may import those before it, and the files that lie in `ops/` itself.
-ROOMS_OF_OPS = [
-    "memory", "repository", "keys", "chats", "restoring", "exporting", "searching", "looking",
-    "checking", "saving", "mending", "keeping", "guarding",
-]  # fmt: skip
+# The rooms of the large layers, from the ground up: each may import those before it, and the files that lie in the layer itself.
+ROOMS = {
+    "ops": [
+        "memory", "repository", "keys", "chats", "restoring", "exporting", "searching", "looking",
+        "checking", "saving", "mending", "keeping", "guarding",
+    ],
+    "chats": [
+        "carve", "texts", "records", "archives", "databases", "backups", "sources", "reading", "readers",
+        "counting", "history", "losing", "search", "export",
+    ],
+    "store": ["backends", "objects", "packs", "parity", "domains", "trees", "upkeep"],
+}  # fmt: skip
 
 FORBIDDEN_NAMES = {"helpers", "utils", "util", "common", "misc", "manager"}
 HEAVY_FOR_HOOKS = {"typer", "click", "rich", "watchdog", "zstandard", "pyfastcdc", "mnemonic"}
@@ -74,12 +83,12 @@ def layer_of(module: str) -> str | None:
     return "ops.events" if parts[1:3] == ["ops", "events"] else parts[1]
 
 
-def room_of_ops(module: str) -> str | None:
-    """Return the room of `ops/` that a module is in; "" for the files that all of them may use; None outside `ops/`."""
+def room_in(layer: str, module: str) -> str | None:
+    """Return the room of a layer that a module is in; "" for the files that all of them may use; None outside the layer."""
     parts = module.split(".")
-    if parts[:2] != ["backupkit", "ops"]:
+    if parts[:2] != ["backupkit", layer]:
         return None
-    return parts[2] if len(parts) > 3 or (HOUSE / "ops" / parts[-1]).is_dir() else ""
+    return parts[2] if len(parts) > 3 or (HOUSE / layer / parts[-1]).is_dir() else ""
 
 
 @cache
@@ -130,14 +139,18 @@ def test_imports_follow_the_arrows_of_the_house() -> None:
     assert not strays, "\n".join(strays)
 
 
-def test_the_rooms_of_ops_stand_on_each_other_in_one_order() -> None:
+@pytest.mark.parametrize("layer", sorted(ROOMS))
+def test_the_rooms_of_a_layer_stand_on_each_other_in_one_order(layer: str) -> None:
+    rooms = ROOMS[layer]
     strays = []
     for path in modules():
-        own = room_of_ops(dotted(path))
+        own = room_in(layer, dotted(path))
         if own is None:
             continue
-        above = ROOMS_OF_OPS[ROOMS_OF_OPS.index(own) + 1 :] if own else ROOMS_OF_OPS
-        strays += [f"{path.relative_to(HOUSE)} imports {one}" for one in imports_of(path) if room_of_ops(one) in above]
+        above = rooms[rooms.index(own) + 1 :] if own else rooms
+        strays += [
+            f"{path.relative_to(HOUSE)} imports {one}" for one in imports_of(path) if room_in(layer, one) in above
+        ]
 
     assert not strays, "\n".join(strays)
 

@@ -49,6 +49,25 @@ def discard_leftovers(scratch: Path) -> int:
     return removed
 
 
+@contextlib.contextmanager
+def kept_folder(folder: Path) -> Iterator[None]:
+    """Hold a folder for this process, so that `discard_if_left` of another one lets it be."""
+    with _locked(folder, exclusive=True):
+        yield
+
+
+def discard_if_left(folder: Path) -> bool:
+    """Remove a folder that a killed process held, with all in it; False where a living one holds it, or nobody can tell."""
+    if sys.platform == "win32" or folder.is_symlink() or not folder.is_dir():
+        return False
+    try:
+        with _locked(folder, exclusive=True, wait=False):
+            discard(folder)
+    except OSError:
+        return False
+    return not folder.exists()
+
+
 def discard(folder: Path) -> None:
     """Remove a folder with all it holds, as far as that can be done.
 

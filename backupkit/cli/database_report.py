@@ -1,6 +1,6 @@
-"""What `doctor` says of a database file: its pages, its log, and with a verify-only key whether each page is its app's own."""
+"""What `doctor` says of a database file: its pages, whether they hang together, its log, and with a verify-only key whether each is its app's own."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +14,28 @@ if TYPE_CHECKING:
     from backupkit.cli.session import Session
 
 _MOST_KEY = 1 << 16
+_MOST_SAID = 200
 
 
-def examine(path: Path, verify_key: Path | None) -> "tuple[DatabaseHealth, PageCheck | None] | None":
-    """Look at a file; None where it is no database. What the key finds is among the findings.
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """A database seen from outside, its pages under a verify-only key, and in how many places SQLite finds a plain one unsound.
+
+    `pages` is None without a key, `complaints` where SQLite could not be asked.
+    """
+
+    health: "DatabaseHealth"
+    pages: "PageCheck | None"
+    complaints: int | None
+
+    @property
+    def is_damaged(self) -> bool:
+        """Whether something that the app had written is lost."""
+        return any(one.lost for one in self.health.findings)
+
+
+def examine(path: Path, verify_key: Path | None) -> Examined | None:
+    """Look at a file; None where it is no database. What the key and SQLite find is among the findings.
 
     Raises:
         SourceUnreadable, SourceNotFound: the file or the key cannot be read.
@@ -31,6 +49,11 @@ def examine(path: Path, verify_key: Path | None) -> "tuple[DatabaseHealth, PageC
     if health is None:
         return None
     found = list(health.findings)
+    complaints = None if health.kind.sealed else _complaints(path)
+    if complaints:
+        found.append(
+            Finding("pages-not-sound", lost=True, facts={"count": len(complaints), "said": complaints[0][:_MOST_SAID]})
+        )
     if health.wal is not None and health.wal.ends_within_a_page:
         # Normal for a log that an app is writing, and all that tells of a copy that was cut short.
         found.append(Finding("wal-ends-within-a-page", facts={"size": health.wal.size}))
@@ -41,11 +64,13 @@ def examine(path: Path, verify_key: Path | None) -> "tuple[DatabaseHealth, PageC
         found += checked.findings()
         if checked.is_other_database:
             found.append(Finding("verify-key-of-another-database"))
-    return replace(health, findings=tuple(found)), checked
+    count = None if complaints is None else len(complaints)
+    return Examined(replace(health, findings=tuple(found)), checked, count)
 
 
-def fields(health: "DatabaseHealth", checked: "PageCheck | None") -> dict[str, Any]:
+def fields(examined: Examined) -> dict[str, Any]:
     """Return it for JSON."""
+    health, checked = examined.health, examined.pages
     wal, header = health.wal, health.header
     return {
         "page_size": health.kind.page_size,
@@ -62,22 +87,24 @@ def fields(health: "DatabaseHealth", checked: "PageCheck | None") -> dict[str, A
             "commits": wal.commits,
             "database_pages": wal.database_pages,
         },
+        "complaints": examined.complaints,
         "pages_checked": None if checked is None or checked.is_other_database else checked.checked,
         "pages_damaged": None if checked is None or checked.is_other_database else len(checked.damaged),
     }
 
 
-def findings(health: "DatabaseHealth") -> list[dict[str, object]]:
+def findings(examined: Examined) -> list[dict[str, object]]:
     """Return the findings for JSON."""
     return [
         {"code": one.code, "severity": "error" if one.lost else "warning", "params": json_value(one.facts)}
-        for one in health.findings
+        for one in examined.health.findings
     ]
 
 
-def lines(session: "Session", path: Path, health: "DatabaseHealth", checked: "PageCheck | None") -> list[str]:
+def lines(session: "Session", path: Path, examined: Examined) -> list[str]:
     """Return it for people."""
-    say, told = session.say, fields(health, checked)
+    health, checked = examined.health, examined.pages
+    say, told = session.say, fields(examined)
     declared = told["declared_pages"]
     key = "doctor.pages" if declared is None else "doctor.pages-declared"
     shown = ["  " + say(key, pages=told["pages"], page_size=told["page_size"], declared=declared)]
@@ -86,12 +113,26 @@ def lines(session: "Session", path: Path, health: "DatabaseHealth", checked: "Pa
         shown.append(
             "  " + say("doctor.wal", size=wal.size, commits=wal.commits, frames=wal.committed, total=wal.total_frames)
         )
+    if examined.complaints == 0:
+        shown.append("  " + say("doctor.pages-sound"))
     if checked is not None and not checked.is_other_database:
         shown.append("  " + say("doctor.authentic", checked=checked.checked, damaged=len(checked.damaged)))
     return shown + [
         f"{'x' if one.lost else '!'} {say(f'finding.{one.code}', path=path.name, **one.facts)}"
         for one in health.findings
     ]
+
+
+def _complaints(path: Path) -> tuple[str, ...] | None:
+    from backupkit.chats.malformed import MalformedExport
+    from backupkit.chats.reading.database import database_in
+    from backupkit.chats.sources.source import open_source
+
+    try:
+        with open_source(path) as source:
+            return database_in(source, path.name).complaints()
+    except MalformedExport as error:
+        return (error.reason,)
 
 
 def _read_key(path: Path) -> "VerifyKey":

@@ -8,8 +8,8 @@ from backupkit.text import printable
 from backupkit.ui.json_fields import json_value
 
 if TYPE_CHECKING:
+    from backupkit.chats.counting.summary import ChatSummary, ConversationSummary
     from backupkit.chats.model import Finding
-    from backupkit.chats.summary import ChatSummary, ConversationSummary
     from backupkit.cli.session import Session
 
 MOST_CHARACTERS = 60
@@ -71,7 +71,7 @@ def _sealed(summary: "ChatSummary") -> str:
 
 def first_messages(path: Path, mapping: Path, counted: "ChatSummary") -> list[dict[str, str | None]]:
     """Return how the first messages are understood, for whoever is writing the mapping. `counted` knows the titles."""
-    from backupkit.chats import summary
+    from backupkit.chats.counting import summary
     from backupkit.chats.export.record import time_text
 
     titles = {one.key: one.title for one in counted.by_conversation}

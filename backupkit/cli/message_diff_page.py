@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from backupkit.chats.diff import ChangeKind, ConversationChange, MessageChange
+from backupkit.chats.history.diff import ChangeKind, ConversationChange, MessageChange
 from backupkit.chats.model import Locator
 from backupkit.cli.results import MOST_LISTED
 from backupkit.cli.session import Session

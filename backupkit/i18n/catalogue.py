@@ -190,13 +190,14 @@ class _Filler(string.Formatter):
 def _readable(name: str, text: str) -> str:
     """Make a fact safe to show. The middle of a path that fills the screen is left out: its ends tell which it is, and JSON has it all."""
     shown = printable(text)
-    if name != "path" or len(shown) <= 2 * _END_OF_PATH:
+    if name not in _NAMES_A_PATH or len(shown) <= 2 * _END_OF_PATH:
         return shown
     return f"{shown[:_END_OF_PATH]}…{shown[-_END_OF_PATH:]}"
 
 
 _ABSENT = object()
 _END_OF_PATH = 300
+_NAMES_A_PATH = frozenset({"path", "file"})
 _SAYS_WHY = frozenset({"reason", "detail", "doubt", "missing"})
 _SYSTEM = {
     said: f"system-{name.lower()}" for number, name in errno.errorcode.items() for said in (os.strerror(number), name)

@@ -13,7 +13,7 @@ from json_schema import differences
 from person import Person
 from sealing import IPHONE_PASSWORD, SIGNAL_PASSPHRASE, WHATSAPP_KEY, seal_signal, seal_whatsapp
 
-from backupkit.chats.ledger_build import TICK_NS
+from backupkit.chats.losing.ledger_build import TICK_NS
 
 KEY = ("--chat-key-file", "key")
 

@@ -99,6 +99,56 @@ def test_what_is_wrong_with_file_and_log_is_named(
     assert "{" not in text
 
 
+@pytest.fixture
+def plain(tmp_path: Path) -> Path:
+    """A database of some app that backupkit does not know, of many pages, at rest."""
+    path = tmp_path / "notes.db"
+    writer = sqlite3.connect(path)
+    with writer:
+        writer.execute("CREATE TABLE note(id INTEGER PRIMARY KEY, said TEXT)")
+        writer.executemany("INSERT INTO note(said) VALUES (?)", ((f"note {number} " * 20,) for number in range(2000)))
+    writer.close()
+    return path
+
+
+def test_the_pages_of_a_plain_database_are_checked_for_hanging_together(computer: Computer, plain: Path) -> None:
+    sound = doctor(computer, plain)
+    data = bytearray(plain.read_bytes())
+    # Two whole pages in each other's place: every page alone is as it should be.
+    data[20 * PAGE : 21 * PAGE], data[30 * PAGE : 31 * PAGE] = data[30 * PAGE : 31 * PAGE], data[20 * PAGE : 21 * PAGE]
+    plain.write_bytes(data)
+
+    told = doctor(computer, plain, expect=20)
+
+    assert (sound["findings"], sound["database"]["complaints"]) == ([], 0)
+    (found,) = told["findings"]
+    assert (found["code"], found["severity"]) == ("pages-not-sound", "error")
+    assert found["params"]["count"] == told["database"]["complaints"] > 0
+    assert found["params"]["said"]
+    assert plain.read_bytes() == data
+
+
+def test_a_value_that_its_table_forbids_is_no_damage(computer: Computer, plain: Path) -> None:
+    writer = sqlite3.connect(plain)
+    with writer:
+        writer.execute("INSERT INTO note(said) VALUES (NULL)")
+        writer.execute("PRAGMA writable_schema = on")
+        writer.execute("UPDATE sqlite_master SET sql = replace(sql, 'said TEXT', 'said TEXT NOT NULL CHECK(said < 1)')")
+    writer.close()
+
+    assert doctor(computer, plain)["database"]["complaints"] == 0
+
+
+def test_a_database_whose_front_is_noise_is_told_as_unsound(computer: Computer, plain: Path) -> None:
+    data = bytearray(plain.read_bytes())
+    data[100:PAGE] = random.Random(1).randbytes(PAGE - 100)
+    plain.write_bytes(data)
+
+    told = doctor(computer, plain, expect=20)
+
+    assert "pages-not-sound" in {one["code"] for one in told["findings"]}
+
+
 def sealed(path: Path, pages: int) -> Path:
     """A sealed database as SQLCipher 4 lays it out, and beside it the key that checks and cannot open."""
     profile, dice = PROFILES["sqlcipher-4"], random.Random(4)

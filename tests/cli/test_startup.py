@@ -21,8 +21,8 @@ HEAVY = (
 
 NOT_FOR_NOTHING_NEW = (
     "backupkit.capture.live_database",
-    "backupkit.chats.ledger",
-    "backupkit.chats.registry",
+    "backupkit.chats.losing.ledger",
+    "backupkit.chats.readers.registry",
     "backupkit.crypto.slots",
     "backupkit.guard.device_rules",
     "backupkit.guard.request",
@@ -78,5 +78,5 @@ def test_a_snapshot_that_finds_nothing_new_imports_only_what_looking_takes(tmp_p
     first = take("--init", "--recovery-sheet", str(tmp_path / "sheet.txt"))
     second = take()
 
-    assert "backupkit.chats.registry" in first
+    assert "backupkit.chats.readers.registry" in first
     assert second == "[]"

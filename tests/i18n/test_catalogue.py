@@ -101,3 +101,6 @@ def test_a_path_that_would_fill_the_screen_shows_its_ends() -> None:
     assert "begin/d/d" in said
     assert "d/d/end.txt" in said
     assert english.say("error.source-not-found.what", path="p" * 500) == f"Cannot read {'p' * 500}."
+    found = english.say("finding.place-unread", file=path, reason="name-too-long")
+    assert len(found) < 700
+    assert "end.txt could not be looked into" in found

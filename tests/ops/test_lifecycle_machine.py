@@ -35,7 +35,7 @@ from backupkit.ops.repository import repository as repositories
 from backupkit.ops.repository.lifecycle import lifecycle_of
 from backupkit.ops.repository.reach import packs_of
 from backupkit.ops.repository.snapshots import known_snapshots
-from backupkit.store.memory_backend import MemoryBackend
+from backupkit.store.backends.memory_backend import MemoryBackend
 
 # Few contents, so that what was swept is often saved again; they share no chunk.
 CONTENTS = [random.Random(number).randbytes(3000) for number in range(4)]

@@ -23,7 +23,7 @@ from backupkit.ops.failures import NotAWriter
 from backupkit.ops.looking.list_snapshots import list_snapshots
 from backupkit.ops.memory.journal import Journal, SourceFacts, TakenFacts
 from backupkit.ops.saving.remembered_file import RememberedFile, decode_file, decode_pages
-from backupkit.store.manifest import ChatFacts
+from backupkit.store.trees.manifest import ChatFacts
 
 FACTS = SourceFacts("chats", "/home/me/chats", "telegram", "org.telegram.messenger", "telegram-json", 3, 1000, 7, 2)
 TREE = ChunkId(bytes(range(32)))

@@ -4,8 +4,8 @@ import pytest
 
 from backupkit.crypto.domains import DomainSecrets
 from backupkit.ids import RepositoryId
-from backupkit.store.memory_backend import MemoryBackend
-from backupkit.store.pack_format import Address
+from backupkit.store.backends.memory_backend import MemoryBackend
+from backupkit.store.packs.pack_format import Address
 
 REPOSITORY = RepositoryId(bytes(range(16)))
 

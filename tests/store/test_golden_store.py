@@ -14,17 +14,17 @@ from backupkit.crypto.signing import VerifyKey
 from backupkit.crypto.writer import DomainLabel
 from backupkit.ids import ChunkId, DomainId, RepositoryId
 from backupkit.store import layout
-from backupkit.store.check import FileChecked, PackChecked, check_open, check_sealed
-from backupkit.store.config import decode_config
-from backupkit.store.contents import content_bytes, walk_tree
-from backupkit.store.domain_reader import DomainReader
+from backupkit.store.backends.posix_backend import PosixBackend
+from backupkit.store.domains.domain_reader import DomainReader
 from backupkit.store.finding import Finding
-from backupkit.store.log_store import LogStore
-from backupkit.store.manifest import read_manifest
-from backupkit.store.pack_list import read_pack_list
-from backupkit.store.posix_backend import PosixBackend
-from backupkit.store.small_objects import SmallObjects
-from backupkit.store.tree import EntryKind
+from backupkit.store.objects.config import decode_config
+from backupkit.store.objects.log_store import LogStore
+from backupkit.store.objects.pack_list import read_pack_list
+from backupkit.store.objects.small_objects import SmallObjects
+from backupkit.store.trees.contents import content_bytes, walk_tree
+from backupkit.store.trees.manifest import read_manifest
+from backupkit.store.trees.tree import EntryKind
+from backupkit.store.upkeep.check import FileChecked, PackChecked, check_open, check_sealed
 
 FOLDER = Path(__file__).parents[1] / "vectors" / "store"
 FACTS = json.loads((FOLDER / "facts.json").read_text("ascii"))

@@ -11,8 +11,8 @@ import pytest
 
 from backupkit.codec.canonical import encode_canonical
 from backupkit.codec.framing import Mark, frame
-from backupkit.store import gf256
-from backupkit.store.manifest import decode_manifest
+from backupkit.store.parity import gf256
+from backupkit.store.trees.manifest import decode_manifest
 
 ROOT = Path(__file__).parents[2]
 FACTS = json.loads((ROOT / "tests/vectors/store/facts.json").read_text("ascii"))

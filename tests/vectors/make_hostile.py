@@ -32,16 +32,18 @@ from backupkit.ops.repository.snapshots import known_snapshots
 from backupkit.proof.checkpoint import Checkpoint, sign_checkpoint
 from backupkit.proof.dsse import open_envelope, sign_envelope
 from backupkit.proof.statement import PAYLOAD_TYPE
-from backupkit.store import index as index_file, layout, tree
+from backupkit.store import layout
 from backupkit.store.chunk_id import ChunkType
-from backupkit.store.compression import Codec
-from backupkit.store.config import decode_config
-from backupkit.store.index import Index
-from backupkit.store.manifest import Source
-from backupkit.store.pack_format import Address
-from backupkit.store.parity_format import Parity, decode_header, encode_header, header_size
-from backupkit.store.small_objects import COPIES
-from backupkit.store.tree import Chunks, Entry, EntryKind, StoresChunks
+from backupkit.store.objects.config import decode_config
+from backupkit.store.objects.small_objects import COPIES
+from backupkit.store.packs import index as index_file
+from backupkit.store.packs.compression import Codec
+from backupkit.store.packs.index import Index
+from backupkit.store.packs.pack_format import Address
+from backupkit.store.parity.parity_format import Parity, decode_header, encode_header, header_size
+from backupkit.store.trees import tree
+from backupkit.store.trees.manifest import Source
+from backupkit.store.trees.tree import Chunks, Entry, EntryKind, StoresChunks
 
 Lie = Callable[[StoresChunks, list[Entry]], list[Entry]]
 CASES: dict[str, tuple[str, Callable[["Base"], None], list[dict[str, Any]], tuple[str, ...]]] = {}
@@ -242,8 +244,8 @@ def _(base: Base) -> None:
 def _(base: Base) -> None:
     bomb = zstandard.ZstdCompressor(level=19).compress(bytes(1 << 30))
     with (
-        patch("backupkit.store.domain_writer.compress", lambda data, _: (Codec.ZSTD, bomb) if data == b"boom" * 40_000 else (Codec.RAW, data)),
-        patch("backupkit.store.domain_writer.check_finished_pack"),
+        patch("backupkit.store.domains.domain_writer.compress", lambda data, _: (Codec.ZSTD, bomb) if data == b"boom" * 40_000 else (Codec.RAW, data)),
+        patch("backupkit.store.domains.domain_writer.check_finished_pack"),
     ):  # fmt: skip
         base.scene.write("bomb.txt", b"boom" * 40_000)
         base.take()
@@ -254,8 +256,8 @@ def _(base: Base) -> None:
     stream = zstandard.ZstdCompressor(level=19, write_content_size=False).compressobj()
     bomb = stream.compress(bytes(1 << 30)) + stream.flush()
     with (
-        patch("backupkit.store.domain_writer.compress", lambda data, _: (Codec.ZSTD, bomb) if data == b"boom" * 40_000 else (Codec.RAW, data)),
-        patch("backupkit.store.domain_writer.check_finished_pack"),
+        patch("backupkit.store.domains.domain_writer.compress", lambda data, _: (Codec.ZSTD, bomb) if data == b"boom" * 40_000 else (Codec.RAW, data)),
+        patch("backupkit.store.domains.domain_writer.check_finished_pack"),
     ):  # fmt: skip
         base.scene.write("bomb.txt", b"boom" * 40_000)
         base.take()

@@ -16,19 +16,19 @@ from backupkit.crypto.signing import SigningKey
 from backupkit.crypto.writer import DomainLabel
 from backupkit.ids import DomainId, RepositoryId
 from backupkit.store import layout
+from backupkit.store.backends.posix_backend import PosixBackend
 from backupkit.store.chunk_id import ChunkType
-from backupkit.store.config import RepositoryConfig, WriterEntry
-from backupkit.store.domain_writer import DomainWriter
-from backupkit.store.index import Index
+from backupkit.store.domains.domain_writer import DomainWriter
 from backupkit.store.layout import PackRef
-from backupkit.store.log_store import LogStore
-from backupkit.store.manifest import ChatFacts, Manifest, Source, Unreadable, store_manifest
-from backupkit.store.pack_format import Address
-from backupkit.store.pack_list import publish_pack_list
-from backupkit.store.page_map import store_pages, write_page_map
-from backupkit.store.posix_backend import PosixBackend
-from backupkit.store.small_objects import SmallObjects
-from backupkit.store.tree import Content, Entry, EntryKind, Pages, file_content, write_tree
+from backupkit.store.objects.config import RepositoryConfig, WriterEntry
+from backupkit.store.objects.log_store import LogStore
+from backupkit.store.objects.pack_list import publish_pack_list
+from backupkit.store.objects.small_objects import SmallObjects
+from backupkit.store.packs.index import Index
+from backupkit.store.packs.pack_format import Address
+from backupkit.store.trees.manifest import ChatFacts, Manifest, Source, Unreadable, store_manifest
+from backupkit.store.trees.page_map import store_pages, write_page_map
+from backupkit.store.trees.tree import Content, Entry, EntryKind, Pages, file_content, write_tree
 
 REPOSITORY = RepositoryId(bytes(range(16)))
 DOMAIN = DomainId(bytes(range(16, 32)))

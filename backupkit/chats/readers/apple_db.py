@@ -7,9 +7,6 @@ needed. A message in no conversation is normal there and is kept.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from backupkit.chats.database import Database, claim_databases, database_in, raw_of, read_databases
-from backupkit.chats.json_fields import int_of, text_of
-from backupkit.chats.media_files import find_media_above, role_of_name
 from backupkit.chats.model import (
     UTC_ZONE,
     Conversation,
@@ -27,9 +24,12 @@ from backupkit.chats.model import (
     Reaction,
     Severity,
 )
-from backupkit.chats.reader import Recognition, Told
 from backupkit.chats.readers.whatsapp_iphone_db import apple_to_us
-from backupkit.chats.source import SourceFiles
+from backupkit.chats.reading.database import Database, claim_databases, database_in, raw_of, read_databases
+from backupkit.chats.reading.media_files import find_media_above, role_of_name
+from backupkit.chats.reading.reader import Recognition, Told
+from backupkit.chats.records.json_fields import int_of, text_of
+from backupkit.chats.sources.source import SourceFiles
 
 _NO_CHAT = "no-conversation"
 _WORDS = ((b"chat_message_join",),)

@@ -6,9 +6,6 @@ The app is named in the file and is whatever a tool wrote there, so it is not ta
 from collections.abc import Iterator
 from typing import Any
 
-from backupkit.chats.json_fields import dict_of, int_of, list_of, name_of, seconds_to_us, text_of
-from backupkit.chats.json_lines import json_line_records
-from backupkit.chats.json_records import Record, claim_json, facts_around, records_in
 from backupkit.chats.model import (
     UTC_ZONE,
     Conversation,
@@ -24,8 +21,11 @@ from backupkit.chats.model import (
     Precision,
 )
 from backupkit.chats.people import People
-from backupkit.chats.reader import Recognition, Told, read_each
-from backupkit.chats.source import SourceFiles
+from backupkit.chats.reading.json_lines import json_line_records
+from backupkit.chats.reading.json_records import Record, claim_json, facts_around, records_in
+from backupkit.chats.reading.reader import Recognition, Told, read_each
+from backupkit.chats.records.json_fields import dict_of, int_of, list_of, name_of, seconds_to_us, text_of
+from backupkit.chats.sources.source import SourceFiles
 
 _KINDS = {
     0: MessageKind.TEXT,

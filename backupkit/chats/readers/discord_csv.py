@@ -7,9 +7,6 @@ import posixpath
 import re
 from collections.abc import Iterator
 
-from backupkit.chats.csv_rows import Row, csv_rows
-from backupkit.chats.json_fields import iso_to_us
-from backupkit.chats.media_files import find_media, is_link, role_of_name
 from backupkit.chats.model import (
     OFFSET_ZONE,
     UNKNOWN_ZONE,
@@ -23,12 +20,15 @@ from backupkit.chats.model import (
     Precision,
     Reaction,
 )
-from backupkit.chats.month_names import month_of
 from backupkit.chats.people import People
-from backupkit.chats.reader import Recognition, Told, claim_text, read_each
-from backupkit.chats.source import Content, SourceFiles
-from backupkit.chats.text_damage import TextDamage
-from backupkit.chats.wall_time import DateOrder, seconds_of_day
+from backupkit.chats.reading.csv_rows import Row, csv_rows
+from backupkit.chats.reading.media_files import find_media, is_link, role_of_name
+from backupkit.chats.reading.reader import Recognition, Told, claim_text, read_each
+from backupkit.chats.records.json_fields import iso_to_us
+from backupkit.chats.sources.source import Content, SourceFiles
+from backupkit.chats.texts.damage import TextDamage
+from backupkit.chats.texts.month_names import month_of
+from backupkit.chats.texts.wall_time import DateOrder, seconds_of_day
 
 _HEADER = "AuthorID,Author,Date,Content,Attachments,Reactions"
 _LOOKED_AT = 4096

@@ -7,9 +7,6 @@ with what is there: partial files have been seen.
 from collections.abc import Iterator
 from typing import Any
 
-from backupkit.chats.json_fields import dict_of, int_of, iso_to_us, list_of, name_of, text_of
-from backupkit.chats.json_records import Around, Record, claim_json, records_in
-from backupkit.chats.media_files import find_media, is_link, role_of_name
 from backupkit.chats.model import (
     OFFSET_ZONE,
     UNKNOWN_ZONE,
@@ -28,8 +25,11 @@ from backupkit.chats.model import (
     Severity,
 )
 from backupkit.chats.people import People
-from backupkit.chats.reader import Recognition, Told, read_each
-from backupkit.chats.source import SourceFiles
+from backupkit.chats.reading.json_records import Around, Record, claim_json, records_in
+from backupkit.chats.reading.media_files import find_media, is_link, role_of_name
+from backupkit.chats.reading.reader import Recognition, Told, read_each
+from backupkit.chats.records.json_fields import dict_of, int_of, iso_to_us, list_of, name_of, text_of
+from backupkit.chats.sources.source import SourceFiles
 
 _SAID = {"Default", "Reply", "ChatInputCommand", "ContextMenuCommand", "ThreadStarterMessage", ""}
 

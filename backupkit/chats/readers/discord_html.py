@@ -8,10 +8,7 @@ import posixpath
 import re
 from collections.abc import Iterator
 
-from backupkit.chats.html_pieces import Elements, Piece, pieces_of
-from backupkit.chats.json_fields import within_time
 from backupkit.chats.malformed import MalformedExport, TruncatedExport
-from backupkit.chats.media_files import find_media, is_link, role_of_name
 from backupkit.chats.model import (
     UTC_ZONE,
     Conversation,
@@ -29,9 +26,12 @@ from backupkit.chats.model import (
     Severity,
 )
 from backupkit.chats.people import People
-from backupkit.chats.reader import Recognition, Told, read_each
 from backupkit.chats.readers.discord_csv import CHANNEL
-from backupkit.chats.source import Content, SourceFiles
+from backupkit.chats.reading.media_files import find_media, is_link, role_of_name
+from backupkit.chats.reading.reader import Recognition, Told, read_each
+from backupkit.chats.records.json_fields import within_time
+from backupkit.chats.sources.source import Content, SourceFiles
+from backupkit.chats.texts.html_pieces import Elements, Piece, pieces_of
 
 _LOOKED_AT = 256 * 1024
 _MARK = re.compile(rb"<div\s[^<>]{0,400}?data-message-id=[\"']?\d{5,20}")

@@ -8,10 +8,6 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from backupkit.chats.csv_rows import csv_rows
-from backupkit.chats.json_fields import dict_of, iso_to_us, list_of, name_of, text_of
-from backupkit.chats.json_records import Record, claim_json, records_in, small_json
-from backupkit.chats.media_files import role_of_name
 from backupkit.chats.model import (
     OFFSET_ZONE,
     UTC_ZONE,
@@ -27,9 +23,13 @@ from backupkit.chats.model import (
     Precision,
     Severity,
 )
-from backupkit.chats.reader import Recognition, Told, read_each
-from backupkit.chats.source import Content, SourceFiles
-from backupkit.chats.text_damage import TextDamage
+from backupkit.chats.reading.csv_rows import csv_rows
+from backupkit.chats.reading.json_records import Record, claim_json, records_in, small_json
+from backupkit.chats.reading.media_files import role_of_name
+from backupkit.chats.reading.reader import Recognition, Told, read_each
+from backupkit.chats.records.json_fields import dict_of, iso_to_us, list_of, name_of, text_of
+from backupkit.chats.sources.source import Content, SourceFiles
+from backupkit.chats.texts.damage import TextDamage
 
 _CHANNEL = re.compile(r"c?\d{15,20}$")
 _HEADER = b"ID,Timestamp,Contents,Attachments"

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from backupkit.chats.malformed import MalformedExport
-from backupkit.chats.media_files import find_media, is_link, role_of_name
 from backupkit.chats.model import (
     Conversation,
     ConversationKind,
@@ -24,14 +23,15 @@ from backupkit.chats.model import (
     Reaction,
     Severity,
 )
-from backupkit.chats.month_names import month_of
 from backupkit.chats.people import People
-from backupkit.chats.reader import Recognition, Told, claim_text, read_each
 from backupkit.chats.readers.discord_csv import CHANNEL
-from backupkit.chats.source import Content, SourceFiles
-from backupkit.chats.text_damage import TextDamage
-from backupkit.chats.text_lines import Line, lines_of
-from backupkit.chats.wall_time import HALF_DAY, SPACE, DateOrder, OrderEvidence, seconds_of_day
+from backupkit.chats.reading.media_files import find_media, is_link, role_of_name
+from backupkit.chats.reading.reader import Recognition, Told, claim_text, read_each
+from backupkit.chats.sources.source import Content, SourceFiles
+from backupkit.chats.texts.damage import TextDamage
+from backupkit.chats.texts.lines import Line, lines_of
+from backupkit.chats.texts.month_names import month_of
+from backupkit.chats.texts.wall_time import HALF_DAY, SPACE, DateOrder, OrderEvidence, seconds_of_day
 
 _RULE = re.compile(r"={20,}$")
 _GUILD = re.compile(r"Guild: (.*)$")

@@ -8,9 +8,6 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from backupkit.chats.json_fields import dict_of, list_of, name_of, text_of, within_time
-from backupkit.chats.json_records import Record, claim_json, records_in, small_json
-from backupkit.chats.media_files import find_media, role_of_name
 from backupkit.chats.model import (
     UNKNOWN_ZONE,
     UTC_ZONE,
@@ -27,10 +24,13 @@ from backupkit.chats.model import (
     Precision,
     Reaction,
 )
-from backupkit.chats.month_names import month_of
-from backupkit.chats.reader import Recognition, Told, read_each
-from backupkit.chats.source import SourceFiles
-from backupkit.chats.wall_time import HALF_DAY, SPACE, DateOrder, seconds_of_day
+from backupkit.chats.reading.json_records import Record, claim_json, records_in, small_json
+from backupkit.chats.reading.media_files import find_media, role_of_name
+from backupkit.chats.reading.reader import Recognition, Told, read_each
+from backupkit.chats.records.json_fields import dict_of, list_of, name_of, text_of, within_time
+from backupkit.chats.sources.source import SourceFiles
+from backupkit.chats.texts.month_names import month_of
+from backupkit.chats.texts.wall_time import HALF_DAY, SPACE, DateOrder, seconds_of_day
 
 _CLOCK = re.compile(
     rf"(?:(?P<before>{HALF_DAY}){SPACE}?)?(?P<hour>\d{{1,2}})(?:[:.]|시{SPACE})(?P<minute>\d{{1,2}})(?:[:.]|분{SPACE})(?P<second>\d{{1,2}})초?(?:{SPACE}?(?P<after>{HALF_DAY}))?"

@@ -8,9 +8,7 @@ import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
 
-from backupkit.chats.json_fields import iso_to_us
 from backupkit.chats.malformed import MalformedExport, TruncatedExport
-from backupkit.chats.media_files import role_of_name
 from backupkit.chats.model import (
     OFFSET_ZONE,
     UNKNOWN_ZONE,
@@ -26,8 +24,10 @@ from backupkit.chats.model import (
     Precision,
 )
 from backupkit.chats.partial import read_some
-from backupkit.chats.reader import Recognition, Told, read_each
-from backupkit.chats.source import Content, SourceFiles
+from backupkit.chats.reading.media_files import role_of_name
+from backupkit.chats.reading.reader import Recognition, Told, read_each
+from backupkit.chats.records.json_fields import iso_to_us
+from backupkit.chats.sources.source import Content, SourceFiles
 
 _MARK = re.compile(rb"class=\"(?:hChatLog|haudio)\b")
 _LOOKED_AT = 64 * 1024

@@ -6,10 +6,6 @@ The service is gone. An event is a message, a call, or somebody who came, left o
 from collections.abc import Iterator
 from typing import Any
 
-from backupkit.chats.json_fields import dict_of, int_of, list_of, name_of, text_of, within_time
-from backupkit.chats.json_records import Record, claim_json, elements_of
-from backupkit.chats.json_stream import JsonStream
-from backupkit.chats.media_files import role_of_name
 from backupkit.chats.model import (
     UTC_ZONE,
     Conversation,
@@ -25,8 +21,12 @@ from backupkit.chats.model import (
     Precision,
     Severity,
 )
-from backupkit.chats.reader import Recognition, Told, read_each
-from backupkit.chats.source import SourceFiles
+from backupkit.chats.reading.json_records import Record, claim_json, elements_of
+from backupkit.chats.reading.media_files import role_of_name
+from backupkit.chats.reading.reader import Recognition, Told, read_each
+from backupkit.chats.records.json_fields import dict_of, int_of, list_of, name_of, text_of, within_time
+from backupkit.chats.records.json_stream import JsonStream
+from backupkit.chats.sources.source import SourceFiles
 
 _MAX_PEOPLE = 20_000
 _LISTS = ("conversations", "conversation_state")

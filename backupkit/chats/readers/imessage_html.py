@@ -7,9 +7,7 @@ import posixpath
 import re
 from collections.abc import Iterator
 
-from backupkit.chats.html_pieces import Elements, Piece, pieces_of
 from backupkit.chats.malformed import MalformedExport, TruncatedExport
-from backupkit.chats.media_files import find_media, role_of_name
 from backupkit.chats.model import (
     Conversation,
     DeletionState,
@@ -25,9 +23,11 @@ from backupkit.chats.model import (
     Severity,
 )
 from backupkit.chats.people import People
-from backupkit.chats.reader import Recognition, Told, read_each
 from backupkit.chats.readers import imessage_words as words
-from backupkit.chats.source import Content, SourceFiles
+from backupkit.chats.reading.media_files import find_media, role_of_name
+from backupkit.chats.reading.reader import Recognition, Told, read_each
+from backupkit.chats.sources.source import Content, SourceFiles
+from backupkit.chats.texts.html_pieces import Elements, Piece, pieces_of
 
 _LOOKED_AT = 192 * 1024
 _MARK = re.compile(rb"<div class ?=\"(?:message|announcement)\"")

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from backupkit.chats.malformed import MalformedExport
-from backupkit.chats.media_files import find_media, role_of_name
 from backupkit.chats.model import (
     Conversation,
     DeletionState,
@@ -24,11 +23,12 @@ from backupkit.chats.model import (
     Precision,
 )
 from backupkit.chats.people import People
-from backupkit.chats.reader import Recognition, Told, claim_text, read_each
 from backupkit.chats.readers import imessage_words as words
-from backupkit.chats.source import Content, SourceFiles
-from backupkit.chats.text_damage import TextDamage
-from backupkit.chats.text_lines import Line, lines_of
+from backupkit.chats.reading.media_files import find_media, role_of_name
+from backupkit.chats.reading.reader import Recognition, Told, claim_text, read_each
+from backupkit.chats.sources.source import Content, SourceFiles
+from backupkit.chats.texts.damage import TextDamage
+from backupkit.chats.texts.lines import Line, lines_of
 
 _HEAD = re.compile(rf"{words.TIME}(?: \(Read by .{{1,80}} after .{{1,80}}\))?$")
 _NOTICE = re.compile(rf"{words.TIME} (?!\(Read by )(?P<said>\S.*)$")

@@ -3,10 +3,6 @@
 from collections.abc import Iterator
 from typing import Any
 
-from backupkit.chats.json_fields import dict_of, iso_to_us, list_of, text_of
-from backupkit.chats.json_records import Record, elements_of
-from backupkit.chats.json_stream import JsonStream
-from backupkit.chats.media_files import find_media, is_link, role_of_name
 from backupkit.chats.model import (
     OFFSET_ZONE,
     UNKNOWN_ZONE,
@@ -23,8 +19,12 @@ from backupkit.chats.model import (
     Reaction,
     Severity,
 )
-from backupkit.chats.reader import Told
-from backupkit.chats.source import SourceFiles
+from backupkit.chats.reading.json_records import Record, elements_of
+from backupkit.chats.reading.media_files import find_media, is_link, role_of_name
+from backupkit.chats.reading.reader import Told
+from backupkit.chats.records.json_fields import dict_of, iso_to_us, list_of, text_of
+from backupkit.chats.records.json_stream import JsonStream
+from backupkit.chats.sources.source import SourceFiles
 
 _SHARED = ("media_share_url", "story_share", "link", "profile_share_username", "live_video_share", "video_call_action")
 _FILES = ("media", "media_url", "voice_media", "animated_media_images")

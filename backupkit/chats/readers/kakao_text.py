@@ -5,7 +5,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from backupkit.chats.csv_rows import csv_rows
 from backupkit.chats.malformed import MalformedExport
 from backupkit.chats.model import (
     Conversation,
@@ -20,12 +19,13 @@ from backupkit.chats.model import (
     Participant,
     Precision,
 )
-from backupkit.chats.reader import Recognition, Told, claim_text, read_each
-from backupkit.chats.source import Content, SourceFiles
-from backupkit.chats.text_damage import TextDamage
-from backupkit.chats.text_head import text_head
-from backupkit.chats.text_lines import Line, lines_of
-from backupkit.chats.wall_time import HALF_DAY, SPACE, DateOrder, seconds_of_day
+from backupkit.chats.reading.csv_rows import csv_rows
+from backupkit.chats.reading.reader import Recognition, Told, claim_text, read_each
+from backupkit.chats.sources.source import Content, SourceFiles
+from backupkit.chats.texts.damage import TextDamage
+from backupkit.chats.texts.head import text_head
+from backupkit.chats.texts.lines import Line, lines_of
+from backupkit.chats.texts.wall_time import HALF_DAY, SPACE, DateOrder, seconds_of_day
 
 _TITLE = re.compile(
     r"(?P<who>.+?) ?님과(?:의)? 카카오톡 대화\s*$|(?P<group>.+?) 카카오톡 대화\s*$|KakaoTalk Chats with (?P<en>.+?)\s*$"

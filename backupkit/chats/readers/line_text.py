@@ -27,12 +27,12 @@ from backupkit.chats.model import (
     Precision,
     Severity,
 )
-from backupkit.chats.reader import Recognition, Told, claim_text, read_each
-from backupkit.chats.source import Content, SourceFiles
-from backupkit.chats.text_damage import TextDamage
-from backupkit.chats.text_head import text_head
-from backupkit.chats.text_lines import Line, lines_of
-from backupkit.chats.wall_time import HALF_DAY, SPACE, DateOrder, OrderEvidence, seconds_of_day
+from backupkit.chats.reading.reader import Recognition, Told, claim_text, read_each
+from backupkit.chats.sources.source import Content, SourceFiles
+from backupkit.chats.texts.damage import TextDamage
+from backupkit.chats.texts.head import text_head
+from backupkit.chats.texts.lines import Line, lines_of
+from backupkit.chats.texts.wall_time import HALF_DAY, SPACE, DateOrder, OrderEvidence, seconds_of_day
 
 _TITLES = (
     re.compile(r"\[LINE\] (?P<who>.+?)とのトーク履歴\s*$"),

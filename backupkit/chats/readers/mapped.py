@@ -7,20 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from backupkit.chats.json_fields import int_of, within_time
-from backupkit.chats.mapped_rows import ENDINGS, MappedRow, rows_of
-from backupkit.chats.mapping import (
-    MAX_MAPPING_BYTES,
-    Choice,
-    ExportMapping,
-    FieldPath,
-    MappingWrong,
-    TimeRule,
-    parse_mapping,
-    plain_text,
-)
-from backupkit.chats.media_files import find_media_above, is_link, role_of_name
-from backupkit.chats.members import MAPPING_NAME
+from backupkit.chats.archives.members import MAPPING_NAME
 from backupkit.chats.model import (
     OFFSET_ZONE,
     UNKNOWN_ZONE,
@@ -38,8 +25,21 @@ from backupkit.chats.model import (
     Severity,
 )
 from backupkit.chats.people import People
-from backupkit.chats.reader import Recognition, Told, read_each
-from backupkit.chats.source import SourceFiles
+from backupkit.chats.reading.mapped_rows import ENDINGS, MappedRow, rows_of
+from backupkit.chats.reading.mapping import (
+    MAX_MAPPING_BYTES,
+    Choice,
+    ExportMapping,
+    FieldPath,
+    MappingWrong,
+    TimeRule,
+    parse_mapping,
+    plain_text,
+)
+from backupkit.chats.reading.media_files import find_media_above, is_link, role_of_name
+from backupkit.chats.reading.reader import Recognition, Told, read_each
+from backupkit.chats.records.json_fields import int_of, within_time
+from backupkit.chats.sources.source import SourceFiles
 
 CERTAINTY = 200
 """The owner's word stands above every reader's judgement."""

@@ -9,9 +9,6 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from typing import Any
 
-from backupkit.chats.json_fields import dict_of, int_of, list_of, milliseconds_to_us, name_of, text_of
-from backupkit.chats.json_records import Around, Record, claim_json, facts_around, records_in
-from backupkit.chats.media_files import find_media
 from backupkit.chats.model import (
     UTC_ZONE,
     Conversation,
@@ -27,8 +24,11 @@ from backupkit.chats.model import (
     Severity,
 )
 from backupkit.chats.people import People
-from backupkit.chats.reader import Recognition, Told, read_each
-from backupkit.chats.source import SourceFiles
+from backupkit.chats.reading.json_records import Around, Record, claim_json, facts_around, records_in
+from backupkit.chats.reading.media_files import find_media
+from backupkit.chats.reading.reader import Recognition, Told, read_each
+from backupkit.chats.records.json_fields import dict_of, int_of, list_of, milliseconds_to_us, name_of, text_of
+from backupkit.chats.sources.source import SourceFiles
 
 _ROLES = {
     "m.image": MessageKind.IMAGE,

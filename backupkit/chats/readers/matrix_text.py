@@ -18,14 +18,14 @@ from backupkit.chats.model import (
     Severity,
 )
 from backupkit.chats.people import People
-from backupkit.chats.reader import Recognition, Told, read_each
 from backupkit.chats.readers.element_signs import is_element, is_event
 from backupkit.chats.readers.whatsapp_heads import DASH, Head, head_of
-from backupkit.chats.source import Content, SourceFiles
-from backupkit.chats.text_damage import TextDamage
-from backupkit.chats.text_head import text_head
-from backupkit.chats.text_lines import Line, lines_of
-from backupkit.chats.wall_time import DateOrder, OrderEvidence
+from backupkit.chats.reading.reader import Recognition, Told, read_each
+from backupkit.chats.sources.source import Content, SourceFiles
+from backupkit.chats.texts.damage import TextDamage
+from backupkit.chats.texts.head import text_head
+from backupkit.chats.texts.lines import Line, lines_of
+from backupkit.chats.texts.wall_time import DateOrder, OrderEvidence
 
 _SENDER = re.compile(r"([^\n]{1,120}?): ")
 _SENT = re.compile(r"(?P<who>[^:]{1,200}) sent an? (?P<what>image|sticker)\.")

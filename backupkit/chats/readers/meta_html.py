@@ -10,10 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from backupkit.chats.html_pieces import Elements, Piece, pieces_of
-from backupkit.chats.json_fields import within_time
 from backupkit.chats.malformed import MalformedExport, TruncatedExport
-from backupkit.chats.media_files import find_media_above, is_link, role_of_name
 from backupkit.chats.model import (
     Conversation,
     Finding,
@@ -26,11 +23,14 @@ from backupkit.chats.model import (
     Severity,
 )
 from backupkit.chats.people import People
-from backupkit.chats.reader import Recognition, Told, read_each
 from backupkit.chats.readers.google_chat import day_in
 from backupkit.chats.readers.meta_json import missing_pages
-from backupkit.chats.source import Content, SourceFiles
-from backupkit.chats.wall_time import HALF_DAY, SPACE, DateOrder, seconds_of_day
+from backupkit.chats.reading.media_files import find_media_above, is_link, role_of_name
+from backupkit.chats.reading.reader import Recognition, Told, read_each
+from backupkit.chats.records.json_fields import within_time
+from backupkit.chats.sources.source import Content, SourceFiles
+from backupkit.chats.texts.html_pieces import Elements, Piece, pieces_of
+from backupkit.chats.texts.wall_time import HALF_DAY, SPACE, DateOrder, seconds_of_day
 
 _LOOKED_AT = 256 * 1024
 _PAGE = re.compile(r"(?:^|/)message(?:_\d{1,6})?\.html$")

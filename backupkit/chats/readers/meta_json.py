@@ -10,9 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from backupkit.chats.json_fields import dict_of, list_of, milliseconds_to_us, text_of
-from backupkit.chats.json_records import Record, claim_json, facts_around, records_in
-from backupkit.chats.media_files import find_media_above, is_link
 from backupkit.chats.model import (
     UTC_ZONE,
     Conversation,
@@ -29,9 +26,12 @@ from backupkit.chats.model import (
     Reaction,
     Severity,
 )
-from backupkit.chats.reader import Recognition, Told, read_each
 from backupkit.chats.readers.instagram_inbox import is_inbox, read_inbox
-from backupkit.chats.source import SourceFiles
+from backupkit.chats.reading.json_records import Record, claim_json, facts_around, records_in
+from backupkit.chats.reading.media_files import find_media_above, is_link
+from backupkit.chats.reading.reader import Recognition, Told, read_each
+from backupkit.chats.records.json_fields import dict_of, list_of, milliseconds_to_us, text_of
+from backupkit.chats.sources.source import SourceFiles
 
 _PAGE = re.compile(r"message_(\d+)\.(?:json|html)$")
 _LOOKED_AT = 1 << 20

@@ -9,10 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from backupkit.chats.json_fields import dict_of, int_of, iso_to_us, list_of, milliseconds_to_us, name_of, text_of
-from backupkit.chats.json_records import Record, claim_json, facts_around, records_in
 from backupkit.chats.malformed import MalformedExport, TruncatedExport
-from backupkit.chats.media_files import find_media_above, is_link, role_of_name
 from backupkit.chats.model import (
     UNKNOWN_ZONE,
     UTC_ZONE,
@@ -30,9 +27,20 @@ from backupkit.chats.model import (
     Severity,
 )
 from backupkit.chats.people import People
-from backupkit.chats.reader import Recognition, Told, read_each
-from backupkit.chats.source import SourceFiles
-from backupkit.chats.text_lines import lines_of
+from backupkit.chats.reading.json_records import Record, claim_json, facts_around, records_in
+from backupkit.chats.reading.media_files import find_media_above, is_link, role_of_name
+from backupkit.chats.reading.reader import Recognition, Told, read_each
+from backupkit.chats.records.json_fields import (
+    dict_of,
+    int_of,
+    iso_to_us,
+    list_of,
+    milliseconds_to_us,
+    name_of,
+    text_of,
+)
+from backupkit.chats.sources.source import SourceFiles
+from backupkit.chats.texts.lines import lines_of
 
 _RESOURCES = {
     "image": MessageKind.IMAGE,

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO, cast
 
-from backupkit.chats.html_pieces import Elements, Piece, pieces_of
 from backupkit.chats.malformed import MalformedExport, TruncatedExport
 from backupkit.chats.model import (
     Conversation,
@@ -28,10 +27,11 @@ from backupkit.chats.model import (
 )
 from backupkit.chats.partial import read_some
 from backupkit.chats.people import People
-from backupkit.chats.reader import Recognition, Told, read_each
 from backupkit.chats.readers.qq_text import RECALLED, SENDER
-from backupkit.chats.source import Content, SourceFiles
-from backupkit.chats.wall_time import HALF_DAY, SPACE, DateOrder, seconds_of_day
+from backupkit.chats.reading.reader import Recognition, Told, read_each
+from backupkit.chats.sources.source import Content, SourceFiles
+from backupkit.chats.texts.html_pieces import Elements, Piece, pieces_of
+from backupkit.chats.texts.wall_time import HALF_DAY, SPACE, DateOrder, seconds_of_day
 
 _MADE_BY_QQ = re.compile(rb"^(?:From:.*Tencent MsgMgr|Subject:\s*Tencent IM Message)", re.MULTILINE)
 _RELATED = re.compile(rb"multipart/related", re.IGNORECASE)

@@ -21,11 +21,11 @@ from backupkit.chats.model import (
     Precision,
 )
 from backupkit.chats.people import People
-from backupkit.chats.reader import Recognition, Told, claim_text, read_each
-from backupkit.chats.source import Content, SourceFiles
-from backupkit.chats.text_damage import TextDamage
-from backupkit.chats.text_lines import Line, lines_of
-from backupkit.chats.wall_time import DateOrder, seconds_of_day
+from backupkit.chats.reading.reader import Recognition, Told, claim_text, read_each
+from backupkit.chats.sources.source import Content, SourceFiles
+from backupkit.chats.texts.damage import TextDamage
+from backupkit.chats.texts.lines import Line, lines_of
+from backupkit.chats.texts.wall_time import DateOrder, seconds_of_day
 
 _TOP = re.compile(r"消息记录[（(]此消息记录为文本格式")
 _GROUP = re.compile(r"消息分组[:：](.*)$")

@@ -11,12 +11,12 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from backupkit.chats.archive import is_sealed_android_backup
+from backupkit.chats.archives.archive import is_sealed_android_backup
 from backupkit.chats.model import Finding, Locator, Severity
-from backupkit.chats.protobuf import bytes_fields, varint
-from backupkit.chats.reader import Recognition, Told
-from backupkit.chats.signal_files import missing_media
-from backupkit.chats.source import Content, SourceFiles, is_sealed_backup
+from backupkit.chats.reading.reader import Recognition, Told
+from backupkit.chats.reading.signal_files import missing_media
+from backupkit.chats.records.protobuf import bytes_fields, varint
+from backupkit.chats.sources.source import Content, SourceFiles, is_sealed_backup
 
 _DATABASE_NAME = re.compile(r"\.(?:db|db3|sqlite|sqlite3)$", re.IGNORECASE)
 _WECHAT = re.compile(

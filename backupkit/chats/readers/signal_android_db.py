@@ -3,8 +3,6 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from backupkit.chats.database import Database, claim_databases, database_in, raw_of, read_databases
-from backupkit.chats.json_fields import int_of, milliseconds_to_us, name_of, text_of
 from backupkit.chats.model import (
     UTC_ZONE,
     Conversation,
@@ -18,8 +16,10 @@ from backupkit.chats.model import (
     MessageKind,
     Precision,
 )
-from backupkit.chats.reader import Recognition, Told
-from backupkit.chats.source import SourceFiles
+from backupkit.chats.reading.database import Database, claim_databases, database_in, raw_of, read_databases
+from backupkit.chats.reading.reader import Recognition, Told
+from backupkit.chats.records.json_fields import int_of, milliseconds_to_us, name_of, text_of
+from backupkit.chats.sources.source import SourceFiles
 
 _WORDS = ((b"date_received", b"thread_id"),)
 # The five lowest bits of a type say which way a message went.

@@ -5,9 +5,6 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from backupkit.chats.json_fields import dict_of, int_of, list_of, milliseconds_to_us, name_of, text_of
-from backupkit.chats.json_records import Record, claim_json, records_in
-from backupkit.chats.media_files import role_of_name
 from backupkit.chats.model import (
     UTC_ZONE,
     Conversation,
@@ -24,8 +21,11 @@ from backupkit.chats.model import (
     Reaction,
 )
 from backupkit.chats.people import People
-from backupkit.chats.reader import Recognition, Told, read_each
-from backupkit.chats.source import SourceFiles
+from backupkit.chats.reading.json_records import Record, claim_json, records_in
+from backupkit.chats.reading.media_files import role_of_name
+from backupkit.chats.reading.reader import Recognition, Told, read_each
+from backupkit.chats.records.json_fields import dict_of, int_of, list_of, milliseconds_to_us, name_of, text_of
+from backupkit.chats.sources.source import SourceFiles
 
 _DIRECTIONS = {"incoming": Direction.IN, "outgoing": Direction.OUT}
 _ADDRESS = re.compile(r" \((?:\+?\d{5,16}|[0-9a-fA-F-]{8,40}|group)\)$")

@@ -3,10 +3,6 @@
 from collections.abc import Iterator
 from typing import Any
 
-from backupkit.chats.json_fields import dict_of, list_of, milliseconds_to_us, name_of, text_of
-from backupkit.chats.json_lines import first_records, json_line_records
-from backupkit.chats.json_records import Record
-from backupkit.chats.media_files import role_of_name
 from backupkit.chats.model import (
     UTC_ZONE,
     Conversation,
@@ -23,8 +19,12 @@ from backupkit.chats.model import (
     Precision,
     Reaction,
 )
-from backupkit.chats.reader import Recognition, Told, read_each
-from backupkit.chats.source import Content, SourceFiles
+from backupkit.chats.reading.json_lines import first_records, json_line_records
+from backupkit.chats.reading.json_records import Record
+from backupkit.chats.reading.media_files import role_of_name
+from backupkit.chats.reading.reader import Recognition, Told, read_each
+from backupkit.chats.records.json_fields import dict_of, list_of, milliseconds_to_us, name_of, text_of
+from backupkit.chats.sources.source import Content, SourceFiles
 
 _LOOKED_AT = 256 * 1024
 _MAX_CHATS = 200_000

@@ -8,9 +8,7 @@ import re
 from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 
-from backupkit.chats.json_fields import within_time
 from backupkit.chats.malformed import MalformedExport
-from backupkit.chats.media_files import role_of_name
 from backupkit.chats.model import (
     OFFSET_ZONE,
     UNKNOWN_ZONE,
@@ -26,12 +24,14 @@ from backupkit.chats.model import (
     Reaction,
 )
 from backupkit.chats.people import People
-from backupkit.chats.reader import Recognition, Told, claim_text, read_each
-from backupkit.chats.source import Content, SourceFiles
-from backupkit.chats.text_damage import TextDamage
-from backupkit.chats.text_head import text_head
-from backupkit.chats.text_lines import Line, lines_of
-from backupkit.chats.wall_time import DateOrder, seconds_of_day
+from backupkit.chats.reading.media_files import role_of_name
+from backupkit.chats.reading.reader import Recognition, Told, claim_text, read_each
+from backupkit.chats.records.json_fields import within_time
+from backupkit.chats.sources.source import Content, SourceFiles
+from backupkit.chats.texts.damage import TextDamage
+from backupkit.chats.texts.head import text_head
+from backupkit.chats.texts.lines import Line, lines_of
+from backupkit.chats.texts.wall_time import DateOrder, seconds_of_day
 
 _CONVERSATION = re.compile(r"Conversation: (.+)$")
 _FROM = re.compile(r"From: (.+)$")

@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterator
 
 from backupkit.chats.malformed import MalformedExport
-from backupkit.chats.media_files import find_media, role_of_name
 from backupkit.chats.model import (
     Conversation,
     DeletionState,
@@ -21,12 +20,13 @@ from backupkit.chats.model import (
     Reaction,
 )
 from backupkit.chats.people import People
-from backupkit.chats.reader import Recognition, Told, claim_text, read_each
 from backupkit.chats.readers import sigexport_signs as signs
-from backupkit.chats.source import Content, SourceFiles
-from backupkit.chats.text_damage import TextDamage
-from backupkit.chats.text_lines import lines_of
-from backupkit.chats.wall_time import DateOrder, seconds_of_day
+from backupkit.chats.reading.media_files import find_media, role_of_name
+from backupkit.chats.reading.reader import Recognition, Told, claim_text, read_each
+from backupkit.chats.sources.source import Content, SourceFiles
+from backupkit.chats.texts.damage import TextDamage
+from backupkit.chats.texts.lines import lines_of
+from backupkit.chats.texts.wall_time import DateOrder, seconds_of_day
 
 _STICKER = re.compile(r"\s*(?:\(\( (.{1,40}) \)\)|\[([^\]\n]{0,40})\]\(\.\./exported_stickers/[^)\n]{1,300}\))\s*$")
 _LOOKED_AT = 64 * 1024

@@ -5,9 +5,6 @@ from collections.abc import Iterator
 from html import unescape
 from typing import Any
 
-from backupkit.chats.json_fields import dict_of, iso_to_us, list_of, milliseconds_to_us, name_of, text_of
-from backupkit.chats.json_records import Record, claim_json, elements_of
-from backupkit.chats.json_stream import JsonStream
 from backupkit.chats.model import (
     OFFSET_ZONE,
     UNKNOWN_ZONE,
@@ -27,8 +24,11 @@ from backupkit.chats.model import (
     Severity,
 )
 from backupkit.chats.people import People
-from backupkit.chats.reader import Recognition, Told, read_each
-from backupkit.chats.source import SourceFiles
+from backupkit.chats.reading.json_records import Record, claim_json, elements_of
+from backupkit.chats.reading.reader import Recognition, Told, read_each
+from backupkit.chats.records.json_fields import dict_of, iso_to_us, list_of, milliseconds_to_us, name_of, text_of
+from backupkit.chats.records.json_stream import JsonStream
+from backupkit.chats.sources.source import SourceFiles
 
 _TAG = re.compile(r"<[^<>]{0,2000}>")
 _ATTRIBUTE = re.compile(

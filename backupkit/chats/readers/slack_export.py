@@ -8,9 +8,6 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from backupkit.chats.json_fields import dict_of, int_of, list_of, name_of, seconds_to_us, text_of, within_time
-from backupkit.chats.json_records import Record, claim_json, records_in, small_json
-from backupkit.chats.media_files import is_link, role_of_name
 from backupkit.chats.model import (
     UTC_ZONE,
     Conversation,
@@ -28,9 +25,12 @@ from backupkit.chats.model import (
     Reaction,
     Severity,
 )
-from backupkit.chats.reader import Recognition, Told, read_each
-from backupkit.chats.source import Content, SourceFiles
-from backupkit.chats.wall_time import day_of
+from backupkit.chats.reading.json_records import Record, claim_json, records_in, small_json
+from backupkit.chats.reading.media_files import is_link, role_of_name
+from backupkit.chats.reading.reader import Recognition, Told, read_each
+from backupkit.chats.records.json_fields import dict_of, int_of, list_of, name_of, seconds_to_us, text_of, within_time
+from backupkit.chats.sources.source import Content, SourceFiles
+from backupkit.chats.texts.wall_time import day_of
 from backupkit.errors import Fact
 
 _TS = re.compile(r"\d{9,10}\.\d{6}$")

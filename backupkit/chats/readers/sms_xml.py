@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from xml.parsers import expat
 
-from backupkit.chats.json_fields import int_of, milliseconds_to_us
 from backupkit.chats.malformed import MalformedExport, TruncatedExport
 from backupkit.chats.model import (
     UTC_ZONE,
@@ -30,9 +29,10 @@ from backupkit.chats.model import (
     Severity,
 )
 from backupkit.chats.partial import read_some
-from backupkit.chats.reader import Recognition, Told, read_each
-from backupkit.chats.source import Content, SourceFiles
-from backupkit.chats.text_head import text_head
+from backupkit.chats.reading.reader import Recognition, Told, read_each
+from backupkit.chats.records.json_fields import int_of, milliseconds_to_us
+from backupkit.chats.sources.source import Content, SourceFiles
+from backupkit.chats.texts.head import text_head
 
 _ROOT = re.compile(r"<(smses|calls|allsms)\b")
 _PAIR = re.compile(rb"&#(?:(\d{5})|x([dD][89abAB][0-9a-fA-F]{2}));&#(?:(\d{5})|x([dD][c-fC-F][0-9a-fA-F]{2}));")

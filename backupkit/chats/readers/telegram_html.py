@@ -12,10 +12,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import TypeAlias
 
-from backupkit.chats.html_pieces import Elements, Piece, pieces_of
-from backupkit.chats.json_fields import within_time
 from backupkit.chats.malformed import MalformedExport, TruncatedExport
-from backupkit.chats.media_files import find_media, is_link, role_of_name
 from backupkit.chats.model import (
     OFFSET_ZONE,
     UNKNOWN_ZONE,
@@ -33,9 +30,12 @@ from backupkit.chats.model import (
     Severity,
 )
 from backupkit.chats.people import People
-from backupkit.chats.reader import Recognition, Told, read_each
 from backupkit.chats.readers.telegram_json import is_telegram_json
-from backupkit.chats.source import Content, SourceFiles
+from backupkit.chats.reading.media_files import find_media, is_link, role_of_name
+from backupkit.chats.reading.reader import Recognition, Told, read_each
+from backupkit.chats.records.json_fields import within_time
+from backupkit.chats.sources.source import Content, SourceFiles
+from backupkit.chats.texts.html_pieces import Elements, Piece, pieces_of
 
 _LOOKED_AT = 16 * 1024
 _PAGE = re.compile(rb"class=[\"'][^\"'>]*\bchat_page\b")

@@ -7,9 +7,6 @@ was left out is a sentence in parentheses where its path should be.
 from collections.abc import Iterator
 from typing import Any
 
-from backupkit.chats.json_fields import dict_of, int_of, iso_to_us, list_of, name_of, seconds_to_us, text_of
-from backupkit.chats.json_stream import JsonStream
-from backupkit.chats.media_files import find_media
 from backupkit.chats.model import (
     UNKNOWN_ZONE,
     UTC_ZONE,
@@ -28,9 +25,12 @@ from backupkit.chats.model import (
     Reaction,
     Severity,
 )
-from backupkit.chats.reader import Recognition, Told, read_each
+from backupkit.chats.reading.media_files import find_media
+from backupkit.chats.reading.reader import Recognition, Told, read_each
+from backupkit.chats.records.json_fields import dict_of, int_of, iso_to_us, list_of, name_of, seconds_to_us, text_of
+from backupkit.chats.records.json_stream import JsonStream
 from backupkit.chats.sequence import SequenceGaps
-from backupkit.chats.source import Content, SourceFiles
+from backupkit.chats.sources.source import Content, SourceFiles
 
 _KINDS = {
     "saved_messages": ConversationKind.SELF,

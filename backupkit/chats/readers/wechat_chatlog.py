@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 from typing import Any
 
-from backupkit.chats.json_fields import dict_of, int_of, iso_to_us, list_of, name_of, text_of
-from backupkit.chats.json_records import Record, claim_json, records_in
 from backupkit.chats.model import (
     OFFSET_ZONE,
     UNKNOWN_ZONE,
@@ -21,9 +19,11 @@ from backupkit.chats.model import (
     Precision,
 )
 from backupkit.chats.people import People
-from backupkit.chats.reader import Recognition, Told, read_each
 from backupkit.chats.readers.wechat_kinds import HAS_FILE, is_recall, kind_of
-from backupkit.chats.source import SourceFiles
+from backupkit.chats.reading.json_records import Record, claim_json, records_in
+from backupkit.chats.reading.reader import Recognition, Told, read_each
+from backupkit.chats.records.json_fields import dict_of, int_of, iso_to_us, list_of, name_of, text_of
+from backupkit.chats.sources.source import SourceFiles
 
 _MARKS = {"seq", "time", "talker", "sender", "isSelf", "type"}
 

@@ -3,8 +3,6 @@
 import re
 from collections.abc import Iterator
 
-from backupkit.chats.csv_rows import Row, csv_columns, csv_rows
-from backupkit.chats.json_fields import int_of, iso_to_us
 from backupkit.chats.model import (
     UNKNOWN_ZONE,
     Conversation,
@@ -19,11 +17,13 @@ from backupkit.chats.model import (
     Precision,
 )
 from backupkit.chats.people import People
-from backupkit.chats.reader import Recognition, Told, read_each
 from backupkit.chats.readers.wechat_kinds import HAS_FILE, is_recall, kind_of_word
-from backupkit.chats.source import Content, SourceFiles
-from backupkit.chats.text_damage import TextDamage
-from backupkit.chats.text_head import text_head
+from backupkit.chats.reading.csv_rows import Row, csv_columns, csv_rows
+from backupkit.chats.reading.reader import Recognition, Told, read_each
+from backupkit.chats.records.json_fields import int_of, iso_to_us
+from backupkit.chats.sources.source import Content, SourceFiles
+from backupkit.chats.texts.damage import TextDamage
+from backupkit.chats.texts.head import text_head
 
 _COLUMNS = {"Time", "SenderName", "Sender", "TalkerName", "Talker", "Content"}
 _SYSTEM = "系统消息"

@@ -11,16 +11,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
-from backupkit.chats.database import (
-    Database,
-    claim_databases,
-    database_in,
-    databases_in,
-    mentions,
-    raw_of,
-    read_databases,
-)
-from backupkit.chats.json_fields import int_of, seconds_to_us, text_of
 from backupkit.chats.malformed import MalformedExport
 from backupkit.chats.model import (
     UTC_ZONE,
@@ -37,11 +27,21 @@ from backupkit.chats.model import (
     Precision,
     Severity,
 )
-from backupkit.chats.protobuf import bytes_fields
-from backupkit.chats.reader import Recognition, Told
 from backupkit.chats.readers.wechat_kinds import HAS_FILE, is_recall, kind_of
+from backupkit.chats.reading.database import (
+    Database,
+    claim_databases,
+    database_in,
+    databases_in,
+    mentions,
+    raw_of,
+    read_databases,
+)
+from backupkit.chats.reading.reader import Recognition, Told
+from backupkit.chats.records.json_fields import int_of, seconds_to_us, text_of
+from backupkit.chats.records.protobuf import bytes_fields
 from backupkit.chats.sequence import SequenceGaps
-from backupkit.chats.source import SourceFiles
+from backupkit.chats.sources.source import SourceFiles
 
 _WORDS = ((b"MesLocalID", b"CreateTime"),)
 _CHAT = re.compile(r"Chat_([0-9a-f]{32})")

@@ -3,8 +3,6 @@
 import posixpath
 from collections.abc import Iterator
 
-from backupkit.chats.csv_rows import Row, csv_columns, csv_rows
-from backupkit.chats.json_fields import int_of, iso_to_us, seconds_to_us
 from backupkit.chats.model import (
     UNKNOWN_ZONE,
     UTC_ZONE,
@@ -19,11 +17,13 @@ from backupkit.chats.model import (
     MessageKind,
     Precision,
 )
-from backupkit.chats.reader import Recognition, Told, read_each
 from backupkit.chats.readers.wechat_kinds import HAS_FILE, is_recall, kind_of, kind_of_word
-from backupkit.chats.source import Content, SourceFiles
-from backupkit.chats.text_damage import TextDamage
-from backupkit.chats.text_head import text_head
+from backupkit.chats.reading.csv_rows import Row, csv_columns, csv_rows
+from backupkit.chats.reading.reader import Recognition, Told, read_each
+from backupkit.chats.records.json_fields import int_of, iso_to_us, seconds_to_us
+from backupkit.chats.sources.source import Content, SourceFiles
+from backupkit.chats.texts.damage import TextDamage
+from backupkit.chats.texts.head import text_head
 
 _WHOLE = {"localId", "TalkerId", "Type", "SubType", "IsSender", "CreateTime", "StrContent"}
 _ONE = {"消息ID", "类型", "发送人", "时间", "内容"}

@@ -6,9 +6,6 @@ The tool is gone; its files are in people's archives. `messageCount` of the sess
 from collections.abc import Iterator
 from typing import Any
 
-from backupkit.chats.json_fields import dict_of, int_of, name_of, seconds_to_us, text_of
-from backupkit.chats.json_records import Around, Record, claim_json, facts_around, records_in
-from backupkit.chats.media_files import find_media
 from backupkit.chats.model import (
     UTC_ZONE,
     Conversation,
@@ -24,9 +21,12 @@ from backupkit.chats.model import (
     Precision,
 )
 from backupkit.chats.people import People
-from backupkit.chats.reader import Recognition, Told, read_each
 from backupkit.chats.readers.wechat_kinds import HAS_FILE, is_recall, kind_of_word
-from backupkit.chats.source import SourceFiles
+from backupkit.chats.reading.json_records import Around, Record, claim_json, facts_around, records_in
+from backupkit.chats.reading.media_files import find_media
+from backupkit.chats.reading.reader import Recognition, Told, read_each
+from backupkit.chats.records.json_fields import dict_of, int_of, name_of, seconds_to_us, text_of
+from backupkit.chats.sources.source import SourceFiles
 
 _DIRECTIONS = {1: Direction.OUT, 0: Direction.IN, None: None}
 _PATHS = ("mediaPath", "filePath", "imagePath", "videoPath", "voicePath", "emojiPath")

@@ -6,9 +6,6 @@ A message is the same one by its key, its side and its chat; the row number chan
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from backupkit.chats.database import Database, claim_databases, database_in, raw_of, read_databases
-from backupkit.chats.json_fields import int_of, milliseconds_to_us, text_of
-from backupkit.chats.media_files import find_media_above
 from backupkit.chats.model import (
     UTC_ZONE,
     Conversation,
@@ -23,8 +20,11 @@ from backupkit.chats.model import (
     MessageKind,
     Precision,
 )
-from backupkit.chats.reader import Recognition, Told
-from backupkit.chats.source import SourceFiles
+from backupkit.chats.reading.database import Database, claim_databases, database_in, raw_of, read_databases
+from backupkit.chats.reading.media_files import find_media_above
+from backupkit.chats.reading.reader import Recognition, Told
+from backupkit.chats.records.json_fields import int_of, milliseconds_to_us, text_of
+from backupkit.chats.sources.source import SourceFiles
 
 _KINDS = {
     0: MessageKind.TEXT,

@@ -7,8 +7,8 @@ time is not a head, whatever its shape.
 import re
 from dataclasses import dataclass
 
-from backupkit.chats.month_names import month_of
-from backupkit.chats.wall_time import HALF_DAY, SPACE, DateOrder, seconds_of_day
+from backupkit.chats.texts.month_names import month_of
+from backupkit.chats.texts.wall_time import HALF_DAY, SPACE, DateOrder, seconds_of_day
 
 _MARK = r"[\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]*"
 _DATE = (

@@ -3,9 +3,6 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from backupkit.chats.database import Database, claim_databases, database_in, raw_of, read_databases
-from backupkit.chats.json_fields import int_of, text_of, within_time
-from backupkit.chats.media_files import find_media_above
 from backupkit.chats.model import (
     UTC_ZONE,
     Conversation,
@@ -19,8 +16,11 @@ from backupkit.chats.model import (
     MessageKind,
     Precision,
 )
-from backupkit.chats.reader import Recognition, Told
-from backupkit.chats.source import SourceFiles
+from backupkit.chats.reading.database import Database, claim_databases, database_in, raw_of, read_databases
+from backupkit.chats.reading.media_files import find_media_above
+from backupkit.chats.reading.reader import Recognition, Told
+from backupkit.chats.records.json_fields import int_of, text_of, within_time
+from backupkit.chats.sources.source import SourceFiles
 
 APPLE_EPOCH_SECONDS = 978_307_200
 

@@ -11,7 +11,6 @@ from functools import lru_cache
 from pathlib import PurePosixPath
 
 from backupkit.chats.malformed import MalformedExport
-from backupkit.chats.media_files import find_media
 from backupkit.chats.model import (
     Conversation,
     ConversationKind,
@@ -28,16 +27,17 @@ from backupkit.chats.model import (
     Precision,
     Severity,
 )
-from backupkit.chats.reader import Recognition, Told, read_each
 from backupkit.chats.readers import whatsapp_words as words
 from backupkit.chats.readers.element_signs import is_element
 from backupkit.chats.readers.sigexport_signs import is_sigexport
 from backupkit.chats.readers.whatsapp_heads import BRACKET, BRACKET_TIME_FIRST, COLON, Head, head_of, style_of
-from backupkit.chats.source import Content, SourceFiles
-from backupkit.chats.text_damage import TextDamage
-from backupkit.chats.text_head import text_head
-from backupkit.chats.text_lines import Line, lines_of
-from backupkit.chats.wall_time import DateOrder, OrderEvidence
+from backupkit.chats.reading.media_files import find_media
+from backupkit.chats.reading.reader import Recognition, Told, read_each
+from backupkit.chats.sources.source import Content, SourceFiles
+from backupkit.chats.texts.damage import TextDamage
+from backupkit.chats.texts.head import text_head
+from backupkit.chats.texts.lines import Line, lines_of
+from backupkit.chats.texts.wall_time import DateOrder, OrderEvidence
 
 _SENDER = re.compile(r"(.{1,120}?):(?:\s|$)", re.DOTALL)
 _LOG_LEVEL = re.compile(

@@ -21,7 +21,7 @@ def doctor(
     every: Annotated[bool, typer.Option("--all")] = False,
 ) -> ExitCode:
     """Look into an export and count what is there. Nothing is written."""
-    from backupkit.chats.summary import summarise
+    from backupkit.chats.counting.summary import summarise
     from backupkit.ops.failures import SourceNotFound
 
     session = session_of(context)
@@ -36,11 +36,10 @@ def doctor(
     fields, lines = export_report.fields(summary, every=every), export_report.lines(session, summary, every=every)
     is_damaged = summary.is_damaged
     if (found := database_report.examine(path, verify_key)) is not None:
-        health, checked = found
-        fields["database"] = database_report.fields(health, checked)
-        fields["findings"] = [*fields["findings"], *database_report.findings(health)]
-        lines += database_report.lines(session, path, health, checked)
-        is_damaged = is_damaged or any(one.lost for one in health.findings)
+        fields["database"] = database_report.fields(found)
+        fields["findings"] = [*fields["findings"], *database_report.findings(found)]
+        lines += database_report.lines(session, path, found)
+        is_damaged = is_damaged or found.is_damaged
     if mapping is not None:
         shown = export_report.first_messages(path, mapping, summary)
         fields["first_messages"] = shown
@@ -59,7 +58,7 @@ def _time(session: Session, text: str | None) -> str:
 
 
 def _require_right(mapping: Path) -> None:
-    from backupkit.chats.mapping import MAX_MAPPING_BYTES, parse_mapping
+    from backupkit.chats.reading.mapping import MAX_MAPPING_BYTES, parse_mapping
     from backupkit.ops.failures import SourceNotFound
 
     if not mapping.is_file():
@@ -82,13 +81,12 @@ def _database(session: Session, path: Path, verify_key: Path | None) -> ExitCode
         lines = [session.say("doctor.not-understood", path=str(path))]
         session.printer.summary({**told, "sealed": False, "findings": []}, lines)
         return ExitCode.NOT_UNDERSTOOD
-    health, checked = found
-    is_damaged = any(one.lost for one in health.findings)
-    form = "sealed-database" if health.kind.sealed else "sqlite-database"
-    told |= {"format": form, "sealed": health.kind.sealed, "findings": database_report.findings(health)}
-    told["database"] = database_report.fields(health, checked)
-    head = "doctor.damaged" if is_damaged else "doctor.sealed" if health.kind.sealed else "doctor.database"
+    is_sealed = found.health.kind.sealed
+    form = "sealed-database" if is_sealed else "sqlite-database"
+    told |= {"format": form, "sealed": is_sealed, "findings": database_report.findings(found)}
+    told["database"] = database_report.fields(found)
+    head = "doctor.damaged" if found.is_damaged else "doctor.sealed" if is_sealed else "doctor.database"
     app = session.say("doctor.some-app")
-    lines = [session.terminal.paint("bad" if is_damaged else "good", session.say(head, app=app, format=form))]
-    session.printer.summary(told, [*lines, *database_report.lines(session, path, health, checked)])
-    return ExitCode.DAMAGED if is_damaged else ExitCode.DONE
+    lines = [session.terminal.paint("bad" if found.is_damaged else "good", session.say(head, app=app, format=form))]
+    session.printer.summary(told, [*lines, *database_report.lines(session, path, found)])
+    return ExitCode.DAMAGED if found.is_damaged else ExitCode.DONE

@@ -57,7 +57,7 @@ def snapshot(
     if taken.state == "partial" and session.stop.asked:
         raise session.stop.error()
     if taken.wrong_key is not None:
-        from backupkit.chats.opened_backups import ChatKeyWrong
+        from backupkit.chats.backups.opened_backups import ChatKeyWrong
 
         raise ChatKeyWrong(file=taken.wrong_key)
     if taken.state == "damaged":

@@ -48,6 +48,7 @@ MESSAGES: dict[str, str] = {
     "finding.database-not-whole-pages": "{path} was cut short: its size of {size:size} is no whole number of pages of {page_size} bytes.",
     "finding.database-shorter-than-declared": "{path} was cut short: {pages} of {declared} pages are left.",
     "finding.verify-key-of-another-database": "The key is for another database than {path}, or this one was sealed anew since: its salt is not the key's. No page was checked.",
+    "finding.pages-not-sound": "The pages of {path} do not hang together in {count} {count:plural:place|places} (SQLite stops counting at 20). The first in its words: {said}",
     "finding.wal-ends-within-a-page": "The write-ahead log of {path} ({size:size}) ends in the middle of a page. An app was writing it, or a copy of it was cut short: then newer messages are missing here.",
     "finding.pages-not-authentic": "{pages} of {checked} pages of {path} are damaged, the first of them page {first}.",
 }

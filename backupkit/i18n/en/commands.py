@@ -365,6 +365,7 @@ MESSAGES: dict[str, str] = {
     "doctor.pages": "{pages} {pages:plural:page|pages} of {page_size} bytes",
     "doctor.pages-declared": "{pages} {pages:plural:page|pages} of {page_size} bytes; its header says {declared}",
     "doctor.wal": "a write-ahead log of {size:size}: {commits} {commits:plural:transaction|transactions} in {frames} of {total} pages",
+    "doctor.pages-sound": "Its pages hang together (SQLite's quick check).",
     "doctor.authentic": "{checked} {checked:plural:page|pages} checked with the key, {damaged} of them damaged",
     "doctor.conversation": "{title}: {messages} {messages:plural:message|messages}",
     "doctor.not-understood": "{path} is no chat export that backupkit understands. It can still be saved as files.",

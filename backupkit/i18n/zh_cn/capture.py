@@ -48,6 +48,7 @@ MESSAGES: dict[str, str] = {
     "finding.database-not-whole-pages": "{path} 被截断了：大小 {size:size} 不是每页 {page_size} 字节的整数倍。",
     "finding.database-shorter-than-declared": "{path} 被截断了：{declared} 页只剩 {pages} 页。",
     "finding.verify-key-of-another-database": "这把密钥不是 {path} 的，或者它后来重新加密过：盐值与密钥不符。没有检查任何一页。",
+    "finding.pages-not-sound": "{path} 的页有 {count} 处对不上（SQLite 数到 20 处为止）。第一处，SQLite 的原话：{said}",
     "finding.wal-ends-within-a-page": "{path} 的预写日志（{size:size}）断在一页中间。可能是应用正在写，也可能是复制时被截断；若是后者，这里会缺少较新的消息。",
     "finding.pages-not-authentic": "{path} 的 {checked} 页里有 {pages} 页已损坏，第一处在第 {first} 页。",
 }

@@ -365,6 +365,7 @@ MESSAGES: dict[str, str] = {
     "doctor.pages": "共 {pages} 页，每页 {page_size} 字节",
     "doctor.pages-declared": "共 {pages} 页，每页 {page_size} 字节；文件头记着 {declared} 页",
     "doctor.wal": "预写日志 {size:size}：{commits} 个事务，占 {total} 页中的 {frames} 页",
+    "doctor.pages-sound": "页与页之间都对得上（SQLite 的快速检查）。",
     "doctor.authentic": "用密钥检查了 {checked} 页，其中 {damaged} 页损坏",
     "doctor.conversation": "{title}：{messages} 条消息",
     "doctor.not-understood": "{path} 不是 backupkit 看得懂的聊天导出，但仍可作为文件保存。",

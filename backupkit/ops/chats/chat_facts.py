@@ -15,11 +15,11 @@ from backupkit.ids import ChunkId
 from backupkit.ops.events import Found, Phase, Progress, Severity, Tell
 from backupkit.ops.places import write_private
 from backupkit.proof.fields import Fields
-from backupkit.store.manifest import ChatFacts
+from backupkit.store.trees.manifest import ChatFacts
 
 if TYPE_CHECKING:
     from backupkit.chats import model
-    from backupkit.chats.summary import ChatSummary
+    from backupkit.chats.counting.summary import ChatSummary
     from backupkit.ops.chats.message_ledgers import MessageLedgers
     from backupkit.ops.memory.salts import KnownSalts
 

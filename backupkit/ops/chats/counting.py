@@ -3,13 +3,13 @@
 from contextlib import suppress
 from pathlib import Path
 
-from backupkit.chats.ledger_build import LedgerBuilder
+from backupkit.chats.counting.summary import ChatSummary, summarise_source
+from backupkit.chats.losing.ledger_build import LedgerBuilder
 from backupkit.chats.malformed import MalformedExport
 from backupkit.chats.owner_keys import NO_KEYS, OwnerKeys
+from backupkit.chats.readers.registry import recognise
 from backupkit.chats.readers.sealed import salts_in
-from backupkit.chats.registry import recognise
-from backupkit.chats.source import open_source
-from backupkit.chats.summary import ChatSummary, summarise_source
+from backupkit.chats.sources.source import open_source
 from backupkit.ops.chats.message_ledgers import MessageLedgers, newest_archive
 from backupkit.ops.events import Found, Severity, Tell, tell_nobody
 from backupkit.ops.memory.salts import KnownSalts

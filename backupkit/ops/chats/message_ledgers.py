@@ -11,7 +11,7 @@ from backupkit.ops.places import write_private
 from backupkit.ops.repository.repository import Repository
 
 if TYPE_CHECKING:
-    from backupkit.chats.ledger import Ledger
+    from backupkit.chats.losing.ledger import Ledger
 
 _KEPT_PER_SOURCE = 6
 _ARCHIVES = (".zip", ".tar")
@@ -38,7 +38,7 @@ class MessageLedgers:
 
     def read(self, tree: str | None) -> "Ledger | None":
         """Return a ledger; None where it is lost or damaged."""
-        from backupkit.chats.ledger import MAX_BYTES, Ledger  # noqa: PLC0415 - a run that finds nothing new reads none
+        from backupkit.chats.losing.ledger import MAX_BYTES, Ledger  # noqa: PLC0415 - a run that finds nothing new reads none
 
         if not tree:
             return None

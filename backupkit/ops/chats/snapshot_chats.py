@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
+from backupkit.chats.archives.members import Member
+from backupkit.chats.backups.opened_backups import require_right_keys
 from backupkit.chats.malformed import MalformedExport
-from backupkit.chats.members import Member
 from backupkit.chats.model import Locator
-from backupkit.chats.opened_backups import require_right_keys
 from backupkit.chats.owner_keys import NO_KEYS, OwnerKeys
-from backupkit.chats.registry import Recognised, recognise
-from backupkit.chats.source import SourceFiles, open_members
+from backupkit.chats.readers.registry import Recognised, recognise
+from backupkit.chats.sources.source import SourceFiles, open_members
 from backupkit.crypto.domains import DomainSecrets
 from backupkit.crypto.keyring import Keyring
 from backupkit.errors import BackupkitError
@@ -28,11 +28,11 @@ from backupkit.ops.events import Event, Found, Severity, Tell
 from backupkit.ops.places import make_private
 from backupkit.ops.repository.repository import Repository, store_finding
 from backupkit.ops.repository.snapshots import KnownSnapshot
-from backupkit.store.contents import LOST, content_bytes, walk_tree
-from backupkit.store.domain_reader import DomainReader
+from backupkit.store.domains.domain_reader import DomainReader
 from backupkit.store.finding import Finding, cause
-from backupkit.store.manifest import Source, read_manifest
-from backupkit.store.tree import Content, EntryKind
+from backupkit.store.trees.contents import LOST, content_bytes, walk_tree
+from backupkit.store.trees.manifest import Source, read_manifest
+from backupkit.store.trees.tree import Content, EntryKind
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer

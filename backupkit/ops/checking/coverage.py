@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from backupkit.chats.shrink import judge_history
+from backupkit.chats.counting.shrink import judge_history
 from backupkit.clock import from_rfc3339
 from backupkit.errors import BackupkitError
 from backupkit.guard.loss_hint import LossHint

@@ -13,8 +13,8 @@ from backupkit.capture.databases import recognise_database
 from backupkit.capture.scratch import discard_leftovers, private_folder
 from backupkit.capture.sqlite_health import integrity_check
 from backupkit.capture.unreadable import SourceUnreadable
+from backupkit.chats.counting.summary import summarise
 from backupkit.chats.owner_keys import KeysOf, no_keys
-from backupkit.chats.summary import summarise
 from backupkit.clock import Clock
 from backupkit.errors import Fact
 from backupkit.ids import SnapshotId

@@ -27,11 +27,11 @@ from backupkit.ops.restoring.left_in_packs import choose, open_what_is_left, pac
 from backupkit.ops.unlock import AskSecret
 from backupkit.proof.verify_statement import Method
 from backupkit.store import layout
-from backupkit.store.check import FileChecked, PackChecked, check_open, check_sealed
-from backupkit.store.domain_reader import DomainReader
+from backupkit.store.domains.domain_reader import DomainReader
 from backupkit.store.finding import Finding, cause
 from backupkit.store.layout import pack_of
-from backupkit.store.pack_list import ListedPack
+from backupkit.store.objects.pack_list import ListedPack
+from backupkit.store.upkeep.check import FileChecked, PackChecked, check_open, check_sealed
 
 DEFAULT_MAX_AGE = timedelta(hours=24)
 

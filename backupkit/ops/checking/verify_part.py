@@ -15,9 +15,9 @@ from backupkit.ops.events import Phase, Progress, Tell
 from backupkit.ops.places import Places
 from backupkit.ops.repository.snapshots import LATEST
 from backupkit.store import layout
-from backupkit.store.check import check_outline
 from backupkit.store.finding import Finding
-from backupkit.store.pack_list import ListedPack
+from backupkit.store.objects.pack_list import ListedPack
+from backupkit.store.upkeep.check import check_outline
 
 _NEVER = datetime.fromtimestamp(0, UTC)
 

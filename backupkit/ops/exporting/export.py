@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from backupkit.capture.scratch import discard_leftovers, private_folder
+from backupkit.capture.scratch import discard_if_left, discard_leftovers, kept_folder, private_folder
 from backupkit.chats.export.record import (
     ConversationRecord,
     MediaRecord,
@@ -25,9 +25,9 @@ from backupkit.chats.export.shown import file_name
 from backupkit.chats.malformed import MalformedExport
 from backupkit.chats.model import Conversation, MediaState, Message
 from backupkit.chats.owner_keys import KeysOf, no_keys
-from backupkit.chats.reader import ChatReader
-from backupkit.chats.registry import read_all
-from backupkit.chats.source import SourceFiles
+from backupkit.chats.readers.registry import read_all
+from backupkit.chats.reading.reader import ChatReader
+from backupkit.chats.sources.source import SourceFiles
 from backupkit.clock import Clock
 from backupkit.errors import BackupkitError, ExitCode
 from backupkit.ids import SnapshotId
@@ -36,13 +36,13 @@ from backupkit.ops.chats.snapshot_chats import OpenedChats, open_chats, sources_
 from backupkit.ops.events import Event, Found, Notice, Phase, Progress, Severity, Tell
 from backupkit.ops.exporting.forms import ExportForm, Voice, first_file, open_form
 from backupkit.ops.exporting.order import OrderedMessages, ordered_messages
-from backupkit.ops.failures import ConversationNotFound
-from backupkit.ops.places import Places, require_new_folder
+from backupkit.ops.failures import ConversationNotFound, TargetNotEmpty
+from backupkit.ops.places import Places, require_new_folder, shown_path
 from backupkit.ops.repository.repository import open_repository
 from backupkit.ops.repository.snapshots import salvage_snapshot
 from backupkit.ops.unlock import AskSecret
-from backupkit.store.domain_reader import DomainReader
-from backupkit.store.manifest import Source
+from backupkit.store.domains.domain_reader import DomainReader
+from backupkit.store.trees.manifest import Source
 
 _PARTIAL = ".backupkit-partial"
 
@@ -120,7 +120,7 @@ def export_snapshot(
     repository = open_repository(places, tell)
     repository.config.require("read")
     known, lost, distrust = salvage_snapshot(repository, snapshot, tell)
-    require_new_folder(places, to)
+    require_place(places, to)
     keyring = repository.unlock(secret)
     scratch = repository.cache / "export"
     discard_leftovers(scratch)
@@ -156,20 +156,44 @@ def size_below(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
+def require_place(places: Places, to: Path) -> None:
+    """Refuse a target that holds anything but what a killed export left there, which goes.
+
+    Raises:
+        TargetInRepository, TargetNotEmpty: so it is.
+    """
+    # Hidden, and chats in the clear: whoever looks sees an empty folder that is said not to be empty.
+    if to.is_dir() and [path.name for path in to.iterdir()] == [_PARTIAL]:
+        discard_if_left(to / _PARTIAL)
+    require_new_folder(places, to)
+
+
 @contextmanager
 def partial_folder(to: Path) -> Iterator[Path]:
-    """Give a folder inside the target whose contents become the target's when all went well, and vanish otherwise."""
+    """Give a folder inside the target whose contents become the target's when all went well, and vanish otherwise.
+
+    Raises:
+        TargetNotEmpty: another export writes there, or something came to lie there meanwhile.
+    """
     made = not to.exists()
     # Chats are nobody else's to read, also while they come out.
     to.mkdir(mode=0o700, parents=True, exist_ok=True)
     partial = to / _PARTIAL
-    partial.mkdir(mode=0o700)
     try:
-        yield partial
-        # The page that leads to all others comes last.
-        for path in sorted(partial.iterdir(), key=lambda path: (path.name == "index.html", path.name)):
-            path.rename(to / path.name)
-        partial.rmdir()
+        partial.mkdir(mode=0o700)
+    except FileExistsError:
+        raise TargetNotEmpty(path=shown_path(to)) from None
+    try:
+        with kept_folder(partial):
+            yield partial
+            # The target was looked at before the passphrase was asked for, and a rename goes over what came since.
+            # The page that leads to all others comes last.
+            written = sorted(partial.iterdir(), key=lambda path: (path.name == "index.html", path.name))
+            if any(os.path.lexists(to / path.name) for path in written):
+                raise TargetNotEmpty(path=shown_path(to))  # noqa: TRY301  one place takes everything away again
+            for path in written:
+                path.rename(to / path.name)
+            partial.rmdir()
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         if made and not any(to.iterdir()):

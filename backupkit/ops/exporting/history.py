@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from backupkit.capture.scratch import discard_leftovers, private_folder
-from backupkit.chats.diff import WIPED_SHARE, ChangeKind, Seen
 from backupkit.chats.export.record import (
     ConversationRecord,
     HistoryRecord,
@@ -22,11 +21,12 @@ from backupkit.chats.export.record import (
     time_text,
 )
 from backupkit.chats.export.shown import file_name
-from backupkit.chats.history import ConversationHistory, Gone, Overlap, Remembered
+from backupkit.chats.history.diff import WIPED_SHARE, ChangeKind, Seen
+from backupkit.chats.history.history import ConversationHistory, Gone, Overlap, Remembered
 from backupkit.chats.malformed import MalformedExport
 from backupkit.chats.model import Conversation, DeletionState, MediaState, Message, Severity as Weight
 from backupkit.chats.owner_keys import KeysOf, no_keys
-from backupkit.chats.registry import read_all
+from backupkit.chats.readers.registry import read_all
 from backupkit.clock import Clock
 from backupkit.errors import Fact
 from backupkit.ids import SnapshotId
@@ -39,18 +39,19 @@ from backupkit.ops.exporting.export import (
     NothingToExport,
     is_called,
     partial_folder,
+    require_place,
     size_below,
 )
 from backupkit.ops.exporting.forms import Voice, first_file, open_form
 from backupkit.ops.exporting.history_rows import ExportRead, HistoryRows, history_rows
 from backupkit.ops.exporting.order import OrderedMessages, ordered_messages
 from backupkit.ops.failures import ConversationNotFound, NoSnapshotYet
-from backupkit.ops.places import Places, require_new_folder
+from backupkit.ops.places import Places
 from backupkit.ops.repository.repository import open_repository
 from backupkit.ops.repository.snapshots import known_snapshots
 from backupkit.ops.unlock import AskSecret
-from backupkit.store.domain_reader import DomainReader
-from backupkit.store.manifest import Source
+from backupkit.store.domains.domain_reader import DomainReader
+from backupkit.store.trees.manifest import Source
 
 APP_WIPED = "app-wiped"
 _LEAST_SHARED = 3
@@ -97,7 +98,7 @@ def export_history(
     kept = known_snapshots(repository, tell)
     if not kept:
         raise NoSnapshotYet
-    require_new_folder(places, to)
+    require_place(places, to)
     keyring = repository.unlock(secret)
     scratch = repository.cache / "export"
     discard_leftovers(scratch)

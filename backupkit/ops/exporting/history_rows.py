@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
-from backupkit.chats.diff import Seen, seen_of
 from backupkit.chats.export.record import MessageRecord, message_record
-from backupkit.chats.identity import Identifier
+from backupkit.chats.history.diff import Seen, seen_of
+from backupkit.chats.history.identity import Identifier
 from backupkit.chats.model import DeletionState, Locator, MediaState, Message, Precision
 
 _LAYOUT = """

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from backupkit.chats import loss
-from backupkit.chats.ledger import Ledger, name_digest
-from backupkit.chats.loss import CoverageLevel, SealedLoss
+from backupkit.chats.backups.opened_backups import require_right_keys
+from backupkit.chats.losing import loss
+from backupkit.chats.losing.ledger import Ledger, name_digest
+from backupkit.chats.losing.loss import CoverageLevel, SealedLoss
 from backupkit.chats.malformed import MalformedExport
-from backupkit.chats.opened_backups import require_right_keys
 from backupkit.chats.owner_keys import NO_KEYS, OwnerKeys
-from backupkit.chats.source import SourceFiles, open_source
+from backupkit.chats.sources.source import SourceFiles, open_source
 from backupkit.clock import to_rfc3339
 from backupkit.ids import SnapshotId
 from backupkit.ops.chats.message_ledgers import MessageLedgers

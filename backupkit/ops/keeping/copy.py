@@ -33,14 +33,14 @@ from backupkit.proof.checkpoint import Checkpoint, verify_checkpoint
 from backupkit.proof.merkle import tree_root
 from backupkit.store import layout
 from backupkit.store.backend import AlreadyExists, Backend, BackendError, BadName, NoSpace, ObjectMissing, pieces_of
-from backupkit.store.config import decode_config
-from backupkit.store.domain_writer import UNFINISHED_AGE
+from backupkit.store.backends.posix_backend import PosixBackend
+from backupkit.store.domains.domain_writer import UNFINISHED_AGE
 from backupkit.store.finding import cause
 from backupkit.store.layout import PackRef
-from backupkit.store.pack_list import MAX_PACK_LIST
-from backupkit.store.parity import ParityFile, read_parity_files
-from backupkit.store.posix_backend import PosixBackend
-from backupkit.store.small_objects import SmallObjects
+from backupkit.store.objects.config import decode_config
+from backupkit.store.objects.pack_list import MAX_PACK_LIST
+from backupkit.store.objects.small_objects import SmallObjects
+from backupkit.store.parity.parity import ParityFile, read_parity_files
 
 MARK = ".backupkit-copy"
 """Names a copy to this machine. It begins with a dot and is no object."""

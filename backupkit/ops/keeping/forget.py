@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from backupkit.chats.shrink import Held
+from backupkit.chats.counting.shrink import Held
 from backupkit.clock import Clock
 from backupkit.ids import SnapshotId
 from backupkit.ops.events import Tell

@@ -31,16 +31,16 @@ from backupkit.proof.repack_statement import MOST_REPLACED, RepackStatement, Rep
 from backupkit.proof.sweep_statement import MOST_SNAPSHOTS
 from backupkit.store import layout
 from backupkit.store.backend import SwapLost
-from backupkit.store.config import REPACK, Operation, decode_config
-from backupkit.store.domain_reader import DomainReader
-from backupkit.store.domain_writer import DomainWriter
+from backupkit.store.domains.domain_reader import DomainReader
+from backupkit.store.domains.domain_writer import DomainWriter
 from backupkit.store.finding import Finding
-from backupkit.store.index import Index
 from backupkit.store.layout import PackRef
-from backupkit.store.pack_format import Address
-from backupkit.store.pack_reader import UNREADABLE
-from backupkit.store.repack import LiveChunks, PackUse, choose_packs, copy_live
-from backupkit.store.salvage import index_new_packs
+from backupkit.store.objects.config import REPACK, Operation, decode_config
+from backupkit.store.packs.index import Index
+from backupkit.store.packs.pack_format import Address
+from backupkit.store.packs.pack_reader import UNREADABLE
+from backupkit.store.upkeep.repack import LiveChunks, PackUse, choose_packs, copy_live
+from backupkit.store.upkeep.salvage import index_new_packs
 
 MOST_UNUSED = 0.1
 """Which share of the packs may be dead before any is written again. One peer's default is 5 %, of what it can write again at will."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from backupkit.chats.shrink import Held, shrink_between
+from backupkit.chats.counting.shrink import Held, shrink_between
 from backupkit.ids import SnapshotId
 
 _PERIODS: Final[dict[str, Callable[[datetime], Hashable]]] = {

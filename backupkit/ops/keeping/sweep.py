@@ -25,12 +25,12 @@ from backupkit.proof.log_entry import LogEntry
 from backupkit.proof.sweep_statement import MOST_PACKS, MOST_SNAPSHOTS, MarkStatement, SweepStatement
 from backupkit.store import layout
 from backupkit.store.backend import BackendError
-from backupkit.store.domain_writer import UNFINISHED_AGE
+from backupkit.store.domains.domain_writer import UNFINISHED_AGE
 from backupkit.store.finding import Finding
 from backupkit.store.layout import PackRef
-from backupkit.store.pack_format import Address
-from backupkit.store.pack_list import read_pack_list
-from backupkit.store.sweep import Deleted, delete_index_files, delete_packs
+from backupkit.store.objects.pack_list import read_pack_list
+from backupkit.store.packs.pack_format import Address
+from backupkit.store.upkeep.sweep import Deleted, delete_index_files, delete_packs
 
 _MOST_ATTEMPTS = 10
 

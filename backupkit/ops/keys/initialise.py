@@ -16,9 +16,9 @@ from backupkit.ops.repository.guard_files import write_pins
 from backupkit.ops.repository.repository import WRITER_FILE, is_initialised, is_left_over, open_repository
 from backupkit.ops.repository.statements import record_keys
 from backupkit.store import layout
-from backupkit.store.config import REPOSITORY_ID_SIZE, RepositoryConfig, WriterEntry, origin_of
-from backupkit.store.posix_backend import PosixBackend
-from backupkit.store.small_objects import SmallObjects
+from backupkit.store.backends.posix_backend import PosixBackend
+from backupkit.store.objects.config import REPOSITORY_ID_SIZE, RepositoryConfig, WriterEntry, origin_of
+from backupkit.store.objects.small_objects import SmallObjects
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from backupkit.ops.repository.statements import record_keys
 from backupkit.ops.unlock import AskSecret, Secret
 from backupkit.store import layout
 from backupkit.store.backend import SwapLost
-from backupkit.store.config import WriterEntry, decode_config
+from backupkit.store.objects.config import WriterEntry, decode_config
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from backupkit.ops.places import Places
 from backupkit.ops.repository.repository import Repository, open_repository, store_finding
 from backupkit.ops.repository.snapshots import KnownSnapshot, find_snapshot, known_snapshots
 from backupkit.ops.unlock import AskSecret
-from backupkit.store.contents import walk_tree
-from backupkit.store.tree import Entry, EntryKind
+from backupkit.store.trees.contents import walk_tree
+from backupkit.store.trees.tree import Entry, EntryKind
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from backupkit.chats.diff import ChangeKind, ConversationChange, HistoryChange, Seen, compare, seen_of
-from backupkit.chats.identity import Identifier
+from backupkit.chats.history.diff import ChangeKind, ConversationChange, HistoryChange, Seen, compare, seen_of
+from backupkit.chats.history.identity import Identifier
 from backupkit.chats.malformed import MalformedExport
 from backupkit.chats.model import Conversation, Finding, Message, Severity
 from backupkit.chats.owner_keys import KeysOf, no_keys
-from backupkit.chats.registry import read_all
+from backupkit.chats.readers.registry import read_all
 from backupkit.crypto.keyring import Keyring
 from backupkit.ids import SnapshotId
 from backupkit.ops.chats.chat_facts import chat_finding

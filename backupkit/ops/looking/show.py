@@ -11,8 +11,8 @@ from backupkit.ops.places import Places
 from backupkit.ops.repository.repository import Repository, open_repository, store_finding
 from backupkit.ops.repository.snapshots import KnownSnapshot, find_snapshot, known_snapshots
 from backupkit.ops.unlock import AskSecret
-from backupkit.store.domain_reader import DomainReader
-from backupkit.store.manifest import ChatFacts, Source, read_manifest
+from backupkit.store.domains.domain_reader import DomainReader
+from backupkit.store.trees.manifest import ChatFacts, Source, read_manifest
 
 
 @dataclass(frozen=True, slots=True)

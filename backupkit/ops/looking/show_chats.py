@@ -5,9 +5,9 @@ Names of people and chats are kept nowhere outside the sealed files.
 
 from dataclasses import dataclass, replace
 
+from backupkit.chats.counting.summary import ChatSummary, ConversationSummary, summarise_source
 from backupkit.chats.malformed import MalformedExport
 from backupkit.chats.owner_keys import KeysOf, no_keys
-from backupkit.chats.summary import ChatSummary, ConversationSummary, summarise_source
 from backupkit.clock import Clock
 from backupkit.ops.chats.chat_facts import chat_finding, facts_of
 from backupkit.ops.chats.snapshot_chats import open_chats

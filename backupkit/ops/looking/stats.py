@@ -17,7 +17,7 @@ from backupkit.ops.repository.snapshots import KnownSnapshot, known_snapshots
 from backupkit.store import layout
 from backupkit.store.backend import ObjectMissing, ObjectUnreadable
 from backupkit.store.layout import PackRef
-from backupkit.store.pack_list import read_pack_list
+from backupkit.store.objects.pack_list import read_pack_list
 
 _COPIES = "copies/"
 _KINDS = {layout.PACKS: "packs", layout.PARITY: "parity", layout.INDEXES: "indexes", _COPIES: "copies"}

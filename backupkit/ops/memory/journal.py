@@ -11,14 +11,14 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from backupkit.chats.counting.shrink import Held
 from backupkit.chats.owner_keys import OPENED_BY_OWN_KEY
-from backupkit.chats.shrink import Held
 from backupkit.clock import to_rfc3339
 from backupkit.codec.canonical import decode_json
 from backupkit.errors import BackupkitError
 from backupkit.ops.places import make_private, shown_path
 from backupkit.proof.fields import Fields
-from backupkit.store.manifest import ChatFacts, Source
+from backupkit.store.trees.manifest import ChatFacts, Source
 
 _WHAT = "journal"
 _MAX_LINE = 16 << 20

@@ -28,10 +28,10 @@ from backupkit.proof.sshsig import SNAPSHOT_NAMESPACE, verify_ssh
 from backupkit.proof.statement import PAYLOAD_TYPE
 from backupkit.store import layout
 from backupkit.store.backend import BackendError, BadName, ObjectMissing
-from backupkit.store.config import decode_config
 from backupkit.store.finding import Finding, cause
-from backupkit.store.pack_list import MAX_PACK_LIST, ListedPack, decode_listed
-from backupkit.store.small_objects import COPIES, MAX_SMALL
+from backupkit.store.objects.config import decode_config
+from backupkit.store.objects.pack_list import MAX_PACK_LIST, ListedPack, decode_listed
+from backupkit.store.objects.small_objects import COPIES, MAX_SMALL
 
 _SSHSIG = ".sshsig"
 _T = TypeVar("_T")

@@ -41,12 +41,12 @@ from backupkit.proof.statement import PAYLOAD_TYPE
 from backupkit.proof.sweep_statement import decode_sweep_statement
 from backupkit.store import layout
 from backupkit.store.backend import AlreadyExists, ObjectMissing
-from backupkit.store.config import RepositoryConfig, WriterEntry
 from backupkit.store.finding import Finding
 from backupkit.store.layout import PackRef
-from backupkit.store.manifest import read_manifest
-from backupkit.store.pack_list import publish_pack_list
-from backupkit.store.salvage import index_new_packs
+from backupkit.store.objects.config import RepositoryConfig, WriterEntry
+from backupkit.store.objects.pack_list import publish_pack_list
+from backupkit.store.trees.manifest import read_manifest
+from backupkit.store.upkeep.salvage import index_new_packs
 
 
 @dataclass(frozen=True, slots=True)

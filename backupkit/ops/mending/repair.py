@@ -25,12 +25,12 @@ from backupkit.proof.repair_statement import RepairStatement
 from backupkit.proof.snapshot_statement import SnapshotStatement
 from backupkit.store import layout
 from backupkit.store.backend import Backend
-from backupkit.store.check import PackChecked, check_sealed
 from backupkit.store.finding import Finding, cause
 from backupkit.store.layout import PackRef
-from backupkit.store.pack_list import complete_pack_lists
-from backupkit.store.parity import GroupProtected, protect
-from backupkit.store.repair import PackRepaired, protected_packs, repair_packs
+from backupkit.store.objects.pack_list import complete_pack_lists
+from backupkit.store.parity.parity import GroupProtected, protect
+from backupkit.store.upkeep.check import PackChecked, check_sealed
+from backupkit.store.upkeep.repair import PackRepaired, protected_packs, repair_packs
 
 _MENDED = frozenset({"copy-missing", "copy-damaged", "copy-older", "log-head-signed-again"})
 _DISTRUST = (SignatureInvalid, HistoryRolledBack, HistoryForked)

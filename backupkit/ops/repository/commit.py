@@ -18,7 +18,7 @@ from backupkit.proof.statement import PAYLOAD_TYPE
 from backupkit.store import layout
 from backupkit.store.backend import AlreadyExists, ObjectMissing
 from backupkit.store.layout import PackRef
-from backupkit.store.pack_list import publish_pack_list
+from backupkit.store.objects.pack_list import publish_pack_list
 
 
 @dataclass(frozen=True, slots=True)

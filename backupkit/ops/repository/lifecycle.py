@@ -16,7 +16,7 @@ from backupkit.ops.repository.repository import Repository
 from backupkit.ops.repository.statements import read_statement, statements_lying_there
 from backupkit.proof.log_entry import LogEntry
 from backupkit.store.layout import PackRef
-from backupkit.store.pack_list import ListedPack
+from backupkit.store.objects.pack_list import ListedPack
 
 if TYPE_CHECKING:
     from backupkit.proof.repack_statement import RepackStatement

@@ -14,7 +14,7 @@ from backupkit.proof.log_entry import LogEntry
 from backupkit.proof.snapshot_statement import SnapshotStatement
 from backupkit.store.finding import Finding, cause
 from backupkit.store.layout import PackRef
-from backupkit.store.pack_list import ListedPack, read_pack_list
+from backupkit.store.objects.pack_list import ListedPack, read_pack_list
 
 
 @dataclass(frozen=True, slots=True)

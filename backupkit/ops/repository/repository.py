@@ -29,12 +29,12 @@ from backupkit.ops.repository.signed_log import SignedLog
 from backupkit.ops.unlock import AskSecret
 from backupkit.store import layout
 from backupkit.store.backend import Backend, ObjectMissing
-from backupkit.store.config import RepositoryConfig, decode_config
+from backupkit.store.backends.posix_backend import PosixBackend
 from backupkit.store.finding import Finding
 from backupkit.store.layout import PackRef
-from backupkit.store.log_store import LogStore
-from backupkit.store.posix_backend import PosixBackend
-from backupkit.store.small_objects import SmallObjects
+from backupkit.store.objects.config import RepositoryConfig, decode_config
+from backupkit.store.objects.log_store import LogStore
+from backupkit.store.objects.small_objects import SmallObjects
 
 if TYPE_CHECKING:
     from backupkit.crypto.slots import Slot

@@ -23,9 +23,9 @@ from backupkit.proof.log_entry import LogEntry, decode_log_entry, entry_about
 from backupkit.proof.merkle import leaf_hash, tree_root
 from backupkit.store import layout
 from backupkit.store.backend import ObjectMissing
-from backupkit.store.config import RepositoryConfig
-from backupkit.store.log_store import LogStore
-from backupkit.store.small_objects import SmallObjects
+from backupkit.store.objects.config import RepositoryConfig
+from backupkit.store.objects.log_store import LogStore
+from backupkit.store.objects.small_objects import SmallObjects
 
 _HASH = 32
 

@@ -32,15 +32,15 @@ from backupkit.ops.repository.repository import Repository, is_left_over, open_o
 from backupkit.ops.repository.snapshots import KnownSnapshot, find_snapshot, salvage_snapshot
 from backupkit.ops.unlock import AskSecret
 from backupkit.proof.snapshot_statement import DomainRoot, PackSet, SnapshotStatement
-from backupkit.store.config import RepositoryConfig, UnknownFeature, WriterEntry
-from backupkit.store.contents import reachable_chunks
-from backupkit.store.domain_reader import DomainReader
+from backupkit.store.backends.posix_backend import PosixBackend
+from backupkit.store.domains.domain_reader import DomainReader
 from backupkit.store.finding import Finding, cause
 from backupkit.store.layout import PackRef
-from backupkit.store.manifest import Manifest, Source, read_manifest
-from backupkit.store.pack_list import ListedPack
-from backupkit.store.posix_backend import PosixBackend
-from backupkit.store.salvage import FoundSnapshot, find_addresses, find_loose_folders, find_snapshots
+from backupkit.store.objects.config import RepositoryConfig, UnknownFeature, WriterEntry
+from backupkit.store.objects.pack_list import ListedPack
+from backupkit.store.trees.contents import reachable_chunks
+from backupkit.store.trees.manifest import Manifest, Source, read_manifest
+from backupkit.store.upkeep.salvage import FoundSnapshot, find_addresses, find_loose_folders, find_snapshots
 
 _NEVER = datetime.fromtimestamp(0, UTC)
 _UNNAMED = "0" * 64

@@ -22,11 +22,11 @@ from backupkit.ops.repository.repository import Repository, store_finding
 from backupkit.ops.restoring.left_in_packs import choose, open_what_is_left
 from backupkit.ops.restoring.restored_files import PERMISSIONS, RestoredFiles, Written
 from backupkit.ops.unlock import AskSecret
-from backupkit.store.contents import PathEntry, walk_tree
-from backupkit.store.domain_reader import DomainReader, in_any_order
+from backupkit.store.domains.domain_reader import DomainReader, in_any_order
 from backupkit.store.finding import Finding, cause
-from backupkit.store.manifest import Source, read_manifest
-from backupkit.store.tree import Entry, EntryKind
+from backupkit.store.trees.contents import PathEntry, walk_tree
+from backupkit.store.trees.manifest import Source, read_manifest
+from backupkit.store.trees.tree import Entry, EntryKind
 
 REPORT = "backupkit-restore-report.json"
 _THREADS = 2

@@ -23,13 +23,13 @@ from backupkit.ids import ChunkId, PackName
 from backupkit.ops.events import Found, Severity
 from backupkit.ops.places import shown_path
 from backupkit.ops.restoring.names import names_like, shortened, tamed
-from backupkit.store.contents import LOST, PathEntry, content_chunks
-from backupkit.store.domain_reader import DomainReader
+from backupkit.store.domains.domain_reader import DomainReader
+from backupkit.store.domains.stretch import Lent
 from backupkit.store.failures import ChunkLost
 from backupkit.store.finding import cause
-from backupkit.store.page_map import PageMap, PageRun, read_page_map, run_bytes, runs_by_extent
-from backupkit.store.stretch import Lent
-from backupkit.store.tree import Entry, Pages, one_chunk
+from backupkit.store.trees.contents import LOST, PathEntry, content_chunks
+from backupkit.store.trees.page_map import PageMap, PageRun, read_page_map, run_bytes, runs_by_extent
+from backupkit.store.trees.tree import Entry, Pages, one_chunk
 
 PARTIAL = ".backupkit-partial"
 PERMISSIONS = 0o777

@@ -16,7 +16,7 @@ from backupkit.codec.cursor import Cursor
 from backupkit.codec.malformed import MalformedObject
 from backupkit.ids import ChunkId, PackName
 from backupkit.store.chunk_id import ID_SIZE
-from backupkit.store.page_map import PageMap, decode_page_map
+from backupkit.store.trees.page_map import PageMap, decode_page_map
 
 _HEAD = struct.Struct(">c32sQ")
 _LENGTH = struct.Struct(">I")

@@ -31,11 +31,11 @@ from backupkit.ops.saving.remembered_file import (
     decode_folder,
     decode_pages,
 )
-from backupkit.store import manifest, tree
 from backupkit.store.chunk_id import ID_SIZE, ChunkType
-from backupkit.store.domain_writer import DomainWriter, StoredChunk
-from backupkit.store.index import Index
-from backupkit.store.page_map import PageMap, store_extents, write_page_map
+from backupkit.store.domains.domain_writer import DomainWriter, StoredChunk
+from backupkit.store.packs.index import Index
+from backupkit.store.trees import manifest, tree
+from backupkit.store.trees.page_map import PageMap, store_extents, write_page_map
 
 if TYPE_CHECKING:
     from backupkit.capture.live_database import Captured

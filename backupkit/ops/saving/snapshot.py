@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from backupkit import __version__
 from backupkit.capture.file_cache import FileCache
 from backupkit.capture.scratch import discard_leftovers
+from backupkit.chats.counting.shrink import judge_history
 from backupkit.chats.owner_keys import ANOTHER_KEY, NO_KEYS, OwnerKeys
-from backupkit.chats.shrink import judge_history
 from backupkit.clock import Clock, to_rfc3339
 from backupkit.crypto.derive import derive
 from backupkit.ids import DomainId, PackName, SnapshotId
@@ -33,11 +33,11 @@ from backupkit.ops.repository.domains import ensure_domain
 from backupkit.ops.repository.reach import unwanted_packs
 from backupkit.ops.repository.repository import Repository, open_repository, store_finding
 from backupkit.ops.saving.save_source import SourceSaver, StopAsked
-from backupkit.store.domain_writer import DEFAULT_PROFILE, FIRST_PROFILE, DomainWriter
-from backupkit.store.index import Index
+from backupkit.store.domains.domain_writer import DEFAULT_PROFILE, FIRST_PROFILE, DomainWriter
 from backupkit.store.layout import PackRef
-from backupkit.store.manifest import ChatFacts, Manifest, Source, Unreadable, store_manifest
-from backupkit.store.pack_format import Address
+from backupkit.store.packs.index import Index
+from backupkit.store.packs.pack_format import Address
+from backupkit.store.trees.manifest import ChatFacts, Manifest, Source, Unreadable, store_manifest
 
 if TYPE_CHECKING:
     from backupkit.ops.checking.coverage import CoverageIssued

@@ -12,19 +12,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from backupkit.chats.identity import Identifier
+from backupkit.chats.backups.opened_backups import ChatKeyWrong, is_wrong_key
+from backupkit.chats.history.identity import Identifier
 from backupkit.chats.malformed import MalformedExport
 from backupkit.chats.model import Conversation, Message
-from backupkit.chats.opened_backups import ChatKeyWrong, is_wrong_key
 from backupkit.chats.owner_keys import KeysOf, OwnerKeys, no_keys
-from backupkit.chats.registry import read_all
+from backupkit.chats.readers.registry import read_all
 from backupkit.chats.search.document import Document, document_of
 from backupkit.ops.chats.snapshot_chats import OpenedChats, open_chats
 from backupkit.ops.events import Event, Found, Phase, Progress, Tell
 from backupkit.ops.searching.index import IndexedConversation, IndexedSource, SearchIndex
 from backupkit.ops.searching.segment import Filling, Place
-from backupkit.store.domain_reader import DomainReader
-from backupkit.store.manifest import Source
+from backupkit.store.domains.domain_reader import DomainReader
+from backupkit.store.trees.manifest import Source
 
 _LAYOUT = """
 pragma journal_mode = off; pragma synchronous = off; pragma temp_store = memory; pragma cache_size = -16384;

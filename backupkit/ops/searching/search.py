@@ -28,8 +28,8 @@ from backupkit.ops.searching.build import building
 from backupkit.ops.searching.index import UNUSABLE, IndexState, SearchIndex, index_key
 from backupkit.ops.searching.segment import Place, Segment
 from backupkit.ops.unlock import AskSecret
-from backupkit.store.domain_reader import DomainReader
-from backupkit.store.manifest import Source, read_manifest
+from backupkit.store.domains.domain_reader import DomainReader
+from backupkit.store.trees.manifest import Source, read_manifest
 
 DEFAULT_LIMIT = 50
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -385,3 +385,13 @@ def test_a_digest_needs_not_be_filled_up() -> None:
         ("sha1", hashlib.sha1(b"a").digest()),
         ("sha1", b""),
     ]
+
+
+@pytest.mark.parametrize(("level", "hash_name"), [(8, "sha1"), (17, "sha1"), (18, "sha256"), (36, "sha256")])
+def test_from_level_18_on_the_strongest_digest_is_checked_and_sha1_below(level: int, hash_name: str) -> None:
+    (section,) = read_sections(b"Name: a\r\nSHA1-Digest: AAAA\r\nSHA-256-Digest: BBBB\r\n\r\n")
+
+    found = section.digest_at(b"-digest", level)
+
+    assert found is not None
+    assert found[0] == hash_name

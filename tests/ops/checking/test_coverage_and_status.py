@@ -10,7 +10,7 @@ import pytest
 from backup_scene import Scene
 
 from backupkit.capture.unreadable import SourceUnreadable, Unreadable
-from backupkit.chats.ledger_build import TICK_NS
+from backupkit.chats.losing.ledger_build import TICK_NS
 from backupkit.clock import FixedClock
 from backupkit.guard.places import GuardPlaces
 from backupkit.ids import AppPackage

@@ -9,7 +9,7 @@ from backupkit.ops.looking.list_snapshots import list_snapshots
 from backupkit.ops.unlock import Secret
 from backupkit.store import layout
 from backupkit.store.backend import ObjectMissing
-from backupkit.store.small_objects import COPIES
+from backupkit.store.objects.small_objects import COPIES
 
 
 def packs(scene: Scene) -> list[str]:

@@ -14,7 +14,7 @@ from backupkit.ops.checking.verify_part import oldest_first, verify_quickly, ver
 from backupkit.ops.looking.list_snapshots import list_snapshots
 from backupkit.ops.repository.snapshots import known_snapshots
 from backupkit.store.layout import PackRef
-from backupkit.store.pack_list import ListedPack, read_pack_list
+from backupkit.store.objects.pack_list import ListedPack, read_pack_list
 
 DAY = timedelta(days=1)
 JUNE = datetime(2018, 6, 1, tzinfo=UTC)

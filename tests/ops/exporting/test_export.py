@@ -15,9 +15,17 @@ from json_schema import differences
 from backupkit.chats.export.html import PAGE_MESSAGES
 from backupkit.i18n import Catalogue
 from backupkit.i18n.language import Language
-from backupkit.ops.exporting.export import ChatsLost, Exported, NothingToExport, export_snapshot
+from backupkit.ops.exporting.export import (
+    ChatsLost,
+    Exported,
+    NothingToExport,
+    export_snapshot,
+    partial_folder,
+    require_place,
+)
 from backupkit.ops.exporting.forms import Voice
 from backupkit.ops.failures import ConversationNotFound, TargetNotEmpty
+from backupkit.ops.unlock import Secret
 from backupkit.store import layout
 
 
@@ -153,6 +161,47 @@ def test_nothing_is_written_over(scene: Scene) -> None:
         export(scene)
 
     assert [path.name for path in (scene.folder / "out").iterdir()] == ["mine.txt"]
+
+
+def test_what_another_export_wrote_while_the_passphrase_was_asked_for_is_not_written_over(scene: Scene) -> None:
+    chat_factory.write_telegram_chat(scene.chats, messages=5)
+    scene.take(app="telegram")
+
+    def another_is_quicker() -> Secret:
+        export(scene, "jsonl", with_media=False)
+        (scene.folder / "out/messages.jsonl").write_text("mine")
+        return scene.secret()
+
+    with pytest.raises(TargetNotEmpty):
+        export_snapshot(
+            scene.places, "latest", scene.folder / "out", form="jsonl", voice=Voice(Catalogue("en").say, "en"),
+            secret=another_is_quicker, clock=scene.clock, tell=scene.tell, with_media=False,
+        )  # fmt: skip
+
+    assert {path.name: path.read_text() for path in (scene.folder / "out").iterdir()} == {"messages.jsonl": "mine"}
+
+
+def test_two_exports_into_one_place_do_not_meet(scene: Scene) -> None:
+    with partial_folder(scene.folder / "out") as first:
+        (first / "index.html").write_text("first")
+        with pytest.raises(TargetNotEmpty), partial_folder(scene.folder / "out"):
+            pytest.fail("both were let in")
+        with pytest.raises(TargetNotEmpty):
+            require_place(scene.places, scene.folder / "out")
+
+    assert (scene.folder / "out/index.html").read_text() == "first"
+
+
+def test_what_a_killed_export_left_does_not_stand_in_the_way_of_the_next(scene: Scene) -> None:
+    chat_factory.write_telegram_chat(scene.chats, messages=5)
+    scene.take(app="telegram")
+    left = scene.folder / "out" / ".backupkit-partial"
+    left.mkdir(parents=True)
+    (left / "messages.csv").write_text("chats in the clear")
+
+    export(scene, "jsonl", with_media=False)
+
+    assert [path.name for path in (scene.folder / "out").iterdir()] == ["messages.jsonl"]
 
 
 def test_a_snapshot_without_chats_says_so_and_leaves_nothing(scene: Scene) -> None:

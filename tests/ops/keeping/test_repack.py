@@ -29,10 +29,10 @@ from backupkit.ops.repository.statements import publish_statement
 from backupkit.ops.saving.snapshot import _take as _take_once
 from backupkit.ops.unlock import Secret
 from backupkit.store import layout
-from backupkit.store.config import KNOWN_FEATURES, REPACK
+from backupkit.store.backends.memory_backend import MemoryBackend
 from backupkit.store.layout import PackRef
-from backupkit.store.memory_backend import MemoryBackend
-from backupkit.store.small_objects import COPIES
+from backupkit.store.objects.config import KNOWN_FEATURES, REPACK
+from backupkit.store.objects.small_objects import COPIES
 
 LARGE, SMALL = 90_000, 30_000
 

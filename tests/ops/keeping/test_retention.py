@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from hypothesis import given, settings, strategies as st
 
-from backupkit.chats.shrink import Held
+from backupkit.chats.counting.shrink import Held
 from backupkit.ids import SnapshotId
 from backupkit.ops.keeping.retention import Candidate, KeepRules, decide, newest_verified, shrunk
 

@@ -20,7 +20,7 @@ from backupkit.ops.repository.snapshots import read_snapshot
 from backupkit.ops.repository.statements import publish_statement
 from backupkit.ops.saving.snapshot import SourceSpec, _take as _take_once
 from backupkit.store import layout
-from backupkit.store.pack_list import publish_pack_list
+from backupkit.store.objects.pack_list import publish_pack_list
 
 
 def swept(scene: Scene, *, dry_run: bool = False) -> Swept:

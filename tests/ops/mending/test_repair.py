@@ -18,9 +18,9 @@ from backupkit.ops.repository.statements import read_statement
 from backupkit.proof.repair_statement import decode_repair_statement
 from backupkit.store import layout
 from backupkit.store.backend import ObjectUnreadable
-from backupkit.store.pack_list import read_pack_list
-from backupkit.store.repair import repair_packs
-from backupkit.store.small_objects import COPIES
+from backupkit.store.objects.pack_list import read_pack_list
+from backupkit.store.objects.small_objects import COPIES
+from backupkit.store.upkeep.repair import repair_packs
 
 SMALL = (layout.CONFIG, layout.KEYRING, layout.SLOTS, layout.DOMAINS, layout.SNAPSHOTS, layout.STATEMENTS, "log/")
 

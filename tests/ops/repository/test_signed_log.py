@@ -14,7 +14,7 @@ from backupkit.ops.repository.statements import record_keys
 from backupkit.proof.checkpoint import claimed_checkpoint
 from backupkit.proof.log_entry import entry_about
 from backupkit.store import layout
-from backupkit.store.small_objects import COPIES
+from backupkit.store.objects.small_objects import COPIES
 
 
 def taken_twice(scene: Scene) -> None:

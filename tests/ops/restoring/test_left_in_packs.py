@@ -15,10 +15,10 @@ from backupkit.ops.restoring.left_in_packs import find_in_packs
 from backupkit.ops.unlock import Secret
 from backupkit.store import layout
 from backupkit.store.chunk_id import ChunkType, plain_sha256
-from backupkit.store.domain_writer import DomainWriter
-from backupkit.store.index import Index
-from backupkit.store.pack_format import Address
-from backupkit.store.tree import Entry, EntryKind, file_content, write_tree
+from backupkit.store.domains.domain_writer import DomainWriter
+from backupkit.store.packs.index import Index
+from backupkit.store.packs.pack_format import Address
+from backupkit.store.trees.tree import Entry, EntryKind, file_content, write_tree
 
 
 def lose(scene: Scene, *prefixes: str) -> None:

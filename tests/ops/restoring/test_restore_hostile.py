@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from backup_scene import Scene, bytes_of
 
-from backupkit.store import tree
 from backupkit.store.chunk_id import ChunkType
-from backupkit.store.tree import Chunks, Entry, EntryKind, StoresChunks
+from backupkit.store.trees import tree
+from backupkit.store.trees.tree import Chunks, Entry, EntryKind, StoresChunks
 
 Lie = Callable[[StoresChunks, list[Entry]], list[Entry]]
 

@@ -1,0 +1,1 @@
+"""What is in an export, in numbers, and what speaks against its being whole."""

@@ -1,0 +1,1 @@
+"""Private copies of strangers' databases, whole or carved."""

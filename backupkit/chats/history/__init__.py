@@ -1,0 +1,1 @@
+"""One chat over several exports: the same message told again, and what happened to it."""

@@ -1,0 +1,1 @@
+"""What would be lost with the device, counted against what a snapshot holds."""

@@ -1,0 +1,69 @@
+"""JSON Lines: a record on each line. A record that runs over several lines is put together; one that is broken costs itself only."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from backupkit.chats.malformed import TruncatedExport
+from backupkit.chats.model import Finding, Locator, Severity
+from backupkit.chats.reading.json_records import Record
+from backupkit.chats.sources.source import SourceFiles
+from backupkit.chats.texts.head import text_head
+from backupkit.chats.texts.lines import Line, lines_of
+
+_MAX_LINES_OF_A_RECORD = 200
+
+
+def json_line_records(source: SourceFiles, name: str) -> Iterator[Record | Finding]:
+    """Stream the objects of a file.
+
+    Raises:
+        TruncatedExport: the last line stops inside a record.
+    """
+    pending: list[Line] = []
+    with source.open(name) as stream:
+        for line in lines_of(stream, name):
+            if not (pending or line.text.strip("\ufeff ")):
+                continue
+            alone = _value(line.text)
+            if pending and alone is None:
+                pending.append(line)
+                value = _value("\n".join(one.text for one in pending))
+                if value is None and len(pending) < _MAX_LINES_OF_A_RECORD:
+                    continue
+            else:
+                if pending:
+                    # The line is whole by itself, so what came before it was not.
+                    yield Finding("record-not-understood", Severity.WARNING, Locator(name, f"line {pending[0].number}"))
+                value, pending = alone, [line]
+                if value is None:
+                    continue
+            locator = Locator(name, f"line {pending[0].number}")
+            raw = b"".join(one.raw for one in pending)
+            pending = []
+            yield (
+                Record(value, raw, locator)
+                if value is not None
+                else Finding("record-not-understood", Severity.WARNING, locator)
+            )
+    if pending:
+        raise TruncatedExport(Locator(name, f"line {pending[0].number}"), "json-broken")
+
+
+def first_records(source: SourceFiles, name: str, size_bytes: int) -> list[dict[str, Any]]:
+    """Return the objects of the whole lines at the beginning of a file."""
+    lines = text_head(source.head(name, size_bytes)).split("\n")
+    if (source.size(name) or 0) > size_bytes:
+        lines = lines[:-1]
+    return [value for line in lines if (value := _value(line)) is not None]
+
+
+def _value(text: str) -> dict[str, Any] | None:
+    if "{" not in text[:80]:
+        return None
+    try:
+        # Some programs leave line ends and tabs in strings as they are.
+        value = json.loads(text.lstrip("\ufeff"), strict=False)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None

@@ -1,0 +1,111 @@
+"""The seam between an export and its messages.
+
+A reader says with certainty whether a source is its format, then streams what is in it. What lies before a damage is
+always delivered. A cut is a finding; hostile or broken content is one `MalformedExport`, raised when all else was read.
+"""
+
+import struct
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from backupkit.chats.malformed import MalformedExport, TruncatedExport
+from backupkit.chats.model import Conversation, Finding, Locator, Message, Severity
+from backupkit.chats.sources.source import Content, SourceFiles
+from backupkit.chats.texts.head import text_head
+
+SURPRISES = (
+    LookupError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    OSError,
+    EOFError,
+    RecursionError,
+    struct.error,
+)
+"""What a reader that is too trusting may raise over a stranger's file."""
+
+Told: TypeAlias = Conversation | Message | Finding
+"""What a reader streams. A conversation comes before its messages, and may come again with more known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recognition:
+    """A reader's claims on files of a source: how certain it is of each, from 1 to 100. Only the owner's own mapping is above."""
+
+    claims: Mapping[str, int]
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The claimed names, in the order in which they are read."""
+        return tuple(self.claims)
+
+
+class ChatReader(Protocol):
+    """Turns one format into messages."""
+
+    @property
+    def format(self) -> str:
+        """The format's name, which never changes."""
+        ...
+
+    @property
+    def app(self) -> str | None:
+        """The app, None where the format does not tell."""
+        ...
+
+    @property
+    def package(self) -> str | None:
+        """The app's Android package name, None where the format does not tell the app."""
+        ...
+
+    def recognise(self, source: SourceFiles) -> Recognition:
+        """Say which files are this format (none, as a rule), judged by their content and never by their names alone."""
+        ...
+
+    def read(self, source: SourceFiles, recognition: Recognition) -> Iterator[Told]:
+        """Stream what the claimed files hold.
+
+        Raises:
+            MalformedExport: after everything that could be read was delivered.
+        """
+        ...
+
+
+def claim_text(
+    source: SourceFiles, kinds: Iterable[Content], size_bytes: int, certainty_of: Callable[[str], int]
+) -> Recognition:
+    """Claim the files of which a reader is certain by the first `size_bytes` of their text."""
+    scores = {name: certainty_of(text_head(source.head(name, size_bytes))) for name in source.of(*kinds)}
+    return Recognition({name: score for name, score in scores.items() if score})
+
+
+def read_each(names: Iterable[str], read_one: Callable[[str], Iterator[Told]]) -> Iterator[Told]:
+    """Read file after file, so that one damaged file never hides the others.
+
+    Raises:
+        MalformedExport: the first that any file raised, at the very end.
+    """
+    first: MalformedExport | None = None
+    for name in names:
+        try:
+            yield from _only_malformed(name, read_one)
+        except TruncatedExport as error:
+            yield Finding("export-cut", Severity.ERROR, error.locator, {"reason": error.reason})
+        except MalformedExport as error:
+            if first is None:
+                first = error
+            else:
+                yield Finding("export-damaged", Severity.ERROR, error.locator, {"reason": error.reason})
+    if first is not None:
+        raise first
+
+
+def _only_malformed(name: str, read_one: Callable[[str], Iterator[Told]]) -> Iterator[Told]:
+    try:
+        yield from read_one(name)
+    except SURPRISES as error:
+        # The last line of defence: whatever a stranger's file does to a reader is the file's fault, not a crash.
+        raise MalformedExport(Locator(name), "unexpected-shape") from error

@@ -1,0 +1,1 @@
+"""Structured bytes of strangers, one value at a time: JSON of any length, protobuf."""

@@ -1,0 +1,1 @@
+"""Text as strangers' phones and computers wrote it: lines, encodings, dates, pages."""

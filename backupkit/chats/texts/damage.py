@@ -1,0 +1,70 @@
+"""What the lines of a text export say against its being whole: bytes that are no text, and an end in the middle.
+
+A line format has no end mark, so only what cannot be otherwise counts as a cut: the last bytes are half a character, or the last
+line stops inside the date and time with which a message begins. A file that merely lacks its last line end is no evidence.
+"""
+
+import re
+from collections.abc import Iterator
+
+from backupkit.chats.model import Finding, Locator, Severity
+from backupkit.chats.texts.lines import Line
+from backupkit.chats.texts.wall_time import HALF_DAY
+
+_NUMBER = re.compile(r"\d+")
+_HALF_DAY = re.compile(HALF_DAY)
+_HALF_WORD = re.compile(r"(?<= )[^\W\d_]{1,2}$")
+_LONGEST_HEAD = 200
+
+
+class TextDamage:
+    """Looks at the lines of one file while a reader reads them."""
+
+    def __init__(self, file: str) -> None:
+        self._file = file
+        self._damaged = 0
+        self._cut_at: int | None = None
+        self._heads: dict[str, str] = {}
+
+    def saw(self, line: Line) -> None:
+        """Note a line."""
+        self._damaged += line.is_damaged
+        if line.is_cut:
+            self.cut_at(line.number)
+
+    def cut_at(self, number: int) -> None:
+        """Note that the file ends in the middle of a line."""
+        self._cut_at = number
+
+    def head(self, text: str, kind: str = "message") -> None:
+        """Note how a message began: its line up to the sender or the text. A format may have several `kind`s of lines that begin one."""
+        self._heads[kind] = text
+
+    def stops_in_head(self, line: Line) -> bool:
+        """Say whether the file stops in a line that begins as messages do: then it is no text of the message before."""
+        if not line.is_unfinished:
+            return False
+        # The end may stand in the middle of a word for morning or evening.
+        begun = _HALF_WORD.sub("", _shape(line.text))
+        # A number alone may be somebody's last word; with what stands around it in a date, it is none.
+        if len(begun) < 2 or not any(_is_part(begun, _shape(head)) for head in self._heads.values()):
+            return False
+        self.cut_at(line.number)
+        return True
+
+    def findings(self) -> Iterator[Finding]:
+        """Tell what was found, once everything was read."""
+        if self._damaged:
+            yield Finding("text-not-utf-8", Severity.ERROR, Locator(self._file), {"count": self._damaged})
+        if self._cut_at is not None:
+            place = Locator(self._file, f"line {self._cut_at}")
+            yield Finding("export-cut", Severity.ERROR, place, {"reason": "text-cut"})
+
+
+def _is_part(begun: str, whole: str) -> bool:
+    return len(begun) < len(whole) and whole.startswith(begun)
+
+
+def _shape(text: str) -> str:
+    """Return a text in which 9:05 in the morning and 11:59 in the evening look the same."""
+    return _HALF_DAY.sub("am", _NUMBER.sub("9", text[:_LONGEST_HEAD]))

@@ -1,0 +1,1 @@
+"""Where the bytes lie: a folder, or memory in tests."""

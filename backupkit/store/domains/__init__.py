@@ -1,0 +1,1 @@
+"""Chunks of one domain, stored and read back."""

@@ -1,0 +1,1 @@
+"""Redundancy across packs, so that any two of a group can be lost."""

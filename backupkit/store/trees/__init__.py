@@ -1,0 +1,1 @@
+"""What chunks mean: folders, files, pages of databases, snapshots."""

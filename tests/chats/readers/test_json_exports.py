@@ -1,0 +1,362 @@
+"""What the JSON exports of Discord, Meta, Slack and Google say, in the model."""
+
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+from chat_reading import messages_with, read_with, summary_of
+from chat_samples import SAMPLES, discord_channel, facebook_thread, google_messages, slack_messages
+
+from backupkit.chats.model import Conversation, DeletionState, Direction, Finding, MediaState, MessageKind
+from backupkit.chats.readers import meta_json
+from backupkit.chats.readers.discord_exporter import DiscordExporter
+from backupkit.chats.readers.discord_package import DiscordPackage
+from backupkit.chats.readers.google_chat import GoogleChat
+from backupkit.chats.readers.hangouts_json import HangoutsJson
+from backupkit.chats.readers.meta_json import repaired
+from backupkit.chats.readers.slack_export import SlackExport
+from backupkit.chats.reading.reader import ChatReader
+
+FACEBOOK: ChatReader = meta_json.READERS[0]
+
+
+def write(path: Path, value: object) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(value), "utf-8")
+    return path
+
+
+def codes(path: Path) -> list[str]:
+    return [finding.code for finding in summary_of(path).findings]
+
+
+def test_a_discord_channel_keeps_ids_edits_replies_and_reactions(tmp_path: Path) -> None:
+    found = messages_with(DiscordExporter(), write(tmp_path / "c.json", discord_channel(12)))
+
+    assert found[0].native_id == "1060953753550860429"
+    assert found[0].ts_utc_us == 1673020826_414_000
+    assert found[1].reactions[0].symbol == "👍"
+    assert found[2].edits[0].ts_utc_us == 1673049600_000_000
+    assert found[4].reply_to == "1060953753550860429"
+    assert (found[5].kind, found[5].media[0].state) == (MessageKind.STICKER, MediaState.OMITTED)
+
+
+def test_discords_attachments_are_found_where_windows_wrote_them(tmp_path: Path) -> None:
+    write(tmp_path / "c.json", discord_channel(12))
+    (tmp_path / "general.json_Files").mkdir()
+    (tmp_path / "general.json_Files" / "a.png").write_bytes(b"png")
+
+    media = messages_with(DiscordExporter(), tmp_path)[3].media[0]
+
+    assert (media.name, media.state) == ("general.json_Files/a.png", MediaState.PRESENT)
+
+
+def test_a_channel_that_declares_more_than_it_holds_is_told(tmp_path: Path) -> None:
+    path = write(tmp_path / "c.json", {**discord_channel(5), "messageCount": 35})
+
+    (finding,) = summary_of(path).findings
+
+    assert (finding.code, finding.facts["declared"], finding.facts["counted"]) == ("declared-differs", 35, 5)
+
+
+def test_a_channel_in_several_parts_is_compared_with_the_sum_of_what_they_declare(tmp_path: Path) -> None:
+    write(tmp_path / "general [part 1].json", discord_channel(5))
+    write(tmp_path / "general [part 2].json", {**discord_channel(4), "messageCount": 4})
+
+    whole = summary_of(tmp_path)
+    write(tmp_path / "general [part 2].json", {**discord_channel(4), "messageCount": 6})
+    (finding,) = summary_of(tmp_path).findings
+
+    assert (whole.messages, whole.conversations, whole.findings) == (9, 1, ())
+    assert (finding.code, finding.facts["declared"], finding.facts["counted"]) == ("declared-differs", 11, 9)
+
+
+def test_a_channel_that_was_exported_for_a_stretch_of_time_is_told(tmp_path: Path) -> None:
+    asked = {"after": "2024-01-01T00:00:00+00:00", "before": None}
+    path = write(tmp_path / "c.json", {**discord_channel(5), "dateRange": asked})
+
+    (finding,) = summary_of(path).findings
+
+    assert (finding.code, finding.facts["from"], finding.facts["to"]) == ("export-partial", asked["after"], "…")
+
+
+def test_a_discord_package_is_labelled_own_messages_only(tmp_path: Path) -> None:
+    _name, data = SAMPLES["discord-package json"](tmp_path)
+    folder = tmp_path / "package" / "messages" / "c123"
+    folder.mkdir(parents=True)
+    (folder / "messages.json").write_bytes(data)
+    write(folder / "channel.json", {"id": "123", "type": 1, "recipients": ["1", "2"], "name": "talk"})
+
+    found = messages_with(DiscordPackage(), tmp_path / "package")
+
+    assert codes(tmp_path / "package") == ["own-messages-only"]
+    assert {message.conversation for message in found} == {"123"}
+    assert {message.direction for message in found} == {Direction.OUT}
+    assert found[0].ts_zone == "utc"
+
+
+def test_an_old_discord_package_in_csv_is_read_with_its_quotes(tmp_path: Path) -> None:
+    _name, data = SAMPLES["discord-package csv"](tmp_path)
+    (tmp_path / "messages.csv").write_bytes(data)
+
+    found = messages_with(DiscordPackage(), tmp_path)
+
+    assert len(found) == 8
+    assert found[0].text == 'a "b"\nc'
+
+
+def test_mojibake_is_undone_only_where_the_round_trip_is_exact() -> None:
+    assert repaired("ä½\xa0å¥½") == "你好"
+    assert repaired("Zoë Müller".encode().decode("latin-1")) == "Zoë Müller"
+    assert repaired("café") == "café"
+    assert repaired("已经好了") == "已经好了"
+    assert repaired("plain") == "plain"
+    assert repaired("ﬁ") == "ﬁ"
+    assert repaired(7) is None
+
+
+def test_a_messenger_thread_is_repaired_and_its_raw_record_is_kept(tmp_path: Path) -> None:
+    path = write(tmp_path / "message_1.json", facebook_thread(10))
+
+    found = messages_with(FACEBOOK, path)
+    (conversation, *_rest) = read_with(FACEBOOK, path)
+
+    assert isinstance(conversation, Conversation)
+    assert (conversation.key, conversation.title) == ("inbox/zoe_1", "张伟")
+    assert found[0].text == "naïve café 你好 10"
+    assert found[0].text_raw == "naïve café 你好 10".encode().decode("latin-1")
+    assert found[0].raw in path.read_bytes()
+    assert found[2].reactions[0].symbol == "❤"
+
+
+def test_messengers_media_are_found_from_wherever_the_source_begins(tmp_path: Path) -> None:
+    thread = tmp_path / "your_facebook_activity" / "messages" / "inbox" / "zoe_1"
+    write(thread / "message_1.json", facebook_thread(10))
+    (thread / "photos").mkdir()
+    (thread / "photos" / "1.jpg").write_bytes(b"x")
+
+    from_root = messages_with(FACEBOOK, tmp_path)[1].media[0]
+    from_thread = messages_with(FACEBOOK, thread)[1].media[0]
+
+    assert (from_root.state, from_thread.state) == (MediaState.PRESENT, MediaState.PRESENT)
+
+
+def test_the_pages_of_a_thread_are_one_conversation_and_a_missing_page_is_told(tmp_path: Path) -> None:
+    for page in (1, 2, 4):
+        write(tmp_path / f"message_{page}.json", facebook_thread(5))
+
+    summary = summary_of(tmp_path)
+
+    assert (summary.messages, summary.conversations) == (15, 1)
+    assert [(finding.code, finding.facts["name"]) for finding in summary.findings] == [
+        ("shard-missing", "message_3.json")
+    ]
+
+
+def test_a_sealed_chat_of_messenger_knows_what_was_unsent(tmp_path: Path) -> None:
+    name, data = SAMPLES["facebook-json sealed chat"](tmp_path)
+    (tmp_path / name).write_bytes(data)
+
+    found = messages_with(FACEBOOK, tmp_path)
+
+    assert [message.deletion is DeletionState.RECALLED for message in found] == [False] * 3 + [True] + [False] * 2
+    assert found[0].sender_name == "Zoë"
+
+
+def slack_zip(path: Path) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("channels.json", json.dumps([{"id": "C1", "name": "general", "members": ["U1"]}]))
+        archive.writestr("dms.json", json.dumps([{"id": "D1", "members": ["U1", "U2"]}]))
+        archive.writestr("users.json", json.dumps([{"id": "U1", "profile": {"display_name": "ada"}}]))
+        for day in ("2016-01-14", "2016-01-15"):
+            archive.writestr(f"general/{day}.json", json.dumps(slack_messages(10)))
+        archive.writestr("D1/2016-01-14.json", json.dumps(slack_messages(6)))
+        archive.writestr("general/2016-01-16.json", "[]")
+    return path
+
+
+def test_a_slack_export_is_counted_by_channel(tmp_path: Path) -> None:
+    summary = summary_of(slack_zip(tmp_path / "slack.zip"))
+
+    assert (summary.format, summary.messages, summary.conversations) == ("slack-export", 26, 2)
+    assert {part.key: part.messages for part in summary.by_conversation} == {"C1": 20, "D1": 6}
+
+
+def test_slacks_threads_files_and_names_are_kept(tmp_path: Path) -> None:
+    found = [one for one in messages_with(SlackExport(), slack_zip(tmp_path / "s.zip")) if one.conversation == "C1"]
+
+    assert found[0].kind is MessageKind.SYSTEM
+    assert found[1].sender_name == "ada"
+    assert found[2].reply_to == found[1].native_id
+    assert (found[3].media[0].state, found[4].media[0].state) == (MediaState.OMITTED, MediaState.EXPIRED)
+    assert found[5].ts_utc_us == 1452837305_000_002
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Wednesday, April 15, 2015 at 12:51:08 AM UTC", 1429059068),
+        ("Wednesday, April 15, 2015 at 12:51:08\u202fPM UTC", 1429102268),
+        ("Wednesday, 15 April 2015 at 12:51:08 UTC", 1429102268),
+        ("Mittwoch, 15. April 2015 um 12:51:08 UTC", 1429102268),
+        ("mercredi 15 avril 2015 à 12:51:08 UTC", 1429102268),
+        ("miércoles, 15 de abril de 2015, 12:51:08 UTC", 1429102268),
+        ("среда, 15 апреля 2015 г. в 12:51:08 UTC", 1429102268),
+        ("2015年4月15日水曜日 12:51:08 UTC", 1429102268),
+        ("2015年4月15日星期三 UTC 12:51:08", 1429102268),
+        ("2015年4月15日 星期三 下午12:51:08 UTC", 1429102268),
+        ("2015년 4월 15일 수요일 오후 12시 51분 8초 UTC", 1429102268),
+        ("Thứ Tư, 15 tháng 4, 2015 lúc 12:51:08 UTC", 1429102268),
+        ("Wednesday, Foo 15, 2015 at 12:51:08 AM UTC", None),
+        ("April 15 or May 15, 2015 at 12:51:08 AM UTC", None),
+        ("April 31, 2015 at 12:51:08 AM UTC", None),
+        ("yesterday", None),
+    ],
+)
+def test_googles_dates_are_read_in_many_languages(tmp_path: Path, text: str, expected: int | None) -> None:
+    record = {**google_messages(2)[0], "created_date": text}
+
+    (found,) = messages_with(GoogleChat(), write(tmp_path / "messages.json", {"messages": [record]}))
+
+    assert found.ts_utc_us == (None if expected is None else expected * 1_000_000)
+
+
+def test_a_google_group_is_named_by_its_folder_and_finds_its_files(tmp_path: Path) -> None:
+    folder = tmp_path / "Groups" / "DM g1"
+    write(folder / "messages.json", {"messages": google_messages(4)})
+    write(folder / "group_info.json", {"members": [{"name": "Ada L", "email": "ada@example.org"}]})
+    (folder / "File-a.jpg").write_bytes(b"x")
+
+    told = read_with(GoogleChat(), tmp_path)
+    summary = summary_of(tmp_path)
+
+    assert isinstance(told[0], Conversation)
+    assert (told[0].key, told[0].participants[0].id) == ("g1", "ada@example.org")
+    assert (summary.media, summary.media_missing) == (1, 0)
+
+
+def test_two_apps_in_one_folder_are_both_read_and_the_source_is_mixed(tmp_path: Path) -> None:
+    write(tmp_path / "c.json", discord_channel(5))
+    write(tmp_path / "Groups" / "DM g1" / "messages.json", {"messages": google_messages(4)})
+
+    summary = summary_of(tmp_path)
+
+    assert (summary.format, summary.app, summary.messages, summary.conversations) == ("mixed", None, 9, 2)
+
+
+def test_findings_of_a_reader_have_a_place(tmp_path: Path) -> None:
+    path = write(tmp_path / "c.json", {**discord_channel(3), "messages": [*discord_channel(3)["messages"], 7]})  # type: ignore[misc]  # a list, as the sample makes it
+
+    (finding,) = [told for told in read_with(DiscordExporter(), path) if isinstance(told, Finding)]
+
+    assert str(finding.locator) == "c.json /messages/3"
+
+
+def test_a_day_of_odd_records_is_known_by_the_days_beside_it(tmp_path: Path) -> None:
+    write(tmp_path / "general" / "2023-01-05.json", slack_messages(8))
+    write(
+        tmp_path / "general" / "2023-01-06.json",
+        [{"subtype": "tombstone", "text": "This message was deleted.", "ts": "1673000000"}, *slack_messages(8)[:1]],
+    )
+    write(tmp_path / "general" / "notes.json", [{"ts": "1673000000.000100"}])
+
+    found = messages_with(SlackExport(), tmp_path)
+
+    assert len(found) == 10
+    assert found[8].ts_utc_us == 1673000000_000_000
+    assert found[8].deletion is DeletionState.TOMBSTONE
+
+
+def test_a_first_message_of_nobody_and_an_empty_sealed_chat_are_metas(tmp_path: Path) -> None:
+    thread = facebook_thread(3)
+    thread["messages"] = [{"timestamp_ms": 1600000000000, "content": "gone"}, *list(thread["messages"])]  # type: ignore[call-overload]
+    write(tmp_path / "inbox" / "li" / "message_1.json", thread)
+    write(tmp_path / "Li_7.json", {"participants": ["Li", "Tom"], "threadName": "Li_7", "messages": []})
+
+    summary = summary_of(tmp_path)
+
+    assert (summary.format, summary.messages, summary.conversations) == ("facebook-json", 4, 2)
+
+
+def test_a_thread_of_instagram_is_known_by_a_field_of_its_own(tmp_path: Path) -> None:
+    said = [{"sender_name": "Li", "timestamp_ms": 1600000000000 + number, "content": "hi"} for number in range(5)]
+    thread = {"participants": [{"name": "Li"}], "messages": said, "thread_path": "inbox/li_1"}
+    before = summary_of(write(tmp_path / "before" / "message_1.json", thread)).format
+    shared = {"link": "https://example.invalid/p/1", "original_content_owner": "tea"}
+    thread["messages"] = [*said, {"sender_name": "Li", "timestamp_ms": 1600000001000, "share": shared}]
+
+    summary = summary_of(write(tmp_path / "after" / "message_1.json", thread))
+
+    assert (before, summary.format, summary.messages) == ("facebook-json", "instagram-json", 6)
+
+
+def test_instagrams_inbox_of_old_is_read_thread_by_thread(tmp_path: Path) -> None:
+    file, data = SAMPLES["instagram-json inbox"](tmp_path)
+    (tmp_path / file).write_bytes(data)
+
+    found = messages_with(meta_json.READERS[1], tmp_path)
+    summary = summary_of(tmp_path)
+
+    assert (summary.app, summary.format, summary.messages, summary.conversations) == (
+        "instagram",
+        "instagram-json",
+        5,
+        3,
+    )
+    assert (found[0].sender_name, found[0].text, found[0].ts_utc_us) == ("tom", "二", 1594564219_783_799)
+    assert found[0].reactions[0].sender == "li"
+    assert [message.kind for message in found[1:]] == [
+        MessageKind.TEXT,
+        MessageKind.LINK,
+        MessageKind.IMAGE,
+        MessageKind.VOICE,
+    ]
+    assert len({message.conversation for message in found}) == 2
+
+
+def test_a_channel_without_own_messages_counts_and_is_named_by_the_packages_index(tmp_path: Path) -> None:
+    messages = tmp_path / "Messages"
+    write(messages / "index.json", {"1060953753550860421": "tea in Garden"})
+    for number in (1, 2):
+        _name, data = SAMPLES["discord-package json"](tmp_path)
+        folder = messages / f"c106095375355086042{number}"
+        write(folder / "channel.json", {"id": f"106095375355086042{number}", "type": "DM"})
+        (folder / "messages.json").write_bytes(data if number == 1 else b"[]")
+    write(messages / "elsewhere" / "messages.json", [])
+
+    summary = summary_of(tmp_path)
+
+    assert (summary.format, summary.messages, summary.conversations) == ("discord-package", 8, 2)
+    assert summary.by_conversation[0].title == "tea in Garden"
+
+
+def test_a_group_that_begins_with_deleted_messages_is_googles(tmp_path: Path) -> None:
+    deleted = {"topic_id": "t", "message_id": "g1/t/t", "message_state": "DELETED"}
+    path = write(tmp_path / "messages.json", {"messages": [deleted, *google_messages(4)]})
+
+    found = messages_with(GoogleChat(), path)
+
+    assert len(found) == 5
+    assert found[0].deletion is DeletionState.TOMBSTONE
+
+
+@pytest.mark.parametrize("name", ["hangouts-json", "hangouts-json old"])
+def test_both_generations_of_hangouts_are_read(tmp_path: Path, name: str) -> None:
+    file, data = SAMPLES[name](tmp_path)
+    (tmp_path / file).write_bytes(data)
+
+    lines, picture, call, joined, last = messages_with(HangoutsJson(), tmp_path)
+    summary = summary_of(tmp_path)
+
+    assert (summary.format, summary.messages, summary.conversations, summary.findings) == ("hangouts-json", 5, 1, ())
+    assert (summary.by_conversation[0].key, summary.by_conversation[0].title) == ("Ug1", "外婆")
+    assert (lines.text, lines.sender_name, lines.direction) == ("早安\nhttps://example.invalid", "外婆", Direction.IN)
+    assert (lines.native_id, lines.ts_utc_us) == ("e1", 1_400_000_000_000_001)
+    assert (picture.kind, picture.direction, picture.media[0].state) == (
+        MessageKind.IMAGE,
+        Direction.OUT,
+        MediaState.OMITTED,
+    )
+    assert (call.kind, joined.kind, joined.direction) == (MessageKind.CALL, MessageKind.SYSTEM, Direction.SYSTEM)
+    assert last.text == "hi 5"

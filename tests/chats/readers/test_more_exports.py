@@ -1,0 +1,490 @@
+"""What the exports of SMS, Google Voice, Matrix, Skype and WeChat's tools say, in the model."""
+
+import json
+import tarfile
+from pathlib import Path
+
+import pytest
+from chat_reading import messages_with, read_with, summary_of
+from chat_samples import SAMPLES, qq_exported, qq_exporter_facts
+
+from backupkit.chats.malformed import MalformedExport
+from backupkit.chats.model import Conversation, DeletionState, Direction, MediaState, Message, MessageKind
+from backupkit.chats.readers.google_voice import GoogleVoice
+from backupkit.chats.readers.matrix_json import MatrixJson
+from backupkit.chats.readers.matrix_text import MatrixText
+from backupkit.chats.readers.qq_exporter import QqExporter
+from backupkit.chats.readers.skype_json import SkypeJson
+from backupkit.chats.readers.sms_xml import SmsXml
+from backupkit.chats.readers.wechat_chatlog import WechatChatlog
+from backupkit.chats.readers.wechat_chatlog_csv import WechatChatlogCsv
+from backupkit.chats.readers.wechat_memotrace import WechatMemotrace
+from backupkit.chats.readers.wechat_weflow import WechatWeflow
+from backupkit.chats.sources.source import open_source
+
+
+def sample(tmp_path: Path, name: str) -> Path:
+    file, data = SAMPLES[name](tmp_path)
+    (tmp_path / file).write_bytes(data)
+    return tmp_path / file
+
+
+def test_messages_of_the_phone_are_read_with_their_emoji_and_line_ends(tmp_path: Path) -> None:
+    found = messages_with(SmsXml(), sample(tmp_path, "sms-xml"))
+
+    assert found[0].text == "早安 😊 &\n二"
+    assert (found[0].direction, found[0].sender_name, found[0].ts_utc_us) == (Direction.IN, "外婆", 1684000000123_000)
+    assert b'body="\xe6\x97\xa9' in found[0].raw
+    assert [message.direction for message in found[1:]] == [
+        Direction.OUT, Direction.IN, Direction.IN, Direction.OUT, Direction.OUT,
+    ]  # fmt: skip
+
+
+def test_a_multimedia_message_tells_its_sender_parts_and_broken_data(tmp_path: Path) -> None:
+    found = messages_with(SmsXml(), sample(tmp_path, "sms-xml"))[3]
+
+    assert (found.conversation, found.sender_id, found.text, found.native_id) == (
+        "+861380~+861381",
+        "+861381",
+        "look",
+        "abc",
+    )
+    assert [(media.name, media.state) for media in found.media] == [
+        ("a.jpg", MediaState.PRESENT),
+        ("b.jpg", MediaState.CORRUPT),
+    ]
+
+
+def test_an_sms_backup_that_was_cut_is_told(tmp_path: Path) -> None:
+    path = sample(tmp_path, "sms-xml")
+    path.write_bytes(path.read_bytes()[:-60])
+
+    summary = summary_of(path)
+
+    assert summary.messages == 5
+    assert [finding.code for finding in summary.findings] == ["export-cut"]
+
+
+def test_entities_are_refused_before_they_grow(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.xml"
+    path.write_text(
+        '<?xml version="1.0"?><!DOCTYPE smses [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">]><smses count="1"><sms date="1" body="&b;"/></smses>'
+    )
+
+    with open_source(path) as source, pytest.raises(MalformedExport) as caught:
+        list(SmsXml().read(source, SmsXml().recognise(source)))
+
+    assert caught.value.reason == "entities-refused"
+
+
+def test_emoji_references_that_a_block_divides_are_joined(tmp_path: Path) -> None:
+    path = tmp_path / "sms.xml"
+    pair = "&#55357;&#56842;"
+    records = "".join(
+        f'<sms address="1" date="1684000000{number:03}" type="1" body="{pair * 50}" />\n' for number in range(600)
+    )
+    path.write_text(f'<smses count="600">{records}</smses>')
+
+    found = messages_with(SmsXml(), path)
+
+    assert len(found) == 600
+    assert {message.text for message in found} == {"😊" * 50}
+    assert all(message.raw.startswith(b"<sms ") and message.raw.endswith('😊" />'.encode()) for message in found)
+
+
+def test_a_voice_page_is_read_with_its_line_breaks_and_its_files(tmp_path: Path) -> None:
+    sample(tmp_path, "google-voice")
+    (tmp_path / "Ada - Text - 2023-09-20T00_54_54Z-1-1.jpg").write_bytes(b"x")
+
+    found = messages_with(GoogleVoice(), tmp_path)
+
+    assert found[0].text == "Hi\nthere & you"
+    assert (found[0].ts_utc_us, found[0].ts_zone) == (1695171294_915_000, "offset")
+    assert found[0].media[0].state is MediaState.PRESENT
+    assert [message.direction for message in found] == [Direction.IN, Direction.OUT]
+    assert found[1].raw.startswith(b'<div class="message">')
+    assert found[1].raw.endswith(b"</div>")
+
+
+def test_a_matrix_room_keeps_redactions_replies_and_counts_what_nobody_could_read(tmp_path: Path) -> None:
+    path = sample(tmp_path, "matrix-json")
+    found = messages_with(MatrixJson(), path)
+    path.write_bytes(path.read_bytes().replace(b'"m.room.member"', b'"m.room.encrypted"'))
+
+    assert [message.kind for message in found[1:4]] == [MessageKind.IMAGE, MessageKind.SYSTEM, MessageKind.RECALL]
+    assert found[4].reply_to == "$e0"
+    assert [finding.code for finding in summary_of(path).findings] == ["undecryptable"]
+
+
+def test_a_skype_archive_is_read_out_of_its_tar(tmp_path: Path) -> None:
+    path = sample(tmp_path, "skype-json")
+    archive = tmp_path / "8_me_export.tar"
+    with tarfile.open(archive, "w") as made:
+        made.add(path, "messages.json")
+
+    summary = summary_of(archive)
+    found = messages_with(SkypeJson(), archive)
+
+    assert (summary.messages, summary.conversations) == (5, 2)
+    assert found[2].text == "hi 3 & you"
+    assert (found[0].deletion, found[0].reactions[0].symbol) == (DeletionState.TOMBSTONE, "like")
+    assert found[1].media[0].name == "a.jpg"
+    assert [message.direction for message in found] == [
+        Direction.OUT,
+        Direction.IN,
+        Direction.OUT,
+        Direction.IN,
+        Direction.OUT,
+    ]
+
+
+def test_a_tar_that_was_cut_still_shows_what_is_whole(tmp_path: Path) -> None:
+    path = sample(tmp_path, "skype-json")
+    archive = tmp_path / "export.tar"
+    with tarfile.open(archive, "w") as made:
+        made.add(path, "messages.json")
+        (tmp_path / "big.bin").write_bytes(bytes(50_000))
+        made.add(tmp_path / "big.bin", "big.bin")
+    archive.write_bytes(archive.read_bytes()[:30_000])
+
+    summary = summary_of(archive)
+
+    assert summary.messages == 5
+    assert [finding.code for finding in summary.findings] == ["archive-damaged"]
+
+
+def test_a_weflow_session_is_read_and_its_declared_count_is_compared(tmp_path: Path) -> None:
+    path = sample(tmp_path, "wechat-weflow json")
+    found = messages_with(WechatWeflow(), path)
+    (conversation, *_rest) = read_with(WechatWeflow(), path)
+    path.write_text(path.read_text("utf-8").replace('"messageCount": 6', '"messageCount": 60'), "utf-8")
+
+    assert isinstance(conversation, Conversation)
+    assert (conversation.key, conversation.title, conversation.declared_messages) == ("wxid_b", "外婆", 6)
+    assert [message.kind for message in found[:3]] == [MessageKind.TEXT, MessageKind.IMAGE, MessageKind.RECALL]
+    assert [message.direction for message in found[:3]] == [Direction.OUT, Direction.IN, Direction.SYSTEM]
+    assert [finding.code for finding in summary_of(path).findings] == ["declared-differs"]
+
+
+def test_a_chatlog_list_is_read(tmp_path: Path) -> None:
+    found = messages_with(WechatChatlog(), sample(tmp_path, "wechat-chatlog json"))
+
+    assert [message.kind for message in found[:4]] == [
+        MessageKind.TEXT, MessageKind.IMAGE, MessageKind.PAYMENT, MessageKind.RECALL,
+    ]  # fmt: skip
+    assert found[0].ts_utc_us == 1700000000_000_000
+    assert found[1].media[0].declared_digest == "0f" * 16
+    assert (found[0].direction, found[1].direction, found[3].direction) == (
+        Direction.OUT,
+        Direction.IN,
+        Direction.SYSTEM,
+    )
+
+
+def test_both_csv_files_of_memotrace_are_read(tmp_path: Path) -> None:
+    whole = messages_with(WechatMemotrace(), sample(tmp_path, "wechat-memotrace whole"))
+    (tmp_path / "messages.csv").unlink()
+    one = messages_with(WechatMemotrace(), sample(tmp_path, "wechat-memotrace one"))
+
+    assert [(message.conversation, message.text) for message in whole] == [
+        ("talker 3", "早安,\n外婆"), ("talker 3", ""), ("talker 4", "hi"),
+    ]  # fmt: skip
+    assert whole[0].raw.decode() == '1,3,1,0,1,1700000000,,"早安,\n外婆",2023-11-15 06:13:20,外婆,b,我\n'
+    assert [(message.native_id, message.kind) for message in one] == [
+        ("88001", MessageKind.TEXT),
+        ("88002", MessageKind.IMAGE),
+    ]
+
+
+def test_qqchatexporters_parts_are_all_read_or_told(tmp_path: Path) -> None:
+    chunks = [{"index": number, "fileName": f"c{number}.jsonl", "count": 3} for number in range(3)]
+    manifest = {**qq_exporter_facts(9), "chunked": {"chunksDir": "chunks", "chunks": chunks}}
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest), "utf-8")
+    (tmp_path / "chunks").mkdir()
+    for number in range(3):
+        lines = [json.dumps(qq_exported(number * 3 + place)) for place in range(3)]
+        (tmp_path / "chunks" / f"c{number}.jsonl").write_text("\n".join(lines) + "\n", "utf-8")
+
+    whole = summary_of(tmp_path)
+    (tmp_path / "chunks" / "c1.jsonl").unlink()
+    lacking = summary_of(tmp_path)
+
+    assert (whole.format, whole.messages, whole.findings) == ("qq-exporter", 9, ())
+    assert lacking.messages == 6
+    assert {finding.code for finding in lacking.findings} == {"shard-missing", "declared-differs"}
+
+
+def test_qqchatexporters_messages_have_sides_kinds_and_names(tmp_path: Path) -> None:
+    file, data = SAMPLES["qq-exporter json"](tmp_path)
+    (tmp_path / file).write_bytes(data)
+
+    first, second, third, fourth, *_rest = messages_with(QqExporter(), tmp_path / file)
+
+    assert (first.sender_id, first.sender_name, first.direction, first.ts_utc_us) == (
+        "10000",
+        "外婆",
+        Direction.IN,
+        1667025720_000_000,
+    )
+    assert (second.direction, second.kind, second.media[0].state) == (
+        Direction.OUT,
+        MessageKind.IMAGE,
+        MediaState.OMITTED,
+    )
+    assert (third.direction, third.kind) == (Direction.SYSTEM, MessageKind.SYSTEM)
+    assert (fourth.kind, fourth.deletion) == (MessageKind.RECALL, DeletionState.RECALLED)
+
+
+def sms(tmp_path: Path, *records: str) -> Path:
+    """Write a backup of the phone's messages."""
+    path = tmp_path / "sms.xml"
+    path.write_text(f'<smses count="{len(records)}">{"".join(records)}</smses>', "utf-8")
+    return path
+
+
+def test_the_names_of_the_phones_contacts_are_told_apart(tmp_path: Path) -> None:
+    path = sms(
+        tmp_path,
+        '<sms address="+49151" date="1336729664538" type="2" body="out" contact_name="(Unknown)" />',
+        '<sms address="+49151" date="1336729664539" type="2" body="out" contact_name="Anna" />',
+        '<sms address="777" date="1336729664540" type="1" body="code" contact_name="(Unknown)" />',
+        '<mms address="+1~+2" date="1389027620000" msg_box="1" contact_name="Max, Erika" sub="a subject"><parts /><addrs>'
+        '<addr address="+2" type="137" /></addrs></mms>',
+        '<mms address="+3~+4" date="1389027620001" msg_box="4" contact_name="Max" text_only="1"><parts /></mms>',
+    )
+
+    told = read_with(SmsXml(), path)
+
+    conversations = {one.key: one for one in told if isinstance(one, Conversation)}
+    titles = {key: one.title for key, one in conversations.items()}
+    assert titles == {"+49151": "Anna", "777": None, "+1~+2": "Max, Erika", "+3~+4": "Max"}
+    assert [person.name for person in conversations["+1~+2"].participants] == ["Max", "Erika"]
+    assert [person.name for person in conversations["+3~+4"].participants] == [None, None]
+    group, unsent = [one for one in told if isinstance(one, Message)][3:]
+    assert (group.sender_id, group.sender_name, group.text) == ("+2", "Erika", "a subject")
+    assert (unsent.direction, unsent.sender_name) == (Direction.OUT, None)
+
+
+def test_a_call_that_nobody_took_came_in(tmp_path: Path) -> None:
+    path = tmp_path / "calls.xml"
+    records = (f'<call number="1" duration="0" date="1336729664{kind}00" type="{kind}" />' for kind in range(1, 7))
+    path.write_text(f'<calls count="6">{"".join(records)}</calls>')
+
+    found = messages_with(SmsXml(), path)
+
+    assert [message.direction for message in found] == [Direction.IN, Direction.OUT, *[Direction.IN] * 4]
+    assert {message.kind for message in found} == {MessageKind.CALL}
+
+
+def test_chatlogs_table_tells_directions_kinds_and_recalls(tmp_path: Path) -> None:
+    path = sample(tmp_path, "wechat-chatlog-csv")
+
+    found = messages_with(WechatChatlogCsv(), path)
+    summary = summary_of(path)
+
+    assert (summary.format, summary.messages, summary.conversations) == ("wechat-chatlog-csv", 4, 2)
+    assert [(one.direction, one.kind) for one in found] == [
+        (Direction.IN, MessageKind.TEXT),
+        (Direction.OUT, MessageKind.IMAGE),
+        (Direction.SYSTEM, MessageKind.RECALL),
+        (Direction.UNKNOWN, MessageKind.TEXT),
+    ]
+    assert (found[0].native_id, found[0].sender_name, found[0].ts_utc_us) == (
+        "1700000000001",
+        "外婆",
+        1700028800_000_000,
+    )
+    assert {one.key: (one.title, one.kind.value) for one in summary.by_conversation} == {
+        "wxid_li": ("外婆", "private"),
+        "1@chatroom": ("一家人", "group"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        ("[语音](http://127.0.0.1:5030/voice/77)", MessageKind.VOICE), ("[语音通话]", MessageKind.CALL), ("[名片]", MessageKind.CONTACT),
+        ("![视频](http://127.0.0.1:5030/video/ab,cd)", MessageKind.VIDEO), ("![动画表情](http://x.cn/a)", MessageKind.STICKER),
+        ("[文件|合同.pdf](http://127.0.0.1:5030/file/ab)", MessageKind.FILE), ("[位置|人民广场|上海]", MessageKind.LOCATION),
+        ("[链接|新闻](https://x.cn)", MessageKind.LINK), ("[转账|发送 ￥5.00]", MessageKind.PAYMENT), ("[合并转发]", MessageKind.FORWARD),
+        ("[未知]", MessageKind.TEXT), ("> [引用]\n好", MessageKind.TEXT),
+    ],
+)  # fmt: skip
+def test_chatlogs_words_in_brackets_are_kinds(tmp_path: Path, content: str, kind: MessageKind) -> None:
+    path = tmp_path / "a.csv"
+    row = content.replace('"', '""')
+    path.write_text(f'Time,SenderName,Sender,TalkerName,Talker,Content\n2023-11-15 06:13:20,a,b,c,d,"{row}"\n', "utf-8")
+
+    (message,) = messages_with(WechatChatlogCsv(), path)
+
+    assert (message.kind, message.text, message.native_id) == (kind, content, None)
+
+
+def test_what_no_xml_may_hold_hides_no_other_message(tmp_path: Path) -> None:
+    def record(body: bytes) -> bytes:
+        return b'<sms address="+49151" date="1336729664538" type="1" body="%b" />\n' % body
+
+    odd = [b"a &#0; b", b"half &#55357; a pair", b"bell \x07", b"\xed\xa0\xbd\xed\xb8\x80", b"\xef\xbf\xbf", b"caf\xe9"]
+    path = tmp_path / "sms.xml"
+    path.write_bytes(
+        b"<?xml version='1.0' encoding='UTF-8' standalone='yes' ?>\n<smses count=\"8\">\n"
+        + record(b"plain" * 200)
+        + b"".join(map(record, odd))
+        + record(b"&#55357;&#56832;")
+        + b"</smses>"
+    )
+
+    found = messages_with(SmsXml(), path)
+    summary = summary_of(path)
+
+    assert [message.text for message in found[1:]] == [
+        "a \ufffd b",
+        "half \ufffd a pair",
+        "bell \ufffd",
+        "😀",
+        "\ufffd",
+        "caf\ufffd",
+        "😀",
+    ]
+    assert [(one.code, one.facts["count"]) for one in summary.findings] == [("text-not-utf-8", 1)]
+
+
+@pytest.mark.parametrize("pair", [b"&#55357;&#56832;", b"\xed\xa0\xbd\xed\xb8\x80", "😀".encode()])
+def test_a_character_of_a_text_message_may_lie_across_two_blocks(tmp_path: Path, pair: bytes) -> None:
+    path = tmp_path / "sms.xml"
+    head = b'<smses count="1"><sms address="1" date="1336729664538" type="1" body="'
+    for shift in range(14):
+        before = b"x" * ((1 << 16) - len(head) - shift)
+        path.write_bytes(head + before + pair + b'" /></smses>')
+
+        (found,) = messages_with(SmsXml(), path)
+
+        assert found.text == before.decode() + "😀"
+
+
+def test_a_chatlog_message_that_is_no_text_may_lack_words(tmp_path: Path) -> None:
+    said = {"seq": 1, "time": "2024-01-01T10:00:00+08:00", "talker": "wxid_li", "sender": "wxid_li", "isSelf": False, "type": 1, "content": "hi"}  # fmt: skip
+    shown = {**said, "seq": 2, "type": 3, "contents": {"md5": "0a"}}
+    del shown["content"]
+    path = tmp_path / "chatlog.json"
+    path.write_text(json.dumps([shown, said]), "utf-8")
+
+    summary = summary_of(path)
+
+    assert (summary.format, summary.messages) == ("wechat-chatlog", 2)
+
+
+def test_the_parts_of_a_qq_export_may_be_listed_by_name_alone(tmp_path: Path) -> None:
+    parts = [{"fileName": "c1.jsonl"}, "c2.jsonl"]
+    manifest = {
+        "metadata": {"name": "QQChatExporter V5"},
+        "chatInfo": {"name": "tea", "type": "group"},
+        "chunked": {"chunksDir": "chunks", "chunks": parts},
+    }
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest), "utf-8")
+    (tmp_path / "chunks").mkdir()
+    for number in (1, 2):
+        line = json.dumps(
+            {"id": str(number), "timestamp": 1700000000000, "sender": {"uid": "u"}, "content": {"text": "hi"}}
+        )
+        (tmp_path / "chunks" / f"c{number}.jsonl").write_text(line + "\n", "utf-8")
+
+    summary = summary_of(tmp_path)
+
+    assert (summary.format, summary.messages, summary.findings) == ("qq-exporter", 2, ())
+
+
+def test_the_owner_of_a_voice_page_is_known_in_every_language(tmp_path: Path) -> None:
+    def said(name: str, tel: str, text: str) -> str:
+        return (
+            '<div class="message"><abbr class="dt" title="2024-05-22T21:48:32.703-07:00">x</abbr>:\n'
+            f'<cite class="sender vcard"><a class="tel" href="tel:{tel}">{name}</a></cite>:\n<q>{text}</q></div>'
+        )
+
+    own = said('<abbr class="fn" title="">Moi</abbr>', "+1", "salut")
+    other = said('<span class="fn">Zoé</span>', "+2", "oui")
+    (tmp_path / "Zoé - Text - 2024.html").write_text(
+        f'<html><body><div class="hChatLog hfeed">{own}{other}</div></body></html>', "utf-8"
+    )
+
+    found = messages_with(GoogleVoice(), tmp_path)
+    (conversation,) = summary_of(tmp_path).by_conversation
+
+    assert [one.direction for one in found] == [Direction.OUT, Direction.IN]
+    assert (conversation.key, conversation.kind.value) == ("+2", "private")
+
+
+def test_what_element_could_not_decrypt_is_told_where_it_stands_as_a_message(tmp_path: Path) -> None:
+    path = sample(tmp_path, "matrix-json")
+    room = json.loads(path.read_text("utf-8"))
+    room["messages"][0]["content"] = {"msgtype": "m.bad.encrypted", "body": "** Unable to decrypt: no key **"}
+    path.write_text(json.dumps(room), "utf-8")
+
+    first = messages_with(MatrixJson(), path)[0]
+    (finding,) = summary_of(path).findings
+
+    assert (first.kind, finding.code, finding.facts["count"]) == (MessageKind.OTHER, "undecryptable", 1)
+
+
+@pytest.mark.parametrize(
+    ("files", "state"),
+    [
+        (["images/a-5-15-2023 at 10.01.02.jpg"], MediaState.PRESENT),
+        (["images/a-5-15-2023.jpg", "images/a-6-15-2023.jpg"], MediaState.OMITTED),
+        (["files/a-5-15-2023.jpg"], MediaState.OMITTED),
+        ([], MediaState.OMITTED),
+    ],
+)
+def test_elements_media_are_found_under_their_names_with_the_time(
+    tmp_path: Path, files: list[str], state: MediaState
+) -> None:
+    sample(tmp_path, "matrix-json")
+    for file in files:
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        (tmp_path / file).write_bytes(b"x")
+
+    picture = messages_with(MatrixJson(), tmp_path)[1]
+
+    assert [media.state for media in picture.media] == [state]
+
+
+def test_elements_text_is_no_whatsapp_chat(tmp_path: Path) -> None:
+    path = sample(tmp_path, "matrix-text")
+    path.write_text(path.read_text("utf-8").replace("bob: bye", "bob: ** Unable to decrypt: no key **"), "utf-8")
+
+    joined, first, picture, reply, sealed = messages_with(MatrixText(), path)
+    summary = summary_of(path)
+
+    assert (summary.format, summary.app, summary.messages, summary.by_conversation[0].title) == (
+        "matrix-text",
+        "element",
+        5,
+        "Tea",
+    )
+    assert [finding.code for finding in summary.findings] == ["undecryptable"]
+    assert (joined.direction, joined.sender_name) == (Direction.SYSTEM, None)
+    assert (first.sender_name, first.text, first.ts_utc_us) == (
+        "ada",
+        "早安: you\na second line\n1/13/2023, 10:01 AM - quoted",
+        1673604062_000_000,
+    )
+    assert (picture.kind, picture.sender_name, picture.media[0].state) == (
+        MessageKind.IMAGE,
+        "bob",
+        MediaState.OMITTED,
+    )
+    assert (reply.text, sealed.kind) == ("<ada> yes", MessageKind.OTHER)
+
+
+def test_elements_text_is_known_by_what_happens_in_rooms_or_by_its_folder(tmp_path: Path) -> None:
+    lines = "13.01.2023, 22:01:02 - Ada: hi\n13.01.2023, 22:01:03 - Bob: yo\n"
+    folder = tmp_path / "Element - Tea - Chat Export - 13 Jan"
+    folder.mkdir()
+    (folder / "export.txt").write_text(lines)
+    (tmp_path / "a.txt").write_text(lines + "13.01.2023, 22:01:04 - Ada enabled end-to-end encryption.\n")
+    (tmp_path / "b.txt").write_text(lines)
+
+    found = {path.name: summary_of(path).format for path in (folder, tmp_path / "a.txt", tmp_path / "b.txt")}
+
+    assert found == {folder.name: "matrix-text", "a.txt": "matrix-text", "b.txt": "whatsapp-text"}
+    assert summary_of(folder).by_conversation[0].title == "Tea"

@@ -1,0 +1,98 @@
+"""What only a folder can show: permissions, leftovers, a full disk."""
+
+import os
+import subprocess
+import sys
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from backupkit.store.backend import BackendDenied, ObjectMissing
+from backupkit.store.backends.posix_backend import PosixBackend
+
+
+def test_objects_can_be_read_by_their_owner_only(tmp_path: Path) -> None:
+    backend = PosixBackend(tmp_path)
+
+    backend.create("packs/ab/abcd", b"sealed")
+
+    assert (tmp_path / "packs/ab/abcd").stat().st_mode & 0o077 == 0
+
+
+def test_the_leftover_of_a_killed_writer_is_no_object_and_is_swept_when_old(tmp_path: Path) -> None:
+    backend = PosixBackend(tmp_path)
+    old, young = tmp_path / ".tmp-1-aa", tmp_path / ".tmp-2-bb"
+    old.write_bytes(b"half a pack")
+    young.write_bytes(b"being written right now")
+    os.utime(old, (time.time() - 7200,) * 2)
+
+    assert list(backend.names("")) == []
+    assert backend.sweep_unfinished(timedelta(hours=1)) == 1
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == [young.name]
+
+
+def test_a_writer_killed_before_the_name_appears_leaves_no_object(tmp_path: Path) -> None:
+    program = (
+        "import os, signal, sys; from pathlib import Path; from backupkit.store.backends.posix_backend import PosixBackend\n"
+        "die = lambda data: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "PosixBackend(Path(sys.argv[1])).create('packs/ab', b'x' * 100_000, check=die)\n"
+    )
+
+    done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=False)
+
+    assert done.returncode == -9
+    assert list(PosixBackend(tmp_path).names("")) == []
+    assert PosixBackend(tmp_path).sweep_unfinished(timedelta(seconds=-60)) == 1
+
+
+@pytest.mark.parametrize("hard_links", [None, False])
+def test_a_full_disk_is_said_to_be_full_and_leaves_nothing_behind(tmp_path: Path, hard_links: bool | None) -> None:
+    # A limit on file size makes the kernel refuse the write as a full disk does, without needing a disk to fill.
+    program = (
+        "import resource, sys; from pathlib import Path\n"
+        "from backupkit.store.backend import NoSpace; from backupkit.store.backends.posix_backend import PosixBackend\n"
+        f"backend = PosixBackend(Path(sys.argv[1]), hard_links={hard_links})\n"
+        "backend.create('a', bytes(4000)); resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))\n"
+        "try: backend.create('packs/b', bytes(100_000))\n"
+        "except NoSpace as error: sys.exit(error.exit_code)\n"
+    )
+
+    done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=False)
+
+    assert done.returncode == 14
+    assert list(PosixBackend(tmp_path).names("")) == ["a"]
+    assert not list(tmp_path.glob(".tmp-*"))
+    PosixBackend(tmp_path).create("packs/b", bytes(100_000))
+
+
+def test_a_folder_that_may_not_be_written_is_a_denial(ordinary_folder: Path) -> None:
+    ordinary_folder.chmod(0o500)
+
+    with pytest.raises(BackendDenied):
+        PosixBackend(ordinary_folder).create("a", b"")
+
+
+def test_a_root_that_does_not_exist_holds_nothing(tmp_path: Path) -> None:
+    backend = PosixBackend(tmp_path / "unplugged")
+
+    assert list(backend.names("")) == []
+    with pytest.raises(ObjectMissing):
+        backend.create("a", b"")
+
+
+def test_what_others_leave_in_the_folder_is_no_object(tmp_path: Path) -> None:
+    backend = PosixBackend(tmp_path)
+    backend.create("packs/ab/abcd", b"sealed")
+    for name in (
+        "lost+found/x",
+        "System Volume Information/IndexerVolumeGuid",
+        "packs/Thumbs.db",
+        "packs/My notes (1).txt",
+    ):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+
+    assert list(backend.names("")) == ["packs/ab/abcd"]
