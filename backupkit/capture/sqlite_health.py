@@ -4,10 +4,12 @@ Nothing here writes. SQLite is only ever given a file as immutable, for which it
 give it a copy, or a source that no app has open.
 """
 
+import contextlib
 import os
 import sqlite3
 import struct
 import urllib.parse
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -16,9 +18,11 @@ from backupkit.capture.databases import DatabaseKind, recognise_database
 from backupkit.capture.finding import Finding
 from backupkit.capture.stable_read import open_for_reading
 from backupkit.capture.unreadable import SourceUnreadable, Unreadable, reason_of
+from backupkit.codec.sqlite_soundness import complaints
 from backupkit.codec.sqlite_wal import INDEX_HEAD_SIZE, WalIndex, WalSummary, read_index, summarise_wal
 
-_MOST_COMPLAINTS: Final = 20
+_MOST_CELL: Final = 64 << 20
+"""Bytes of one value: SQLite takes memory for no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,20 +80,25 @@ def examine_database(path: Path, *, kind: DatabaseKind | None = None) -> Databas
     return DatabaseHealth(kind, size, header, wal, tuple(findings))
 
 
-def integrity_check(image: Path) -> tuple[str, ...]:
-    """Ask SQLite whether a plain image hangs together, each index with its table; return its complaints, none for a sound one."""
+def image_complaints(
+    image: Path, *, thorough: bool = False, stop: Callable[[], bool] = lambda: False
+) -> tuple[str, ...] | None:
+    """Ask SQLite whether a plain image hangs together; see `sqlite_soundness.complaints`.
+
+    Raises:
+        Interrupted: `stop` said yes.
+    """
     address = f"file:{urllib.parse.quote(os.fsencode(image.absolute()))}?mode=ro&immutable=1"
     try:
-        connection = sqlite3.connect(address, uri=True)
-        try:
+        with contextlib.closing(sqlite3.connect(address, uri=True)) as connection:
             connection.text_factory = lambda text: text.decode("utf-8", "replace")
-            rows = connection.execute(f"PRAGMA integrity_check({_MOST_COMPLAINTS})").fetchall()
-        finally:
-            connection.close()
+            connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MOST_CELL)
+            # A file that is cut off while it is mapped would end the process instead of the question.
+            connection.execute("pragma mmap_size = 0")
+            connection.execute("pragma trusted_schema = off")
+            return complaints(connection, thorough=thorough, stop=stop)
     except sqlite3.Error as error:
         return (str(error),)
-    complaints = tuple(str(complaint) for (complaint,) in rows)
-    return () if complaints == ("ok",) else complaints
 
 
 def read_header(head: bytes, page_size: int) -> Header | None:

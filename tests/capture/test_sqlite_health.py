@@ -8,7 +8,7 @@ import pytest
 from busy_app import crash_with_log, fingerprint
 
 from backupkit.capture.databases import DatabaseKind
-from backupkit.capture.sqlite_health import examine_database, integrity_check
+from backupkit.capture.sqlite_health import examine_database, image_complaints
 
 AS_IF_SEALED = DatabaseKind(sealed=True, page_size=4096)
 
@@ -91,7 +91,7 @@ def test_checks_leave_nothing_behind_and_find_what_is_wrong(tmp_path: Path) -> N
     path = crashed(source)
     before = fingerprint(source)
 
-    integrity_check(path)
+    image_complaints(path, thorough=True)
     assert fingerprint(source) == before
 
     image = tmp_path / "image"
@@ -99,11 +99,11 @@ def test_checks_leave_nothing_behind_and_find_what_is_wrong(tmp_path: Path) -> N
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     connection.close()
     shutil.copyfile(path, image)
-    assert integrity_check(image) == ()
+    assert image_complaints(image, thorough=True) == ()
     damaged = bytearray(image.read_bytes())
     damaged[3 * 4096 : 4 * 4096] = bytes(4096)
     image.write_bytes(damaged)
-    assert integrity_check(image) != ()
+    assert image_complaints(image, thorough=True) != ()
 
 
 def test_a_missing_row_in_an_index_is_found(tmp_path: Path) -> None:
@@ -116,10 +116,10 @@ def test_a_missing_row_in_an_index_is_found(tmp_path: Path) -> None:
     connection.execute("UPDATE sqlite_schema SET sql = 'CREATE INDEX i ON t (a)' WHERE name = 'i'")
     connection.close()
 
-    assert integrity_check(image) != ()
+    assert image_complaints(image, thorough=True) != ()
 
 
 def test_a_file_that_is_no_database_is_a_complaint_and_no_error(tmp_path: Path) -> None:
     (tmp_path / "image").write_bytes(b"not a database at all" * 100)
 
-    assert integrity_check(tmp_path / "image") == ("file is not a database",)
+    assert image_complaints(tmp_path / "image", thorough=True) == ("file is not a database",)

@@ -2,8 +2,10 @@
 
 import sqlite3
 
-# The module decodes names and messages of a damaged schema itself, strictly.
-FAILURES = (sqlite3.Error, UnicodeError, OverflowError)
+from backupkit.codec.sqlite_soundness import FAILURES
+
+__all__ = ["FAILURES", "MAX_CELL_BYTES", "guarded"]
+
 MAX_CELL_BYTES = 64 * 2**20
 
 

@@ -26,13 +26,11 @@ from backupkit.chats.model import Finding, Locator, Message, Severity
 from backupkit.chats.partial import read_some
 from backupkit.chats.reading.reader import Recognition, Told, read_each
 from backupkit.chats.sources.source import Content, SourceFiles
+from backupkit.codec import sqlite_soundness
 
 _FRONT = 1 << 20
 _ATTEMPTS = 6
 _PAUSE_SECONDS = 0.05
-_MOST_COMPLAINTS = 20
-_ABOUT_ROWS = ("NULL value in ", "CHECK constraint failed in ", "non-")
-"""How SQLite begins what it says of values, as of one that is not of its column's type."""
 _DATABASE_NAME = re.compile(r"\.(?:db|db3|sqlite|sqlite3)$", re.IGNORECASE)
 
 
@@ -129,18 +127,11 @@ class Database:
     def complaints(self) -> tuple[str, ...] | None:
         """Ask SQLite whether the pages hang together: its words for each place where not, 20 at the most.
 
-        None where it cannot be asked, for a word that only the app knows. Whether rows keep the rules of their tables says
-        nothing of damage and is left out.
+        None where it cannot be asked without what only the app has; see `codec/sqlite_soundness.py`.
         """
         if self.damage is not None:
             return (self.damage.reason,)
-        try:
-            rows = self._connection.execute(f"pragma quick_check({_MOST_COMPLAINTS})").fetchall()
-        except FAILURES as error:
-            is_damage = getattr(error, "sqlite_errorcode", None) in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-            return (str(error),) if is_damage else None
-        said = (line for row in rows for line in str(row[0]).split("\n") if not line.startswith("***"))
-        return tuple(line for line in said if line != "ok" and not line.startswith(_ABOUT_ROWS))
+        return sqlite_soundness.complaints(self._connection)
 
     def show_only(self, table: str, rowids: Sequence[int]) -> None:
         """Let every query see only these rows of a table from now on.

@@ -23,7 +23,7 @@ MESSAGES: dict[str, str] = {
     "field.committed": "Pages of finished transactions",
     "field.commits": "Finished transactions",
     "field.database_pages": "Pages of the database after the last of them",
-    "field.complaints": "In how many places SQLite's quick check finds that pages do not hang together, 20 at the most; null for a sealed database",
+    "field.complaints": "In how many places SQLite's quick check finds that pages do not hang together, 20 at the most; null for a sealed database and where only its app can tell",
     "field.pages_checked": "Pages checked with the verify-only key; null without one",
     "field.pages_damaged": "Those of them that are damaged",
     "field.by_conversation_left_off": "How many conversations are not listed; `--all` lists them",

@@ -23,7 +23,7 @@ MESSAGES: dict[str, str] = {
     "field.committed": "属于已完成事务的页数",
     "field.commits": "已完成的事务数",
     "field.database_pages": "最后一个事务之后数据库的页数",
-    "field.complaints": "SQLite 的快速检查发现页对不上的处数，最多数到 20；加密的数据库为 null",
+    "field.complaints": "SQLite 的快速检查发现页对不上的处数，最多数到 20；加密的数据库和只有其应用才能判断的数据库为 null",
     "field.pages_checked": "用校验密钥检查了多少页；没有密钥则为 null",
     "field.pages_damaged": "其中损坏的页数",
     "field.by_conversation_left_off": "有多少会话没有列出；加 `--all` 全部列出",

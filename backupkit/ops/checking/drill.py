@@ -11,7 +11,7 @@ from typing import Literal
 
 from backupkit.capture.databases import recognise_database
 from backupkit.capture.scratch import discard_leftovers, private_folder
-from backupkit.capture.sqlite_health import integrity_check
+from backupkit.capture.sqlite_health import image_complaints
 from backupkit.capture.unreadable import SourceUnreadable
 from backupkit.chats.counting.summary import summarise
 from backupkit.chats.owner_keys import KeysOf, no_keys
@@ -128,9 +128,11 @@ class _Judged:
             return
         self.databases += 1
         self._tell(Progress(Phase.COMPARE, done_files=self.databases))
-        complaints = integrity_check(path)
-        if complaints:
-            facts = {"path": shown_path(path.relative_to(folder)), "complaint": complaints[0][:200]}
+        complaints = image_complaints(path, thorough=True)
+        if complaints is None:
+            self._tell(Found("database-needs-its-app", Severity.INFO, {"path": shown_path(path.relative_to(folder))}))
+        elif complaints:
+            facts: dict[str, Fact] = {"path": shown_path(path.relative_to(folder)), "complaint": complaints[0][:200]}
             self._note(Found("drill-database-unsound", Severity.ERROR, facts))
 
     def _note(self, found: Found) -> None:

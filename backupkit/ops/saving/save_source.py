@@ -4,57 +4,27 @@ Folders are written after what is in them, so that at every moment all finished 
 how an interrupted run still leaves a restorable part.
 """
 
-import hashlib
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
-from backupkit.capture.content import PROBE_SIZE, Cut, choose_cut, is_compressible
-from backupkit.capture.cuts import MIN_TEXT_CHUNK, media_cuts, text_cuts
-from backupkit.capture.databases import COMPANION_ENDINGS, DatabaseKind, companions, may_be_database, recognise_database
+from backupkit.capture.databases import COMPANION_ENDINGS, companions
 from backupkit.capture.file_cache import NEVER, FileCache, Stamp, folder_stamp, stamp_of
-from backupkit.capture.pages import PageReading
 from backupkit.capture.scan import EntryKind, RelativePath, ScannedEntry, ScannedFolder, walk_children_first
-from backupkit.capture.stable_read import PIECE_SIZE, read_stable
-from backupkit.capture.unreadable import SourceUnreadable, Unreadable as Reason, reason_of
-from backupkit.codec.malformed import MalformedObject
+from backupkit.capture.unreadable import SourceUnreadable, Unreadable as Reason
 from backupkit.ids import ChunkId, PackName
 from backupkit.ops.events import Found, Phase, Progress, Severity, Tell
-from backupkit.ops.saving.remembered_file import (
-    RememberedFile,
-    RememberedFolder,
-    RememberedPages,
-    decode_file,
-    decode_folder,
-    decode_pages,
-)
-from backupkit.store.chunk_id import ID_SIZE, ChunkType
-from backupkit.store.domains.domain_writer import DomainWriter, StoredChunk
+from backupkit.ops.saving.remembered_file import RememberedFolder, decode_folder
+from backupkit.ops.saving.save_file import MOST_NOTED, FileSaver, Noting, StopAsked, shown_place
+from backupkit.store.chunk_id import ID_SIZE
+from backupkit.store.domains.domain_writer import DomainWriter
 from backupkit.store.packs.index import Index
 from backupkit.store.trees import manifest, tree
-from backupkit.store.trees.page_map import PageMap, store_extents, write_page_map
-
-if TYPE_CHECKING:
-    from backupkit.capture.live_database import Captured
-
-_MOST_NOTED = 16 << 20
-"""Bytes of ids that are kept to say, once their packs have names, which packs hold a folder. Folders beyond are told next time."""
 
 _NOTED_AT_ONCE = 1 << 20
 """So many bytes of ids wait before it is looked which of their packs have names by now."""
-
-
-_Stored: TypeAlias = tuple[tuple[ChunkId, ...], bytes]
-"""A file's chunks, and the SHA-256 of all its bytes."""
-
-_Piece = TypeVar("_Piece")
-
-
-class StopAsked(Exception):
-    """The person asked to stop. What is stored stays; the caller ties it together."""
 
 
 @dataclass(slots=True)
@@ -88,11 +58,12 @@ class SourceSaver:
         self._leave_out = leave_out
         self.counts = Counts()
         self._key = key
-        self._chunks = _Noting(writer)
+        self._chunks = Noting(writer)
         self._index = index
         self._cache = cache
-        self._scratch = scratch
-        self._seed = seed
+        self._files = FileSaver(
+            key, self._chunks, index=index, cache=cache, scratch=scratch, seed=seed, tell=tell, stop=stop
+        )
         self._tell = tell
         self._stop = stop
         self._after_file = after_file
@@ -178,7 +149,7 @@ class SourceSaver:
         files, size = self.counts.files, self.counts.size
         chunk = self._save_entries(folder)
         new = self._chunks.new
-        if self._is_certain and self._noted + len(new) <= _MOST_NOTED:
+        if self._is_certain and self._noted + len(new) <= MOST_NOTED:
             self._noted += len(new)
             files, size = self.counts.files - files, self.counts.size - size
             self._unnamed.append(
@@ -240,7 +211,7 @@ class SourceSaver:
                 if chunk is not None:
                     entries.append(self._folder_entry(relative, chunk))
                 else:
-                    self._tell(Found("own-folder", Severity.INFO, {"path": _shown(relative)}))
+                    self._tell(Found("own-folder", Severity.INFO, {"path": shown_place(relative)}))
             elif scanned.kind is EntryKind.LINK:
                 assert scanned.link_target is not None
                 kind = tree.EntryKind.LINK
@@ -248,7 +219,7 @@ class SourceSaver:
                     tree.Entry(scanned.name, kind, scanned.mode, scanned.mtime_ns, target=scanned.link_target)
                 )
             elif scanned.kind is EntryKind.OTHER:
-                self._tell(Found("special-file", Severity.INFO, {"path": _shown(relative)}))
+                self._tell(Found("special-file", Severity.INFO, {"path": shown_place(relative)}))
             elif scanned.name not in passed_over:
                 self._save_file(folder, relative, scanned, logs, passed_over, entries)
         return tree.write_tree(self._chunks, entries)
@@ -266,194 +237,30 @@ class SourceSaver:
         # The index of a write-ahead log changes when somebody merely reads: it says nothing about the database.
         stamped = [one for one in beside if not one.name.endswith(b"-shm")]
         stamp = stamp_of(scanned, *stamped, scan_started_ns=self._started_ns)
-        saved = self._unchanged(relative, stamp)
+        unchanged = self._files.unchanged(relative, scanned, stamp)
         try:
-            if saved is not None:
-                content, sha256, size, is_database = saved
-                added = [self._file_entry(scanned, size, sha256, content)]
-            else:
-                added, is_database = self._save_new(_path(folder, scanned), relative, scanned, stamp)
+            saved = unchanged or self._files.save(_path(folder, scanned), relative, scanned, stamp)
         except SourceUnreadable as error:
             self._lost(relative, error.reason)
             return
-        if is_database:
+        if saved.lost is not None:
+            self._lost(relative, saved.lost)
+        self._is_certain = self._is_certain and saved.is_certain
+        if saved.is_database:
             passed_over.update(one.name for one in beside)
-        for entry in added:
+        for entry in saved.entries:
             entries.append(entry)
             self.counts.files += 1
             self.counts.size += entry.size
         self._tell(Progress(Phase.STORE, self.counts.size, None, self.counts.files, None))
-        if saved is None:
+        if unchanged is None:
             # Only what was read can be lost by a crash, so only that makes a partial snapshot due.
-            self._after_file(sum(entry.size for entry in added))
-
-    def _unchanged(self, relative: RelativePath, stamp: Stamp) -> tuple[tree.Content, bytes, int, bool] | None:
-        """Return what an unchanged file was stored as, if all of it is still in the repository."""
-        value = self._cache.unchanged(self._key, relative, stamp)
-        known = decode_file(value) if value is not None else None
-        if known is None:
-            return None
-        if known.chunks is not None:
-            if not self._all_there(known.chunks):
-                return None
-            return tree.file_content(self._chunks, known.chunks), known.sha256, known.size, False
-        pages = decode_pages(self._cache.pages(self._key, relative))
-        if pages is None or pages.map.size != known.size or not self._all_there(pages.map.extents()):
-            return None
-        return self._page_content(pages.map), known.sha256, known.size, True
-
-    def _all_there(self, chunks: "tuple[ChunkId, ...] | list[ChunkId]") -> bool:
-        found = [self._index.find(chunk) for chunk in chunks]
-        if None in found:
-            return False
-        self._chunks.note(location.pack for location in found if location is not None)
-        return True
-
-    def _save_new(
-        self, path: str, relative: RelativePath, scanned: ScannedEntry, stamp: Stamp
-    ) -> tuple[list[tree.Entry], bool]:
-        """Read and store a file; return its entries and whether it is a database."""
-        # Most files show by their first bytes that they are none, so they are opened once.
-        plain = self._save_plain(path, relative, scanned, stamp, self._store_unless_database)
-        if plain is not None:
-            return [plain], False
-        kind = recognise_database(Path(path))
-        if kind is not None:
-            return self._save_database(Path(path), relative, scanned, stamp, kind), True
-        plain = self._save_plain(path, relative, scanned, stamp, self._store_pieces)
-        return [] if plain is None else [plain], False
-
-    def _save_plain(
-        self,
-        path: str,
-        relative: RelativePath,
-        scanned: ScannedEntry,
-        stamp: Stamp,
-        store: "Callable[[ScannedEntry, Iterator[bytes]], _Stored | None]",
-    ) -> tree.Entry | None:
-        read = read_stable(path, lambda pieces: store(scanned, pieces))
-        if read.answer is None:
-            return None
-        chunks, sha256 = read.answer
-        if read.changed:
-            self._lost(relative, Reason.CHANGED_WHILE_READ)
-        else:
-            self._cache.remember(self._key, relative, stamp, RememberedFile(sha256, read.size, chunks).encode())
-        return self._file_entry(scanned, read.size, sha256, tree.file_content(self._chunks, chunks))
-
-    def _store_unless_database(self, scanned: ScannedEntry, pieces: Iterator[bytes]) -> "_Stored | None":
-        first = next(pieces, b"")
-        if may_be_database(first[:PROBE_SIZE], scanned.size):
-            return None
-        return self._store_from(first, scanned, pieces)
-
-    def _store_pieces(self, scanned: ScannedEntry, pieces: Iterator[bytes]) -> "_Stored":
-        return self._store_from(next(pieces, b""), scanned, pieces)
-
-    def _store_from(self, first: bytes, scanned: ScannedEntry, rest: Iterator[bytes]) -> "_Stored":
-        probe = first[:PROBE_SIZE]
-        cut = choose_cut(scanned.name, probe, scanned.size)
-        compress = cut is Cut.TEXT or is_compressible(probe)
-        if len(first) < PIECE_SIZE and (cut is Cut.MEDIA or len(first) <= MIN_TEXT_CHUNK):
-            # Most files are one chunk, whose hash is the file's.
-            return self._store_alone(first, rest, compress=compress)
-        watched = self._until_stopped(_chain(first, rest))
-        cuts = text_cuts(watched, self._seed) if cut is Cut.TEXT else media_cuts(watched)
-        ids: list[ChunkId] = []
-        whole = hashlib.sha256()
-        for data in cuts:
-            ids.append(self._chunks.store(ChunkType.DATA, data, compress=compress).id)
-            whole.update(data)
-        return tuple(ids), whole.digest()
-
-    def _store_alone(self, data: bytes, rest: Iterator[bytes], *, compress: bool) -> "_Stored":
-        # The end is looked for: until then nobody noticed whether the file grew.
-        for _ in rest:
-            raise AssertionError("a short piece is the last")
-        if not data:
-            return (), hashlib.sha256().digest()
-        chunk = self._chunks.store(ChunkType.DATA, data, compress=compress)
-        return (chunk.id,), chunk.sha256
-
-    def _save_database(
-        self, path: Path, relative: RelativePath, scanned: ScannedEntry, stamp: Stamp, kind: DatabaseKind
-    ) -> list[tree.Entry]:
-        from backupkit.capture.live_database import read_database  # noqa: PLC0415 - a run that finds nothing new copies none
-
-        def save(captured: "Captured") -> list[tree.Entry] | None:
-            for finding in captured.findings:
-                severity = Severity.ERROR if finding.lost else Severity.WARNING
-                self._tell(Found(finding.code, severity, {**finding.facts, "path": _shown(relative)}))
-            try:
-                image = self._save_image(relative, scanned, stamp, captured)
-            except MalformedObject:
-                # Shortened while it was read where it lies: then a copy is read instead.
-                if captured.image != path:
-                    raise
-                return None
-            except OSError as error:
-                raise SourceUnreadable(path, reason_of(error)) from error
-            beside = (self._save_companion(scanned.name + one.ending, one.path, scanned) for one in captured.companions)
-            return [image, *beside]
-
-        # Read where it lies if no app has it open: to copy every database costs more than to look at its pages.
-        saved = read_database(path, self._scratch, save, kind=kind)
-        if saved is None:
-            raise SourceUnreadable(path, Reason.CHANGED_WHILE_READ)
-        return saved
-
-    def _save_image(
-        self, relative: RelativePath, scanned: ScannedEntry, stamp: Stamp, captured: "Captured"
-    ) -> tree.Entry:
-        known = decode_pages(self._cache.pages(self._key, relative))
-        if known is not None and not self._all_there(known.map.extents()):
-            known = None
-        page_size = captured.page_size
-        reading = PageReading(captured.image, page_size, known.hashes if known else None)
-        stored = store_extents(
-            self._chunks,
-            known.map if known else None,
-            page_size=page_size,
-            file_size=captured.size,
-            extents=self._until_stopped(reading.extents()),
-            compress=not captured.kind.sealed,
-        )
-        result = reading.result
-        self._is_certain = self._is_certain and not captured.companions
-        self._cache.remember(
-            self._key,
-            relative,
-            # What the log held is in the image, but with companions the pair is not told by one stamp's value.
-            stamp if not captured.companions else Stamp(b""),
-            RememberedFile(result.sha256, result.size, None).encode(),
-            pages=RememberedPages(result.hashes, stored).encode(),
-        )
-        return self._file_entry(scanned, result.size, result.sha256, self._page_content(stored))
-
-    def _until_stopped(self, pieces: "Iterator[_Piece]") -> "Iterator[_Piece]":
-        for piece in pieces:
-            if self._stop():
-                raise StopAsked
-            yield piece
-
-    def _save_companion(self, name: bytes, path: Path, beside: ScannedEntry) -> tree.Entry:
-        like = beside._replace(name=name, size=path.stat().st_size)
-        read = read_stable(path, lambda pieces: self._store_pieces(like, pieces))
-        chunks, sha256 = read.answer
-        return self._file_entry(like, read.size, sha256, tree.file_content(self._chunks, chunks))
-
-    def _page_content(self, page_map: PageMap) -> tree.Content:
-        return tree.Pages(write_page_map(self._chunks, page_map), page_map.page_size)
-
-    @staticmethod
-    def _file_entry(scanned: ScannedEntry, size: int, sha256: bytes, content: tree.Content) -> tree.Entry:
-        kind = tree.EntryKind.FILE
-        return tree.Entry(scanned.name, kind, scanned.mode, scanned.mtime_ns, size=size, sha256=sha256, content=content)
+            self._after_file(sum(entry.size for entry in saved.entries))
 
     def _lost(self, relative: RelativePath, reason: Reason) -> None:
         self._is_certain = False
         self.counts.unreadable.append(manifest.Unreadable(b"/".join(relative), reason.value))
-        self._tell(Found("unreadable", Severity.ERROR, {"path": _shown(relative), "reason": reason.value}))
+        self._tell(Found("unreadable", Severity.ERROR, {"path": shown_place(relative), "reason": reason.value}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -469,52 +276,9 @@ class _SavedFolder:
     new: bytes
 
 
-class _Noting:
-    """A writer that notes which packs already hold what is stored through it, and what is in none yet."""
-
-    def __init__(self, writer: DomainWriter) -> None:
-        self.packs: set[PackName] = set()
-        self.begun: set[PackName] = set()
-        self.new = bytearray()
-        self._writer = writer
-
-    def begin(self) -> None:
-        """Begin with a folder: `begun` and `new` are about it alone."""
-        self.begun = set()
-        self.new = bytearray()
-
-    def note(self, packs: Iterable[PackName]) -> None:
-        """Note packs that are needed."""
-        found = set(packs)
-        self.begun |= found
-        self.packs |= found
-
-    def store(
-        self, kind: ChunkType, plaintext: bytes | bytearray | memoryview, *, compress: bool = True
-    ) -> StoredChunk:
-        """Store a chunk."""
-        stored = self._writer.store(kind, plaintext, compress=compress)
-        if stored.pack is not None:
-            self.begun.add(stored.pack)
-            self.packs.add(stored.pack)
-        elif len(self.new) <= _MOST_NOTED:
-            self.new += stored.id
-        return stored
-
-
-def _chain(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
-    if first:
-        yield first
-    yield from rest
-
-
 def _path(folder: ScannedFolder, scanned: ScannedEntry) -> str:
     # Called for every file that is read: joining paths would cost more than opening one.
     return f"{folder.path}{os.sep}{os.fsdecode(scanned.name)}"
-
-
-def _shown(relative: RelativePath) -> str:
-    return b"/".join(relative).decode("utf-8", "backslashreplace") or "."
 
 
 def _belongs_to(name: bytes) -> bytes:

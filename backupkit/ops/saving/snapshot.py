@@ -32,7 +32,8 @@ from backupkit.ops.repository.commit import DomainPart, commit_snapshot
 from backupkit.ops.repository.domains import ensure_domain
 from backupkit.ops.repository.reach import unwanted_packs
 from backupkit.ops.repository.repository import Repository, open_repository, store_finding
-from backupkit.ops.saving.save_source import SourceSaver, StopAsked
+from backupkit.ops.saving.save_file import StopAsked
+from backupkit.ops.saving.save_source import SourceSaver
 from backupkit.store.domains.domain_writer import DEFAULT_PROFILE, FIRST_PROFILE, DomainWriter
 from backupkit.store.layout import PackRef
 from backupkit.store.packs.index import Index

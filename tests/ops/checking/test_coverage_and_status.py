@@ -19,7 +19,7 @@ from backupkit.ops.events import Found
 from backupkit.ops.guarding.loss import LossLevel, preview_loss
 from backupkit.ops.looking.status import Status, status
 from backupkit.ops.repository.guard_files import pins_of
-from backupkit.ops.saving import save_source
+from backupkit.ops.saving import save_file
 from backupkit.proof.pass_check import CheckedPass, PassPolicy, check_pass
 from backupkit.proof.witness import WitnessState
 
@@ -273,7 +273,7 @@ def test_a_snapshot_that_lacks_files_is_not_called_safe(scene: Scene, monkeypatc
     (scene.folder / "telegram" / "secret.txt").write_text("not for you")
 
     with monkeypatch.context() as patch:
-        patch.setattr(save_source, "read_stable", refuse)
+        patch.setattr(save_file, "read_stable", refuse)
         taken = scene.take(scene.folder / "telegram", app="telegram", verify=True)
 
     assert (taken.state, taken.complete) == ("verified", False)

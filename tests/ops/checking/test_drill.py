@@ -120,3 +120,33 @@ def test_a_database_that_was_unsound_when_it_was_saved_is_told(scene: Scene) -> 
     done = drill(scene)
 
     assert [found.code for found in done.findings] == ["drill-database-unsound"]
+
+
+def test_a_database_that_sorts_as_only_its_app_can_is_asked_for_its_pages_and_is_not_called_damaged(
+    scene: Scene,
+) -> None:
+    make_database(scene)
+    with sqlite3.connect(scene.chats / "chat.db") as connection:
+        connection.create_collation("LOCALIZED", lambda one, other: (one < other) - (one > other))
+        connection.execute("CREATE INDEX as_spoken ON message (text COLLATE LOCALIZED)")
+    connection.close()
+    scene.take()
+
+    done = drill(scene)
+
+    assert (done.state, done.databases, done.findings) == ("drilled", 1, ())
+
+
+def test_a_database_that_only_its_app_can_compute_is_told_and_counts_as_come_back(scene: Scene) -> None:
+    make_database(scene)
+    with sqlite3.connect(scene.chats / "chat.db") as connection:
+        connection.create_function("worth", 1, lambda value: value, deterministic=True)
+        connection.execute("CREATE TABLE sum (a, b AS (worth(a)) NOT NULL)")
+        connection.execute("INSERT INTO sum VALUES (1)")
+    connection.close()
+    scene.take()
+
+    done = drill(scene)
+
+    assert (done.state, done.findings) == ("drilled", ())
+    assert "database-needs-its-app" in scene.codes()

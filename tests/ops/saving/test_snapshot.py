@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from backup_scene import Scene, bytes_of, some_chats
 
+from backupkit.ops.events import Found, Severity
 from backupkit.ops.failures import NoRepository, NotAWriter, SourceIsOwn, SourceNotFound
 from backupkit.ops.looking.show import show
 from backupkit.ops.saving import snapshot as snapshot_module
@@ -79,6 +80,32 @@ def test_a_changed_page_of_a_database_costs_pages_and_not_the_database(scene: Sc
     assert restored.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     restored.close()
     assert bytes_of(scene.folder / "back" / "chats") == bytes_of(scene.chats)
+
+
+def test_a_new_database_whose_pages_do_not_hang_together_is_told_once_and_saved_as_it_is(scene: Scene) -> None:
+    path = scene.chats / "messages.db"
+    chat_database(path, 20_000)
+    data = bytearray(path.read_bytes())
+    data[20 * 4096 : 21 * 4096], data[30 * 4096 : 31 * 4096] = data[30 * 4096 : 31 * 4096], data[20 * 4096 : 21 * 4096]
+    path.write_bytes(data)
+
+    first = scene.take()
+    told = unsound(scene)
+    scene.told.clear()
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA user_version = 2")
+    connection.close()
+    scene.take()
+
+    (found,) = told
+    assert (found.severity, found.facts["path"]) == (Severity.ERROR, "messages.db")
+    assert unsound(scene) == []
+    scene.restore(first.snapshot)
+    assert (scene.folder / "back" / "chats" / "messages.db").read_bytes() == data
+
+
+def unsound(scene: Scene) -> list[Found]:
+    return [event for event in scene.told if isinstance(event, Found) and event.code == "pages-not-sound"]
 
 
 def test_sources_of_two_accounts_lie_in_two_domains_and_of_one_in_one(scene: Scene) -> None:

@@ -1,0 +1,92 @@
+"""Asking SQLite whether the pages of a plain database hang together: one way for all who ask.
+
+What SQLite says of values that break the rules of their tables, or of a search index whose words only its app can cut, speaks of
+no damage and is left out. Source of the words: SQLite's `pragma.c`, and section `integrity_check` of its list of pragmas.
+"""
+
+import re
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from typing import Final
+
+MOST_COMPLAINTS: Final = 20
+"""After so many SQLite stops counting."""
+
+FAILURES: Final = (sqlite3.Error, UnicodeError, OverflowError)
+"""What asking a stranger's database may raise: Python decodes the names of a damaged schema itself, strictly."""
+
+_DAMAGE: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_PRIMARY: Final = 0xFF
+"""The lower byte of an extended result code is the code itself."""
+
+_NO_DAMAGE: Final = re.compile(
+    r"ok$|\*\*\*|NULL value in |CHECK constraint failed in |non-(?!unique)|unable to validate "
+)
+_OTHER_ORDER: Final = "row not in PRIMARY KEY order"
+_NO_COLLATION: Final = re.compile(r"no such collation sequence: (.+)", re.DOTALL)
+_MOST_COLLATIONS: Final = 64
+_STEPS_BETWEEN_LOOKS: Final = 1_000
+
+
+class Interrupted(Exception):
+    """Whoever asked wants no answer any more."""
+
+
+def complaints(
+    connection: sqlite3.Connection, *, thorough: bool = False, stop: Callable[[], bool] = lambda: False
+) -> tuple[str, ...] | None:
+    """Return what SQLite finds wrong, in its words: nothing for a sound database, 20 lines at the most.
+
+    `thorough` compares every index with its table as well, unless the database sorts as only its app can (`LOCALIZED` on Android).
+    None where SQLite can answer nothing at all without a function that only the app has.
+
+    Raises:
+        Interrupted: `stop` said yes. It is asked every few milliseconds while rows are compared, not while pages are.
+    """
+    connection.set_progress_handler(stop, _STEPS_BETWEEN_LOOKS)
+    try:
+        # A rule of a table may cost any time, and says nothing of pages.
+        connection.execute("pragma ignore_check_constraints = on")
+        answer = _ask(connection, "integrity_check") if thorough else None
+        return _ask(connection, "quick_check") if answer is None else answer
+    finally:
+        connection.set_progress_handler(None, 0)
+
+
+def _ask(connection: sqlite3.Connection, question: str) -> tuple[str, ...] | None:
+    """None where this question needs what only the app has."""
+    stand_ins: set[str] = set()
+    while True:
+        try:
+            with closing(connection.execute(f"pragma {question}({MOST_COMPLAINTS})")) as rows:
+                said = [line for (text,) in rows for line in str(text).split("\n")]
+        except FAILURES as error:
+            name = _missing_collation(error)
+            if question == "quick_check" and name is not None and len(stand_ins) < _MOST_COLLATIONS:
+                # This question compares no order but that of tables without row numbers.
+                stand_ins.add(name)
+                connection.create_collation(name, _as_bytes)
+                continue
+            return _answer_of(error)
+        return tuple(line for line in said if not _says_nothing(line, is_other_order=bool(stand_ins)))
+
+
+def _says_nothing(line: str, *, is_other_order: bool) -> bool:
+    return _NO_DAMAGE.match(line) is not None or (is_other_order and line.startswith(_OTHER_ORDER))
+
+
+def _answer_of(error: BaseException) -> tuple[str, ...] | None:
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & _PRIMARY
+    if code == sqlite3.SQLITE_INTERRUPT:
+        raise Interrupted from error
+    return (str(error),) if code in _DAMAGE else None
+
+
+def _missing_collation(error: BaseException) -> str | None:
+    found = _NO_COLLATION.match(str(error))
+    return None if found is None else found[1]
+
+
+def _as_bytes(one: str, other: str) -> int:
+    return (one > other) - (one < other)
