@@ -22,6 +22,7 @@ _NUMBER = re.compile(r"\d+")
 _LONGEST_SHAPE = 40
 _MOST_SHAPES = 4
 _ROWS_LOOKED_AT = 1000
+_SETTLED = 20
 _COLUMNS_LOOKED_AT = 64
 
 
@@ -98,7 +99,7 @@ class _Reading:
                 if not self._form.may_be(fields):
                     self._go_on_behind(lines, locator)
                     continue
-            if any(line.is_damaged for line in lines) and not self._form.may_be(fields):
+            if any(b"\0" in line.raw for line in lines) and self._form.is_settled and not self._form.may_be(fields):
                 self._go_on_behind(lines, locator)
                 continue
             self._form.saw(fields, len(columns))
@@ -185,6 +186,11 @@ class _Form:
             known.add(_shape_of(text))
             if len(known) > _MOST_SHAPES:
                 self._shapes[place] = None
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether so many rows were seen that one unlike them all is odd."""
+        return self._looked_at >= _SETTLED
 
     def may_be(self, fields: list[str]) -> bool:
         """Say whether fields may begin a row, as far as they go."""
