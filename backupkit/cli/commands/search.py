@@ -75,7 +75,8 @@ def search(
     for hit in found.hits:
         session.printer.record("hit", json_fields(hit), _lines(session, hit))
     fields = {**json_fields(found), "hits": len(found.hits)}
-    session.printer.summary(fields, [_total(session, found), *lost_line(session, found.damaged)])
+    more = [session.say("search.more")] if len(found.hits) < found.matches and found.hits else []
+    session.printer.summary(fields, [_total(session, found), *more, *lost_line(session, found.damaged)])
     return exit_for(found.damaged)
 
 

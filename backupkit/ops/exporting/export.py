@@ -8,7 +8,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from backupkit.capture.scratch import discard_if_left, discard_leftovers, kept_folder, private_folder
@@ -23,7 +23,7 @@ from backupkit.chats.export.record import (
 )
 from backupkit.chats.export.shown import file_name
 from backupkit.chats.malformed import MalformedExport
-from backupkit.chats.model import Conversation, MediaState, Message
+from backupkit.chats.model import Conversation, Finding, MediaState, Message
 from backupkit.chats.owner_keys import KeysOf, no_keys
 from backupkit.chats.readers.registry import read_all
 from backupkit.chats.reading.reader import ChatReader
@@ -260,7 +260,14 @@ class _Run:
                 case Conversation():
                     self._number(source, opened.source, reader, told, replace=True)
                 case _:
-                    self.tell(chat_finding(told))
+                    self.tell(chat_finding(self._titled(told, source, reader)))
+
+    def _titled(self, finding: Finding, source: int, reader: ChatReader) -> Finding:
+        """Call the conversation that a finding is about by its title, where that is known already; its key says little to a person."""
+        key = finding.facts.get("conversation")
+        number = self._numbers.get((source, reader.format, str(key)))
+        title = None if number is None else self.wanted[number].record["title"]
+        return replace(finding, facts={**finding.facts, "conversation": title, "key": key}) if title else finding
 
     def _number(
         self, source: int, saved: Source, reader: ChatReader, told: Conversation, *, replace: bool = False

@@ -35,13 +35,15 @@ class ConversationDifference:
 class MessageDifferences:
     """All conversations that are on either side, the ones without a change too.
 
-    `is_damaged`: a part of a side could not be read, so that what seems deleted may only be unread.
+    `wiped` names sources that lost most of their messages at once, `absent` those that only the first holds: nobody named them
+    when the second was taken. `is_damaged`: a part of a side could not be read, so that what seems deleted may only be unread.
     """
 
     first: SnapshotId
     second: SnapshotId
     conversations: tuple[ConversationDifference, ...]
     wiped: tuple[str, ...]
+    absent: tuple[str, ...]
     is_damaged: bool
 
     def count(self, kind: ChangeKind) -> int:
@@ -95,10 +97,17 @@ def diff_messages(
         source, app = place
         titles: Mapping[str, str] = before.titles.get(place, {}) | after.titles.get(place, {})
         found += _of_source(source, app, titles, change)
-        if change.is_wiped:
+        # A source that the second snapshot was never asked to hold says nothing about its app.
+        if change.is_wiped and source in after.names:
             wiped.append(source)
+    absent = dict.fromkeys(source for source, _ in sorted(before.seen) if source not in after.names)
     return MessageDifferences(
-        one.id, other.id, tuple(found), tuple(dict.fromkeys(wiped)), before.is_damaged or after.is_damaged
+        one.id,
+        other.id,
+        tuple(found),
+        tuple(dict.fromkeys(wiped)),
+        tuple(absent),
+        before.is_damaged or after.is_damaged,
     )
 
 
@@ -117,10 +126,12 @@ class _Side:
     keys: KeysOf
     seen: dict[tuple[str, str], dict[str, list[Seen]]] = field(default_factory=dict)
     titles: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
+    names: set[str] = field(default_factory=set)
     is_damaged: bool = False
 
     def read(self, repository: Repository, known: KnownSnapshot, keyring: Keyring) -> None:
         for reader, source in opened_sources(repository, known, keyring, self.tell):
+            self.names.add(source.name)
             own = self.keys(source.name)
             if source.chat is not None and (source.chat.messages is not None or own):
                 self.tell(Progress(Phase.READ))

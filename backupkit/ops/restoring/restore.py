@@ -19,6 +19,8 @@ from backupkit.ops.events import Found, Notice, Phase, Progress, Severity, Tell
 from backupkit.ops.failures import SourceNotInSnapshot
 from backupkit.ops.places import Places, require_new_folder
 from backupkit.ops.repository.repository import Repository, store_finding
+from backupkit.ops.repository.snapshots import LATEST
+from backupkit.ops.restoring.elsewhere import Elsewhere, held_elsewhere
 from backupkit.ops.restoring.left_in_packs import choose, open_what_is_left
 from backupkit.ops.restoring.restored_files import PERMISSIONS, RestoredFiles, Written
 from backupkit.ops.unlock import AskSecret
@@ -39,7 +41,8 @@ _GROUP_FILES = 128
 class Restored:
     """What came back. `damaged` names every file or folder that did not come back whole.
 
-    `distrust` says why the log could not be believed; the snapshot was then chosen without it.
+    `distrust` says why the log could not be believed; the snapshot was then chosen without it. `elsewhere` names what the latest
+    snapshot does not hold and others do.
     """
 
     snapshot: SnapshotId
@@ -48,6 +51,7 @@ class Restored:
     damaged: tuple[Found, ...]
     folders: tuple[Path, ...]
     distrust: BackupkitError | None = None
+    elsewhere: tuple[Elsewhere, ...] = ()
 
 
 def restore(
@@ -109,9 +113,11 @@ def restore(
         run.restore_source(reader, source)
     if run.damaged:
         _report(to / REPORT, known.id, run.damaged, clock)
-    return Restored(
-        known.id, run.files, run.size, tuple(run.damaged), tuple(run.folders), chosen.distrust or config_lost
-    )
+    distrust = chosen.distrust or config_lost
+    elsewhere: tuple[Elsewhere, ...] = ()
+    if snapshot == LATEST and not only and distrust is None and not from_packs:
+        elsewhere = held_elsewhere(repository, known.id, [source.path for _, source in there], keyring)
+    return Restored(known.id, run.files, run.size, tuple(run.damaged), tuple(run.folders), distrust, elsewhere)
 
 
 def _reader(repository: Repository, secrets: DomainSecrets, tell: Tell) -> DomainReader:
