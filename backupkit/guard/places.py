@@ -123,6 +123,9 @@ def read_small(path: Path, *, most: int) -> bytes | None:
         # A pipe in place of a file would make the guard wait for ever.
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except FileNotFoundError:
+        if path.is_symlink():
+            # It names a place that is not there now, such as a disk that is not connected: not the same as nothing at all.
+            raise
         return None
     with os.fdopen(handle, "rb") as file:
         if not stat.S_ISREG(os.fstat(handle).st_mode):

@@ -343,6 +343,16 @@ _REASONS: dict[str, tuple[str, str, str]] = {
         "No proof can be checked without it.",
         "See that the guard's folder can be read and is whole, then ask again.",
     ),
+    "witness-unusable": (
+        "What was last seen of the paired repository's log cannot be read ({detail}).",
+        "Without it nobody could tell whether the repository was put back to an older state.",
+        "backupkit guard pair        It begins anew with the repository as it is now. Then ask again.",
+    ),
+    "memory-unwritable": (
+        "The guard cannot write in its own folder ({detail}).",
+        "What was learned is kept before an update is let through.",
+        "Make room on the disk, and see that the guard's folder is yours and can be written. Then ask again.",
+    ),
     "pass-unreadable": (
         "The proof of a backup cannot be read.",
         "What was not read was not checked.",
