@@ -16,14 +16,8 @@ from backupkit.crypto.signing import PUBLIC_SIZE, SigningKey, VerifyKey
 from backupkit.errors import Fact, reason_of
 from backupkit.guard.consent import MAX_GIVEN_BYTES, ConsentRefused, GivenConsent, decode_given
 from backupkit.guard.desktop import DesktopChange, decide_desktop
-from backupkit.guard.judge import (
-    Known,
-    Unanswerable,
-    conclude,
-    examine,
-    judged_of,
-    never_raise,
-)
+from backupkit.guard.examination import Unanswerable, examine, judged_of
+from backupkit.guard.judge import Known, conclude, never_raise
 from backupkit.guard.ledger import append, entry_of
 from backupkit.guard.loss_hint import MAX_HINT_BYTES
 from backupkit.guard.package_record import Records

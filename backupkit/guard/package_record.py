@@ -18,7 +18,6 @@ from backupkit.clock import from_rfc3339, to_rfc3339
 from backupkit.codec.canonical import MAX_INTEGER, decode_json, encode_canonical
 from backupkit.codec.malformed import MalformedObject, NewerFormat
 from backupkit.errors import BackupkitError, ExitCode
-from backupkit.guard.device_rules import SignerChange, signer_change
 from backupkit.guard.facts import (
     NEWEST_SDK,
     OLDEST_SDK,
@@ -29,6 +28,7 @@ from backupkit.guard.facts import (
     SignerSpan,
     SignerView,
 )
+from backupkit.guard.outcome import SignerChange, signer_change
 from backupkit.guard.places import file_name_of, read_small, write_whole
 from backupkit.ids import AppPackage, CertificateDigest
 
