@@ -20,7 +20,7 @@ MESSAGES: dict[str, str] = {
     "finding.name-taken": "The name {path} was taken already, so that file was restored as {given}.",
     "finding.salt-changed": "The sealed database {name} begins with another salt than when it was last saved: the app made it anew, as after a reinstall or a wipe. What it held before is in the snapshots before this one.",
     "finding.drill-count-differs": "{name}: {expected} messages were counted when it was saved, {counted} after restoring.",
-    "finding.database-needs-its-app": "{path} came back as it was saved; whether it is sound only its app can say, which has functions that SQLite alone has not",
+    "finding.database-needs-its-app": "{path} came back as it was saved; whether it is sound cannot be told here: it needs functions of its app, or a newer SQLite than this computer has",
     "finding.drill-database-unsound": "{path} came back as it was saved, and SQLite says it is not sound: {complaint}",
     "notice.pack-repaired": "A damaged pack was brought back from parity, byte for byte: {name} ({bytes:size})",
     "notice.parity-not-written": "The snapshot is saved, but its parity could not be written ({reason}). The next save or backupkit repair tries again.",

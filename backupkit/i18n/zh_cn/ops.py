@@ -20,7 +20,7 @@ MESSAGES: dict[str, str] = {
     "finding.name-taken": "{path} 这个名称已被占用，该文件恢复为 {given}。",
     "finding.salt-changed": "加密数据库 {name} 开头的盐值与上次保存时不同：应用重新建了这个数据库，重装或清空之后就会这样。它从前的内容在此前的快照里。",
     "finding.drill-count-differs": "{name}：保存时数出 {expected} 条消息，恢复后数出 {counted} 条。",
-    "finding.database-needs-its-app": "{path} 与保存时一致；是否完好只有它的应用能判断，因为要用到只有该应用才有的函数",
+    "finding.database-needs-its-app": "{path} 与保存时一致；它本身是否完好，这里无法判断：需要其应用才有的函数，或比这台电脑上更新的 SQLite",
     "finding.drill-database-unsound": "{path} 与保存时一致，但 SQLite 认为它不完好：{complaint}",
     "notice.pack-repaired": "已用校验文件把一个损坏的数据包逐字节恢复原样：{name}（{bytes:size}）",
     "notice.parity-not-written": "快照已保存，但校验文件没能写入（{reason}）。下次保存或运行 backupkit repair 时会再试。",
