@@ -54,6 +54,8 @@ def show_message_differences(session: Session, found: MessageDifferences) -> Exi
         "damaged": found.is_damaged,
     }
     session.printer.summary(fields, lines)
+    if found.distrust is not None:
+        raise found.distrust
     if found.is_damaged:
         return ExitCode.DAMAGED
     return ExitCode.DONE if found.is_empty else ExitCode.DIFFERENT

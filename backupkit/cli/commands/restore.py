@@ -1,17 +1,15 @@
 """`backupkit restore`: put a snapshot into a new folder. Nothing is ever written over."""
 
 import shlex
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from backupkit.cli.results import exit_for, lost_line
+from backupkit.cli.results import conclude, fields_of, lost_line
 from backupkit.cli.session import Session, session_of
 from backupkit.errors import ExitCode
 from backupkit.text import printable
-from backupkit.ui.json_fields import json_fields
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -49,13 +47,8 @@ def restore(
         *_elsewhere_lines(session, restored.elsewhere, to.absolute()),
         *lost_line(session, restored.damaged),
     ]
-    # What makes the log unbelievable is an error of its own, told after the summary.
-    fields = json_fields(replace(restored, distrust=None))
-    fields.pop("distrust", None)
-    session.printer.summary(fields, lines)
-    if restored.distrust is not None:
-        raise restored.distrust
-    return exit_for(restored.damaged)
+    session.printer.summary(fields_of(restored), lines)
+    return conclude(restored.damaged, restored.distrust)
 
 
 def _elsewhere_lines(session: Session, elsewhere: "Iterable[Elsewhere]", to: Path) -> list[str]:

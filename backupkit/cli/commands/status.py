@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from backupkit.cli.results import state_word
+from backupkit.cli.results import lost_line, state_word
 from backupkit.cli.session import Session, session_of
 from backupkit.errors import ExitCode
+from backupkit.ops.events import Losses
 from backupkit.text import printable, width
 from backupkit.ui.json_fields import json_fields
 
@@ -18,17 +19,17 @@ if TYPE_CHECKING:
 
 
 def status(context: typer.Context) -> ExitCode:
-    """Show sources, their last verified backup, and what to do next. Exit 5 says that something is stale."""
+    """Show sources, their last verified backup, and what to do next. Exit 5 says that something is stale, 20 that something is lost."""
     from backupkit.ops.looking.status import status as looked_at
 
     session = session_of(context)
-    say, terminal = session.say, session.terminal
+    say, terminal, losses = session.say, session.terminal, Losses(session.tell)
     found = looked_at(
         session.places,
         max_age=session.settings.guard.max_backup_age,
         drill_every=session.settings.verify.drill_every,
         clock=session.clock,
-        tell=session.tell,
+        tell=losses.tell,
     )
     if session.asked.repo:
         # Each must work as it is typed, and the next command does not remember what this one was told.
@@ -58,7 +59,9 @@ def status(context: typer.Context) -> ExitCode:
     if found.same_disk:
         lines.append(f"{terminal.paint('warning', '!')} {say('snapshot.same-disk')}")
     lines += _next_lines(session, found.next)
-    session.printer.summary(json_fields(found), lines)
+    session.printer.summary(json_fields(found), [*lines, *lost_line(session, losses.found)])
+    if losses.found:
+        return ExitCode.DAMAGED
     return ExitCode.STALE if found.stale else ExitCode.DONE
 
 
