@@ -1,7 +1,7 @@
 """A copy of a database as it was at one moment, while its app goes on writing.
 
-Nothing in the source's folder is opened for writing, created, changed or removed: SQLite itself never gets to see the
-source. We hold its locks, shared, while we copy the bytes; what a crash or the write-ahead log left to be done is done
+Nothing in the source's folder is opened for writing, created, changed or removed: SQLite itself never gets to see a
+source that an app has open. We hold its locks, shared, while we copy the bytes; what a crash or the write-ahead log left to be done is done
 on the copy. Page numbers stay, so that one day's pages can be compared with those of the day before.
 
 - Write-ahead log: the checkpoint lock keeps the database file still and a read mark keeps the log from being begun

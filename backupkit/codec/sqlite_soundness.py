@@ -25,6 +25,8 @@ _NO_DAMAGE: Final = re.compile(
 )
 _OTHER_ORDER: Final = "row not in PRIMARY KEY order"
 _NO_COLLATION: Final = re.compile(r"no such collation sequence: (.+)", re.DOTALL)
+_NEWER_WORDS: Final = re.compile(r"malformed database schema .* - near .*: syntax error", re.DOTALL)
+"""A phone's SQLite may be newer than this one, and its tables told in words that this one does not know."""
 _MOST_COLLATIONS: Final = 64
 _STEPS_BETWEEN_LOOKS: Final = 1_000
 
@@ -39,7 +41,7 @@ def complaints(
     """Return what SQLite finds wrong, in its words: nothing for a sound database, 20 lines at the most.
 
     `thorough` compares every index with its table as well, unless the database sorts as only its app can (`LOCALIZED` on Android).
-    None where SQLite can answer nothing at all without a function that only the app has.
+    None where this SQLite can answer nothing at all: for a function that only the app has, or words that only a newer SQLite knows.
 
     Raises:
         Interrupted: `stop` said yes. It is asked every few milliseconds while rows are compared, not while pages are.
@@ -80,7 +82,8 @@ def _answer_of(error: BaseException) -> tuple[str, ...] | None:
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & _PRIMARY
     if code == sqlite3.SQLITE_INTERRUPT:
         raise Interrupted from error
-    return (str(error),) if code in _DAMAGE else None
+    is_damage = code in _DAMAGE and _NEWER_WORDS.match(str(error)) is None
+    return (str(error),) if is_damage else None
 
 
 def _missing_collation(error: BaseException) -> str | None:

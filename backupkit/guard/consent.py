@@ -27,6 +27,8 @@ SECOND_STEP = "consent.second"
 """Catalogue keys of the two screens. Their words differ on purpose: what is the same twice is clicked away twice."""
 
 FIRST_ANSWER = "continue"
+FIRST_WORDS = frozenset({FIRST_ANSWER, "继续"})
+"""What a person types at the first step, in every language."""
 
 MAX_VERDICT_BYTES = 1 << 20
 
@@ -214,14 +216,30 @@ def decode_given(data: bytes) -> GivenConsent:
 def name_to_type(*names: str | None) -> str | None:
     """Return the first name that can stand in the second step.
 
-    One of blanks would be typed by pressing Enter, one with hidden characters cannot be read off the screen, and one that
-    is the answer to the first step would make both steps the same.
+    One of blanks would be typed by pressing Enter, one with hidden characters or without a letter or digit cannot be read off the
+    screen, and one that is the answer to the first step, in whichever language, would make both steps the same.
     """
     return next((name for name in names if name and _can_be_typed(name)), None)
 
 
 def _can_be_typed(name: str) -> bool:
-    return printable(name) == name and _folded(name) not in {"", FIRST_ANSWER}
+    if printable(name) != name or any(map(_is_hidden, name)):
+        return False
+    # Full-width letters look the same to whoever reads them.
+    return _folded(unicodedata.normalize("NFKC", name)) not in FIRST_WORDS and any(map(_is_read, name))
+
+
+_FILLERS = "\u115f\u1160\u3164\uffa0"
+# Marks that nobody sees: the joiner of graphemes, Khmer's inherent vowels, and the selectors of variants.
+_MARKS = {0x034F, 0x17B4, 0x17B5, *range(0x180B, 0x1810), *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)}
+
+
+def _is_hidden(character: str) -> bool:
+    return character in _FILLERS or ord(character) in _MARKS or unicodedata.category(character) == "Cf"
+
+
+def _is_read(character: str) -> bool:
+    return unicodedata.category(character)[0] in "LN"
 
 
 def is_same_name(typed: str, app_name: str) -> bool:

@@ -6,7 +6,7 @@ the ledger, and only then is it spoken. If one of the first two fails, an "allow
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from typing import NamedTuple
 
@@ -16,14 +16,8 @@ from backupkit.crypto.signing import PUBLIC_SIZE, SigningKey, VerifyKey
 from backupkit.errors import Fact, reason_of
 from backupkit.guard.consent import MAX_GIVEN_BYTES, ConsentRefused, GivenConsent, decode_given
 from backupkit.guard.desktop import DesktopChange, decide_desktop
-from backupkit.guard.judge import (
-    Known,
-    Unanswerable,
-    conclude,
-    examine,
-    judged_of,
-    never_raise,
-)
+from backupkit.guard.examination import Unanswerable, examine, judged_of
+from backupkit.guard.judge import Known, conclude, never_raise
 from backupkit.guard.ledger import append, entry_of
 from backupkit.guard.loss_hint import MAX_HINT_BYTES
 from backupkit.guard.package_record import Records
@@ -34,7 +28,7 @@ from backupkit.guard.verdict import Decision, Judged, Verdict, undecided
 from backupkit.ids import AppPackage
 from backupkit.proof.coverage_pass import MAX_PASS_BYTES
 from backupkit.proof.pins import MAX_PINS_BYTES, Pins, decode_pins
-from backupkit.proof.witness import held_witness
+from backupkit.proof.witness import KeptWitness, WitnessState, held_witness
 
 __all__ = [
     "Desk", "Unanswerable", "load_given", "load_hook_key", "load_owner", "load_pins", "load_policy", "save_given",
@@ -70,7 +64,7 @@ class Desk(NamedTuple):
         policy = self.policy or load_policy(self.places)
         records = Records(self.places.records)
         examined = examine(request, records, now)
-        with held_witness(self.places.witness) as witness:
+        with _held(self.places) as witness:
             if records.read(examined.installed.package) != examined.on_file:
                 # Another question about this app was answered meanwhile. What it allowed may be what is installed now.
                 examined = examine(request, records, now)
@@ -87,13 +81,14 @@ class Desk(NamedTuple):
             judgement = conclude(examined, known)
             if judgement.witness is not None:
                 # Kept before it is acted on: a crash in between costs a question, never a rollback unnoticed.
-                witness.keep(judgement.witness)
+                _keep(witness, judgement.witness)
             if judgement.record is not None and judgement.record != examined.on_file:
-                records.write(judgement.record)
+                with _usable("memory-unwritable"):
+                    records.write(judgement.record)
         return judgement.verdict
 
     def _decide_desktop(self, change: DesktopChange, now: datetime) -> Verdict:
-        with held_witness(self.places.witness) as witness:
+        with _held(self.places) as witness:
             known = Known(
                 pins=load_pins(self.places),
                 policy=self.policy or load_policy(self.places),
@@ -103,7 +98,7 @@ class Desk(NamedTuple):
             )
             judgement = decide_desktop(change, known)
             if judgement.witness is not None:
-                witness.keep(judgement.witness)
+                _keep(witness, judgement.witness)
         return judgement.verdict
 
     def _recorded(self, verdict: Verdict, now: datetime) -> Verdict:
@@ -111,6 +106,8 @@ class Desk(NamedTuple):
             append(self.places.ledger, entry_of(verdict, now), load_hook_key(self.places))
         except Exception as error:  # noqa: BLE001 - see the module's promise
             if verdict.decision is Decision.ALLOW:
+                if isinstance(error, Unanswerable):
+                    return undecided(error.reason, verdict.judged, {"detail": error.facts["detail"]})
                 return undecided("ledger-unwritable", verdict.judged, {"detail": reason_of(error)})
         return verdict
 
@@ -215,6 +212,24 @@ def _draw_hook_key(places: GuardPlaces) -> SigningKey:
     finally:
         drawn.unlink(missing_ok=True)
     return key
+
+
+@contextmanager
+def _held(places: GuardPlaces) -> Iterator[KeptWitness]:
+    """Hold the kept head. What is wrong with it, or with the folder, is told as what it is."""
+    with ExitStack() as stack:
+        try:
+            witness = stack.enter_context(held_witness(places.witness))
+        except (MalformedObject, NewerFormat) as error:
+            raise Unanswerable("witness-unusable", detail=reason_of(error)) from error
+        except OSError as error:
+            raise Unanswerable("memory-unwritable", detail=reason_of(error)) from error
+        yield witness
+
+
+def _keep(witness: KeptWitness, state: WitnessState) -> None:
+    with _usable("memory-unwritable"):
+        witness.keep(state)
 
 
 def _hex_key(data: bytes, size: int) -> bytes:

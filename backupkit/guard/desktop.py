@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from backupkit.errors import Fact
-from backupkit.guard.device_rules import Action, Outcome
 from backupkit.guard.judge import Judgement, Known, coverage_of, pass_policy
+from backupkit.guard.outcome import Action, Outcome
 from backupkit.guard.package_name import is_package_name
 from backupkit.guard.verdict import Decision, Judged, Verdict
 from backupkit.ids import AppPackage

@@ -1,7 +1,7 @@
 """What an app store knows of the device: the `device` object of a hook-request.
 
 Every fact may be left out. What is not said is not judged, and the verdict names it; what is said must be right in form, because a shop that is
-misunderstood is worse off than one that is refused. Sources of the rules that use it: `device_rules.py`.
+misunderstood is worse off than one that is refused. Sources of the rules that use it: `candidate_rules.py`, `update_rules.py`.
 """
 
 from collections.abc import Callable, Mapping

@@ -15,10 +15,9 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from backupkit.clock import from_rfc3339, to_rfc3339
-from backupkit.codec.canonical import decode_json, encode_canonical
+from backupkit.codec.canonical import MAX_INTEGER, decode_json, encode_canonical
 from backupkit.codec.malformed import MalformedObject, NewerFormat
 from backupkit.errors import BackupkitError, ExitCode
-from backupkit.guard.device_rules import SignerChange, signer_change
 from backupkit.guard.facts import (
     NEWEST_SDK,
     OLDEST_SDK,
@@ -29,7 +28,8 @@ from backupkit.guard.facts import (
     SignerSpan,
     SignerView,
 )
-from backupkit.guard.places import read_small, write_whole
+from backupkit.guard.outcome import SignerChange, signer_change
+from backupkit.guard.places import file_name_of, read_small, write_whole
 from backupkit.ids import AppPackage, CertificateDigest
 
 MAX_RECORD_BYTES = 1 << 20
@@ -172,9 +172,14 @@ class Records(NamedTuple):
         """Keep a record.
 
         Raises:
+            MalformedObject: the app's name is none that a file can have, or the record is longer than it could be read again.
             OSError: the folder cannot be written.
         """
-        write_whole(self._path(record.package), encode_record(record))
+        data = encode_record(record)
+        if len(data) > MAX_RECORD_BYTES:
+            # The record that lies there can be read, and stays.
+            raise MalformedObject(what="package-record", reason="too-large")
+        write_whole(self._path(record.package), data)
 
     def packages(self) -> list[AppPackage]:
         """The apps that have a record, sorted."""
@@ -183,7 +188,7 @@ class Records(NamedTuple):
         return sorted(AppPackage(path.stem) for path in self.folder.glob("*.json") if not path.name.startswith("."))
 
     def _path(self, package: AppPackage) -> Path:
-        return self.folder / f"{package}.json"
+        return self.folder / f"{file_name_of(package)}.json"
 
 
 _PLAIN_FACTS = (
@@ -217,7 +222,11 @@ def encode_record(record: PackageRecord) -> bytes:
             "enrolled_at": to_rfc3339(record.enrolled_at),
             "enrolled_by": record.enrolled_by.value,
             "versions": [
-                {"version_code": seen.version_code, "sha256": seen.sha256, "seen_at": to_rfc3339(seen.seen_at)}
+                {
+                    "version_code": _version_to_json(seen.version_code),
+                    "sha256": seen.sha256,
+                    "seen_at": to_rfc3339(seen.seen_at),
+                }
                 for seen in record.versions
             ],
             **_facts_to_json(record.facts),
@@ -231,11 +240,17 @@ def _facts_to_json(facts: PackageFacts) -> dict[str, Any]:
         "signings": [_span_to_json(span) for span in facts.signings],
         "facts": {
             **{name: getattr(facts, name) for name in _PLAIN_FACTS},
+            "version_code": _version_to_json(facts.version_code),
             "upgrade_key_sets": None
             if facts.upgrade_key_sets is None
             else [list(keys) for keys in facts.upgrade_key_sets],
         },
     }
+
+
+def _version_to_json(version: int | None) -> int | str | None:
+    # Android's versions have 64 bits, and JSON's numbers 53.
+    return str(version) if version is not None and abs(version) > MAX_INTEGER else version
 
 
 def _span_to_json(span: SignerSpan) -> dict[str, Any]:
@@ -309,10 +324,23 @@ _FLAGS = {"test_only", "debuggable", "upgrade_keys", "stores_data", "is_base"}
 
 
 def _plain(name: str, value: Any) -> Any:
+    if name == "version_code" and isinstance(value, str):
+        return _long(value)
     kind = str if name in _TEXTS else bool if name in _FLAGS else int
     if value is not None and type(value) is not kind:
         raise TypeError(name)
     return value
+
+
+def _long(text: str) -> int:
+    if (
+        len(text) > 20
+        or not text.removeprefix("-").isdigit()
+        or not text.isascii()
+        or not -(1 << 63) <= int(text) < 1 << 63
+    ):
+        raise ValueError(text)
+    return int(text)
 
 
 def _key_sets(value: Any) -> tuple[tuple[str, ...], ...] | None:

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from backupkit.codec.malformed import MalformedObject
+from backupkit.guard.package_name import LONGEST_NAME
 from backupkit.ids import AppPackage
 
 _PACKAGE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
-_LONGEST = 240
 
 
 class GuardPlaces(NamedTuple):
@@ -59,24 +59,28 @@ class GuardPlaces(NamedTuple):
 
     def record_of(self, package: AppPackage) -> Path:
         """The record of one app."""
-        return self.records / f"{_file_name(package)}.json"
+        return self.records / f"{file_name_of(package)}.json"
 
     def pass_of(self, package: AppPackage) -> Path:
         """The newest coverage pass of one app."""
-        return self.root / "passes" / f"{_file_name(package)}.pass"
+        return self.root / "passes" / f"{file_name_of(package)}.pass"
 
     def consent_of(self, package: AppPackage) -> Path:
         """What was last consented to at the owner's terminal."""
-        return self.root / "consents" / f"{_file_name(package)}.json"
+        return self.root / "consents" / f"{file_name_of(package)}.json"
 
     def hint_of(self, package: AppPackage) -> Path:
         """How much of an app no verified backup held when it was last counted."""
-        return self.root / "hints" / f"{_file_name(package)}.json"
+        return self.root / "hints" / f"{file_name_of(package)}.json"
 
 
-def _file_name(package: AppPackage) -> str:
-    # A name that leads elsewhere would have a pass or a record written over somebody's file.
-    if len(package) > _LONGEST or not _PACKAGE_NAME.fullmatch(package):
+def file_name_of(package: AppPackage) -> str:
+    """Return what the files about an app are called, without their ending.
+
+    Raises:
+        MalformedObject: the name could not be a file's, or would lead to somebody else's.
+    """
+    if len(package) > LONGEST_NAME or not _PACKAGE_NAME.fullmatch(package):
         raise MalformedObject(what="package", reason="name-odd")
     return package
 
@@ -119,6 +123,9 @@ def read_small(path: Path, *, most: int) -> bytes | None:
         # A pipe in place of a file would make the guard wait for ever.
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except FileNotFoundError:
+        if path.is_symlink():
+            # It names a place that is not there now, such as a disk that is not connected: not the same as nothing at all.
+            raise
         return None
     with os.fdopen(handle, "rb") as file:
         if not stat.S_ISREG(os.fstat(handle).st_mode):

@@ -15,7 +15,7 @@ from backupkit.codec.malformed import MalformedObject
 from backupkit.errors import BackupkitError, ExitCode
 from backupkit.guard.consent import MAX_TOKEN_BYTES, ConsentAnswers
 from backupkit.guard.device_facts import Device, DeviceMalformed, decode_device
-from backupkit.guard.device_rules import Action
+from backupkit.guard.outcome import Action
 from backupkit.guard.package_index import Listing
 from backupkit.guard.package_name import is_package_name
 from backupkit.guard.verdict import Loss

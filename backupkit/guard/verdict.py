@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Self
 from backupkit.clock import to_rfc3339
 from backupkit.errors import ExitCode, Fact
 from backupkit.guard.consent import Consent
-from backupkit.guard.device_rules import Action, Outcome, SignerChange
+from backupkit.guard.outcome import Action, Outcome, SignerChange
 from backupkit.ids import AppPackage, SnapshotId
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from backupkit.clock import to_rfc3339
 from backupkit.errors import Fact
-from backupkit.guard.device_rules import Outcome, SignerChange
+from backupkit.guard.outcome import Outcome, SignerChange
 from backupkit.guard.verdict import Decision, Loss, Verdict
 
 

@@ -6,7 +6,7 @@
 from collections.abc import Iterator
 
 from backupkit.clock import Clock
-from backupkit.guard.device_rules import Action
+from backupkit.guard.outcome import Action
 from backupkit.hooks.system_packages import Guarded, QuestionMalformed, Row, Told, answer_rows, not_understood
 
 MAX_LINES = 100_000

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from backupkit.clock import Clock, SystemClock
 from backupkit.guard.desk import Desk
 from backupkit.guard.desktop import WATCHED, DesktopChange, is_system_package, read_watch, watched_with
-from backupkit.guard.device_rules import Action
+from backupkit.guard.outcome import Action
 from backupkit.guard.places import GuardPlaces
 from backupkit.guard.verdict import Decision
 from backupkit.hooks.protocol import UNDECIDED_EXIT

@@ -45,7 +45,7 @@ _NAMES_A_THING = frozenset({
 
 
 # What most runs need, looked into first; and the areas that lie in one fragment, so that a miss there loads no other.
-_FIRST = ("ui", "usage", "commands")
+_FIRST = ("ui", "usage", "results")
 _HOMES = {"command": "commands", "option": "commands", "argument": "commands", "help": "usage", "field": "reference"}
 
 

@@ -5,6 +5,7 @@ the kept one, and it is kept, durably, before anything is answered on the streng
 """
 
 import os
+import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from backupkit.codec.canonical import decode_json, encode_canonical
-from backupkit.codec.malformed import NewerFormat
+from backupkit.codec.malformed import MalformedObject, NewerFormat
 from backupkit.proof.base64_text import to_base64
 from backupkit.proof.checkpoint import MAX_SIZE, Checkpoint
 from backupkit.proof.coverage_pass import Consistency
@@ -92,14 +93,22 @@ def load(path: Path) -> WitnessState | None:
     """Return the kept head, or None where none was ever kept.
 
     Raises:
-        MalformedObject, NewerFormat: see `decode_witness`.
-        OSError: it is there and cannot be read.
+        MalformedObject, NewerFormat: see `decode_witness`; also where it is there and cannot be read.
     """
     try:
-        with path.open("rb") as file:
+        # A pipe in its place would be waited for for ever.
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
+        with os.fdopen(handle, "rb") as file:
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                raise MalformedObject(what=_WHAT, reason="not-a-file")
             data = file.read(MAX_WITNESS_BYTES + 1)
-    except FileNotFoundError:
+    except FileNotFoundError as error:
+        if path.is_symlink():
+            # It names a place that is not there now, such as a disk that is not connected.
+            raise MalformedObject(what=_WHAT, reason="unreadable") from error
         return None
+    except OSError as error:
+        raise MalformedObject(what=_WHAT, reason="unreadable") from error
     return decode_witness(data)
 
 
@@ -148,7 +157,8 @@ def held_witness(path: Path) -> Iterator[KeptWitness]:
     Two hooks that answer at the same moment could otherwise put each other's head back (tlog-witness, "add-checkpoint").
 
     Raises:
-        MalformedObject, NewerFormat, OSError: as `load`.
+        MalformedObject, NewerFormat: as `load`.
+        OSError: nothing can be written there.
     """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     handle = os.open(path.with_name(f"{path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)

@@ -8,7 +8,7 @@ watcher itself goes on.
 import errno
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,6 +24,9 @@ from backupkit.watcher.tell import NOBODY, Notifier
 
 Save = Callable[[Sequence[str]], object]
 """Takes a snapshot of the named sources. It raises where nothing was saved."""
+
+Recheck = Callable[[], Collection[str]]
+"""Verifies again what was verified a while ago, and returns the sources whose backup is damaged."""
 
 MINUTE = 60.0
 
@@ -42,6 +45,7 @@ def watch(
     save: Save,
     *,
     stop: threading.Event,
+    recheck: Recheck = frozenset,
     pace: Pace | None = None,
     tell: Tell = tell_nobody,
     notifier: Notifier = NOBODY,
@@ -51,13 +55,14 @@ def watch(
 ) -> Watched:
     """Watch `sources` (name to path) until `stop` is set; with `once`, until what is there now has settled and is saved.
 
-    At the start everything counts as unsaved since its newest change. `ignore` are folders whose changes mean nothing,
+    At the start everything counts as unsaved since its newest change. Chats at rest are verified again by `recheck`, asked at
+    every scan while nothing is unsaved; what it finds damaged is saved anew. `ignore` are folders whose changes mean nothing,
     such as the repository itself.
 
     Raises:
         BackupkitError, OSError: with `once` only, what the save failed with.
     """
-    watcher = _Watcher(sources, save, pace or Pace(), tell, tuple(ignore), once=once)
+    watcher = _Watcher(sources, save, recheck, pace or Pace(), tell, tuple(ignore), once=once)
     with Lookout(sources, watcher.changes.mark, ignore=ignore, make_observer=make_observer) as lookout:
         notifier.ready()
         tell(Notice("watch-started", {"sources": len(sources)}))
@@ -109,6 +114,7 @@ class Changes:
 class _Watcher:
     sources: Mapping[str, Path]
     save: Save
+    recheck: Recheck
     pace: Pace
     tell: Tell
     ignore: tuple[Path, ...]
@@ -122,6 +128,7 @@ class _Watcher:
     scan_at: float = field(default_factory=time.monotonic)
     retry_at: float = field(default_factory=time.monotonic)
     blind: bool = False
+    has_scanned: bool = False
 
     @property
     def tick(self) -> float:
@@ -146,6 +153,9 @@ class _Watcher:
         if self.blind:
             lookout.open_again()
             self.hear_of_blindness(lookout)
+        if self.has_scanned and not self.changes.all():
+            self.check_what_rests()
+        self.has_scanned = True
         for name in self.sources:
             look = self._look_at(name)
             if look is not None and look.digest != self.saved.get(name) and name not in self.changes.all():
@@ -154,6 +164,18 @@ class _Watcher:
                 self.changes.put_back({name: Unsaved(at, at)})
         every = self.pace.scan_every.total_seconds()
         self.scan_at = now + (min(every, MINUTE) if self.blind else every)
+
+    def check_what_rests(self) -> None:
+        """Have it verified that what was saved is still whole. What is not counts as changed, so that it is saved anew."""
+        try:
+            damaged = self.recheck()
+        except (BackupkitError, OSError) as error:
+            self.tell(Notice("watch-check-failed", {"reason": _reason(error)}))
+            return
+        for name in sorted(damaged):
+            self.saved.pop(name, None)
+            if name not in self.missing:
+                self.tell(Notice("watch-saving-anew", {"source": name}))
 
     def save_what_settled(self) -> None:
         """Save the sources that have settled and do look different from when they were last saved."""

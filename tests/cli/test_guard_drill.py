@@ -10,7 +10,7 @@ from computer import Computer
 from json_schema import differences
 
 from backupkit.clock import SystemClock
-from backupkit.guard.judge import judged_of
+from backupkit.guard.examination import judged_of
 from backupkit.guard.request import UpdateRequest
 from backupkit.guard.verdict import Decision, Verdict, undecided
 from backupkit.i18n import LANGUAGES

@@ -24,7 +24,7 @@ NOT_FOR_NOTHING_NEW = (
     "backupkit.chats.losing.ledger",
     "backupkit.chats.readers.registry",
     "backupkit.crypto.slots",
-    "backupkit.guard.device_rules",
+    "backupkit.guard.outcome",
     "backupkit.guard.request",
     "backupkit.ops.checking.verify",
     "backupkit.proof.forget_statement",

@@ -89,6 +89,16 @@ def test_where_only_the_app_can_compute_what_a_row_holds_there_is_no_answer(tmp_
     assert [ask(path, thorough=thorough) for thorough in (False, True)] == [None, None]
 
 
+def test_tables_told_in_words_of_a_newer_sqlite_are_no_damage(tmp_path: Path) -> None:
+    path = make(
+        tmp_path / "app.db",
+        "PRAGMA writable_schema = on",
+        "UPDATE sqlite_master SET sql = 'CREATE TABLE note (id INTEGER PRIMARY KEY, said TEXT) STRICTER THAN EVER'",
+    )
+
+    assert [ask(path, thorough=thorough) for thorough in (False, True)] == [None, None]
+
+
 def test_whoever_does_not_wait_for_the_answer_gets_none(tmp_path: Path) -> None:
     path = make(tmp_path / "app.db", "CREATE INDEX by_said ON note (said)")
 

@@ -21,6 +21,7 @@ from backupkit.guard.consent import (
     name_to_type,
     sign_token,
 )
+from backupkit.i18n import LANGUAGES, Catalogue, Language
 from backupkit.ids import AppPackage, SnapshotId
 
 NOW = datetime(2018, 6, 1, 8, 30, tzinfo=UTC)
@@ -59,15 +60,26 @@ def test_another_name_is_not_consent(typed: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", " ", "\t\n", "\u3000", "\u200b", "We\u202eChat", "\x1b[2J", "Continue", " continue "]
-)
+    "name",
+    [
+        "", " ", "\t\n", "\u3000", "\u200b", "We\u202eChat", "\x1b[2J", "Continue", " continue ", "继续", " 继续 ", "ｃｏｎｔｉｎｕｅ",
+        "\u3164", "\u115f\u1160", "\u2800", "\xad", "We\xadChat", "\u034f", "\u0301", "We\ufe0fChat", ".", "…",
+    ],
+)  # fmt: skip
 def test_a_name_that_nobody_has_to_type_is_not_asked_for(name: str) -> None:
     """A store that called an app " " had the second step answered by Enter."""
     assert name_to_type(name, None, "WeChat") == "WeChat"
     assert name_to_type(name) is None
 
 
-@pytest.mark.parametrize("name", ["微信", "X", "WhatsApp Messenger", "com.tencent.mm"])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_answer_to_the_first_step_is_no_name_in_any_language(language: Language) -> None:
+    assert name_to_type(Catalogue(language).say("guard.continue")) is None
+
+
+@pytest.mark.parametrize(
+    "name", ["微信", "X", "WhatsApp Messenger", "com.tencent.mm", "LINE: 聊天", "Ｗｅ", "카카오톡", "تلگرام", "1"]
+)
 def test_a_name_that_can_be_read_and_typed_is(name: str) -> None:
     assert name_to_type(name, "another") == name
 

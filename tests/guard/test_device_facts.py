@@ -7,7 +7,7 @@ import pytest
 from apk_factory import build_apk, make_key, make_zip, read_zip, sign
 
 from backupkit.guard.device_facts import Device, DeviceMalformed, Owner, decode_device
-from backupkit.guard.device_rules import Action, Outcome, decide_install
+from backupkit.guard.device_rules import decide_install
 from backupkit.guard.facts import (
     NO_SHARED_USER,
     Capability,
@@ -18,6 +18,7 @@ from backupkit.guard.facts import (
     SignerView,
     signed_everywhere,
 )
+from backupkit.guard.outcome import Action, Outcome
 from backupkit.guard.package_source import read_facts
 from backupkit.guard.request import RequestMalformed, decode_request
 from backupkit.ids import AppPackage, CertificateDigest

@@ -7,17 +7,9 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
+from backupkit.guard.candidate_rules import CANDIDATE_RULES
 from backupkit.guard.device_facts import Device
-from backupkit.guard.device_rules import (
-    CANDIDATE_RULES,
-    UPDATE_RULES,
-    Action,
-    DeviceOutcome,
-    IfForced,
-    Outcome,
-    SignerChange,
-    decide_install,
-)
+from backupkit.guard.device_rules import decide_install
 from backupkit.guard.facts import (
     NO_SHARED_USER,
     Capability,
@@ -29,6 +21,9 @@ from backupkit.guard.facts import (
     join_spans,
     signed_everywhere,
 )
+from backupkit.guard.outcome import Action, DeviceOutcome, Outcome, SignerChange
+from backupkit.guard.rule import IfForced
+from backupkit.guard.update_rules import UPDATE_RULES
 from backupkit.ids import AppPackage, CertificateDigest
 
 A, B, C = (CertificateDigest(letter * 64) for letter in "abc")

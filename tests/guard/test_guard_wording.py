@@ -10,8 +10,11 @@ from pathlib import Path
 import pytest
 
 import backupkit
+from backupkit.guard.candidate_rules import CANDIDATE_RULES
 from backupkit.guard.consent import Consent, ConsentBinding
-from backupkit.guard.device_rules import CANDIDATE_RULES, KEEPS_REASON, UPDATE_RULES, Outcome, SignerChange
+from backupkit.guard.device_rules import KEEPS_REASON
+from backupkit.guard.outcome import Outcome, SignerChange
+from backupkit.guard.update_rules import UPDATE_RULES
 from backupkit.guard.verdict import Coverage, Decision, Judged, Loss, Verdict, undecided
 from backupkit.guard.wording import VARIANTS, Sentence, wording
 from backupkit.i18n import LANGUAGES, Catalogue, Language, messages, placeholders

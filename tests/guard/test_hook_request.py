@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from backupkit.guard.consent import ConsentAnswers
-from backupkit.guard.device_rules import Action
+from backupkit.guard.outcome import Action
 from backupkit.guard.package_name import is_package_name
 from backupkit.guard.request import (
     MAX_REQUEST_BYTES,

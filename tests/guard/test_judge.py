@@ -9,12 +9,13 @@ import pytest
 from apk_factory import V3, ZipEntry, build_apk, make_key, make_zip, read_zip, sign, without_pair
 from guard_scene import MAKER, NOON, OWNER, STRANGER, WECHAT, Scene, on_disk
 
-from backupkit.guard import desk, device_rules, judge as judge_module
+from backupkit.guard import desk, device_rules, examination, judge as judge_module
 from backupkit.guard.consent import ConsentAnswers, ConsentBinding, sign_token
 from backupkit.guard.desk import Desk, load_hook_key, load_pins
-from backupkit.guard.device_rules import Action
-from backupkit.guard.judge import examine, judge
+from backupkit.guard.examination import examine
+from backupkit.guard.judge import judge
 from backupkit.guard.ledger import read_ledger, verify_ledger
+from backupkit.guard.outcome import Action
 from backupkit.guard.package_record import EnrolledBy, Records, enrol
 from backupkit.guard.package_source import read_facts
 from backupkit.guard.policy import ConsentFrom, GuardPolicy, Needs
@@ -248,7 +249,7 @@ def test_a_file_that_is_replaced_while_it_is_judged_voids_the_answer(
         evil.replace(good)
         return real(*given)
 
-    monkeypatch.setattr(judge_module, "decide_install", swap_then_decide)
+    monkeypatch.setattr(examination, "decide_install", swap_then_decide)
 
     assert said(answer(scene, request))[::2] == ("undecided", "package-swapped")
 
@@ -440,7 +441,7 @@ def test_no_changed_byte_of_a_pass_gives_allow(scene: Scene) -> None:
     scene.enrol_store()
     data = scene.issue()
     request = question(scene, deadline=timedelta(seconds=2))
-    facts_read = judge_module.examine(request, Records(scene.places.records), scene.now)
+    facts_read = examine(request, Records(scene.places.records), scene.now)
     known = judge_module.Known(pins=None, policy=GuardPolicy(), witness=None, now=scene.now)
     reasons = set()
     for place in range(0, len(data), 3):
@@ -488,7 +489,7 @@ def test_the_log_head_is_kept_before_an_allow_is_spoken(scene: Scene, monkeypatc
 
     monkeypatch.setattr("backupkit.proof.witness.save", disk_full)
 
-    assert said(answer(scene, question(scene)))[::2] == ("undecided", "guard-failed")
+    assert said(answer(scene, question(scene)))[::2] == ("undecided", "memory-unwritable")
 
 
 def test_an_allow_that_cannot_be_recorded_is_not_spoken(scene: Scene) -> None:
@@ -519,7 +520,7 @@ def test_a_damaged_witness_is_not_taken_for_a_store_never_seen(scene: Scene) -> 
     answer(scene, question(scene))
     scene.places.witness.write_bytes(b"{}")
 
-    assert answer(scene, question(scene)).decision is Decision.UNDECIDED
+    assert said(answer(scene, question(scene)))[::2] == ("undecided", "witness-unusable")
 
 
 def test_an_unsafe_policy_on_file_is_not_obeyed(scene: Scene) -> None:
@@ -535,7 +536,7 @@ def test_whatever_raises_inside_is_undecided(scene: Scene, monkeypatch: pytest.M
     def explode(*_given: Any) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(judge_module, "decide_install", explode)
+    monkeypatch.setattr(examination, "decide_install", explode)
     request = question(scene)
 
     verdict = answer(scene, request)

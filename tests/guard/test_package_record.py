@@ -160,3 +160,60 @@ def test_any_value_in_any_field_is_a_typed_error(value: object) -> None:
     for name in ("type", "package", "versions", "signings", "facts", "enrolled_at", "enrolled_by"):
         with contextlib.suppress(MalformedObject, NewerFormat):
             decode_record(encode_canonical({**fields, name: value}))
+
+
+@pytest.mark.parametrize("version", [2**53, 2**63 - 1, -(2**63), -1])
+def test_a_version_of_any_size_that_android_knows_is_kept(tmp_path: Path, version: int) -> None:
+    records = Records(tmp_path)
+
+    records.write(enrol(FACTS._replace(version_code=version), NOW, by=EnrolledBy.OWNER))
+
+    found = records.read(WECHAT)
+    assert found is not None
+    assert (found.facts.version_code, found.versions[0].version_code) == (version, version)
+
+
+@pytest.mark.parametrize("version", ["", "-", "7a", "٣", str(2**63), "9" * 5000, "-0x1"])
+def test_a_version_that_is_no_number_of_androids_is_a_typed_error(version: str) -> None:
+    fields = decode_json(encode_record(enrol(FACTS, NOW, by=EnrolledBy.OWNER)), what="r", max_bytes=1 << 20)
+    fields["facts"]["version_code"] = version
+
+    with pytest.raises(MalformedObject):
+        decode_record(encode_canonical(fields))
+
+
+@pytest.mark.parametrize(
+    "name", ["../policy", "/tmp/x", "..", "a/../../b", "a\nb", "com.tencent.mm\0", "名字", "a" * 224]
+)
+def test_no_record_leaves_its_folder(tmp_path: Path, name: str) -> None:
+    records = Records(tmp_path / "guard" / "records")
+    record = enrol(FACTS._replace(package=AppPackage(name)), NOW, by=EnrolledBy.OWNER)
+
+    with pytest.raises(MalformedObject):
+        records.write(record)
+    with pytest.raises(MalformedObject):
+        records.read(AppPackage(name))
+
+    assert list(tmp_path.rglob("*")) == []
+
+
+def test_the_longest_name_that_android_takes_has_room_for_its_files(tmp_path: Path) -> None:
+    package = AppPackage("a." + "b" * 221)
+    records = Records(tmp_path)
+
+    records.write(enrol(FACTS._replace(package=package), NOW, by=EnrolledBy.OWNER))
+
+    assert records.packages() == [package]
+
+
+def test_a_record_that_could_not_be_read_again_does_not_take_the_place_of_one_that_can(tmp_path: Path) -> None:
+    records = Records(tmp_path)
+    records.write(enrol(FACTS, NOW, by=EnrolledBy.OWNER))
+    too_many = tuple(("c" * 64,) * 300 for _ in range(60))
+
+    with pytest.raises(MalformedObject):
+        records.write(enrol(FACTS._replace(upgrade_key_sets=too_many), NOW, by=EnrolledBy.OWNER))
+
+    found = records.read(WECHAT)
+    assert found is not None
+    assert found.facts == FACTS

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from backupkit.guard.consent import Consent, ConsentBinding
-from backupkit.guard.device_rules import Outcome
+from backupkit.guard.outcome import Outcome
 from backupkit.guard.verdict import Coverage, Decision, Loss, UnjustifiedAllow, Verdict, undecided
 from backupkit.hooks.protocol import undecided_line
 from backupkit.ids import AppPackage, SnapshotId

@@ -16,8 +16,8 @@ from json_schema import differences
 
 from backupkit.clock import SystemClock
 from backupkit.guard.desk import load_hook_key
-from backupkit.guard.device_rules import Action
 from backupkit.guard.ledger import read_ledger, verify_ledger
+from backupkit.guard.outcome import Action
 from backupkit.hooks.apt import read_rows
 from backupkit.hooks.system_packages import QuestionMalformed, Row
 

@@ -9,7 +9,7 @@ from schema_check import problems
 
 from backupkit.guard.request import RequestMalformed, decode_request
 from backupkit.guard.verdict import Verdict
-from backupkit.i18n.en.guard import MESSAGES
+from backupkit.i18n.en.guard_reasons import MESSAGES
 
 ROOT = Path(__file__).parents[2]
 PROTOCOL = (ROOT / "docs" / "reference" / "hook-protocol.md").read_text("utf-8")

@@ -16,7 +16,8 @@ from backupkit.errors import reason_of
 from backupkit.guard.apk.idsig import IdsigIssue
 from backupkit.guard.apk.reasons import Doubt, Reason
 from backupkit.guard.apk.source_stamp import StampIssue
-from backupkit.guard.device_rules import CANDIDATE_RULES, UPDATE_RULES
+from backupkit.guard.candidate_rules import CANDIDATE_RULES
+from backupkit.guard.update_rules import UPDATE_RULES
 from backupkit.i18n import LANGUAGES, Language
 from backupkit.i18n.catalogue import Catalogue, messages
 

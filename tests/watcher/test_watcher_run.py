@@ -241,6 +241,39 @@ def test_a_wiped_source_is_told_and_watched_again_when_it_is_back(owner: Owner, 
         assert owner.next_saved() == ("wechat",)
 
 
+def test_chats_at_rest_are_checked_again_and_saved_anew_where_their_backup_is_damaged(
+    owner: Owner, sources: dict[str, Path]
+) -> None:
+    answers: list[frozenset[str]] = [frozenset(), frozenset({"qq"}), frozenset()]
+    asked = queue.Queue[int]()
+
+    def recheck() -> frozenset[str]:
+        asked.put(len(answers))
+        return answers.pop(0) if answers else frozenset()
+
+    with owner.watching(sources, replace(QUICK, scan_every=timedelta(milliseconds=200)), recheck=recheck):
+        saved: set[str] = set()
+        while saved < {"qq", "wechat"}:
+            saved |= set(owner.next_saved())
+        assert owner.await_notice("watch-saving-anew").facts == {"source": "qq"}
+
+        assert owner.next_saved() == ("qq",)
+        while asked.get(timeout=PATIENCE) != 1:
+            pass
+    assert owner.saved.empty()
+
+
+def test_a_check_that_fails_is_told_and_the_watcher_goes_on(owner: Owner, sources: dict[str, Path]) -> None:
+    def recheck() -> frozenset[str]:
+        raise _Locked
+
+    with owner.watching(sources, replace(QUICK, scan_every=timedelta(milliseconds=200)), recheck=recheck):
+        assert owner.await_notice("watch-check-failed").facts == {"reason": "repository-locked"}
+        owner.await_notice("watch-check-failed")
+        append(sources["qq"])
+        owner.await_notice("watch-saved")
+
+
 def test_once_saves_everything_that_is_there_and_ends(owner: Owner, sources: dict[str, Path]) -> None:
     done = watch(sources, owner.save, stop=threading.Event(), pace=QUICK, tell=owner.hear, once=True)
 

@@ -49,7 +49,7 @@ def guard_check(
     source: Annotated[str | None, typer.Option("--source", metavar="PATH|SOURCE")] = None,
 ) -> ExitCode:
     """Judge an update. The exit code is the decision: 0 allow, 40 hold, 41 deny, 42 undecided."""
-    from backupkit.guard.device_rules import Action
+    from backupkit.guard.outcome import Action
     from backupkit.guard.request import OnDisk, UpdateRequest
 
     session = session_of(context)

@@ -4,7 +4,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -51,6 +51,7 @@ def watch(
         sources,
         lambda names: _save(session, names, manager),
         stop=_StopEvent(session.stop),
+        recheck=lambda: _recheck(session, sources, manager),
         pace=Pace(quiet=session.settings.watch.settle),
         tell=session.tell,
         notifier=manager,
@@ -111,6 +112,22 @@ def _save(session: Session, names: Sequence[str], manager: "ServiceManager") -> 
     manager.status(line)
     session.printer.record("snapshot", taken_fields(taken), [line])
     _protect(session, tell)
+
+
+def _recheck(session: Session, sources: Collection[str], manager: "ServiceManager") -> Collection[str]:
+    """Verify again what was verified a while ago. A pass for the guard would else run out while the chats rest."""
+    from backupkit.ops.checking.verify_due import verify_due
+
+    def tell(event: Event) -> None:
+        manager.alive()
+        session.tell(event)
+
+    checked = verify_due(
+        session.places, sources, clock=session.clock, tell=tell, max_age=session.settings.guard.max_backup_age
+    )
+    if checked.snapshots and not checked.damaged_sources:
+        session.tell(Notice("watch-verified-again", {"snapshots": checked.snapshots}))
+    return checked.damaged_sources
 
 
 def _protect(session: Session, tell: Tell) -> None:

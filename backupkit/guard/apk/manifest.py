@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from backupkit.guard.apk.binary_xml import TYPE_STRING, Attribute, Element, XmlMalformed, read_elements
 from backupkit.guard.apk.reasons import PackageNotGenuine, Reason
+from backupkit.guard.package_name import is_package_name
 from backupkit.ids import AppPackage
 
 _NAME = 0x01010003
@@ -109,7 +110,7 @@ def read_manifest(data: bytes) -> Manifest:
     """Read a binary manifest.
 
     Raises:
-        PackageNotGenuine: malformed, or without a package name: no phone installs it.
+        PackageNotGenuine: malformed, or without a name that a package can have: no phone installs it.
     """
     try:
         return _Reading(read_elements(data)).manifest()
@@ -142,7 +143,8 @@ class _Reading:
         """Put together what was read."""
         root = self._root
         name = root.by_name("package") if root else None
-        if root is None or name is None or not name.text:
+        # The name becomes that of a file in the guard's memory: one that leads elsewhere must not come any further.
+        if root is None or name is None or not name.text or not is_package_name(name.text):
             raise XmlMalformed
         split, config_for = root.by_name("split"), root.by_name("configForSplit")
         low = _integer(root.by_resource(_VERSION_CODE), 0) & 0xFFFFFFFF
@@ -154,7 +156,7 @@ class _Reading:
         code = application.by_resource(_HAS_CODE) if application else None
         return Manifest(
             package=AppPackage(name.text),
-            version_code=high << 32 | low,
+            version_code=_as_long(high << 32 | low),
             min_sdk=self._min_sdk,
             target_sdk=self._min_sdk if self._target_sdk is None else self._target_sdk,
             shared_user_id=shared.text if shared and shared.text else None,
@@ -264,6 +266,11 @@ def _integer(attribute: Attribute | None, default: int) -> int:
         return default
     number = attribute.integer()
     return default if number is None else number
+
+
+def _as_long(bits: int) -> int:
+    # Android compares versions as signed numbers (`PackageInfo.composeLongVersionCode`): with the topmost bit set, one is older than all others.
+    return bits - (1 << 64) if bits >> 63 else bits
 
 
 def _is_true(element: Element | None, resource: int) -> bool:

@@ -10,7 +10,7 @@ _RULES: dict[str, str] = {
     "entry-too-large": "An entry is larger than any real one.",
     "too-many-entries": "It holds more entries than any real package.",
     "manifest-missing": "It has no AndroidManifest.xml.",
-    "manifest-malformed": "Its AndroidManifest.xml cannot be read.",
+    "manifest-malformed": "Its AndroidManifest.xml cannot be read, or gives it a name that Android does not take.",
     "signers-malformed": "The list of signers cannot be read.",
     "no-signers": "The list of signers is empty.",
     "too-many-signers": "It has more than 10 signers.",

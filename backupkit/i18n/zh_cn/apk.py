@@ -10,7 +10,7 @@ _RULES: dict[str, str] = {
     "entry-too-large": "有一个条目大得不合常理。",
     "too-many-entries": "条目多得不合常理。",
     "manifest-missing": "缺少 AndroidManifest.xml。",
-    "manifest-malformed": "AndroidManifest.xml 无法读取。",
+    "manifest-malformed": "AndroidManifest.xml 无法读取，或其中的包名不是 Android 接受的包名。",
     "signers-malformed": "签名者列表无法读取。",
     "no-signers": "签名者列表是空的。",
     "too-many-signers": "签名者超过 10 个。",

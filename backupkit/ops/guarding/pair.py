@@ -4,14 +4,14 @@ from dataclasses import dataclass
 
 from backupkit.ops.events import Tell, tell_nobody
 from backupkit.ops.places import Places
-from backupkit.ops.repository.guard_files import counts_another, pin_instead
+from backupkit.ops.repository.guard_files import counts_another, pin_instead, remembers_log
 from backupkit.ops.repository.repository import open_repository
 from backupkit.ops.unlock import AskSecret
 
 
 @dataclass(frozen=True, slots=True)
 class Paired:
-    """The repository that counts now, by the name of its log. `changed`: another one, or none, counted before."""
+    """The repository that counts now, by the name of its log. `changed`: another one, or none, counted before, or what was remembered of its log was not readable."""
 
     repository: str
     origin: str
@@ -22,7 +22,7 @@ def pair_guard(places: Places, *, secret: AskSecret, tell: Tell = tell_nobody) -
     """Make the guard count the backups of this repository, and no other's from now on.
 
     Who can open a repository may say that it counts. What the guard remembers of the other one's log goes; the record of apps, the
-    policy and the ledger stay.
+    policy and the ledger stay. The same is done where what it remembers of this one's log cannot be read any more.
 
     Raises:
         NoRepository: there is none.
@@ -32,7 +32,7 @@ def pair_guard(places: Places, *, secret: AskSecret, tell: Tell = tell_nobody) -
     repository = open_repository(places, tell)
     repository.require_writer()
     repository.unlock(secret)
-    is_changed = counts_another(repository) is not False
+    is_changed = counts_another(repository) is not False or not remembers_log(repository)
     if is_changed:
         pin_instead(repository)
     return Paired(str(places.repository), repository.origin, is_changed)

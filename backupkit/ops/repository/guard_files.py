@@ -1,11 +1,13 @@
 """What the hook reads, written by us: pins and coverage passes."""
 
+from backupkit.codec.malformed import MalformedObject, NewerFormat
 from backupkit.crypto.writer import WriterState
 from backupkit.guard.desk import save_owner
 from backupkit.guard.places import GuardPlaces, write_whole
 from backupkit.ids import AppPackage
 from backupkit.ops.repository.repository import Repository
 from backupkit.proof.pins import Pins
+from backupkit.proof.witness import load
 
 
 def pins_of(repository: Repository) -> Pins:
@@ -25,6 +27,15 @@ def counts_another(repository: Repository) -> bool | None:
         return GuardPlaces(repository.places.guard).pins.read_bytes() != _pins(repository, repository.writer).encode()
     except OSError:
         return None
+
+
+def remembers_log(repository: Repository) -> bool:
+    """Say whether what the guard of this machine last saw of a log can be read, or is nothing yet."""
+    try:
+        load(GuardPlaces(repository.places.guard).witness)
+    except (MalformedObject, NewerFormat):
+        return False
+    return True
 
 
 def write_pins(repository: Repository) -> bool:

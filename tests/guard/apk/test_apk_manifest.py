@@ -183,9 +183,9 @@ def in_utf8(text: str) -> bytes:
     return size(len(text)) + size(len(encoded)) + encoded + b"\0"
 
 
-@pytest.mark.parametrize("package", ["a.b", "com." + "long" * 60, "com.例子.聊天"])
-def test_a_manifest_in_utf8_is_read(package: str) -> None:
-    strings = [in_utf8(text) for text in ("manifest", "package", package)]
+@pytest.mark.parametrize("text", ["a.b", "com." + "long" * 60, "com.例子.聊天"])
+def test_a_manifest_in_utf8_is_read(text: str) -> None:
+    strings = [in_utf8(one) for one in ("manifest", "package", text)]
     offsets = [sum(map(len, strings[:index])) for index in range(3)]
     data = b"".join(strings)
     pool = struct.pack("<HHI5I3I", 1, 28, 40 + len(data), 3, 0, 0x100, 40, 0, *offsets) + data
@@ -195,4 +195,25 @@ def test_a_manifest_in_utf8_is_read(package: str) -> None:
     )
     document = struct.pack("<HHI", 3, 8, 8 + len(pool) + len(element)) + pool + element
 
-    assert read_manifest(document).package == package
+    (root,) = read_elements(document)
+    name = root.by_name("package")
+    assert name is not None
+    assert name.text == text
+
+
+@pytest.mark.parametrize(
+    "name", ["../policy", "/a.b", "a b", "a\nb", "com.tencent.mm\0", ".", "..", "名字", "1.a", "a." + "b" * 222]
+)
+def test_a_name_that_no_android_takes_is_not_that_of_a_package(name: str) -> None:
+    with pytest.raises(PackageNotGenuine) as refused:
+        manifest(package=name)
+
+    assert refused.value.reason is Reason.MANIFEST_MALFORMED
+
+
+@pytest.mark.parametrize(
+    ("major", "version"),
+    [(0x7FFFFFFF, (0x7FFFFFFF << 32) | 5), (0x80000000, -(1 << 63) + 5), (0xFFFFFFFF, -(1 << 32) + 5)],
+)
+def test_a_version_has_the_sign_that_android_gives_it(major: int, version: int) -> None:
+    assert manifest(version_code=major << 32 | 5).version_code == version

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from backupkit.config.settings import SourceSettings
-from backupkit.guard.device_rules import Action, Outcome, SignerChange
+from backupkit.guard.outcome import Action, Outcome, SignerChange
 from backupkit.guard.verdict import Decision, Judged, Loss, Verdict, undecided
 from backupkit.ids import AppPackage
 from backupkit.ops.guarding.guard_loss import with_loss

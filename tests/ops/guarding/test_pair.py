@@ -83,3 +83,17 @@ def test_a_guard_that_counts_nobody_yet_is_paired(scene: Scene) -> None:
     assert pair_guard(scene.places, secret=scene.secret).changed
     assert counts_another(scene.repository) is False
     assert not [event for event in scene.told if isinstance(event, Notice) and event.code == "guard-counts-another"]
+
+
+def test_a_guard_whose_memory_of_the_log_is_damaged_is_paired_anew(scene: Scene, tmp_path: Path) -> None:
+    """The sentence about `witness-unusable` says so."""
+    export = chat_factory.write_telegram_chat(tmp_path / "telegram", messages=30).path.parent
+    scene.take(export, app="telegram", verify=True)
+    check(scene)
+    witness = GuardPlaces(scene.places.guard).witness
+    witness.write_bytes(witness.read_bytes()[:40])
+
+    assert pair_guard(scene.places, secret=scene.secret).changed
+
+    check(scene)
+    assert not pair_guard(scene.places, secret=scene.secret).changed

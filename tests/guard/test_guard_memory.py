@@ -1,0 +1,74 @@
+"""What the guard keeps between two questions, when something else lies in its place."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from guard_scene import NOON, Scene, on_disk
+
+from backupkit.guard.desk import Desk
+from backupkit.guard.request import UpdateRequest
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Scene:
+    return Scene(tmp_path)
+
+
+def answer(scene: Scene) -> tuple[str, str]:
+    """Ask about the update of 2018; return the decision and the reason."""
+    request = UpdateRequest(on_disk(scene.installed()), candidate=on_disk(scene.offered_by_stranger()), device_sdk=33)
+    verdict = Desk(scene.places).answer(request, NOON)
+    return verdict.decision.value, verdict.reason
+
+
+IN_THE_PLACE: dict[str, Callable[[Path], object]] = {
+    "a pipe": os.mkfifo,
+    "a folder": Path.mkdir,
+    "a link to nothing": lambda path: path.symlink_to("/nowhere/at/all"),
+    "a link to itself": lambda path: path.symlink_to(path.name),
+    "an endless file": lambda path: path.symlink_to("/dev/zero"),
+    "half of it": lambda path: path.write_bytes(b'{"origin":"backupkit.local/st'),
+}
+
+
+@pytest.mark.parametrize("what", IN_THE_PLACE)
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("witness.json", "witness-unusable"),
+        ("pins.json", "pins-unusable"),
+        ("policy.json", "policy-unusable"),
+        ("owner.pub", "pins-unusable"),
+        ("hook.key", "hook-key-unusable"),
+        ("records/com.tencent.mm.json", "record-unreadable"),
+    ],
+)
+def test_what_lies_in_the_place_of_the_memory_is_named_and_never_waited_for(
+    scene: Scene, name: str, reason: str, what: str
+) -> None:
+    scene.enrol_store()
+    scene.issue()
+    answer(scene)
+    path = scene.places.root / name
+    path.unlink(missing_ok=True)
+
+    IN_THE_PLACE[what](path)
+
+    assert answer(scene) == ("undecided", reason)
+
+
+def test_a_folder_that_cannot_be_written_is_told_as_that_and_not_as_our_mistake(scene: Scene) -> None:
+    scene.enrol_store()
+    scene.issue()
+    # Not even root writes there.
+    scene.places.records.symlink_to("/proc/self")
+    in_the_way_of_records = answer(scene)
+    scene.places.records.unlink()
+    lock = scene.places.witness.with_name("witness.json.lock")
+    lock.unlink()
+    lock.mkdir()
+    in_the_way_of_the_lock = answer(scene)
+
+    assert in_the_way_of_records == in_the_way_of_the_lock == ("undecided", "memory-unwritable")
