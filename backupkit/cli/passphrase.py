@@ -21,6 +21,8 @@ MOST_BYTES = 65_536
 SECONDS_FOR_PROGRAM = 120
 TRIES = 3
 """How often a person is asked for the same passphrase twice."""
+SHORT_BYTES = 8
+"""What is shorter than this can be tried out, however slow each try is made."""
 
 
 class PassphraseNeeded(BackupkitError):
@@ -103,6 +105,8 @@ class PassphraseSources:
             if not first:
                 raise PassphraseEmpty
             if self._person.secret(again) == first:
+                if len(first.encode()) < SHORT_BYTES:
+                    self._tell(Found("passphrase-short", Severity.WARNING, {}))
                 return first
             if tried < TRIES:
                 self._tell(Notice("passphrases-differ", {}))
