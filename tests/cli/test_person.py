@@ -42,13 +42,15 @@ def test_the_first_snapshot_asks_for_a_passphrase_and_for_two_words(computer: Co
     assert computer.run("status", "--json").last["recovery_confirmed"] is True
 
 
-def test_two_passphrases_that_differ_make_nothing(computer: Computer) -> None:
+def test_two_passphrases_that_differ_are_asked_for_again_and_in_the_end_make_nothing(computer: Computer) -> None:
     person = Person(computer, "init")
 
-    person.waits_for("passphrase:")
-    person.types("one")
-    person.waits_for("again:")
-    person.types("two")
+    for tried in range(3):
+        shown = person.waits_for("passphrase:")
+        assert ("not the same" in shown) == (tried > 0)
+        person.types("one")
+        person.waits_for("again:")
+        person.types("two")
     code, shown = person.ends_with()
 
     assert code == 2
@@ -120,3 +122,50 @@ def test_no_passphrase_is_ever_shown(computer: Computer) -> None:
 
     assert "secret" not in shown + rest
     assert code == 143
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Computer:
+    """A computer with a snapshot. Its passphrase is in a file, which a person at the terminal does not use."""
+    computer = Computer(tmp_path_factory.mktemp("saved") / "home")
+    computer.initialise()
+    write_telegram_chat(computer.home / "chat", messages=5)
+    computer.run("snapshot", "chat")
+    return computer
+
+
+def test_a_slip_at_the_passphrase_may_be_put_right_at_once(saved: Computer) -> None:
+    person = Person(saved, "show", "latest")
+
+    person.waits_for("recovery words:")
+    person.types("not it")
+    assert "That does not open it." in person.waits_for("recovery words:")
+    person.types((saved.home / "passphrase").read_text().strip())
+    code, shown = person.ends_with()
+
+    assert code == 0
+    assert "5 messages" in shown
+
+
+def test_a_slip_among_the_recovery_words_is_named(saved: Computer) -> None:
+    words = (saved.home / "words").read_text().split()
+    person = Person(saved, "show", "latest")
+
+    person.waits_for("recovery words:")
+    person.types(" ".join([*words[:6], "bananna", *words[7:]]))
+    assert "Word 7 is not in the list: bananna" in person.waits_for("recovery words:")
+    person.types(" ".join(words))
+
+    assert person.ends_with()[0] == 0
+
+
+def test_three_times_wrong_is_the_end(saved: Computer) -> None:
+    person = Person(saved, "show", "latest")
+
+    for _ in range(3):
+        person.waits_for("recovery words:")
+        person.types("not it")
+    code, shown = person.ends_with()
+
+    assert code == 12
+    assert "cannot-unlock" in shown

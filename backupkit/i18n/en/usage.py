@@ -66,6 +66,7 @@ MESSAGES: dict[str, str] = {
     "error.passphrase-empty.what": "No passphrase was typed.",
     "error.passphrase-empty.why": "An empty one protects nothing.",
     "error.passphrase-empty.try": "Run the command again and type one. A few words that do not belong together are easy to keep in mind.",
+    "notice.passphrases-differ": "The two were not the same. Please type them once more.",
     "error.passphrases-differ.what": "The two passphrases are not the same.",
     "error.passphrases-differ.why": "It is asked for twice, so that no slip of a finger locks you out.",
     "error.passphrases-differ.try": "Run the command again and type it twice.",
@@ -80,7 +81,9 @@ MESSAGES: dict[str, str] = {
     "error.chat-key-unreadable.try": "Name a file that holds the key and that you can read, or let yourself be asked for it: --ask-chat-key",
     "finding.chat-key-not-read": "The key file {path} of the settings was not used ({reason}). The backup it opens was saved as it is, and its messages were not counted.",
     "ask.chat-key": "Key of the sealed backup (WhatsApp: 64 characters, Signal: 30 digits, iPhone: the backup's password):",
+    "finding.passphrase-short": "A passphrase this short can be tried out by whoever gets hold of the repository. A sentence is better: backupkit key add, then backupkit key remove.",
     "finding.passphrase-file-open-to-others": "Others on this computer can read {path}. Make it yours alone: chmod 600",
     "stop.farewell": "Finishing what is begun, so that it is kept. Press Ctrl-C again to stop at once.",
+    "ask.once-more": "That does not open it. Please type it again.",
     "ask.passphrase": "Passphrase for {path}, or the 24 recovery words:",
 }
