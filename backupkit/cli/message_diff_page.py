@@ -35,6 +35,7 @@ def show_message_differences(session: Session, found: MessageDifferences) -> Exi
     sums = {_name(kind): found.count(kind) for kind in ChangeKind}
     lines = [session.say("results.more", count=len(changed) - most)] if len(changed) > most else []
     lines += [session.terminal.paint("bad", session.say("message-diff.wiped", name=name)) for name in found.wiped]
+    lines += [session.terminal.paint("warning", session.say("message-diff.absent", name=name)) for name in found.absent]
     if found.suspends_retention:
         lines.append(session.terminal.paint("warning", session.say("message-diff.kept")))
     if found.is_damaged:
@@ -48,10 +49,13 @@ def show_message_differences(session: Session, found: MessageDifferences) -> Exi
         "same": found.same,
         **sums,
         "wiped": list(found.wiped),
+        "absent": list(found.absent),
         "suspends_retention": found.suspends_retention,
         "damaged": found.is_damaged,
     }
     session.printer.summary(fields, lines)
+    if found.distrust is not None:
+        raise found.distrust
     if found.is_damaged:
         return ExitCode.DAMAGED
     return ExitCode.DONE if found.is_empty else ExitCode.DIFFERENT

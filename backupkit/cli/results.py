@@ -1,10 +1,12 @@
 """Pieces that several commands' results are made of."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
-from backupkit.errors import ExitCode
+from backupkit.errors import BackupkitError, ExitCode
 from backupkit.ops.events import Found, Severity
+from backupkit.ui.json_fields import json_fields
 from backupkit.ui.terminal import Role
 
 if TYPE_CHECKING:
@@ -40,6 +42,20 @@ def coverage_lines(session: "Session", covered: "Sequence[CoverageIssued]") -> l
         "  " + session.say("verify.coverage", package=one.package, expires=session.catalogue.time(one.expires))
         for one in covered
     ]
+
+
+def fields_of(found: Any) -> dict[str, Any]:
+    """Return what a command found as JSON, but not what makes the log unbelievable: that is an error of its own, told after it."""
+    fields = json_fields(replace(found, distrust=None))
+    del fields["distrust"]
+    return fields
+
+
+def conclude(findings: Sequence[Found], distrust: BackupkitError | None) -> ExitCode:
+    """Return 20 where something was lost, else 0; raise what makes the log unbelievable."""
+    if distrust is not None:
+        raise distrust
+    return exit_for(findings)
 
 
 def exit_for(findings: Sequence[Found]) -> ExitCode:

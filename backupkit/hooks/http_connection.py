@@ -2,23 +2,30 @@
 
 A socket on 127.0.0.1 is open to every user of the computer. Without the token nobody learns anything, but connections that
 say nothing would fill the server's places. So each has a few seconds for its next request, and from the point on where
-`CROWDED` are open, only those of this user and of root are let in, as far as the system says whose they are.
+`CROWDED` are open, only those of this user and of root are let in, as far as the system says whose they are. What comes beyond
+`MOST_CONNECTIONS`, or is no HTTP, gets a verdict as well.
 """
 
 import asyncio
 import os
-import socket
-import sys
-from pathlib import Path
-from typing import Any
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, TypeAlias
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from backupkit.hooks.counter import undecided
+from backupkit.hooks.tcp_owner import owner_of
+
 CROWDED = 32
+MOST_CONNECTIONS = 128
+_MOST_TOLD = 512
+"""Up to here whoever comes is told that there are too many. Open files are counted, and the Unix socket needs some as well."""
 REQUEST_SECONDS = 5.0
-_TABLE = Path("/proc/net/tcp")
-_MOST_TABLE = 1 << 20
+
+Message: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
 
 class GuardedConnection(H11Protocol):
@@ -29,9 +36,14 @@ class GuardedConnection(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Let the caller in, or hang up at once."""
         super().connection_made(transport)
-        if len(self.connections) > CROWDED and is_a_strangers(transport):
+        crowd = len(self.connections)
+        if crowd > _MOST_TOLD or (crowd > CROWDED and is_a_strangers(transport)):
             transport.abort()
+            # At once, and not when the loop comes to it: the next one is counted before that.
+            self.connections.discard(self)
             return
+        if crowd > MOST_CONNECTIONS:
+            self.app = _too_many
         self._expect_request()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -44,6 +56,20 @@ class GuardedConnection(H11Protocol):
         super().on_response_complete()
         if not self.transport.is_closing():
             self._expect_request()
+
+    def send_400_response(self, msg: str) -> None:
+        """Say that this was no question."""
+        del msg  # uvicorn's words, and no verdict
+        if self.conn.our_state is not h11.IDLE and self.conn.our_state is not h11.SEND_RESPONSE:
+            self.transport.abort()
+            return
+        body = undecided("request-malformed").line
+        head = h11.Response(
+            status_code=400, reason=b"Bad Request", headers=[*headers_of(body), (b"connection", b"close")]
+        )
+        for event in (head, h11.Data(data=body), h11.EndOfMessage()):
+            self.transport.write(self.conn.send(event))
+        self.transport.close()
 
     def _expect_request(self) -> None:
         self._stop_watching()
@@ -60,30 +86,27 @@ class GuardedConnection(H11Protocol):
             self.transport.abort()
 
 
+def headers_of(body: bytes) -> list[tuple[bytes, bytes]]:
+    """Return the headers of every answer."""
+    return [
+        (b"content-type", b"application/json"),
+        (b"content-length", b"%d" % len(body)),
+        (b"cache-control", b"no-store"),
+        (b"x-content-type-options", b"nosniff"),
+    ]
+
+
+async def reply(send: Send, status: int, body: bytes, *more: tuple[bytes, bytes]) -> None:
+    """Send an answer, with `more` headers."""
+    await send({"type": "http.response.start", "status": status, "headers": [*headers_of(body), *more]})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _too_many(_scope: Message, _receive: Receive, send: Send) -> None:
+    await reply(send, 503, undecided("overloaded").line, (b"connection", b"close"))
+
+
 def is_a_strangers(transport: asyncio.BaseTransport) -> bool:
     """Whether the other side is known to be another user than this one or root. What cannot be known is no reason to refuse."""
     owner = owner_of(transport.get_extra_info("peername"), transport.get_extra_info("sockname"))
     return owner is not None and owner not in {os.geteuid(), 0}
-
-
-def owner_of(peer: Any, own: Any, table: Path = _TABLE) -> int | None:
-    """Return the user whose socket `peer` is, as the kernel's table of connections says; None where that cannot be told."""
-    try:
-        wanted = (_as_in_table(peer), _as_in_table(own))
-        with table.open("rb") as file:
-            lines = file.read(_MOST_TABLE).splitlines()[1:]
-        for line in lines:
-            fields = line.split()
-            # number, its own end, its other end, state, queues, timer, retransmits, user
-            if len(fields) > 7 and (fields[1], fields[2]) == wanted:
-                return int(fields[7])
-    except (OSError, TypeError, ValueError):
-        return None
-    return None
-
-
-def _as_in_table(address: Any) -> bytes:
-    host, port = address[:2]
-    # The kernel prints the address as a number in its own byte order.
-    number = int.from_bytes(socket.inet_aton(host), sys.byteorder)
-    return b"%08X:%04X" % (number, port)

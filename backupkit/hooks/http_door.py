@@ -6,25 +6,20 @@ who looks at one of the two only is still safe. Specified in `schemas/openapi-1.
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+import logging
+from collections.abc import Iterator
 from contextlib import contextmanager
 from hmac import compare_digest
 from pathlib import Path
-from typing import Any, TypeAlias
 
 import uvicorn
 
 from backupkit.hooks.counter import Answer, Counter, undecided
-from backupkit.hooks.http_connection import REQUEST_SECONDS, GuardedConnection
+from backupkit.hooks.http_connection import REQUEST_SECONDS, GuardedConnection, Message, Receive, Send, reply
 from backupkit.hooks.protocol import DEFAULT_DEADLINE_SECONDS, MAX_REQUEST_BYTES
 
-MOST_CONNECTIONS = 128
 SCHEMAS = Path(__file__).parent / "schemas"
 PUBLISHED = {f"/v1/{name}-1.json": SCHEMAS / f"{name}-1.json" for name in ("openapi", "hook-request", "verdict")}
-
-Message: TypeAlias = MutableMapping[str, Any]
-Receive: TypeAlias = Callable[[], Awaitable[Message]]
-Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
 _STATUS_OF_EXIT = {0: 200, 40: 409, 41: 409, 42: 503}
 _STATUS_OF_REASON = {"request-malformed": 400, "timed-out": 504}
@@ -128,19 +123,13 @@ async def _read_body(receive: Receive) -> bytes | None:
 
 
 async def _reply(send: Send, status: int, body: bytes) -> None:
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", b"%d" % len(body)),
-        (b"cache-control", b"no-store"),
-        (b"x-content-type-options", b"nosniff"),
-    ]
+    more = []
     if status == 401:
-        headers.append((b"www-authenticate", b"Bearer"))
+        more.append((b"www-authenticate", b"Bearer"))
     if status in {401, 403}:
         # Who has no business here keeps no place here.
-        headers.append((b"connection", b"close"))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+        more.append((b"connection", b"close"))
+    await reply(send, status, body, *more)
 
 
 class LoopbackServer(uvicorn.Server):
@@ -154,6 +143,8 @@ class LoopbackServer(uvicorn.Server):
 
 def loopback_server(door: HttpDoor) -> LoopbackServer:
     """Return a server for the door, to be run on a socket that listens already."""
+    # Its warnings are about what callers sent, and anybody may call: they would fill the log of whoever runs the server.
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     config = uvicorn.Config(
         door,
         http=GuardedConnection,
@@ -165,7 +156,6 @@ def loopback_server(door: HttpDoor) -> LoopbackServer:
         server_header=False,
         date_header=False,
         proxy_headers=False,
-        limit_concurrency=MOST_CONNECTIONS,
         timeout_keep_alive=int(REQUEST_SECONDS),
         h11_max_incomplete_event_size=16 << 10,
         timeout_graceful_shutdown=5,

@@ -18,7 +18,9 @@ from backupkit.hooks.protocol import DEFAULT_DEADLINE_SECONDS, MAX_REQUEST_BYTES
 
 MOST_CONNECTIONS = 128
 _IDLE_SECONDS = 60.0
-_BACKLOG = 128
+_BACKLOG = 512
+"""More than are served: the others are told that there are too many."""
+_PARTING_SECONDS = 2.0
 
 
 class SocketInTheWay(OSError):
@@ -85,7 +87,7 @@ class UnixDoor:
 
     async def open(self, door: socket.socket) -> asyncio.Server:
         """Begin to take callers."""
-        return await asyncio.start_unix_server(self._welcome, sock=door, limit=MAX_REQUEST_BYTES)
+        return await asyncio.start_unix_server(self._welcome, sock=door, limit=MAX_REQUEST_BYTES, backlog=_BACKLOG)
 
     async def close(self, within: float) -> None:
         """Let every caller hear the answer that is under way, then hang up."""
@@ -110,8 +112,8 @@ class UnixDoor:
             # An answer that nobody hears is a hold, by the contract.
             pass
         finally:
+            await _part(writer)
             self._talks.discard(talk)
-            writer.close()
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:
@@ -151,6 +153,19 @@ async def _read_question(reader: asyncio.StreamReader) -> bytes | Answer | None:
     except asyncio.IncompleteReadError as end:
         # The last question of a caller who ends it by ending its side.
         return first + end.partial
+
+
+async def _part(writer: asyncio.StreamWriter) -> None:
+    """Hang up once the last answer went out. Who does not take it keeps no place for ever."""
+    writer.close()
+    try:
+        async with asyncio.timeout(_PARTING_SECONDS):
+            await writer.wait_closed()
+    except (OSError, TimeoutError):
+        writer.transport.abort()
+    except asyncio.CancelledError:
+        # The server goes, and what is under way goes out until then.
+        pass
 
 
 async def _say(writer: asyncio.StreamWriter, answer: Answer) -> None:

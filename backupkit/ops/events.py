@@ -64,3 +64,22 @@ Tell: TypeAlias = Callable[[Event], None]
 
 def tell_nobody(_event: Event) -> None:
     """Drop every event."""
+
+
+class Losses:
+    """Passes events on, and remembers what was lost: each loss once, however often it is met."""
+
+    def __init__(self, tell: Tell) -> None:
+        self._tell = tell
+        self._met: set[object] = set()
+        self.found: list[Found] = []
+
+    def tell(self, event: Event) -> None:
+        """Pass an event on; findings that say that something was lost are kept in `found`."""
+        if isinstance(event, Found) and event.severity is Severity.ERROR:
+            key = (event.code, *event.facts.items())
+            if key in self._met:
+                return
+            self._met.add(key)
+            self.found.append(event)
+        self._tell(event)

@@ -17,8 +17,15 @@ class ConfigLost(BackupkitError):
     exit_code = ExitCode.DAMAGED
 
 
+class KeysLost(BackupkitError):
+    """There are packs of a repository, and no copy of the keys that open them. Facts: `path`, `name` (of file or folder)."""
+
+    code = "keys-lost"
+    exit_code = ExitCode.DAMAGED
+
+
 class OnlyPacksLeft(BackupkitError):
-    """Log and statements could not be used, so that the snapshot was looked for in the packs. Facts: `reason`."""
+    """Log and statements could not be used, so that snapshots were looked for in the packs. Facts: `reason`."""
 
     code = "only-packs-left"
     exit_code = ExitCode.DAMAGED
@@ -63,6 +70,20 @@ class SnapshotAmbiguous(BackupkitError):
 
     code = "snapshot-ambiguous"
     exit_code = ExitCode.USAGE
+
+
+class SnapshotUnreadable(BackupkitError):
+    """The log names the snapshot, and no copy of its statement can be read. Facts: `snapshot`, `reason`."""
+
+    code = "snapshot-unreadable"
+    exit_code = ExitCode.DAMAGED
+
+
+class PacksUnknown(BackupkitError):
+    """No copy of the list of the packs that the snapshot needs can be read. Facts: `snapshot`, `reason`."""
+
+    code = "packs-unknown"
+    exit_code = ExitCode.DAMAGED
 
 
 class SnapshotForgotten(BackupkitError):

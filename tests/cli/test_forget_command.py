@@ -121,3 +121,12 @@ def test_sweep_and_copy_say_what_they_did(computer: Computer) -> None:
     (computer.home / "mine").mkdir()
     (computer.home / "mine/letter").write_text("mine")
     computer.run_here("copy", "--to", computer.home / "mine", "--json", expect=23)
+
+
+def test_what_takes_it_back_can_be_typed_as_it_is_printed(computer: Computer) -> None:
+    said = computer.run_here("forget", "--keep-last", "1").out
+
+    command = said.splitlines()[-1].rpartition(": backupkit ")[2]
+    done = computer.run_here(*command.split(), "--json")
+
+    assert len(done.last["undeleted"]) == 2

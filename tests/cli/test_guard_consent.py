@@ -49,6 +49,15 @@ def test_a_signed_consent_counts_for_its_update_and_no_other(computer: Computer)
     assert other["reason"] == "consent-refused"
 
 
+def test_the_list_of_decisions_does_not_call_allowed_what_waits_for_a_person(computer: Computer) -> None:
+    verdict(computer)
+
+    listed, explained = computer.run("guard", "log", "--last", "1").out, computer.run("guard", "explain").out
+
+    assert "  ASK FIRST  " in listed.splitlines()[0]
+    assert explained.startswith("ASK FIRST  ")
+
+
 def test_without_the_name_or_with_another_one_nothing_is_signed(computer: Computer) -> None:
     (computer.home / "verdict.json").write_text(json.dumps(verdict(computer)), "utf-8")
 

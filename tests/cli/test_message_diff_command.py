@@ -57,3 +57,20 @@ def test_what_happened_to_messages_between_two_days_is_told_by_conversation(comp
     assert "15 new" in said
     assert computer.run("diff", second, second, "--messages", "--json").last["same"] == 74 + 50 + 45
     assert not list((computer.home / ".cache").rglob("live-*"))
+
+
+def test_a_source_that_the_later_snapshot_never_held_is_not_called_wiped(computer: Computer) -> None:
+    chat, phone = computer.home / "chat", computer.home / "whatsapp"
+    write_telegram_chat(chat, messages=60)
+    write_whatsapp_android(phone, messages=50)
+    computer.run("snapshot", chat, phone)
+    computer.run("snapshot", phone)
+    first, second = (line["snapshot"] for line in computer.run("snapshots", "--json").objects[:2])
+
+    answer = computer.run("diff", first, second, "--messages", "--json", expect=6)
+
+    assert differences(answer.last, schema("message-diff-1")) == []
+    assert (answer.last["wiped"], answer.last["absent"]) == ([], ["chat"])
+    said = computer.run("diff", first, second, "--messages", expect=6).out
+    assert "chat is not in the later snapshot" in said
+    assert "wiped" not in said

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -139,6 +140,25 @@ def test_a_question_without_end_is_cut_off(server: HookServer) -> None:
         answer = caller.answer()
         assert answer is None or answer["decision"] == "undecided"
         raise ConnectionError
+
+
+def test_callers_who_never_read_their_answers_lose_their_places(tmp_path: Path) -> None:
+    with hook_server(tmp_path / "state", "--socket", str(tmp_path / "door")) as running:
+        opened = Path(f"/proc/{running.process.pid}/fd")
+        before = len(list(opened.iterdir()))
+        for _ in range(3):
+            deaf = running.caller()
+            deaf.socket.settimeout(1)
+            with suppress(OSError):
+                deaf.send(b"[]\n" * 10_000)
+            # It hears the beginning of the first answer, and never anything more.
+            assert deaf.socket.recv(1) == b"{"
+
+        end = time.monotonic() + 40
+        while (now := len(list(opened.iterdir()))) > before and time.monotonic() < end:
+            time.sleep(0.2)
+
+        assert now <= before
 
 
 def test_a_caller_who_says_nothing_more_is_told_that_time_is_up(server: HookServer) -> None:

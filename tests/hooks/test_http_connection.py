@@ -1,21 +1,20 @@
 """Places at the HTTP door: who says nothing loses them, and strangers cannot take them all."""
 
 import contextlib
+import http.client
 import json
 import os
 import socket
-import sys
+import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from guard_scene import WECHAT, Scene
 from hook_server import HookServer, hook_server
 
-from backupkit.hooks.http_connection import CROWDED, REQUEST_SECONDS, owner_of
-from backupkit.hooks.unix_door import MOST_CONNECTIONS
+from backupkit.hooks.http_connection import CROWDED, MOST_CONNECTIONS, REQUEST_SECONDS
 
 NOBODY = 65534
 
@@ -96,17 +95,46 @@ def test_who_has_no_business_here_is_hung_up_on(server: HookServer) -> None:
     assert headers["connection"] == "close"
 
 
-def test_the_kernel_says_whose_connection_it_is(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as door, socket.create_connection(door.getsockname()) as caller:
-        there, _ = door.accept()
-        with there:
-            assert owner_of(caller.getsockname(), door.getsockname()) == os.geteuid()
-            assert owner_of(("127.0.0.1", 1), door.getsockname()) is None
-    assert owner_of(("127.0.0.1", 1), ("127.0.0.1", 2), tmp_path / "none") is None
-    assert owner_of(None, None) is None
-    table = tmp_path / "tcp"
-    row = "   0: 0100007F:0001 0100007F:0002 01 00000000:00000000 00:00000000 00000000 {} 0 1 1 0 100 0 0 10 0\n"
-    table.write_text("sl local rem st\nshort\n" + row.format("1234"))
-    assert owner_of(("127.0.0.1", 1), ("127.0.0.1", 2), table) == (1234 if sys.byteorder == "little" else None)
-    table.write_text("sl local rem st\n" + row.format("nobody"))
-    assert owner_of(("127.0.0.1", 1), ("127.0.0.1", 2), table) is None
+def test_beyond_the_places_and_for_garbage_the_body_is_a_verdict_too(server: HookServer) -> None:
+    held = [dial(server) for _ in range(MOST_CONNECTIONS + 1)]
+    try:
+        status, too_many, headers = server.http(b"{}")
+    finally:
+        for one in held:
+            one.close()
+    with dial(server) as stranger:
+        stranger.sendall(b"\0 what is this?\r\n\r\n")
+        answered = http.client.HTTPResponse(stranger)
+        answered.begin()
+        garbage = json.loads(answered.read())
+
+    assert (status, too_many["reason"], headers["connection"]) == (503, "overloaded", "close")
+    assert (answered.status, garbage["decision"], garbage["reason"]) == (400, "undecided", "request-malformed")
+
+
+def test_who_dials_without_rest_does_not_keep_the_owner_waiting(server: HookServer) -> None:
+    """Looking each new caller up in the kernel's table of connections kept the server busy for twelve seconds."""
+    held: list[socket.socket] = []
+    is_over = threading.Event()
+
+    def dials() -> None:
+        while not is_over.is_set() and len(held) < 400:
+            held.append(dial(server))
+
+    crowd = threading.Thread(target=dials)
+    crowd.start()
+    try:
+        caller = server.caller()
+        waits = []
+        for _ in range(10):
+            started = time.monotonic()
+            answer = caller.ask({"package": WECHAT, "action": "uninstall", "deadline_ms": 30_000})
+            waits.append(time.monotonic() - started)
+            assert answer["reason"] == "app-not-enrolled"
+    finally:
+        is_over.set()
+        crowd.join()
+        for one in held:
+            one.close()
+
+    assert max(waits) < 2, waits

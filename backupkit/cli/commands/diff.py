@@ -6,11 +6,10 @@ from typing import Annotated
 import typer
 
 from backupkit.cli.chat_keys import AskChatKey, ChatKeyFiles, ChatKeys
-from backupkit.cli.results import MOST_LISTED
+from backupkit.cli.results import MOST_LISTED, conclude, fields_of, lost_line
 from backupkit.cli.session import session_of
 from backupkit.errors import ExitCode
 from backupkit.text import printable
-from backupkit.ui.json_fields import json_fields
 from backupkit.ui.terminal import Role
 
 
@@ -54,5 +53,8 @@ def diff(
     if found.messages_first is not None or found.messages_second is not None:
         lines.append(session.say("diff.messages", before=found.messages_first, after=found.messages_second))
     lines.append(session.say("diff.summary", **counts))
-    session.printer.summary(json_fields(found), lines)
-    return ExitCode.DONE if found.is_empty else ExitCode.DIFFERENT
+    lines += lost_line(session, found.damaged)
+    session.printer.summary(fields_of(found), lines)
+    ended = conclude(found.damaged, found.distrust)
+    # What seems different may only be unread.
+    return ExitCode.DIFFERENT if ended is ExitCode.DONE and not found.is_empty else ended

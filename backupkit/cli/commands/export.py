@@ -1,6 +1,5 @@
 """`backupkit export`: the chats of a snapshot as pages, lines, a table or transcripts."""
 
-from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -8,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from backupkit.cli.chat_keys import AskChatKey, ChatKeyFiles, ChatKeys
-from backupkit.cli.results import exit_for, lost_line
+from backupkit.cli.results import conclude, fields_of, lost_line
 from backupkit.cli.session import session_of
 from backupkit.cli.usage import OptionsClash
 from backupkit.errors import ExitCode
@@ -76,12 +75,8 @@ def export(
         key = "snapshot.media-missing" if exported.media_missing else "snapshot.media"
         lines.append("  " + session.say(key, media=exported.media, missing=exported.media_missing))
     lines += [f"  {printable(str(exported.path))}", *lost_line(session, exported.damaged)]
-    # What makes the log unbelievable is an error of its own, told after the summary.
-    fields = json_fields(replace(exported, distrust=None))
-    fields.pop("distrust", None)
+    fields = fields_of(exported)
     if history is not None:
         fields["history"] = json_fields(history)
     session.printer.summary(fields, lines)
-    if exported.distrust is not None:
-        raise exported.distrust
-    return exit_for(exported.damaged)
+    return conclude(exported.damaged, exported.distrust)

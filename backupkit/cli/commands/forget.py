@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from backupkit.cli.results import state_word
+from backupkit.cli.results import MOST_LISTED, state_word
 from backupkit.cli.session import Session, session_of
 from backupkit.cli.usage import OptionsClash
 from backupkit.ui.columns import aligned
@@ -82,5 +82,6 @@ def _lines(session: Session, done: "Forgotten") -> list[str]:
     key = "forget.would" if done.dry_run else "forget.done"
     lines = [*aligned(rows), say(key, count=len(done.forgotten), kept=kept)]
     if done.forgotten and not done.dry_run:
-        lines.append(say("forget.undo", until=session.catalogue.time(done.undo_until)))
+        few = [one[:8] for one in done.forgotten[:MOST_LISTED]]
+        lines.append(say("forget.undo", until=session.catalogue.time(done.undo_until), snapshots=" ".join(few)))
     return lines

@@ -32,7 +32,7 @@ def guard_log(
         session.printer.record("decision", {name: value for name, value in entry.items() if name not in {"type", "v"}})
     rows = [
         [
-            session.catalogue.time(str(entry["time"])), session.say(f"verdict.{entry['decision']}"),
+            session.catalogue.time(str(entry["time"])), session.say(_verdict_word(entry)),
             printable(str(entry.get("package") or "-")), printable(str(entry["reason"])),
         ]
         for entry in shown
@@ -50,7 +50,7 @@ def guard_explain(context: typer.Context) -> None:
     entry = entries[-1]
     facts = _facts(session, entry)
     columns = min(session.terminal.columns, 100)
-    decision, at = session.say(f"verdict.{entry['decision']}"), session.catalogue.time(str(entry["time"]))
+    decision, at = session.say(_verdict_word(entry)), session.catalogue.time(str(entry["time"]))
     lines = [session.terminal.paint("strong", decision) + f"  {at}"]
     fields = {name: entry.get(name) for name in ("time", "decision", "outcome", "reason", "package", "exit_code")}
     headline = _headline(entry)
@@ -66,6 +66,12 @@ def guard_explain(context: typer.Context) -> None:
         lines += wrapped(session.say(key, **facts), columns, indent=8, first=f"  {word}")
         before = label
     session.printer.summary(fields, lines)
+
+
+def _verdict_word(entry: dict[str, Any]) -> str:
+    # What waited for a person was not let through yet, and must not look as if it had been.
+    waits = entry["decision"] == "allow" and entry.get("consent") == "needed"
+    return "verdict.ask-first" if waits else f"verdict.{entry['decision']}"
 
 
 def _facts(session: Session, entry: dict[str, Any]) -> dict[str, str]:

@@ -1,16 +1,20 @@
 """`backupkit restore`: put a snapshot into a new folder. Nothing is ever written over."""
 
-from dataclasses import replace
+import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from backupkit.cli.results import exit_for, lost_line
-from backupkit.cli.session import session_of
+from backupkit.cli.results import conclude, fields_of, lost_line
+from backupkit.cli.session import Session, session_of
 from backupkit.errors import ExitCode
 from backupkit.text import printable
-from backupkit.ui.json_fields import json_fields
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from backupkit.ops.restoring.elsewhere import Elsewhere
 
 
 def restore(
@@ -40,12 +44,22 @@ def restore(
             bytes=session.catalogue.size(restored.bytes),
         ),
         *(f"  {printable(str(folder))}" for folder in restored.folders),
+        *_elsewhere_lines(session, restored.elsewhere, to.absolute()),
         *lost_line(session, restored.damaged),
     ]
-    # What makes the log unbelievable is an error of its own, told after the summary.
-    fields = json_fields(replace(restored, distrust=None))
-    fields.pop("distrust", None)
-    session.printer.summary(fields, lines)
-    if restored.distrust is not None:
-        raise restored.distrust
-    return exit_for(restored.damaged)
+    session.printer.summary(fields_of(restored), lines)
+    return conclude(restored.damaged, restored.distrust)
+
+
+def _elsewhere_lines(session: Session, elsewhere: "Iterable[Elsewhere]", to: Path) -> list[str]:
+    """Name what the latest snapshot does not hold, each with the command that brings it back beside what came back now."""
+    lines = []
+    repository = ["--repo", session.asked.repo] if session.asked.repo else []
+    for one in elsewhere:
+        names = ", ".join(printable(name) for name in one.sources)
+        said = session.say("restore.elsewhere", sources=names, snapshot=one.snapshot)
+        lines.append(f"{session.terminal.paint('warning', '!')} {said}")
+        short = one.snapshot[:8]
+        words = ["backupkit", "restore", short, "--to", f"{to}-{short}", *repository]
+        lines.append("  " + printable(shlex.join(words)))
+    return lines

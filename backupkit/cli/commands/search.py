@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from backupkit.cli.chat_keys import AskChatKey, ChatKeyFiles, ChatKeys
-from backupkit.cli.results import exit_for, lost_line
+from backupkit.cli.results import conclude, fields_of, lost_line
 from backupkit.cli.session import Session, session_of
 from backupkit.cli.usage import ValueWrong
 from backupkit.errors import ExitCode
@@ -74,9 +74,10 @@ def search(
     )  # fmt: skip
     for hit in found.hits:
         session.printer.record("hit", json_fields(hit), _lines(session, hit))
-    fields = {**json_fields(found), "hits": len(found.hits)}
-    session.printer.summary(fields, [_total(session, found), *lost_line(session, found.damaged)])
-    return exit_for(found.damaged)
+    fields = {**fields_of(found), "hits": len(found.hits)}
+    more = [session.say("search.more")] if len(found.hits) < found.matches and found.hits else []
+    session.printer.summary(fields, [_total(session, found), *more, *lost_line(session, found.damaged)])
+    return conclude(found.damaged, found.distrust)
 
 
 def _moment(name: str, text: str, *, ends: bool = False) -> datetime:

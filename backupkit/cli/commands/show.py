@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from backupkit.cli.chat_keys import AskChatKey, ChatKeyFiles, ChatKeys
-from backupkit.cli.results import MOST_LISTED, state_word
+from backupkit.cli.results import MOST_LISTED, conclude, fields_of, lost_line, state_word
 from backupkit.cli.session import Session, session_of
+from backupkit.errors import ExitCode
 from backupkit.text import printable
 from backupkit.ui.json_fields import json_fields, path_fields
 
@@ -24,7 +25,7 @@ def show(
     chat_key_files: ChatKeyFiles = None,
     ask_chat_key: AskChatKey = False,
     recovery_words_file: Annotated[Path | None, typer.Option("--recovery-words-file", metavar="FILE")] = None,
-) -> None:
+) -> ExitCode:
     """Open a snapshot and show its sources and conversations."""
     session = session_of(context)
     secret = session.secret(recovery_words_file)
@@ -57,10 +58,12 @@ def show(
             session.printer.record("conversation", {"source": one.source, **json_fields(about)})
         for finding in one.findings:
             session.tell(finding)
-    fields = json_fields(shown)
+    lines += lost_line(session, shown.damaged)
+    fields = fields_of(shown)
     for plain, source in zip(fields["sources"], shown.sources, strict=True):
         plain["unreadable"] = [{**path_fields(path), "reason": reason} for path, reason in source.unreadable]
     session.printer.summary(fields, lines)
+    return conclude(shown.damaged, shown.distrust)
 
 
 def _source_lines(session: Session, source: "ShownSource") -> list[str]:

@@ -175,9 +175,9 @@ def _lines(session: Session, taken: "SnapshotTaken") -> list[str]:
     if taken.unreadable:
         unreadable = say("snapshot.unreadable", count=len(taken.unreadable))
         lines.append(f"{session.terminal.paint('bad', 'x')} {unreadable}")
+    lines += coverage_lines(session, taken.coverage)
     if taken.same_disk:
         lines.append(session.terminal.paint("warning", "!") + " " + say("snapshot.same-disk"))
-    lines += coverage_lines(session, taken.coverage)
     if taken.state == "saved":
         lines.append(say("snapshot.verify-next", snapshot=taken.snapshot))
     return lines

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from backupkit.cli.passphrase import PassphraseNeeded
-from backupkit.cli.results import state_word
+from backupkit.cli.results import conclude, lost_line, state_word
 from backupkit.cli.session import Session, session_of
 from backupkit.errors import BackupkitError, ExitCode
+from backupkit.ops.events import Losses
 from backupkit.text import printable
 from backupkit.ui.columns import aligned
 from backupkit.ui.json_fields import json_fields
@@ -37,16 +38,17 @@ def snapshots(
     forgotten: Annotated[bool, typer.Option("--forgotten")] = False,
     from_packs: Annotated[bool, typer.Option("--from-packs")] = False,
     recovery_words_file: Annotated[Path | None, typer.Option("--recovery-words-file", metavar="FILE")] = None,
-) -> None:
+) -> ExitCode:
     """List snapshots. No passphrase is needed, unless log and statements are lost."""
     session = session_of(context)
+    losses = Losses(session.tell)
     distrust: BackupkitError | None = None
     if forgotten:
         from backupkit.ops.looking.list_snapshots import list_forgotten
 
-        found = list_forgotten(session.places, clock=session.clock, tell=session.tell)
+        found = list_forgotten(session.places, clock=session.clock, tell=losses.tell)
     else:
-        found, distrust = _kept(session, recovery_words_file, from_packs=from_packs)
+        found, distrust = _kept(session, losses, recovery_words_file, from_packs=from_packs)
     if source is not None:
         found = [line for line in found if line.sources and source in line.sources]
     if state is not None:
@@ -69,27 +71,26 @@ def snapshots(
         narrowed = source is not None or state is not None
         none = "snapshots.none-fits" if narrowed else "snapshots.none-forgotten" if forgotten else "snapshots.none"
         rows = [[session.say(none)]]
-    session.printer.summary({"snapshots": len(found)}, aligned(rows))
-    if distrust is not None:
-        raise distrust
+    session.printer.summary({"snapshots": len(found)}, [*aligned(rows), *lost_line(session, losses.found)])
+    return conclude(losses.found, distrust)
 
 
 def _kept(
-    session: Session, words_file: Path | None, *, from_packs: bool
+    session: Session, losses: Losses, words_file: Path | None, *, from_packs: bool
 ) -> "tuple[list[SnapshotLine], BackupkitError | None]":
     """Return the snapshots, and where the log cannot be believed, what is left of them and why not."""
     from backupkit.ops.looking.list_snapshots import list_in_packs, list_snapshots, list_what_is_left
 
     secret = session.secret(words_file)
     if from_packs:
-        return list_in_packs(session.places, secret=secret, tell=session.tell), None
+        return list_in_packs(session.places, secret=secret, tell=losses.tell), None
     try:
-        return list_snapshots(session.places, tell=session.tell), None
+        return list_snapshots(session.places, tell=losses.tell), None
     except BackupkitError as error:
         if error.exit_code not in {ExitCode.DAMAGED, ExitCode.NOT_AUTHENTIC}:
             raise
         try:
-            left = list_what_is_left(session.places, secret=secret, tell=session.tell, reason=error)
+            left = list_what_is_left(session.places, secret=secret, tell=losses.tell, reason=error)
         except PassphraseNeeded:
             # Nobody is there to open the packs: what is wrong is still the better answer.
             raise error from None

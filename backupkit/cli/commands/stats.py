@@ -4,7 +4,10 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from backupkit.cli.results import exit_for, lost_line
 from backupkit.cli.session import Session, session_of
+from backupkit.errors import ExitCode
+from backupkit.ops.events import Losses
 from backupkit.text import printable
 from backupkit.ui.columns import aligned
 from backupkit.ui.json_fields import json_fields
@@ -15,18 +18,20 @@ if TYPE_CHECKING:
 _BAR = 24
 
 
-def stats(context: typer.Context) -> None:
+def stats(context: typer.Context) -> ExitCode:
     """Show sizes and growth. No passphrase is needed."""
     from backupkit.ops.looking.stats import stats as added_up
 
     session = session_of(context)
-    found = added_up(session.places, tell=session.tell)
+    losses = Losses(session.tell)
+    found = added_up(session.places, tell=losses.tell)
     lines = [*_head(session, found), "", *_kinds(session, found)]
     if found.by_source:
         lines += ["", *_sources(session, found)]
     if found.months:
         lines += ["", *_months(session, found)]
-    session.printer.summary(json_fields(found), lines)
+    session.printer.summary(json_fields(found), [*lines, *lost_line(session, losses.found)])
+    return exit_for(losses.found)
 
 
 def _head(session: Session, found: "Stats") -> list[str]:

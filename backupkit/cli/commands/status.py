@@ -1,33 +1,41 @@
 """`backupkit status`: one screen that says whether the chats are safe."""
 
+import shlex
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import typer
 
-from backupkit.cli.results import state_word
+from backupkit.cli.results import lost_line, state_word
 from backupkit.cli.session import Session, session_of
 from backupkit.errors import ExitCode
-from backupkit.text import printable
+from backupkit.ops.events import Losses
+from backupkit.text import printable, width
 from backupkit.ui.json_fields import json_fields
 
 if TYPE_CHECKING:
-    from backupkit.ops.looking.status import SourceStatus
+    from backupkit.ops.looking.status import SourceStatus, Status
 
 
 def status(context: typer.Context) -> ExitCode:
-    """Show sources, their last verified backup, and what to do next. Exit 5 says that something is stale."""
+    """Show sources, their last verified backup, and what to do next. Exit 5 says that something is stale, 20 that something is lost."""
     from backupkit.ops.looking.status import status as looked_at
 
     session = session_of(context)
-    say, terminal = session.say, session.terminal
+    say, terminal, losses = session.say, session.terminal, Losses(session.tell)
     found = looked_at(
         session.places,
         max_age=session.settings.guard.max_backup_age,
         drill_every=session.settings.verify.drill_every,
         clock=session.clock,
-        tell=session.tell,
+        tell=losses.tell,
     )
-    verdict = say("status.fresh" if not found.stale else "status.stale" if found.sources else "status.nothing")
+    if session.asked.repo:
+        # Each must work as it is typed, and the next command does not remember what this one was told.
+        there = f" --repo {shlex.quote(session.asked.repo)}"
+        found = replace(found, next=tuple(step + there for step in found.next))
+    verdict = say(_verdict(found))
     lines = [terminal.paint("bad" if found.stale else "good", verdict)]
     stored = session.catalogue.size(found.repository.stored_bytes)
     lines.append(
@@ -37,9 +45,11 @@ def status(context: typer.Context) -> ExitCode:
         lines.append("  " + say("status.origin", origin=found.repository.origin))
     for source in found.sources:
         lines += _source_lines(session, source)
-    if not found.recovery_confirmed:
+    if any(step.startswith("backupkit key confirm") for step in found.next):
         lines.append(f"{terminal.paint('warning', '!')} {say('status.not-confirmed')}")
-    if not found.can_write:
+    if found.copy_of is not None:
+        lines.append(f"{terminal.paint('faint', 'i')} {say('status.is-copy', path=found.copy_of)}")
+    elif not found.can_write:
         lines.append(f"{terminal.paint('warning', '!')} {say('status.cannot-write')}")
     if found.guard_counts_another:
         lines.append(f"{terminal.paint('warning', '!')} {say('notice.guard-counts-another')}")
@@ -48,20 +58,44 @@ def status(context: typer.Context) -> ExitCode:
         lines.append(f"{terminal.paint('warning', '!')} {due}")
     if found.same_disk:
         lines.append(f"{terminal.paint('warning', '!')} {say('snapshot.same-disk')}")
-    if found.next:
-        commands = "     ".join(found.next).replace(" PATH", f" {say('status.path')}")
-        lines.append(say("status.next", commands=commands))
-    session.printer.summary(json_fields(found), lines)
+    lines += _next_lines(session, found.next)
+    session.printer.summary(json_fields(found), [*lines, *lost_line(session, losses.found)])
+    if losses.found:
+        return ExitCode.DAMAGED
     return ExitCode.STALE if found.stale else ExitCode.DONE
+
+
+def _verdict(found: "Status") -> str:
+    if not found.stale:
+        return "status.fresh"
+    if found.sources:
+        return "status.stale"
+    return "status.sealed" if found.repository.snapshots else "status.nothing"
+
+
+def _next_lines(session: Session, steps: Iterable[str]) -> list[str]:
+    """Give each command a line of its own: several in a row look like one."""
+    before = session.say("status.next", commands="")
+    lines: list[str] = []
+    for step in steps:
+        command = step.replace(" PATH", f" {session.say('status.path')}").replace(
+            " DIR", f" {session.say('status.folder')}"
+        )
+        lines.append((" " * width(before) if lines else before) + command)
+    return lines
 
 
 def _source_lines(session: Session, source: "SourceStatus") -> list[str]:
     say, catalogue = session.say, session.catalogue
     head = f"{session.terminal.paint('strong', printable(source.name))}  {state_word(session, source.state)}"
     verified, saved = catalogue.time(source.last_verified_at), catalogue.time(source.last_saved_at)
-    lines = ["", head, "  " + say("status.times", verified=verified, saved=saved)]
+    # What a damaged snapshot was once verified for counts no more; "never" would not be true all the same.
+    is_lost = source.state == "damaged" and source.last_verified_at is None
+    lines = ["", head, "  " + say("status.damaged" if is_lost else "status.times", verified=verified, saved=saved)]
     if source.messages is not None:
         lines.append("  " + say("snapshots.messages", messages=source.messages))
+    elif source.app is not None:
+        lines.append("  " + say("status.uncounted"))
     if source.unreadable:
         lines.append("  " + say("show.unreadable", count=source.unreadable))
     return lines

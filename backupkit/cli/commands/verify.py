@@ -1,18 +1,16 @@
 """`backupkit verify`: read every byte back."""
 
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from backupkit.cli.guard_desk import publish_policy
-from backupkit.cli.results import coverage_lines, exit_for, lost_line, state_word
+from backupkit.cli.results import conclude, coverage_lines, fields_of, lost_line, state_word
 from backupkit.cli.session import Session, session_of
 from backupkit.cli.usage import OptionsClash, ValueWrong
 from backupkit.errors import ExitCode
-from backupkit.ui.json_fields import json_fields
 
 if TYPE_CHECKING:
     from backupkit.ops.checking.verify import Verified
@@ -56,13 +54,8 @@ def verify(
     if checked.method in {"sample", "quick"} and checked.state == "saved":
         lines += _not_verified(session, checked)
     lines += coverage_lines(session, checked.coverage)
-    # What makes the log unbelievable is an error of its own, told after the summary.
-    fields = json_fields(replace(checked, distrust=None))
-    fields.pop("distrust", None)
-    session.printer.summary(fields, lines)
-    if checked.distrust is not None:
-        raise checked.distrust
-    return exit_for(checked.findings)
+    session.printer.summary(fields_of(checked), lines)
+    return conclude(checked.findings, checked.distrust)
 
 
 def _accept(session: Session, snapshot: str) -> None:

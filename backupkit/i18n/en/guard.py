@@ -57,7 +57,7 @@ _HEADLINES: dict[str, str] = {
         "{covered_size:size} in it can be restored. Keep {app}, or continue?"
     ),
     "consent.second": "Last step. Type {app} to give up what is on this phone; anything else keeps it.",
-    "loss.in-backup.not-counting": "A backup holds all of them, but that backup does not count now.",
+    "loss.in-backup.not-counting": "A backup holds all messages that were counted, but it does not count now.",
     "loss.not-in-backup": "{not_in_backup} {not_in_backup:plural:message is|messages are} not in the backup.",
     "loss.not-in-backup.as-of": (
         "At {as_of:time}, {not_in_backup} {not_in_backup:plural:message was|messages were} not in the backup; newer ones were not counted."

@@ -6,6 +6,7 @@ MESSAGES: dict[str, str] = {
     "message-diff.recalled": "{count} recalled",
     "message-diff.deleted": "{count} deleted",
     "message-diff.out-of-scope": "{count} left out of the later export",
+    "message-diff.absent": "{name} is not in the later snapshot, so what became of its messages cannot be told from it.",
     "message-diff.wiped": "{name}: most messages are gone at once, as if the app had been wiped.",
     "message-diff.kept": "The earlier snapshot holds messages that the later one lacks. Keep it.",
     "message-diff.damaged": "A part could not be read; what is told as deleted may only be unread.",

@@ -28,6 +28,7 @@ MESSAGES: dict[str, str] = {
     "finding.copy-not-written": "A damaged or missing copy could not be written again: {name}",
     "finding.log-unreadable": "The log cannot be read ({reason}), so this repair was not entered in it. To begin it again from what is left: backupkit repair --rebuild",
     "finding.config-unreadable": "The config cannot be read ({reason}). The repository was opened by what its packs say of themselves.",
+    "finding.indexed-with-losses": "A part of snapshot {snapshot:short} could not be read when it was indexed, so words in it are not found. To read it again: backupkit search --rebuild",
     "finding.looking-in-packs": "Neither log nor statements lead to the snapshot ({reason}). It is looked for in the packs themselves.",
     "finding.log-head-signed-again": "No copy of the log's head could be read. Its {size} entries continue what this computer has seen, so the head was signed again.",
     "finding.log-begun-again": "The log could not be used as it was ({reason}): it goes on from {kept} kept entries, with {entered} snapshots entered again. This computer had seen {seen} entries.",

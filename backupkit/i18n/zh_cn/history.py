@@ -6,6 +6,7 @@ MESSAGES: dict[str, str] = {
     "message-diff.recalled": "撤回 {count}",
     "message-diff.deleted": "删除 {count}",
     "message-diff.out-of-scope": "后一次导出未包含 {count}",
+    "message-diff.absent": "后一个快照里没有 {name}，因此从中看不出它的消息后来怎样。",
     "message-diff.wiped": "{name}：大部分消息一下子都没了，看起来应用被清空过。",
     "message-diff.kept": "较早的快照里有较晚的快照没有的消息，请保留它。",
     "message-diff.damaged": "有一部分读不出来；显示为已删除的消息，可能只是没有读到。",

@@ -28,6 +28,7 @@ MESSAGES: dict[str, str] = {
     "finding.copy-not-written": "有一份损坏或缺失的副本没能重新写好：{name}",
     "finding.log-unreadable": "日志读不出来（{reason}），因此这次修复没有记入日志。要用剩下的内容重新开始：backupkit repair --rebuild",
     "finding.config-unreadable": "配置读不出来（{reason}）。已按数据包自身所写的信息打开备份库。",
+    "finding.indexed-with-losses": "快照 {snapshot:short} 建立索引时有一部分读不出来，其中的文字搜不到。重新读取：backupkit search --rebuild",
     "finding.looking-in-packs": "日志和声明都指不出快照（{reason}）。现在直接在数据包里查找。",
     "finding.log-head-signed-again": "日志头的所有副本都读不出来。其中的 {size} 条记录是这台电脑所见内容的延续，因此已重新签名。",
     "finding.log-begun-again": "日志不能照原样使用（{reason}）：保留了 {kept} 条记录，重新记入了 {entered} 个快照。这台电脑此前见过 {seen} 条。",

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backupkit import __version__
+from backupkit.chats.malformed import MalformedExport
 from backupkit.chats.owner_keys import NO_KEYS, OwnerKeys
 from backupkit.clock import to_rfc3339
 from backupkit.codec.canonical import decode_json
 from backupkit.codec.malformed import MalformedObject
+from backupkit.errors import Fact
 from backupkit.ids import ChunkId
 from backupkit.ops.events import Found, Phase, Progress, Severity, Tell
 from backupkit.ops.places import write_private
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from backupkit.ops.chats.message_ledgers import MessageLedgers
     from backupkit.ops.memory.salts import KnownSalts
 
+EXPORT_DAMAGED = "export-damaged"
 _KEPT = 200
 _VERSION = 1
 _WHAT = "chat-facts"
@@ -136,6 +139,13 @@ def facts_of(summary: "ChatSummary | None") -> ChatFacts | None:
 def chat_finding(finding: "model.Finding") -> Found:
     """Return a reader's finding as the event that a person is shown."""
     return Found(finding.code, Severity(finding.severity.value), finding.sentence_facts)
+
+
+def export_damaged(error: MalformedExport) -> Found:
+    """Return where the reading of a source ended as the event that a person is shown."""
+    where = error.locator
+    facts: dict[str, Fact] = {"file": where.file, "place": where.place, "reason": error.reason}
+    return Found(EXPORT_DAMAGED, Severity.ERROR, facts)
 
 
 def _time(moment: datetime | None) -> str | None:

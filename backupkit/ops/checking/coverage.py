@@ -66,10 +66,11 @@ def issue_passes(
     for package in [one for one, sources in by_package.items() if _tell_shrinks(repository, known, sources, tell)]:
         # What is there now may be a part of the chats; the pass for the last that held them all stays.
         del by_package[package]
-    if not by_package:
-        return ()
     if confirmation(repository) is None:
+        # Told of every backup, also one that covers no app: whoever stopped at the words would not hear of them again.
         tell(Notice("recovery-not-confirmed"))
+        return ()
+    if not by_package:
         return ()
     log = _log_head(repository)
     issued = tuple(

@@ -25,7 +25,7 @@ from backupkit.ops.events import Found, Notice, Phase, Progress, Severity, Tell
 from backupkit.ops.looking.show import ShownSource, show
 from backupkit.ops.places import Places, shown_path
 from backupkit.ops.repository.repository import Repository, open_repository
-from backupkit.ops.repository.snapshots import LATEST, KnownSnapshot, find_snapshot, known_snapshots
+from backupkit.ops.repository.snapshots import LATEST, KnownSnapshot, choose_snapshot
 from backupkit.ops.restoring.restore import Restored, restore
 from backupkit.ops.unlock import AskSecret, Secret
 
@@ -65,7 +65,7 @@ def drill_snapshot(
         ChatKeyWrong: a sealed backup is opened by none of its `keys`.
     """
     repository = open_repository(places, tell)
-    known = find_snapshot(known_snapshots(repository, tell, with_forgotten=True), snapshot)
+    known, lost = choose_snapshot(repository, snapshot, tell)
     ask = _asked_once(secret)
     expected = show(places, known.id, secret=ask, tell=tell).sources
     scratch = repository.cache / "drill"
@@ -75,7 +75,7 @@ def drill_snapshot(
         judged = _Judged(tell, keys)
         for source, place in zip(expected, restored.folders, strict=False):
             judged.look_at(source, place)
-    findings = (*restored.damaged, *judged.found)
+    findings = (*lost, *restored.damaged, *judged.found)
     passed = not findings and len(restored.folders) == len(expected)
     coverage = _conclude(repository, known, restored, passed=passed, clock=clock, tell=tell, max_age=max_age)
     return Drilled(

@@ -17,16 +17,19 @@ from backupkit.ids import DomainId, PackName, SnapshotId
 from backupkit.ops.checking.check_record import record_check
 from backupkit.ops.checking.coverage import CoverageIssued
 from backupkit.ops.events import Found, Notice, Phase, Progress, Severity, Tell
+from backupkit.ops.failures import PacksUnknown
 from backupkit.ops.places import Places, on_same_disk
 from backupkit.ops.repository.lifecycle import lifecycle_of, lifecycle_without_log
 from backupkit.ops.repository.reach import listed_for
 from backupkit.ops.repository.repository import Repository, open_repository, store_finding
 from backupkit.ops.repository.snapshots import LATEST, KnownSnapshot, choose_snapshot
 from backupkit.ops.repository.statements import recorded_keys
-from backupkit.ops.restoring.left_in_packs import choose, open_what_is_left, packs_of_found
+from backupkit.ops.restoring.left_in_packs import packs_of_found
+from backupkit.ops.restoring.lookup import open_lookup
 from backupkit.ops.unlock import AskSecret
 from backupkit.proof.verify_statement import Method
 from backupkit.store import layout
+from backupkit.store.backend import ObjectMissing
 from backupkit.store.domains.domain_reader import DomainReader
 from backupkit.store.finding import Finding, cause
 from backupkit.store.layout import pack_of
@@ -72,6 +75,7 @@ def verify_snapshot(
 
     Raises:
         NoRepository, SnapshotNotFound: there is nothing to verify.
+        PacksUnknown: which packs it needs is lost.
         CannotUnlock: the secret opens nothing.
     """
     work = begin(places, snapshot, tell, open_with)
@@ -146,7 +150,11 @@ class Work:
                 self.note(Finding("domain-lost", domain.id.hex(), cause(error)))
 
     def listed(self) -> list[ListedPack]:
-        """Return the packs that the snapshot needs; where no list of them was signed, what its trees lead to."""
+        """Return the packs that the snapshot needs; where no list of them was signed, what its trees lead to.
+
+        Raises:
+            PacksUnknown: the list that was signed cannot be read.
+        """
         if self.keyring is not None:
             return packs_of_found(self.repository, self.known, self.keyring, self.note, self.tell)
         repository = self.repository
@@ -154,7 +162,10 @@ class Work:
             life = lifecycle_of(repository, repository.log.read().entries)
         except BackupkitError:
             life = lifecycle_without_log(repository)
-        return listed_for(repository, self.known.statement, life, lambda found: self.tell(store_finding(found)))
+        try:
+            return listed_for(repository, self.known.statement, life, lambda found: self.tell(store_finding(found)))
+        except (ObjectMissing, MalformedObject) as error:
+            raise PacksUnknown(snapshot=self.known.id, reason=cause(error)) from error
 
     def read_packs(self, listed: Sequence[ListedPack], started: datetime) -> PacksRead:
         """Read every byte of some packs, and remember which are whole."""
@@ -217,10 +228,11 @@ def begin(places: Places, snapshot: str, tell: Tell, secret: AskSecret | None = 
         repository.config.require("check")
         known, found = choose_snapshot(repository, snapshot, tell)
         return Work(repository, known, found, tell)
-    repository, config_lost = open_what_is_left(places, tell)
-    repository.config.require("check")
-    chosen = choose(repository, snapshot, secret, tell)
-    return Work(repository, chosen.known, chosen.lost, tell, chosen.distrust or config_lost, chosen.keyring)
+    lookup = open_lookup(places, secret, tell)
+    lookup.repository.config.require("check")
+    chosen = lookup.choose(snapshot)
+    keyring = lookup.keyring if chosen.in_packs else None
+    return Work(lookup.repository, chosen.known, list(chosen.lost), tell, chosen.distrust, keyring)
 
 
 def _require_domain(domain: DomainId, recorded: set[str] | None, data: bytes) -> None:

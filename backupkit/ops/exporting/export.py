@@ -8,7 +8,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from backupkit.capture.scratch import discard_if_left, discard_leftovers, kept_folder, private_folder
@@ -23,7 +23,7 @@ from backupkit.chats.export.record import (
 )
 from backupkit.chats.export.shown import file_name
 from backupkit.chats.malformed import MalformedExport
-from backupkit.chats.model import Conversation, MediaState, Message
+from backupkit.chats.model import Conversation, Finding, MediaState, Message
 from backupkit.chats.owner_keys import KeysOf, no_keys
 from backupkit.chats.readers.registry import read_all
 from backupkit.chats.reading.reader import ChatReader
@@ -31,15 +31,14 @@ from backupkit.chats.sources.source import SourceFiles
 from backupkit.clock import Clock
 from backupkit.errors import BackupkitError, ExitCode
 from backupkit.ids import SnapshotId
-from backupkit.ops.chats.chat_facts import chat_finding
-from backupkit.ops.chats.snapshot_chats import OpenedChats, open_chats, sources_of
-from backupkit.ops.events import Event, Found, Notice, Phase, Progress, Severity, Tell
+from backupkit.ops.chats.chat_facts import chat_finding, export_damaged
+from backupkit.ops.chats.snapshot_chats import OpenedChats, open_chats
+from backupkit.ops.events import Found, Losses, Notice, Phase, Progress, Tell
 from backupkit.ops.exporting.forms import ExportForm, Voice, first_file, open_form
 from backupkit.ops.exporting.order import OrderedMessages, ordered_messages
 from backupkit.ops.failures import ConversationNotFound, TargetNotEmpty
 from backupkit.ops.places import Places, require_new_folder, shown_path
-from backupkit.ops.repository.repository import open_repository
-from backupkit.ops.repository.snapshots import salvage_snapshot
+from backupkit.ops.restoring.lookup import open_lookup
 from backupkit.ops.unlock import AskSecret
 from backupkit.store.domains.domain_reader import DomainReader
 from backupkit.store.trees.manifest import Source
@@ -117,18 +116,18 @@ def export_snapshot(
         NothingToExport, ChatsLost, ConversationNotFound: there are no messages to write.
         ChatKeyWrong: a sealed backup is opened by none of its `keys`.
     """
-    repository = open_repository(places, tell)
-    repository.config.require("read")
-    known, lost, distrust = salvage_snapshot(repository, snapshot, tell)
+    lookup = open_lookup(places, secret, tell)
+    chosen = lookup.choose(snapshot)
+    known = chosen.known
     require_place(places, to)
-    keyring = repository.unlock(secret)
-    scratch = repository.cache / "export"
+    lookup.unlock()
+    scratch = lookup.repository.cache / "export"
     discard_leftovers(scratch)
     with private_folder(scratch) as folder, partial_folder(to) as partial, ExitStack() as sources:
         messages = sources.enter_context(ordered_messages(folder))
-        run = _Run(partial, messages, tell, stop, with_media=with_media, with_raw=form == "jsonl", keys=keys)
-        run.damaged += lost
-        for reader, source in sources_of(repository, known, keyring, run.tell):
+        run = _Run(partial, messages, Losses(tell), stop, with_media=with_media, with_raw=form == "jsonl", keys=keys)
+        run.losses.found += chosen.lost
+        for reader, source in lookup.sources(chosen, known, run.tell):
             run.take(sources, reader, source, folder / "archives")
         run.settle(only, known.id)
         with open_form(form, partial, voice) as out:
@@ -147,7 +146,7 @@ def export_snapshot(
         bytes=size,
         skipped=tuple(run.skipped),
         damaged=tuple(run.damaged),
-        distrust=distrust,
+        distrust=chosen.distrust,
     )
 
 
@@ -207,14 +206,13 @@ class _Run:
 
     folder: Path
     messages: OrderedMessages
-    told: Tell
+    losses: Losses
     stop: Callable[[], bool]
     with_media: bool
     with_raw: bool
     keys: KeysOf
     wanted: dict[int, _Wanted] = field(default_factory=dict)
     skipped: list[str] = field(default_factory=list)
-    damaged: list[Found] = field(default_factory=list)
     _numbers: dict[tuple[int, str, str], int] = field(default_factory=dict)
     _files: list[SourceFiles] = field(default_factory=list)
     _copies: dict[tuple[int, str], str | None] = field(default_factory=dict)
@@ -222,11 +220,15 @@ class _Run:
     _expected: int = 0
     _seen: int = 0
 
-    def tell(self, event: Event) -> None:
-        """Pass an event on, and remember what was lost."""
-        if isinstance(event, Found) and event.severity is Severity.ERROR:
-            self.damaged.append(event)
-        self.told(event)
+    @property
+    def tell(self) -> Tell:
+        """Where events go."""
+        return self.losses.tell
+
+    @property
+    def damaged(self) -> list[Found]:
+        """What was lost so far."""
+        return self.losses.found
 
     def take(self, sources: ExitStack, reader: DomainReader, source: Source, scratch: Path) -> None:
         """Read the messages of one source. It stays open: its media are copied when they are written."""
@@ -236,7 +238,7 @@ class _Run:
         try:
             opened = sources.enter_context(open_chats(reader, source, scratch, self.tell, self.keys(source.name)))
         except MalformedExport as error:
-            self._damaged(error)
+            self.tell(export_damaged(error))
             return
         if not opened.recognised.parts or opened.recognised.is_all_sealed:
             self.skipped.append(source.name)
@@ -249,7 +251,7 @@ class _Run:
         try:
             self._read(opened, len(self._files) - 1)
         except MalformedExport as error:
-            self._damaged(error)
+            self.tell(export_damaged(error))
 
     def _read(self, opened: OpenedChats, source: int) -> None:
         for reader, told in read_all(opened.files, opened.recognised):
@@ -260,7 +262,14 @@ class _Run:
                 case Conversation():
                     self._number(source, opened.source, reader, told, replace=True)
                 case _:
-                    self.tell(chat_finding(told))
+                    self.tell(chat_finding(self._titled(told, source, reader)))
+
+    def _titled(self, finding: Finding, source: int, reader: ChatReader) -> Finding:
+        """Call the conversation that a finding is about by its title, where that is known already; its key says little to a person."""
+        key = finding.facts.get("conversation")
+        number = self._numbers.get((source, reader.format, str(key)))
+        title = None if number is None else self.wanted[number].record["title"]
+        return replace(finding, facts={**finding.facts, "conversation": title, "key": key}) if title else finding
 
     def _number(
         self, source: int, saved: Source, reader: ChatReader, told: Conversation, *, replace: bool = False
@@ -348,19 +357,14 @@ class _Run:
         except MalformedExport as error:
             (folder / given).unlink()
             if error.reason != "unreadable":
-                self._damaged(error)
+                self.tell(export_damaged(error))
             return None
         return f"media/{given}"
-
-    def _damaged(self, error: MalformedExport) -> None:
-        where = error.locator
-        facts = {"file": where.file, "place": where.place, "reason": error.reason}
-        self.tell(Found("export-damaged", Severity.ERROR, facts))
 
     def _progress(self, phase: Phase, done: int, total: int) -> None:
         # Bytes of the sources as they were saved, in step with the messages: what is left takes as long as it looks.
         share = min(done / total, 1.0) if total else 0.0
-        self.told(Progress(phase, int(self._bytes * share), self._bytes or None))
+        self.tell(Progress(phase, int(self._bytes * share), self._bytes or None))
 
     def _require_wanted(self) -> None:
         if self.stop():

@@ -24,15 +24,15 @@ from backupkit.chats.export.shown import file_name
 from backupkit.chats.history.diff import WIPED_SHARE, ChangeKind, Seen
 from backupkit.chats.history.history import ConversationHistory, Gone, Overlap, Remembered
 from backupkit.chats.malformed import MalformedExport
-from backupkit.chats.model import Conversation, DeletionState, MediaState, Message, Severity as Weight
+from backupkit.chats.model import Conversation, DeletionState, MediaState, Message
 from backupkit.chats.owner_keys import KeysOf, no_keys
 from backupkit.chats.readers.registry import read_all
 from backupkit.clock import Clock
 from backupkit.errors import Fact
 from backupkit.ids import SnapshotId
-from backupkit.ops.chats.chat_facts import chat_finding
-from backupkit.ops.chats.snapshot_chats import OpenedChats, open_chats, sources_of
-from backupkit.ops.events import Event, Found, Notice, Phase, Progress, Severity, Tell
+from backupkit.ops.chats.chat_facts import chat_finding, export_damaged
+from backupkit.ops.chats.snapshot_chats import OpenedChats, open_chats
+from backupkit.ops.events import Found, Losses, Notice, Phase, Progress, Severity, Tell
 from backupkit.ops.exporting.export import (
     ChatsLost,
     Exported,
@@ -47,8 +47,7 @@ from backupkit.ops.exporting.history_rows import ExportRead, HistoryRows, histor
 from backupkit.ops.exporting.order import OrderedMessages, ordered_messages
 from backupkit.ops.failures import ConversationNotFound, NoSnapshotYet
 from backupkit.ops.places import Places
-from backupkit.ops.repository.repository import open_repository
-from backupkit.ops.repository.snapshots import known_snapshots
+from backupkit.ops.restoring.lookup import open_lookup
 from backupkit.ops.unlock import AskSecret
 from backupkit.store.domains.domain_reader import DomainReader
 from backupkit.store.trees.manifest import Source
@@ -93,21 +92,22 @@ def export_history(
         NothingToExport, ChatsLost, ConversationNotFound: there are no messages to write.
         ChatKeyWrong: a sealed backup is opened by none of its `keys`.
     """
-    repository = open_repository(places, tell)
-    repository.config.require("read")
-    kept = known_snapshots(repository, tell)
+    lookup = open_lookup(places, secret, tell)
+    chosen = lookup.every()
+    kept = chosen.snapshots
     if not kept:
         raise NoSnapshotYet
     require_place(places, to)
-    keyring = repository.unlock(secret)
-    scratch = repository.cache / "export"
+    lookup.unlock()
+    scratch = lookup.repository.cache / "export"
     discard_leftovers(scratch)
     with private_folder(scratch) as folder, partial_folder(to) as partial, ExitStack() as stack:
         rows = stack.enter_context(history_rows(folder))
         ordered = stack.enter_context(ordered_messages(folder))
-        run = _Run(rows, ordered, folder, partial, tell, stop, with_raw=form == "jsonl", keys=keys)
+        run = _Run(rows, ordered, folder, partial, Losses(tell), stop, with_raw=form == "jsonl", keys=keys)
+        run.losses.found += chosen.lost
         for known in kept:
-            for reader, source in sources_of(repository, known, keyring, run.tell):
+            for reader, source in lookup.sources(chosen, known, run.tell):
                 run.take(known.id, reader, source)
         run.settle(only, kept[-1].id)
         if with_media:
@@ -132,6 +132,7 @@ def export_history(
         bytes=size,
         skipped=tuple(dict.fromkeys(run.skipped)),
         damaged=tuple(run.damaged),
+        distrust=chosen.distrust,
     )
     return exported, counts
 
@@ -174,14 +175,13 @@ class _Run:
     ordered: OrderedMessages
     folder: Path
     target: Path
-    told: Tell
+    losses: Losses
     stop: Callable[[], bool]
     with_raw: bool
     keys: KeysOf
     exports: list[ExportRead] = field(default_factory=list)
     records: dict[int, ConversationRecord] = field(default_factory=dict)
     skipped: list[str] = field(default_factory=list)
-    damaged: list[Found] = field(default_factory=list)
     media: int = 0
     media_missing: int = 0
     _from: list[tuple[SnapshotId, DomainReader, Source]] = field(default_factory=list)
@@ -192,11 +192,15 @@ class _Run:
     _shrinking: dict[tuple[str, int], _Shrinking] = field(default_factory=dict)
     _tally: Counter[tuple[str, str, int]] = field(default_factory=Counter)
 
-    def tell(self, event: Event) -> None:
-        """Pass an event on, and remember what was lost."""
-        if isinstance(event, Found) and event.severity is Severity.ERROR:
-            self.damaged.append(event)
-        self.told(event)
+    @property
+    def tell(self) -> Tell:
+        """Where events go."""
+        return self.losses.tell
+
+    @property
+    def damaged(self) -> list[Found]:
+        """What was lost so far."""
+        return self.losses.found
 
     def require_wanted(self) -> None:
         """Stop where somebody asked to."""
@@ -223,9 +227,7 @@ class _Run:
                 self._last_with[len(self.exports) - 1] = snapshot
                 self._read(opened, len(self.exports) - 1, number)
         except MalformedExport as error:
-            where = error.locator
-            facts = {"file": where.file, "place": where.place, "reason": error.reason}
-            self.tell(Found("export-damaged", Severity.ERROR, facts))
+            self.tell(export_damaged(error))
         if len(self.damaged) == lost:
             self.exports[-1] = ExportRead(len(self.exports) - 1, number, is_whole=True)
 
@@ -239,7 +241,7 @@ class _Run:
         for seen, (reader, told) in enumerate(read_all(opened.files, opened.recognised)):
             if seen % 1000 == 0:
                 self.require_wanted()
-                self.told(Progress(Phase.READ))
+                self.tell(Progress(Phase.READ))
             app = reader.app or reader.format
             match told:
                 case Message():
@@ -249,9 +251,6 @@ class _Run:
                     self._thread(source, reader.format, app, opened.source, told, is_told=True)
                 case _:
                     self.tell(chat_finding(told))
-                    if told.severity is Weight.ERROR:
-                        # What is not there may only be unread.
-                        self.damaged.append(chat_finding(told))
 
     def _thread(
         self, source: int, form: str, app: str, saved: Source, told: Conversation, *, is_told: bool = False
@@ -427,7 +426,7 @@ class _Run:
                 continue
             folder = self.target / "media"
             folder.mkdir(mode=0o700, exist_ok=True)
-            with open_chats(reader, source, self.folder / "archives", self.told, self.keys(source.name)) as opened:
+            with open_chats(reader, source, self.folder / "archives", self.tell, self.keys(source.name)) as opened:
                 for name in wanted:
                     self.require_wanted()
                     count += 1

@@ -2,21 +2,24 @@
 
 from dataclasses import dataclass
 
-from backupkit.crypto.keyring import Keyring
+from backupkit.errors import BackupkitError
 from backupkit.ids import SnapshotId
-from backupkit.ops.events import Tell, tell_nobody
-from backupkit.ops.looking.show import opened_sources
+from backupkit.ops.events import Found, Losses, Severity, Tell, tell_nobody
 from backupkit.ops.places import Places
-from backupkit.ops.repository.repository import Repository, open_repository, store_finding
-from backupkit.ops.repository.snapshots import KnownSnapshot, find_snapshot, known_snapshots
+from backupkit.ops.restoring.lookup import Chosen, Lookup, open_lookup
 from backupkit.ops.unlock import AskSecret
+from backupkit.store.finding import Finding
 from backupkit.store.trees.contents import walk_tree
 from backupkit.store.trees.tree import Entry, EntryKind
 
 
 @dataclass(frozen=True, slots=True)
 class Differences:
-    """Paths are `<source>/<path in it>`, sorted. `same` counts files; sizes are in bytes. Counts of messages are None where unknown."""
+    """Paths are `<source>/<path in it>`, sorted. `same` counts files; sizes are in bytes. Counts of messages are None where unknown.
+
+    `damaged` is what could not be read of either, so that what seems added or removed may only be unread. `distrust` says why the
+    log could not be believed.
+    """
 
     first: SnapshotId
     second: SnapshotId
@@ -28,6 +31,8 @@ class Differences:
     bytes_second: int
     messages_first: int | None
     messages_second: int | None
+    damaged: tuple[Found, ...] = ()
+    distrust: BackupkitError | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -49,19 +54,16 @@ def diff_snapshots(
     Raises:
         NoRepository, SnapshotNotFound: one of them is not there.
         CannotUnlock: the secret opens nothing.
-        ChunkLost: a manifest is lost.
     """
-    repository = open_repository(places, tell)
-    known = known_snapshots(repository, tell, with_forgotten=True)
-    one, other = find_snapshot(known, first), find_snapshot(known, second)
-    keyring = repository.unlock(secret)
-    before = _content(repository, one, keyring, tell)
-    after = _content(repository, other, keyring, tell)
+    lookup, losses = open_lookup(places, secret, tell), Losses(tell)
+    one, other = lookup.choose(first), lookup.choose(second)
+    before = _content(lookup, one, losses.tell)
+    after = _content(lookup, other, losses.tell)
     both = before.files.keys() & after.files.keys()
     changed = {path for path in both if _differs(before.files[path], after.files[path])}
     return Differences(
-        first=one.id,
-        second=other.id,
+        first=one.known.id,
+        second=other.known.id,
         added=tuple(sorted(after.files.keys() - before.files.keys())),
         removed=tuple(sorted(before.files.keys() - after.files.keys())),
         changed=tuple(sorted(changed)),
@@ -70,16 +72,22 @@ def diff_snapshots(
         bytes_second=sum(entry.size for entry in after.files.values()),
         messages_first=before.messages,
         messages_second=after.messages,
+        damaged=(*one.lost, *other.lost, *losses.found),
+        distrust=other.distrust or one.distrust,
     )
 
 
-def _content(repository: Repository, known: KnownSnapshot, keyring: Keyring, tell: Tell) -> _Content:
+def _content(lookup: Lookup, chosen: Chosen, tell: Tell) -> _Content:
     files: dict[str, Entry] = {}
     counts: list[int] = []
-    for reader, source in opened_sources(repository, known, keyring, tell):
+
+    def lose(finding: Finding) -> None:
+        tell(Found(finding.code, Severity.ERROR, finding.facts))
+
+    for reader, source in lookup.sources(chosen, chosen.known, tell):
         if source.chat is not None and source.chat.messages is not None:
             counts.append(source.chat.messages)
-        for path, entry in walk_tree(reader, source.tree, lambda found: tell(store_finding(found))):
+        for path, entry in walk_tree(reader, source.tree, lose):
             if entry.kind is not EntryKind.FOLDER:
                 files[f"{source.name}/{path.decode('utf-8', 'backslashreplace')}"] = entry
     return _Content(files, sum(counts) if counts else None)

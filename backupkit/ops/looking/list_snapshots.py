@@ -12,8 +12,9 @@ from backupkit.ops.failures import LogDamaged, OnlyPacksLeft
 from backupkit.ops.places import Places
 from backupkit.ops.repository.lifecycle import lifecycle_of, undo_until
 from backupkit.ops.repository.repository import open_repository
-from backupkit.ops.repository.snapshots import KnownSnapshot, known_snapshots, signed_snapshots
-from backupkit.ops.restoring.left_in_packs import find_in_packs, open_what_is_left
+from backupkit.ops.repository.snapshots import KnownSnapshot, known_snapshots, named_snapshots, signed_snapshots
+from backupkit.ops.restoring.left_in_packs import find_in_packs
+from backupkit.ops.restoring.lookup import open_what_is_left
 from backupkit.ops.unlock import AskSecret
 from backupkit.store.finding import cause
 
@@ -46,10 +47,14 @@ def list_snapshots(places: Places, *, tell: Tell = tell_nobody) -> list[Snapshot
     Raises:
         NoRepository: there is no repository.
         LogDamaged: there are packs and no log that names any.
+        SnapshotUnreadable: the log names some, and none of them can be read.
         BackupkitError: the log cannot be believed.
     """
     repository = open_repository(places, tell)
-    known = known_snapshots(repository, tell)
+    named = named_snapshots(repository, tell)
+    known = [one for one in named.known if one.life == "kept"]
+    if not named.known and named.unreadable:
+        raise named.unreadable[-1].failure
     if not known and repository.log.read().head is None and repository.packs():
         raise LogDamaged(size=0, reason="no-head")
     return [_line(one, None) for one in known]

@@ -9,15 +9,13 @@ from backupkit.chats.malformed import MalformedExport
 from backupkit.chats.model import Conversation, Finding, Message, Severity
 from backupkit.chats.owner_keys import KeysOf, no_keys
 from backupkit.chats.readers.registry import read_all
-from backupkit.crypto.keyring import Keyring
+from backupkit.errors import BackupkitError
 from backupkit.ids import SnapshotId
-from backupkit.ops.chats.chat_facts import chat_finding
+from backupkit.ops.chats.chat_facts import chat_finding, export_damaged
 from backupkit.ops.chats.snapshot_chats import OpenedChats, open_chats
-from backupkit.ops.events import Event, Found, Notice, Phase, Progress, Tell, tell_nobody
-from backupkit.ops.looking.show import opened_sources
+from backupkit.ops.events import Losses, Notice, Phase, Progress, Tell, tell_nobody
 from backupkit.ops.places import Places
-from backupkit.ops.repository.repository import Repository, open_repository
-from backupkit.ops.repository.snapshots import KnownSnapshot, find_snapshot, known_snapshots
+from backupkit.ops.restoring.lookup import Chosen, Lookup, open_lookup
 from backupkit.ops.unlock import AskSecret
 
 
@@ -35,14 +33,18 @@ class ConversationDifference:
 class MessageDifferences:
     """All conversations that are on either side, the ones without a change too.
 
-    `is_damaged`: a part of a side could not be read, so that what seems deleted may only be unread.
+    `wiped` names sources that lost most of their messages at once, `absent` those that only the first holds: nobody named them
+    when the second was taken. `is_damaged`: a part of a side could not be read, so that what seems deleted may only be unread.
+    `distrust` says why the log could not be believed.
     """
 
     first: SnapshotId
     second: SnapshotId
     conversations: tuple[ConversationDifference, ...]
     wiped: tuple[str, ...]
+    absent: tuple[str, ...]
     is_damaged: bool
+    distrust: BackupkitError | None = None
 
     def count(self, kind: ChangeKind) -> int:
         """Count the changes of a kind."""
@@ -78,16 +80,13 @@ def diff_messages(
     Raises:
         NoRepository, SnapshotNotFound: one of them is not there.
         CannotUnlock: the secret opens nothing.
-        ChunkLost: a manifest is lost.
         ChatKeyWrong: a sealed backup is opened by none of its `keys`.
     """
-    repository = open_repository(places, tell)
-    known = known_snapshots(repository, tell)
-    one, other = find_snapshot(known, first), find_snapshot(known, second)
-    keyring = repository.unlock(secret)
-    before, after = _Side(tell, keys), _Side(tell, keys)
-    before.read(repository, one, keyring)
-    after.read(repository, other, keyring)
+    lookup = open_lookup(places, secret, tell)
+    one, other = lookup.choose(first), lookup.choose(second)
+    before, after = _Side(Losses(tell), keys), _Side(Losses(tell), keys)
+    before.read(lookup, one)
+    after.read(lookup, other)
     found: list[ConversationDifference] = []
     wiped = []
     for place in sorted(before.seen.keys() | after.seen.keys()):
@@ -95,10 +94,18 @@ def diff_messages(
         source, app = place
         titles: Mapping[str, str] = before.titles.get(place, {}) | after.titles.get(place, {})
         found += _of_source(source, app, titles, change)
-        if change.is_wiped:
+        # A source that the second snapshot was never asked to hold says nothing about its app.
+        if change.is_wiped and source in after.names:
             wiped.append(source)
+    absent = dict.fromkeys(source for source, _ in sorted(before.seen) if source not in after.names)
     return MessageDifferences(
-        one.id, other.id, tuple(found), tuple(dict.fromkeys(wiped)), before.is_damaged or after.is_damaged
+        first=one.known.id,
+        second=other.known.id,
+        conversations=tuple(found),
+        wiped=tuple(dict.fromkeys(wiped)),
+        absent=tuple(absent),
+        is_damaged=before.is_damaged or after.is_damaged,
+        distrust=other.distrust or one.distrust,
     )
 
 
@@ -113,29 +120,39 @@ def _of_source(source: str, app: str, titles: Mapping[str, str], change: History
 class _Side:
     """The messages of one snapshot, by source and app."""
 
-    tell: Tell
+    losses: Losses
     keys: KeysOf
     seen: dict[tuple[str, str], dict[str, list[Seen]]] = field(default_factory=dict)
     titles: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
-    is_damaged: bool = False
+    names: set[str] = field(default_factory=set)
+    is_half_open: bool = False
 
-    def read(self, repository: Repository, known: KnownSnapshot, keyring: Keyring) -> None:
-        for reader, source in opened_sources(repository, known, keyring, self.tell):
+    @property
+    def is_damaged(self) -> bool:
+        """Whether a part could not be read: what is missing may only be unread."""
+        return self.is_half_open or bool(self.losses.found)
+
+    def read(self, lookup: Lookup, chosen: Chosen) -> None:
+        tell = self.losses.tell
+        self.losses.found += chosen.lost
+        loose = [source for _, source in chosen.loose]
+        for reader, source in lookup.sources(chosen, chosen.known, tell):
+            self.names.add(source.name)
             own = self.keys(source.name)
-            if source.chat is not None and (source.chat.messages is not None or own):
-                self.tell(Progress(Phase.READ))
+            if source in loose or (source.chat is not None and (source.chat.messages is not None or own)):
+                tell(Progress(Phase.READ))
                 try:
-                    with open_chats(reader, source, repository.cache / "scratch", self._hears, own) as opened:
+                    with open_chats(reader, source, lookup.repository.cache / "scratch", tell, own) as opened:
                         self._read_source(source.name, opened)
                 except MalformedExport as error:
-                    self._found(Finding("export-damaged", Severity.ERROR, error.locator, {"reason": error.reason}))
+                    tell(export_damaged(error))
 
     def _read_source(self, name: str, opened: OpenedChats) -> None:
         identifiers: dict[str, Identifier] = {}
         if opened.recognised.waits_for_a_key:
             # What only one side was opened of would seem new or deleted.
-            self.is_damaged = True
-            self.tell(Notice("sealed-left-out", {"name": name}))
+            self.is_half_open = True
+            self.losses.tell(Notice("sealed-left-out", {"name": name}))
         for reader, told in read_all(opened.files, opened.recognised):
             app = reader.app or reader.format
             place = (name, app)
@@ -148,13 +165,4 @@ class _Side:
                     if told.title:
                         self.titles.setdefault(place, {})[told.key] = told.title
                 case Finding(severity=Severity.ERROR):
-                    self._found(told)
-
-    def _hears(self, event: Event) -> None:
-        """Pass an event on. A file that is lost in the repository is damage: what is missing may only be unread."""
-        self.is_damaged = self.is_damaged or (isinstance(event, Found) and event.severity.value == "error")
-        self.tell(event)
-
-    def _found(self, finding: Finding) -> None:
-        self.is_damaged = True
-        self.tell(chat_finding(finding))
+                    self.losses.tell(chat_finding(told))

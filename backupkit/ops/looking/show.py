@@ -1,18 +1,17 @@
 """What is inside a snapshot: opened, so it needs a way in."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from backupkit.crypto.keyring import Keyring
+from backupkit.errors import BackupkitError
 from backupkit.ids import SnapshotId
-from backupkit.ops.events import Notice, Tell, tell_nobody
+from backupkit.ops.chats.chat_facts import EXPORT_DAMAGED
+from backupkit.ops.events import Found, Losses, Tell, tell_nobody
 from backupkit.ops.places import Places
-from backupkit.ops.repository.repository import Repository, open_repository, store_finding
-from backupkit.ops.repository.snapshots import KnownSnapshot, find_snapshot, known_snapshots
+from backupkit.ops.restoring.lookup import Chosen, open_lookup
 from backupkit.ops.unlock import AskSecret
-from backupkit.store.domains.domain_reader import DomainReader
-from backupkit.store.trees.manifest import ChatFacts, Source, read_manifest
+from backupkit.store.trees.manifest import ChatFacts, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +37,7 @@ class ShownSource:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A snapshot, opened."""
+    """A snapshot, opened. `damaged` is what could not be read of it; `distrust` says why the log could not be believed."""
 
     snapshot: SnapshotId
     created_at: datetime
@@ -46,6 +45,8 @@ class Shown:
     complete: bool
     verified_at: datetime | None
     sources: tuple[ShownSource, ...]
+    damaged: tuple[Found, ...] = ()
+    distrust: BackupkitError | None = None
 
 
 def show(places: Places, snapshot: str, *, secret: AskSecret, tell: Tell = tell_nobody) -> Shown:
@@ -54,38 +55,28 @@ def show(places: Places, snapshot: str, *, secret: AskSecret, tell: Tell = tell_
     Raises:
         NoRepository, SnapshotNotFound: there is nothing to show.
         CannotUnlock: the secret opens nothing.
-        ChunkLost: a manifest is lost; `restore` still brings back what it can.
     """
-    repository = open_repository(places, tell)
-    known = find_snapshot(known_snapshots(repository, tell, with_forgotten=True), snapshot, forgotten_too=True)
-    if known.life == "forgotten":
-        tell(Notice("snapshot-forgotten", {"snapshot": known.id}))
-    keyring = repository.unlock(secret)
-    return shown_of(known, [source for _, source in opened_sources(repository, known, keyring, tell)])
+    lookup, losses = open_lookup(places, secret, tell), Losses(tell)
+    chosen = lookup.choose(snapshot)
+    sources = [source for _, source in lookup.sources(chosen, chosen.known, losses.tell)]
+    return shown_of(chosen, sources, losses)
 
 
-def shown_of(known: KnownSnapshot, sources: Iterable[Source]) -> Shown:
+def shown_of(chosen: Chosen, sources: Iterable[Source], losses: Losses) -> Shown:
     """Return an opened snapshot as it is shown."""
-    statement = known.statement
-    shown = tuple(_shown(source) for source in sources)
-    return Shown(known.id, statement.created_at, known.state, statement.complete, known.verified_at, shown)
-
-
-def opened_sources(
-    repository: Repository, known: KnownSnapshot, keyring: Keyring, tell: Tell
-) -> Iterator[tuple[DomainReader, Source]]:
-    """Give each source of a snapshot with the reader that opens its domain."""
-    for domain in known.statement.domains:
-        secrets = repository.open_domain(domain.id, keyring)
-        reader = DomainReader(
-            repository.backend,
-            repository.id,
-            domain.id,
-            secrets,
-            tell=lambda finding: tell(store_finding(finding)),
-        )
-        for source in read_manifest(reader, domain.root).sources:
-            yield reader, source
+    known, statement = chosen.known, chosen.known.statement
+    # An export may have been damaged when it was saved, and is saved whole.
+    is_damaged = any(found.code != EXPORT_DAMAGED for found in losses.found)
+    return Shown(
+        snapshot=known.id,
+        created_at=statement.created_at,
+        state="damaged" if is_damaged else known.state,
+        complete=statement.complete,
+        verified_at=known.verified_at,
+        sources=tuple(_shown(source) for source in sources),
+        damaged=(*chosen.lost, *losses.found),
+        distrust=chosen.distrust,
+    )
 
 
 def _shown(source: Source) -> ShownSource:

@@ -9,14 +9,13 @@ from backupkit.chats.counting.summary import ChatSummary, ConversationSummary, s
 from backupkit.chats.malformed import MalformedExport
 from backupkit.chats.owner_keys import KeysOf, no_keys
 from backupkit.clock import Clock
-from backupkit.ops.chats.chat_facts import chat_finding, facts_of
+from backupkit.ops.chats.chat_facts import chat_finding, export_damaged, facts_of
 from backupkit.ops.chats.snapshot_chats import open_chats
-from backupkit.ops.events import Found, Phase, Progress, Tell, tell_nobody
+from backupkit.ops.events import Found, Losses, Phase, Progress, Tell, tell_nobody
 from backupkit.ops.failures import ConversationNotFound
-from backupkit.ops.looking.show import Shown, opened_sources, shown_of
+from backupkit.ops.looking.show import Shown, shown_of
 from backupkit.ops.places import Places
-from backupkit.ops.repository.repository import open_repository
-from backupkit.ops.repository.snapshots import find_snapshot, known_snapshots
+from backupkit.ops.restoring.lookup import open_lookup
 from backupkit.ops.unlock import AskSecret
 
 
@@ -45,34 +44,36 @@ def show_chats(
         NoRepository, SnapshotNotFound: there is nothing to show.
         ConversationNotFound: none is called that.
         CannotUnlock: the secret opens nothing.
-        ChunkLost: a manifest is lost.
         ChatKeyWrong: a sealed backup is opened by none of its `keys`.
     """
-    repository = open_repository(places, tell)
-    known = find_snapshot(known_snapshots(repository, tell), snapshot)
-    keyring = repository.unlock(secret)
-    opened = list(opened_sources(repository, known, keyring, tell))
+    lookup, losses = open_lookup(places, secret, tell), Losses(tell)
+    chosen = lookup.choose(snapshot)
+    opened = list(lookup.sources(chosen, chosen.known, losses.tell))
+    loose = [source for _, source in chosen.loose]
     found = []
     for place, (reader, source) in enumerate(opened):
         own = keys(source.name)
-        if source.chat is None or (source.chat.messages is None and not own):
+        # A folder of which no more is left than its files was a chat perhaps.
+        was_counted = source.chat is not None and source.chat.messages is not None
+        if not was_counted and source not in loose and (source.chat is None or not own):
             continue
         tell(Progress(Phase.READ))
         try:
-            with open_chats(reader, source, repository.cache / "scratch", tell, own) as chats:
+            with open_chats(reader, source, lookup.repository.cache / "scratch", losses.tell, own) as chats:
                 summary = summarise_source(chats.files, chats.recognised, now=clock.now())
-        except MalformedExport:
+        except MalformedExport as error:
             summary = None
+            losses.tell(export_damaged(error))
         if summary is not None:
             found.append(_chats(source.name, summary, conversation))
-            if source.chat.messages is None:
+            if not was_counted:
                 # Counted for the first time: it was saved without the key.
                 opened[place] = reader, replace(source, chat=facts_of(summary))
     if conversation is not None:
         found = [chats for chats in found if chats.conversations]
-        if not found:
+        if not found and not losses.found:
             raise ConversationNotFound(conversation=conversation[:200])
-    return shown_of(known, [source for _reader, source in opened]), tuple(found)
+    return shown_of(chosen, [source for _reader, source in opened], losses), tuple(found)
 
 
 def _chats(source: str, summary: ChatSummary, wanted: str | None) -> ShownChats:

@@ -10,7 +10,7 @@ from backupkit.ids import SnapshotId
 from backupkit.ops.events import Tell, tell_nobody
 from backupkit.ops.keys.confirm_recovery import confirmation
 from backupkit.ops.memory.journal import SourceFacts
-from backupkit.ops.places import Places, on_same_disk
+from backupkit.ops.places import Places, on_same_disk, shown_path
 from backupkit.ops.repository.guard_files import counts_another
 from backupkit.ops.repository.repository import Repository, open_repository
 from backupkit.ops.repository.snapshots import KnownSnapshot, known_snapshots
@@ -51,7 +51,8 @@ class RepositoryFacts:
 class Status:
     """Everything that one screen shows. `next` are commands, the most urgent first. Sizes in bytes.
 
-    `drill_due` says that longer than wanted no snapshot was restored in a drill; it makes nothing stale.
+    `sources` is empty where this machine took none of the snapshots: what they hold is sealed. `copy_of` is the path of the
+    repository that this is a copy of, where this machine writes there. `drill_due` says that longer than wanted no snapshot was restored in a drill; it makes nothing stale.
     """
 
     repository: RepositoryFacts
@@ -59,6 +60,7 @@ class Status:
     recovery_confirmed: bool
     slots: int
     can_write: bool
+    copy_of: str | None
     same_disk: bool
     guard_counts_another: bool
     last_drilled_at: datetime | None
@@ -82,18 +84,23 @@ def status(
     sources = _sources(known, max_age, clock.now())
     confirmed = confirmation(repository) is not None
     is_stale = not sources or any(source.stale for source in sources)
+    original = repository.original
+    can_write = repository.writer is not None and original is None
+    # Words are typed back where snapshots are taken; elsewhere nobody was asked, and whoever has the sheet needs no reminder.
+    is_reminded = not confirmed and (can_write or not known)
     return Status(
         repository=RepositoryFacts(str(places.repository), repository.origin, len(known), _stored_bytes(repository)),
         sources=sources,
         recovery_confirmed=confirmed,
         slots=len(repository.slots()),
-        can_write=repository.writer is not None and repository.original is None,
+        can_write=can_write,
+        copy_of=None if original is None else shown_path(original),
         same_disk=on_same_disk(places.repository, places.state),
         guard_counts_another=bool(counts_another(repository)),
         last_drilled_at=drilled,
         drill_due=_is_drill_due(known, drilled, drill_every, clock.now()),
         stale=is_stale,
-        next=tuple(_next_steps(sources, confirmed=confirmed)),
+        next=tuple(_next_steps(sources, is_reminded=is_reminded, is_sealed=bool(known) and not sources)),
     )
 
 
@@ -150,10 +157,15 @@ def _size_of(repository: Repository, name: str) -> int:
     return 0
 
 
-def _next_steps(sources: tuple[SourceStatus, ...], *, confirmed: bool) -> list[str]:
-    steps = [] if confirmed else ["backupkit key confirm"]
+def _next_steps(sources: tuple[SourceStatus, ...], *, is_reminded: bool, is_sealed: bool) -> list[str]:
+    steps = ["backupkit key confirm"] if is_reminded else []
+    if is_sealed:
+        # Another computer took what lies here: whoever comes with its disk wants the chats first.
+        return [*steps, "backupkit restore latest --to DIR"]
     if not sources:
         return [*steps, "backupkit snapshot PATH"]
+    if any(source.state == "damaged" for source in sources):
+        steps.append("backupkit repair")
     if any(source.state == "saved" for source in sources):
         steps.append("backupkit verify")
     # A new snapshot saves anew what a verification found damaged.

@@ -21,6 +21,7 @@ from backupkit.crypto.keyring import Keyring
 from backupkit.crypto.writer import WriterKeys, WriterState
 from backupkit.errors import BackupkitError, Fact
 from backupkit.ids import ChunkId, DomainId, SnapshotId
+from backupkit.ops.chats.snapshot_chats import domain_reader
 from backupkit.ops.events import Found, Severity, Tell
 from backupkit.ops.failures import LogDamaged
 from backupkit.ops.places import Places, held
@@ -30,7 +31,8 @@ from backupkit.ops.repository.reach import listed_for, packs_of
 from backupkit.ops.repository.repository import WRITER_FILE, Repository, open_repository
 from backupkit.ops.repository.snapshots import KnownSnapshot, read_snapshot, signed_snapshots
 from backupkit.ops.repository.statements import statements_lying_there
-from backupkit.ops.restoring.left_in_packs import InPacks, find_in_packs, open_what_is_left, packs_under, reader_of
+from backupkit.ops.restoring.left_in_packs import InPacks, find_in_packs, packs_under
+from backupkit.ops.restoring.lookup import open_what_is_left
 from backupkit.ops.unlock import AskSecret
 from backupkit.proof.dsse import sign_envelope
 from backupkit.proof.log_entry import LogEntry
@@ -41,6 +43,7 @@ from backupkit.proof.statement import PAYLOAD_TYPE
 from backupkit.proof.sweep_statement import decode_sweep_statement
 from backupkit.store import layout
 from backupkit.store.backend import AlreadyExists, ObjectMissing
+from backupkit.store.domains.domain_reader import DomainReader
 from backupkit.store.finding import Finding
 from backupkit.store.layout import PackRef
 from backupkit.store.objects.config import RepositoryConfig, WriterEntry
@@ -214,7 +217,7 @@ class _Rebuild:
             listed = listed_for(self._repository, one.statement, self._life(kept))
             lost: list[Finding] = []
             for part in one.statement.domains:
-                reader = reader_of(self._repository, part.id, self._keyring, self._tell)
+                reader = self._reader(part.id)
                 manifest = read_manifest(reader, part.root)
                 if not {pack.ref for pack in listed} <= self._present:
                     packs_under(reader, part.root, manifest, lost.append)
@@ -246,12 +249,15 @@ class _Rebuild:
             made.append(previous)
         return made
 
+    def _reader(self, domain: DomainId) -> DomainReader:
+        return domain_reader(self._repository, self._repository.open_domain(domain, self._keyring), self._tell)
+
     def _packs_of(self, found: InPacks) -> set[PackRef] | None:
         """Return the packs that a found snapshot needs; None where some of it is lost: nobody may sign for that."""
         lost: list[Finding] = []
         packs: set[PackRef] = set()
         for part in found.known.statement.domains:
-            reader = reader_of(self._repository, part.id, self._keyring, self._tell)
+            reader = self._reader(part.id)
             packs |= packs_under(reader, part.root, read_manifest(reader, part.root), lost.append)
         if not lost:
             return packs

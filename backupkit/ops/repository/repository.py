@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from backupkit.codec.malformed import MalformedObject
 from backupkit.crypto.domains import DomainSecrets, open_domain
 from backupkit.crypto.failures import SignatureInvalid
 from backupkit.crypto.keyring import Keyring, KeyringPublic, open_keyring, read_public
@@ -19,7 +20,7 @@ from backupkit.crypto.writer import WriterState, decode_writer_state
 from backupkit.errors import BackupkitError, reason_of
 from backupkit.ids import DomainId, RepositoryId
 from backupkit.ops.events import Found, Notice, Severity, Tell, tell_nobody
-from backupkit.ops.failures import ConfigLost, NoRepository, NotAWriter, RepositoryIsCopy
+from backupkit.ops.failures import ConfigLost, KeysLost, NoRepository, NotAWriter, RepositoryIsCopy
 from backupkit.ops.memory.damaged_packs import DamagedPacks
 from backupkit.ops.memory.journal import Journal
 from backupkit.ops.memory.pack_reads import PackReads
@@ -173,12 +174,15 @@ class Repository:
 
         Raises:
             CannotUnlock: it opens no slot.
+            KeysLost: there is no slot that can be read.
         """
         from backupkit.crypto.recovery import RecoveryCode  # noqa: PLC0415
         from backupkit.crypto.slots import open_with_passphrase, open_with_recovery_code  # noqa: PLC0415
 
         secret = ask()
         slots = self.slots()
+        if not slots:
+            raise KeysLost(path=str(self.places.repository), name=layout.SLOTS.rstrip("/"))
         if secret.recovery_words is not None:
             key = open_with_recovery_code(slots, RecoveryCode.from_words(secret.recovery_words))
         else:
@@ -228,7 +232,7 @@ def open_repository(places: Places, tell: Tell = tell_nobody) -> Repository:
 
     Raises:
         NoRepository: there is none.
-        ConfigLost: there was one.
+        ConfigLost, KeysLost: there was one.
         SignatureInvalid: its config is not signed by the owner that this machine knows.
     """
     if not is_initialised(places):
@@ -237,7 +241,9 @@ def open_repository(places: Places, tell: Tell = tell_nobody) -> Repository:
     objects = SmallObjects(backend, _telling(tell))
     try:
         public = objects.read(layout.KEYRING, read_public)
-    except ObjectMissing as error:
+    except (ObjectMissing, MalformedObject) as error:
+        if is_left_over(places):
+            raise KeysLost(path=str(places.repository), name=layout.KEYRING) from error
         raise NoRepository(path=str(places.repository)) from error
     config = objects.read(layout.CONFIG, lambda data: decode_config(data, public.owner_key))
     config.require("read")

@@ -21,6 +21,7 @@ from backupkit.ops.failures import (
     SnapshotForgotten,
     SnapshotNotFound,
     SnapshotSwept,
+    SnapshotUnreadable,
 )
 from backupkit.ops.memory.journal import TakenFacts
 from backupkit.ops.repository.lifecycle import Lifecycle, lifecycle_of
@@ -32,10 +33,12 @@ from backupkit.proof.snapshot_statement import SnapshotStatement, decode_snapsho
 from backupkit.proof.statement import PAYLOAD_TYPE
 from backupkit.proof.verify_statement import VerifyStatement, decode_verify_statement
 from backupkit.store import layout
+from backupkit.store.finding import cause
 
 LATEST = "latest"
 Life = Literal["kept", "forgotten", "swept"]
-_NO_HISTORY = (LogDamaged, HistoryRolledBack, HistoryForked, MalformedObject, NewerFormat, SignatureInvalid)
+NO_HISTORY = (LogDamaged, HistoryRolledBack, HistoryForked, MalformedObject, NewerFormat, SignatureInvalid)
+"""What says that the log cannot be believed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,57 +77,66 @@ def read_snapshot(repository: Repository, snapshot: SnapshotId) -> SnapshotState
     return repository.objects.read(layout.snapshot(snapshot), check)
 
 
+@dataclass(frozen=True, slots=True)
+class UnreadableSnapshot:
+    """A snapshot that the log names and whose statement cannot be read."""
+
+    id: SnapshotId
+    seq: int
+    error: BackupkitError
+
+    @property
+    def finding(self) -> Found:
+        """Return what is told of it."""
+        return Found("snapshot-unreadable", Severity.ERROR, {"snapshot": self.id, "reason": self.error.code})
+
+    @property
+    def failure(self) -> BackupkitError:
+        """Return what to raise where it was wanted. A false signature is worse than a missing one, and stays the answer."""
+        if isinstance(self.error, SignatureInvalid):
+            return self.error
+        failure = SnapshotUnreadable(snapshot=self.id, reason=cause(self.error))
+        failure.__cause__ = self.error
+        return failure
+
+
+@dataclass(frozen=True, slots=True)
+class NamedSnapshots:
+    """The snapshots that the log names, oldest first, forgotten ones too: `known` are those whose statements can be read."""
+
+    known: tuple[KnownSnapshot, ...]
+    unreadable: tuple[UnreadableSnapshot, ...]
+
+    def choose(self, wanted: str, *, forgotten_too: bool = False) -> tuple[KnownSnapshot, list[Found]]:
+        """Return the snapshot that is wanted, as `find_snapshot` does, and what is lost of newer ones where the latest is wanted.
+
+        Raises:
+            SnapshotUnreadable, SignatureInvalid: the log names the one that is wanted, and its statement cannot be read.
+        """
+        try:
+            chosen = find_snapshot(self.known, wanted, forgotten_too=forgotten_too)
+        except SnapshotNotFound:
+            lost = next(
+                (one for one in reversed(self.unreadable) if wanted == LATEST or one.id.startswith(wanted.lower())),
+                None,
+            )
+            if lost is None:
+                raise
+            raise lost.failure  # noqa: B904  it has a cause of its own
+        newer = [one for one in self.unreadable if wanted == LATEST and one.seq > chosen.seq]
+        return chosen, [one.finding for one in newer]
+
+
 def known_snapshots(
     repository: Repository, tell: Tell = tell_nobody, *, with_forgotten: bool = False
 ) -> list[KnownSnapshot]:
     """Return every snapshot that the log names and whose statement can be read, oldest first; forgotten ones if asked."""
-    return [one for one in _readable(repository, tell)[0] if with_forgotten or one.life == "kept"]
+    return [one for one in named_snapshots(repository, tell).known if with_forgotten or one.life == "kept"]
 
 
-def choose_snapshot(
-    repository: Repository, wanted: str, tell: Tell, *, forgotten_too: bool = False
-) -> tuple[KnownSnapshot, list[Found]]:
-    """Return the snapshot that is wanted, as `find_snapshot` does, and what is lost of newer ones where the latest is wanted.
-
-    Raises:
-        BackupkitError: the log names the one that is wanted, and its statement cannot be read.
-    """
-    known, unreadable = _readable(repository, tell)
-    try:
-        chosen = find_snapshot(known, wanted, forgotten_too=forgotten_too)
-    except SnapshotNotFound:
-        lost = next(
-            (one for one in reversed(unreadable) if wanted == LATEST or one.id.startswith(wanted.lower())), None
-        )
-        if lost is None:
-            raise
-        raise lost.error from None
-    newer = [one for one in unreadable if wanted == LATEST and one.seq > chosen.seq]
-    return chosen, [one.finding for one in newer]
-
-
-def salvage_snapshot(
-    repository: Repository, wanted: str, tell: Tell
-) -> tuple[KnownSnapshot, list[Found], BackupkitError | None]:
-    """Return a snapshot to restore from, even where the log cannot be believed or is gone; then also why not.
-
-    Without the log nobody can say which snapshot is the newest, only when each says that it was made. Its statement is
-    still signed, and all that it leads to is sealed.
-    """
-    try:
-        return *choose_snapshot(repository, wanted, tell, forgotten_too=True), None
-    except _NO_HISTORY as error:
-        distrust: BackupkitError = error
-    except SnapshotNotFound as error:
-        if repository.log.read().head is not None:
-            raise
-        distrust = LogDamaged(size=0, reason="no-head")
-        distrust.__cause__ = error
-    try:
-        return find_snapshot(signed_snapshots(repository), wanted), [], distrust
-    except SnapshotNotFound as error:
-        # Nothing was ever saved here; or something was, and why it cannot be believed is the better answer.
-        raise (error if isinstance(distrust.__cause__, SnapshotNotFound) else distrust) from error
+def choose_snapshot(repository: Repository, wanted: str, tell: Tell) -> tuple[KnownSnapshot, list[Found]]:
+    """Return the snapshot that is wanted by what the log says, as `NamedSnapshots.choose` does."""
+    return named_snapshots(repository, tell).choose(wanted)
 
 
 def signed_snapshots(repository: Repository) -> list[KnownSnapshot]:
@@ -159,33 +171,25 @@ def _in_chain(found: Iterable[tuple[SnapshotId, SnapshotStatement]]) -> Iterator
             heappush(ready, one)
 
 
-@dataclass(frozen=True, slots=True)
-class _Lost:
-    """A snapshot that the log names and whose statement cannot be read."""
+def named_snapshots(repository: Repository, tell: Tell) -> NamedSnapshots:
+    """Read the statement of every snapshot that the log names. What cannot be read is told, unless it was forgotten.
 
-    id: SnapshotId
-    seq: int
-    error: BackupkitError
-
-    @property
-    def finding(self) -> Found:
-        return Found("snapshot-unreadable", Severity.ERROR, {"snapshot": self.id, "reason": self.error.code})
-
-
-def _readable(repository: Repository, tell: Tell) -> tuple[list[KnownSnapshot], list[_Lost]]:
+    Raises:
+        BackupkitError: the log cannot be believed.
+    """
     history = repository.log.read()
     verified = _verifications(repository, history)
     life = lifecycle_of(repository, history.entries)
     journal = repository.journal.taken()
     found: list[KnownSnapshot] = []
-    unreadable: list[_Lost] = []
+    unreadable: list[UnreadableSnapshot] = []
     for entry in history.subjects("snapshot"):
         snapshot = SnapshotId(entry.subject)
         try:
             statement = read_snapshot(repository, snapshot)
         except BackupkitError as error:
             if snapshot not in life.forgotten:
-                lost = _Lost(snapshot, entry.seq, error)
+                lost = UnreadableSnapshot(snapshot, entry.seq, error)
                 unreadable.append(lost)
                 tell(lost.finding)
             continue
@@ -204,7 +208,7 @@ def _readable(repository: Repository, tell: Tell) -> tuple[list[KnownSnapshot], 
             max(drills, default=None),
         )
         found.append(known)
-    return found, unreadable
+    return NamedSnapshots(tuple(found), tuple(unreadable))
 
 
 def _life(life: Lifecycle, snapshot: SnapshotId) -> Life:

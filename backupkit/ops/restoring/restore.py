@@ -12,20 +12,20 @@ from functools import partial
 from pathlib import Path
 
 from backupkit.clock import Clock, to_rfc3339
-from backupkit.crypto.domains import DomainSecrets
 from backupkit.errors import BackupkitError
 from backupkit.ids import SnapshotId
-from backupkit.ops.events import Found, Notice, Phase, Progress, Severity, Tell
+from backupkit.ops.events import Found, Losses, Phase, Progress, Severity, Tell
 from backupkit.ops.failures import SourceNotInSnapshot
 from backupkit.ops.places import Places, require_new_folder
-from backupkit.ops.repository.repository import Repository, store_finding
-from backupkit.ops.restoring.left_in_packs import choose, open_what_is_left
+from backupkit.ops.repository.snapshots import LATEST
+from backupkit.ops.restoring.elsewhere import Elsewhere, held_elsewhere
+from backupkit.ops.restoring.lookup import open_lookup
 from backupkit.ops.restoring.restored_files import PERMISSIONS, RestoredFiles, Written
 from backupkit.ops.unlock import AskSecret
 from backupkit.store.domains.domain_reader import DomainReader, in_any_order
-from backupkit.store.finding import Finding, cause
+from backupkit.store.finding import Finding
 from backupkit.store.trees.contents import PathEntry, walk_tree
-from backupkit.store.trees.manifest import Source, read_manifest
+from backupkit.store.trees.manifest import Source
 from backupkit.store.trees.tree import Entry, EntryKind
 
 REPORT = "backupkit-restore-report.json"
@@ -39,7 +39,8 @@ _GROUP_FILES = 128
 class Restored:
     """What came back. `damaged` names every file or folder that did not come back whole.
 
-    `distrust` says why the log could not be believed; the snapshot was then chosen without it.
+    `distrust` says why the log could not be believed; the snapshot was then chosen without it. `elsewhere` names what the latest
+    snapshot does not hold and others do.
     """
 
     snapshot: SnapshotId
@@ -48,6 +49,7 @@ class Restored:
     damaged: tuple[Found, ...]
     folders: tuple[Path, ...]
     distrust: BackupkitError | None = None
+    elsewhere: tuple[Elsewhere, ...] = ()
 
 
 def restore(
@@ -71,29 +73,14 @@ def restore(
         CannotUnlock: the secret opens nothing.
         TargetInRepository, TargetNotEmpty: the target lies in the repository, or something lies there already.
     """
-    repository, config_lost = open_what_is_left(places, tell)
-    repository.config.require("read")
-    chosen = choose(repository, snapshot, secret, tell, from_packs=from_packs)
+    lookup = open_lookup(places, secret, tell)
+    chosen = lookup.choose(snapshot, from_packs=from_packs)
     known = chosen.known
-    if known.life == "forgotten":
-        tell(Notice("snapshot-forgotten", {"snapshot": known.id}))
     require_new_folder(places, to)
-    keyring = chosen.keyring or repository.unlock(secret)
+    losses = Losses(tell)
+    there = list(lookup.sources(chosen, known, losses.tell))
     # Told already; but a latest snapshot that is not the latest must not pass for a whole restore.
-    lost = list(chosen.lost)
-    there: list[tuple[DomainReader, Source]] = []
-    for domain in known.statement.domains:
-        try:
-            secrets = repository.open_domain(domain.id, keyring)
-            reader = _reader(repository, secrets, tell)
-            manifest = read_manifest(reader, domain.root)
-        except BackupkitError as error:
-            lost.append(Found("domain-lost", Severity.ERROR, {"name": domain.id.hex(), "reason": cause(error)}))
-            tell(lost[-1])
-            continue
-        there += [(reader, source) for source in manifest.sources]
-    for loose, source in chosen.loose:
-        there.append((_reader(repository, repository.open_domain(loose, keyring), tell), source))
+    lost = [*chosen.lost, *losses.found]
     wanted = [(reader, source) for reader, source in there if not only or source.name in only]
     names = [source.name for _, source in there]
     unknown = [name for name in only if name not in names]
@@ -109,19 +96,10 @@ def restore(
         run.restore_source(reader, source)
     if run.damaged:
         _report(to / REPORT, known.id, run.damaged, clock)
-    return Restored(
-        known.id, run.files, run.size, tuple(run.damaged), tuple(run.folders), chosen.distrust or config_lost
-    )
-
-
-def _reader(repository: Repository, secrets: DomainSecrets, tell: Tell) -> DomainReader:
-    return DomainReader(
-        repository.backend,
-        repository.id,
-        secrets.id,
-        secrets,
-        tell=lambda finding: tell(store_finding(finding)),
-    )
+    elsewhere: tuple[Elsewhere, ...] = ()
+    if snapshot == LATEST and not only and chosen.distrust is None and not from_packs:
+        elsewhere = held_elsewhere(lookup.repository, known.id, [source.path for _, source in there], lookup.keyring)
+    return Restored(known.id, run.files, run.size, tuple(run.damaged), tuple(run.folders), chosen.distrust, elsewhere)
 
 
 class _Run:

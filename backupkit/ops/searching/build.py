@@ -20,7 +20,7 @@ from backupkit.chats.owner_keys import KeysOf, OwnerKeys, no_keys
 from backupkit.chats.readers.registry import read_all
 from backupkit.chats.search.document import Document, document_of
 from backupkit.ops.chats.snapshot_chats import OpenedChats, open_chats
-from backupkit.ops.events import Event, Found, Phase, Progress, Tell
+from backupkit.ops.events import Event, Found, Phase, Progress, Severity, Tell
 from backupkit.ops.searching.index import IndexedConversation, IndexedSource, SearchIndex
 from backupkit.ops.searching.segment import Filling, Place
 from backupkit.store.domains.domain_reader import DomainReader
@@ -119,6 +119,9 @@ class Building:
             if whole and not lost:
                 self._end_unseen(number, indexed)
             indexed.tree = "" if lost else tree
+            state = self.index.state
+            if any(one.severity is Severity.ERROR for one in lost) and state.snapshots[-1] not in state.incomplete:
+                state.incomplete.append(state.snapshots[-1])
         self.done_bytes += source.bytes
         self._progress()
         indexed.present.append(snapshot)

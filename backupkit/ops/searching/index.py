@@ -63,7 +63,7 @@ class IndexState:
     """All that is known of an index but the documents. Lists are referred to by number and only ever grow.
 
     `ended` holds documents that newer snapshots lack, by file and number: the last snapshot that has them, and whether a newer
-    version of the message took their place.
+    version of the message took their place. `incomplete` are snapshots of which a part could not be read.
     """
 
     segments: dict[str, int] = field(default_factory=dict)
@@ -72,6 +72,7 @@ class IndexState:
     conversations: list[IndexedConversation] = field(default_factory=list)
     senders: list[tuple[str | None, str | None]] = field(default_factory=list)
     ended: dict[str, dict[int, tuple[int, bool]]] = field(default_factory=dict)
+    incomplete: list[str] = field(default_factory=list)
 
     def end_of(self, place: Place) -> tuple[int, bool] | None:
         """Return the last snapshot that has a document and whether it was replaced; None where the newest has it."""
@@ -191,6 +192,7 @@ def _encode_state(state: IndexState) -> bytes:
             name: [[number, last, replaced] for number, (last, replaced) in rows.items()]
             for name, rows in state.ended.items()
         },
+        "incomplete": state.incomplete,
     }
     return json.dumps(fields, separators=(",", ":")).encode()
 
@@ -210,6 +212,7 @@ def _decode_state(data: bytes) -> IndexState:
                 name: {number: (last, replaced) for number, last, replaced in rows}
                 for name, rows in fields["ended"].items()
             },
+            incomplete=[str(one) for one in fields.get("incomplete", ())],
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, IndexError) as error:
         raise MalformedObject(what=_WHAT, reason="wrong-state") from error

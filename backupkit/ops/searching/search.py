@@ -6,24 +6,23 @@ that it shows, the newest first.
 
 import heapq
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from backupkit.capture.scratch import discard_leftovers, private_folder
 from backupkit.chats.export.record import time_text
 from backupkit.chats.owner_keys import KeysOf, no_keys
 from backupkit.chats.search.document import DELETED, Document, conversation_term, kind_term, sender_term
 from backupkit.chats.search.terms import Needed, Part, Way, folded, parts_of, places_in
-from backupkit.crypto.keyring import Keyring
 from backupkit.errors import BackupkitError, ExitCode
-from backupkit.ids import SnapshotId
+from backupkit.ids import DomainId, SnapshotId
 from backupkit.ops.chats.snapshot_chats import domain_lost, domain_reader
-from backupkit.ops.events import Event, Found, Notice, Severity, Tell
+from backupkit.ops.events import Found, Losses, Notice, Severity, Tell
 from backupkit.ops.places import Places, held
-from backupkit.ops.repository.repository import Repository, open_repository
-from backupkit.ops.repository.snapshots import KnownSnapshot, known_snapshots
+from backupkit.ops.restoring.lookup import Chosen, Lookup, open_lookup
 from backupkit.ops.searching.build import building
 from backupkit.ops.searching.index import UNUSABLE, IndexState, SearchIndex, index_key
 from backupkit.ops.searching.segment import Place, Segment
@@ -99,7 +98,10 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """What was found. `matches` is how many there are, at most that many where not `is_exact`."""
+    """What was found. `matches` is how many there are, at most that many where not `is_exact`.
+
+    `damaged` is what could not be read, now or when it was indexed. `distrust` says why the log could not be believed.
+    """
 
     hits: tuple[Hit, ...]
     matches: int
@@ -107,6 +109,7 @@ class SearchResult:
     messages: int
     snapshots: int
     damaged: tuple[Found, ...]
+    distrust: BackupkitError | None = None
 
 
 def search_messages(
@@ -119,7 +122,7 @@ def search_messages(
     rebuild: bool = False,
     keys: KeysOf = no_keys,
 ) -> SearchResult:
-    """Look for messages in every snapshot that is kept.
+    """Look for messages in every snapshot that is kept; where the log cannot be believed, in all that are found.
 
     Raises:
         NoRepository: there is none.
@@ -128,12 +131,16 @@ def search_messages(
         ChatKeyWrong: sealed backups wait for a key, and the `keys` open none of them.
     """
     match = _Matching.of(question)
-    repository = open_repository(places, tell)
-    repository.config.require("read")
-    kept = known_snapshots(repository, tell)
-    keyring = repository.unlock(secret)
-    asking = _Asking(repository, kept, keyring, match, tell, stop, keys)
-    with held(repository.cache / "search.lock"):
+    lookup = open_lookup(places, secret, tell)
+    chosen = lookup.every()
+    cache = lookup.repository.cache
+    with held(cache / "search.lock"), ExitStack() as stack:
+        folder = cache / "search"
+        if chosen.distrust is not None:
+            # Other snapshots than the log knows, in an order that nobody vouches for: nothing of it may stay in the index.
+            discard_leftovers(cache / "search-left")
+            folder = stack.enter_context(private_folder(cache / "search-left"))
+        asking = _Asking(lookup, chosen, folder, match, Losses(tell), stop, keys)
         try:
             return asking.answer(rebuild=rebuild)
         except UNUSABLE:
@@ -146,53 +153,58 @@ def search_messages(
 class _Asking:
     """One search: brings the indexes up to date, asks them, and remembers what could not be read."""
 
-    repository: Repository
-    kept: list[KnownSnapshot]
-    keyring: Keyring
+    lookup: Lookup
+    chosen: Chosen
+    folder: Path
     match: "_Matching"
-    tell: Tell
+    losses: Losses
     stop: Callable[[], bool]
     keys: KeysOf
-    lost: list[Found] = field(default_factory=list)
 
     def answer(self, *, rebuild: bool) -> SearchResult:
         """Ask the index of every domain."""
-        self.lost.clear()
+        repository, keyring = self.lookup.repository, self.lookup.keyring
+        kept = {one.id for one in self.chosen.snapshots}
         answers: list[_Answer] = []
         with ExitStack() as stack:
-            for domain in dict.fromkeys(one.id for known in self.kept for one in known.statement.domains):
+            for domain in self._domains():
                 try:
-                    opened = self.repository.open_domain(domain, self.keyring)
+                    opened = repository.open_domain(domain, keyring)
                 except BackupkitError as error:
-                    self.lose(domain_lost(domain, error))
+                    self.losses.tell(domain_lost(domain, error))
                     continue
-                folder = self.repository.cache / "search" / domain.hex()
+                folder = self.folder / domain.hex()
                 if rebuild:
                     shutil.rmtree(folder, ignore_errors=True)
-                index = SearchIndex(folder, index_key(opened, self.repository.id))
-                self.bring_up_to_date(index, domain_reader(self.repository, opened, self._telling))
+                index = SearchIndex(folder, index_key(opened, repository.id))
+                self.bring_up_to_date(index, domain_reader(repository, opened, self.losses.tell))
                 segments = stack.enter_context(index.open_segments())
-                answers.append(_Answer(index.state, segments, self.match, {one.id for one in self.kept}))
-            return _collected(answers, self.match.question, self.stop, len(self.kept), tuple(self.lost))
+                answers.append(_Answer(index.state, segments, self.match, kept))
+            lost = (*self.chosen.lost, *self.losses.found)
+            found = _collected(answers, self.match.question, self.stop, len(kept), lost)
+            return replace(found, distrust=self.chosen.distrust)
 
-    def lose(self, found: Found) -> None:
-        """Note a loss, and tell it."""
-        self.lost.append(found)
-        self.tell(found)
+    def _domains(self) -> Iterable[DomainId]:
+        named = [one.id for known in self.chosen.snapshots for one in known.statement.domains]
+        return dict.fromkeys([*named, *(domain for domain, _ in self.chosen.loose)])
 
     def bring_up_to_date(self, index: SearchIndex, reader: DomainReader) -> None:
         """Index what is not indexed yet; from the beginning where the index cannot be used."""
         if not index.load():
-            self.tell(Notice("search-index-lost", {}))
+            self.losses.tell(Notice("search-index-lost", {}))
         if self._has_new_keys(index):
             # Messages are indexed by the snapshot that first had them, so what a key opens now belongs between those.
             index.discard()
+        kept = {one.id for one in self.chosen.snapshots}
+        for snapshot in kept.intersection(index.state.incomplete):
+            # What is lost was told when it was met; the index must not pass for whole ever after.
+            self.losses.tell(Found("indexed-with-losses", Severity.ERROR, {"snapshot": snapshot}))
         try:
             self._take_new(index, reader)
             with index.open_segments():
                 return
         except UNUSABLE:
-            self.tell(Notice("search-index-lost", {}))
+            self.losses.tell(Notice("search-index-lost", {}))
             index.discard()
             self._take_new(index, reader)
 
@@ -200,9 +212,9 @@ class _Asking:
         new = list(self._not_indexed(index, reader))
         if not new:
             return
-        scratch = self.repository.cache / "indexing"
+        scratch = self.lookup.repository.cache / "indexing"
         discard_leftovers(scratch)
-        with private_folder(scratch) as folder, building(index, folder, self._telling, self.stop, self.keys) as work:
+        with private_folder(scratch) as folder, building(index, folder, self.losses.tell, self.stop, self.keys) as work:
             work.total_bytes = sum(source.bytes for _, sources in new for source in sources)
             for snapshot, sources in new:
                 work.take_in(snapshot, reader, sources)
@@ -217,19 +229,16 @@ class _Asking:
 
     def _not_indexed(self, index: SearchIndex, reader: DomainReader) -> Iterator[tuple[SnapshotId, tuple[Source, ...]]]:
         indexed = set(index.state.snapshots)
-        for known in self.kept:
+        for known in self.chosen.snapshots:
             for part in known.statement.domains:
                 if part.id != reader.address.domain or known.id in indexed:
                     continue
                 try:
                     yield known.id, read_manifest(reader, part.root).sources
                 except BackupkitError as error:
-                    self.lose(domain_lost(part.id, error))
-
-    def _telling(self, event: Event) -> None:
-        if isinstance(event, Found) and event.severity is Severity.ERROR:
-            self.lost.append(event)
-        self.tell(event)
+                    self.losses.tell(domain_lost(part.id, error))
+        if loose := tuple(source for domain, source in self.chosen.loose if domain == reader.address.domain):
+            yield self.chosen.known.id, loose
 
 
 @dataclass(frozen=True, slots=True)

@@ -160,7 +160,7 @@ class SmallObjects:
                 data = self._bounded(copy + name)
                 meaning = check(data)
             except BackupkitError as error:
-                if failure is None or isinstance(failure, ObjectMissing):
+                if failure is None or (isinstance(failure, ObjectMissing) and not isinstance(error, ObjectMissing)):
                     failure = error
                 continue
             if heal and number:

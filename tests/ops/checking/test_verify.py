@@ -4,11 +4,10 @@ from backup_scene import PASSPHRASE, Scene, bytes_of, some_chats
 from backupkit.crypto.failures import CannotUnlock
 from backupkit.errors import BackupkitError
 from backupkit.ops.checking.verify import verify_snapshot
-from backupkit.ops.failures import SnapshotAmbiguous, SnapshotNotFound
+from backupkit.ops.failures import PacksUnknown, SnapshotAmbiguous, SnapshotNotFound
 from backupkit.ops.looking.list_snapshots import list_snapshots
 from backupkit.ops.unlock import Secret
 from backupkit.store import layout
-from backupkit.store.backend import ObjectMissing
 from backupkit.store.objects.small_objects import COPIES
 
 
@@ -186,7 +185,7 @@ def test_a_lost_pack_list_is_damage_and_a_restore_does_not_need_it(scene: Scene)
         for name in list(scene.repository.backend.names(folder + layout.PACK_LISTS)):
             scene.repository.backend.delete(name)
 
-    with pytest.raises(ObjectMissing):
+    with pytest.raises(PacksUnknown):
         scene.verify()
     assert not scene.restore().damaged
     scene.take()

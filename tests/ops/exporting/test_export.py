@@ -15,6 +15,7 @@ from json_schema import differences
 from backupkit.chats.export.html import PAGE_MESSAGES
 from backupkit.i18n import Catalogue
 from backupkit.i18n.language import Language
+from backupkit.ops.events import Found
 from backupkit.ops.exporting.export import (
     ChatsLost,
     Exported,
@@ -269,3 +270,18 @@ def test_a_chat_that_is_lost_altogether_is_called_lost_and_not_absent(scene: Sce
 
     with pytest.raises(ChatsLost):
         export(scene)
+
+
+def test_a_finding_about_a_conversation_names_it_by_its_title(scene: Scene) -> None:
+    chat_factory.write_telegram_chat(scene.folder / "telegram", messages=30)
+    path = scene.folder / "telegram" / "result.json"
+    exported = json.loads(path.read_text("utf-8"))
+    del exported["messages"][10:12]
+    path.write_text(json.dumps(exported), "utf-8")
+    scene.take(scene.folder / "telegram", app="telegram")
+    scene.told.clear()
+
+    export(scene)
+
+    (gap,) = [event for event in scene.told if isinstance(event, Found) and "conversation" in event.facts]
+    assert gap.facts["conversation"] == exported["name"]

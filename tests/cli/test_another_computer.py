@@ -1,0 +1,55 @@
+"""The disk with the backup comes to another computer: what it says there must be true, and work as it is typed."""
+
+import json
+import shlex
+import shutil
+from pathlib import Path
+
+import chat_factory
+import pytest
+from computer import Computer
+
+
+@pytest.fixture(scope="module")
+def disk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository with two sources, each saved by itself, and the sheet's words."""
+    computer = Computer(tmp_path_factory.mktemp("first") / "home")
+    computer.initialise()
+    for name in ("my telegram", "whatsapp"):
+        chat_factory.write_telegram_chat(computer.home / name, messages=20)
+        computer.run("snapshot", name)
+    return computer.home
+
+
+@pytest.fixture
+def other(disk: Path, tmp_path: Path) -> Computer:
+    computer = Computer(tmp_path / "other")
+    shutil.copytree(disk / ".local/share/backupkit/repository", computer.home / "my disk")
+    return computer
+
+
+def test_status_there_does_not_say_that_nothing_is_saved(other: Computer) -> None:
+    answer = other.run("status", "--repo", "my disk", expect=5)
+
+    assert answer.out.startswith("Snapshots of another computer lie here.")
+    assert "not been typed back" not in answer.out
+    assert "Next:  backupkit restore latest --to DIR --repo 'my disk'" in answer.out
+
+
+def test_a_restore_there_names_the_source_that_the_latest_snapshot_does_not_hold(other: Computer) -> None:
+    answer = other.run("restore", "latest", "--to", "back", "--repo", "my disk")
+
+    assert sorted(path.name for path in (other.home / "back").iterdir()) == ["whatsapp"]
+    assert "! Not in this snapshot, so not restored: my telegram" in answer.out
+    (command,) = [line for line in answer.out.splitlines() if line.startswith("  backupkit restore")]
+    _, *words = shlex.split(command)
+    other.run(*words)
+    assert (other.home / f"back-{words[1]}" / "my telegram").is_dir()
+
+
+def test_programs_get_the_same_in_fields(other: Computer) -> None:
+    listed = [json.loads(line) for line in other.run("snapshots", "--json", "--repo", "my disk").out.splitlines()]
+
+    answer = other.run("restore", "latest", "--to", "back", "--repo", "my disk", "--json")
+
+    assert answer.last["elsewhere"] == [{"snapshot": listed[0]["snapshot"], "sources": ["my telegram"]}]
