@@ -18,6 +18,8 @@ from backupkit.ops.events import Found, Severity, Tell
 
 MOST_BYTES = 65_536
 SECONDS_FOR_PROGRAM = 120
+SHORT_BYTES = 8
+"""What is shorter than this can be tried out, however slow each try is made."""
 
 
 class PassphraseNeeded(BackupkitError):
@@ -100,6 +102,8 @@ class PassphraseSources:
             raise PassphraseEmpty
         if self._person.secret(again) != first:
             raise PassphrasesDiffer
+        if len(first.encode()) < SHORT_BYTES:
+            self._tell(Found("passphrase-short", Severity.WARNING, {}))
         return first
 
     def is_named(self) -> bool:

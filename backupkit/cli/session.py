@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -35,7 +35,10 @@ if TYPE_CHECKING:
     from backupkit.cli.passphrase import PassphraseSources
     from backupkit.config import Folders, Settings
     from backupkit.ops.places import Places
-    from backupkit.ops.unlock import AskSecret
+    from backupkit.ops.unlock import AskSecret, Secret
+
+TRIES = 3
+"""So often a person may type what opens the repository."""
 
 
 @dataclass(slots=True)
@@ -152,16 +155,32 @@ class Session:
     def secret(self, words_file: Path | None = None) -> "AskSecret":
         """Return how to get at what opens the repository: the recovery words of a file, or the passphrase."""
         from backupkit.cli.passphrase import recovery_words
-        from backupkit.ops.unlock import Secret, typed_secret
+        from backupkit.ops.unlock import Secret
 
         def ask() -> Secret:
             if words_file is not None:
                 return Secret(recovery_words=recovery_words(words_file))
-            question = self.say("ask.passphrase", path=str(self.places.repository))
-            given = self.passphrases.existing(question)
-            return Secret(passphrase=given) if self.passphrases.is_named() else typed_secret(given)
+            if self.passphrases.is_named():
+                return Secret(passphrase=self.passphrases.existing(""))
+            return self._typed(TRIES)
 
         return ask
+
+    def _typed(self, tries: int) -> "Secret":
+        """Ask the person, who may try so often: a slip must not cost the whole command line."""
+        from backupkit.ops.unlock import mistyped_words, typed_secret
+
+        given = self.passphrases.existing(self.say("ask.passphrase", path=str(self.places.repository)))
+
+        def again() -> "Secret":
+            mistyped = mistyped_words(given)
+            if mistyped is None:
+                self.printer.note("ask.once-more")
+            else:
+                self.printer.note(f"error.{mistyped.code}.what", **mistyped.facts)
+            return self._typed(tries - 1)
+
+        return replace(typed_secret(given), again=again if tries > 1 else None)
 
     @property
     def terminal(self) -> Terminal:

@@ -77,7 +77,7 @@ class RecoveryCode:
             WrongRecoveryWordCount: there are not 24.
             RecoveryChecksumWrong: the words are right one by one, and not together.
         """
-        words = _typed_words(text)
+        words = typed_words(text)
         language: Language = "zh-CN" if words and _is_ideograph(words[0]) else "en"
         known = _positions(language)
         for position, word in enumerate(words, 1):
@@ -101,7 +101,8 @@ class RecoveryCode:
         return derive(self.entropy, "recovery-fingerprint", size=8).hex()
 
 
-def _typed_words(text: str) -> list[str]:
+def typed_words(text: str) -> list[str]:
+    """Take apart what a person typed: words in Latin letters, or single Chinese characters."""
     # NFKC and case folding undo what an input method, a full-width keyboard or a proud shift key did.
     return _WORD.findall(unicodedata.normalize("NFKC", text[:MAX_TYPED]).casefold())
 

@@ -1,5 +1,6 @@
 """For people: results on the standard output, everything else on the standard error."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import TextIO
@@ -7,6 +8,7 @@ from typing import TextIO
 from backupkit.errors import BackupkitError, Fact
 from backupkit.i18n import Catalogue
 from backupkit.ops.events import Event, Found, Notice, Progress, Severity
+from backupkit.text import width
 from backupkit.ui.columns import wrapped
 from backupkit.ui.error_text import error_lines
 from backupkit.ui.output import Output
@@ -22,6 +24,10 @@ _MARKS: dict[Severity, tuple[str, Role]] = {
     Severity.WARNING: ("!", "warning"),
     Severity.ERROR: ("x", "bad"),
 }
+
+_PAINT = re.compile(r"\x1b\[[0-9]+m")
+_REMARK = re.compile(r"((?:\x1b\[[0-9]+m)?[!xi](?:\x1b\[0m)? )(.+)")
+"""A sentence behind a mark, which may be in colour."""
 
 
 class TextPrinter:
@@ -55,14 +61,25 @@ class TextPrinter:
     def note(self, key: str, /, **facts: Fact) -> None:
         """Say a sentence to the person watching, unless they asked for quiet."""
         if self._verbosity >= 0:
-            self._write_notes(self._catalogue.say(key, **facts).splitlines())
+            self._write_notes(wrapped(self._catalogue.say(key, **facts), min(self._terminal.columns, 100)))
 
     def record(self, kind: str, fields: Fields, lines: Sequence[str] = ()) -> None:  # noqa: ARG002  -- fields are for programs
         """Show one result."""
         # Results come when the work is done: a bar drawn below them would look as if it went on.
         self._progress.close()
         if lines:
-            self._out.write("".join(f"{line}\n" for line in lines))
+            shown = [piece for line in lines for piece in self._fitted(line)] if self._terminal.is_tty else lines
+            self._out.write("".join(f"{line}\n" for line in shown))
+
+    def _fitted(self, line: str) -> list[str]:
+        """Break a remark that is too long for the screen between words. Rows and commands stay whole: they are copied and compared."""
+        remark = _REMARK.fullmatch(line)
+        columns = min(self._terminal.columns, 100)
+        if remark is None or width(sentence := _PAINT.sub("", remark[2])) + 2 <= columns:
+            return [line]
+        # What stands behind the sentence in colour loses it here: a colour that goes on over the edge would paint the margin.
+        first, *others = wrapped(sentence, columns, indent=2)
+        return [remark[1] + first[2:], *others]
 
     def summary(self, fields: Fields, lines: Sequence[str] = (), *, kind: str = "summary") -> None:
         """Show the last result."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chat_factory import write_plain_database, write_telegram_chat
+from chat_factory import write_plain_database, write_telegram_chat, write_whatsapp_android
 from computer import Computer, words_on
 from json_schema import differences
 
@@ -386,3 +386,11 @@ def test_parity_that_cannot_be_written_is_told_and_the_watcher_goes_on(tmp_path:
 
     assert answer.last["saves"] == 1
     assert "parity-not-written" in [line.get("code") for line in answer.objects]
+
+
+def test_a_folder_with_several_apps_is_called_that(tmp_path: Path) -> None:
+    computer = Computer(tmp_path / "home")
+    write_telegram_chat(computer.home / "all" / "telegram", messages=5)
+    write_whatsapp_android(computer.home / "all" / "whatsapp", messages=5)
+
+    assert computer.run("doctor", "all").out.startswith("Several apps (mixed)")

@@ -151,6 +151,15 @@ def test_a_new_passphrase_is_typed_twice() -> None:
         sources(person=Typist("", "")).new("?", "again?")
 
 
+@pytest.mark.parametrize(("typed", "is_short"), [("abc1234", True), ("abcd 1234", False), ("在和平路", False)])
+def test_a_new_passphrase_that_could_be_tried_out_is_taken_with_a_warning(typed: str, is_short: bool) -> None:
+    told: list[Event] = []
+
+    assert sources(person=Typist(typed, typed), told=told).new("?", "again?") == typed
+
+    assert [event.code for event in told if isinstance(event, Found)] == ["passphrase-short"] * is_short
+
+
 @pytest.mark.parametrize("data", [b"\xff\xff", b"w" * 70_000, None])
 def test_a_file_of_words_that_cannot_be_read_is_one_typed_error(tmp_path: Path, data: bytes | None) -> None:
     if data is not None:

@@ -120,3 +120,50 @@ def test_no_passphrase_is_ever_shown(computer: Computer) -> None:
 
     assert "secret" not in shown + rest
     assert code == 143
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Computer:
+    """A computer with a snapshot. Its passphrase is in a file, which a person at the terminal does not use."""
+    computer = Computer(tmp_path_factory.mktemp("saved") / "home")
+    computer.initialise()
+    write_telegram_chat(computer.home / "chat", messages=5)
+    computer.run("snapshot", "chat")
+    return computer
+
+
+def test_a_slip_at_the_passphrase_may_be_put_right_at_once(saved: Computer) -> None:
+    person = Person(saved, "show", "latest")
+
+    person.waits_for("recovery words:")
+    person.types("not it")
+    assert "That does not open it." in person.waits_for("recovery words:")
+    person.types((saved.home / "passphrase").read_text().strip())
+    code, shown = person.ends_with()
+
+    assert code == 0
+    assert "5 messages" in shown
+
+
+def test_a_slip_among_the_recovery_words_is_named(saved: Computer) -> None:
+    words = (saved.home / "words").read_text().split()
+    person = Person(saved, "show", "latest")
+
+    person.waits_for("recovery words:")
+    person.types(" ".join([*words[:6], "bananna", *words[7:]]))
+    assert "Word 7 is not in the list: bananna" in person.waits_for("recovery words:")
+    person.types(" ".join(words))
+
+    assert person.ends_with()[0] == 0
+
+
+def test_three_times_wrong_is_the_end(saved: Computer) -> None:
+    person = Person(saved, "show", "latest")
+
+    for _ in range(3):
+        person.waits_for("recovery words:")
+        person.types("not it")
+    code, shown = person.ends_with()
+
+    assert code == 12
+    assert "cannot-unlock" in shown

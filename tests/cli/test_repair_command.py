@@ -40,3 +40,19 @@ def test_a_repair_says_what_came_back_and_what_did_not(tmp_path: Path) -> None:
     assert (third.last["state"], len(third.last["lost"])) == ("damaged", 3)
     assert hurt[0].name in said.err
     assert "damaged" in said.out
+
+
+def test_what_cannot_be_repaired_comes_with_the_next_step_and_a_copy_repairs_it(tmp_path: Path) -> None:
+    computer = Computer(tmp_path / "home")
+    computer.initialise()
+    write_telegram_chat(computer.home / "chat", messages=5)
+    computer.run("snapshot", "chat")
+    computer.run("copy", "--to", "usb")
+    packs(computer)[0].write_bytes(b"damaged")
+
+    alone = computer.run("repair", expect=20, BACKUPKIT_PASSPHRASE_FILE="")
+    helped = computer.run("repair", "--from", "usb", BACKUPKIT_PASSPHRASE_FILE="")
+
+    assert "backupkit repair --from DIR" in alone.out
+    assert "1 pack brought back byte for byte" in helped.out
+    assert computer.run("verify", "--json").last["state"] == "verified"

@@ -224,3 +224,23 @@ def test_a_full_disk_behind_the_output_is_an_error_of_its_own() -> None:
 
     assert caught.value.facts == {"reason": "No space left on device"}
     assert caught.value.exit_code == 14
+
+
+def test_a_remark_is_broken_between_words_on_a_screen_and_nowhere_else() -> None:
+    remark = "! The repository is on the same disk as this computer's own data. One broken disk would take both."
+    command = "Next:  backupkit snapshot '/home/me/Exports/WhatsApp Chat with Maya' --app whatsapp --no-verify"
+
+    def shown(terminal: Terminal, line: str) -> list[str]:
+        out = io.StringIO()
+        printer = TextPrinter(
+            Output(out), io.StringIO(), catalogue=Catalogue("en"), terminal=terminal, progress=NoProgress()
+        )
+        printer.summary({}, [line])
+        return out.getvalue().splitlines()
+
+    assert shown(Terminal(columns=60), remark) == [remark]
+    assert shown(Terminal(is_tty=True, columns=60), command) == [command]
+    broken = shown(Terminal(is_tty=True, color=True, columns=60), f"\x1b[33m!\x1b[0m {remark[2:]}")
+    assert broken[0].startswith("\x1b[33m!\x1b[0m The repository")
+    assert broken[1].startswith("  ")
+    assert " ".join(line.strip() for line in broken) == f"\x1b[33m!\x1b[0m {remark[2:]}"

@@ -88,6 +88,7 @@ class _Page:
                     if written := _WRITTEN.search(piece.data):
                         self._declared = int(re.sub(rb"\D", b"", written[1]) or 0)
                     yield self._conversation()
+                    yield from self._parser.damage(self._name)
                     if not _END.search(piece.data):
                         raise TruncatedExport(Locator(self._name, f"byte {piece.offset}"), "page-unclosed")
 

@@ -48,6 +48,7 @@ _SECTION = re.compile(r"\{(Attachments|Embed|Stickers|Reactions)\}$")
 _REACTION = re.compile(r"(\S+)(?: \((\d{1,7})\))?(?: |$)")
 _LOOKED_AT = 8 * 1024
 _MAX_MESSAGE_BYTES = 16 * 2**20
+_ENOUGH_TO_TELL = 4
 _ORDERS = (DateOrder.DAY_MONTH_YEAR, DateOrder.MONTH_DAY_YEAR, DateOrder.YEAR_MONTH_DAY)
 
 
@@ -98,15 +99,16 @@ class _Survey:
 
 def _survey(source: SourceFiles, name: str) -> _Survey:
     evidence = OrderEvidence()
-    dates = slashes = parted = 0
+    dates = slashes = parted = loose = 0
     written: int | None = None
-    before = ""
+    before = above = ""
     with source.open(name) as stream:
         try:
             for line in lines_of(stream, name):
                 head = _HEAD.match(line.text)
                 if head and not before:
                     parted += 1
+                    loose += not above and parted > 1
                     slashes += (
                         head["first"] is not None and head["after"] is not None and "/" in line.text[: head.end("last")]
                     )
@@ -115,12 +117,14 @@ def _survey(source: SourceFiles, name: str) -> _Survey:
                         evidence.saw((int(head["first"]), int(head["middle"]), int(head["last"])))
                 elif number := _WRITTEN.match(line.text):
                     written = int(re.sub(r"\D", "", number[1]) or 0)
-                before = line.text
+                above, before = before, line.text
         except MalformedExport:
             pass  # the reading meets it again and tells it
     # A tie only: slashes with a clock of twelve hours are those of the United States.
     order, is_certain = evidence.settle((_ORDERS[1], _ORDERS[0], _ORDERS[2]) if slashes else _ORDERS)
-    return _Survey(order, is_certain or not dates, written == parted)
+    # Of a file that was cut or damaged the count at its end says nothing. Then not one pair of empty lines says it.
+    is_tight = written == parted or (not loose and parted >= _ENOUGH_TO_TELL)
+    return _Survey(order, is_certain or not dates, is_tight)
 
 
 @dataclass(slots=True)
@@ -149,6 +153,10 @@ class _Reading:
         head = _HEAD.match(line.text)
         if head and (self._head is None or self._may_end()):
             yield from self._flush()
+            if line.is_unfinished:
+                # Half a name is nobody's.
+                self.damage.cut_at(line.number)
+                return
             self.damage.head(line.text[: head.start("who")])
             self._head, self._texts, self._raw, self._size_bytes = (head, line.number), [], [line.raw], 0
         elif _RULE.match(line.text) and not (self._texts and self._texts[-1]):

@@ -15,6 +15,7 @@ from backupkit.chats.model import (
     Conversation,
     ConversationKind,
     Direction,
+    Finding,
     Locator,
     Media,
     MediaState,
@@ -22,12 +23,14 @@ from backupkit.chats.model import (
     MessageKind,
     Participant,
     Precision,
+    Severity,
 )
 from backupkit.chats.partial import read_some
 from backupkit.chats.reading.media_files import role_of_name
 from backupkit.chats.reading.reader import Recognition, Told, read_each
 from backupkit.chats.records.json_fields import iso_to_us
 from backupkit.chats.sources.source import Content, SourceFiles
+from backupkit.chats.texts.damage import damaged_lines
 
 _MARK = re.compile(rb"class=\"(?:hChatLog|haudio)\b")
 _LOOKED_AT = 64 * 1024
@@ -64,7 +67,8 @@ def _read_page(source: SourceFiles, name: str) -> Iterator[Told]:
     page = _Page()
     try:
         page.feed(text)
-        page.close()
+        if page.is_closed:
+            page.close()
     except AssertionError as error:
         # What the parser raises for a declaration that it does not know.
         raise MalformedExport(Locator(name), "page-damaged") from error
@@ -79,6 +83,8 @@ def _read_page(source: SourceFiles, name: str) -> Iterator[Told]:
     )
     for number, found in enumerate(page.messages):
         yield _message(source, name, (key, number), found, text, is_own=found.tel in own or found.name == "Me")
+    if damaged := damaged_lines(data):
+        yield Finding("text-not-utf-8", Severity.ERROR, Locator(name), {"count": damaged})
     if failure is not None:
         raise failure
     if not page.is_closed:
@@ -86,11 +92,12 @@ def _read_page(source: SourceFiles, name: str) -> Iterator[Told]:
 
 
 class _Found:
-    __slots__ = ("end", "files", "name", "start", "tel", "texts", "when")
+    __slots__ = ("end", "files", "is_over", "name", "start", "tel", "texts", "when")
 
     def __init__(self, start: int) -> None:
         self.start, self.end = start, start
         self.when = self.tel = self.name = ""
+        self.is_over = False
         self.texts: list[str] = []
         self.files: list[str] = []
 
@@ -132,12 +139,18 @@ class _Page(HTMLParser):
         classes = found.get("class", "").split()
         if tag == "div":
             self._depth += 1
-            if "message" in classes and self._message_depth is None:
+            if "message" in classes:
+                # Messages never lie in each other: one that is still open has lost its end.
                 self._message_depth = self._depth
+                self._in_quote = self._in_name = False
                 self.messages.append(_Found(self._offset()))
         message = self.messages[-1] if self._message_depth is not None else None
         if "tel" in classes and tag == "a":
             self._tel = found.get("href", "").removeprefix("tel:")
+        elif message is not None and (message.is_over or ("fn" in classes and message.name)):
+            # Another message has run into this one.
+            message.is_over = True
+            self._in_name = self._in_quote = False
         elif "fn" in classes and tag in {"span", "abbr"}:
             self._in_name = True
             # The owner's word for themselves, whatever their language, is an abbreviation of nothing; other names are none.

@@ -80,6 +80,8 @@ class _Page:
                 if _MARK.match(piece.data) and not _IN_REPLY.search(before[-400:]):
                     yield from self._piece(piece)
                 before = piece.data
+                if piece.is_last:
+                    yield from self._parser.damage(self._name)
                 if piece.is_last and not _END.search(piece.data[-100:]):
                     raise TruncatedExport(Locator(self._name, f"byte {piece.offset}"), "page-unclosed")
         yield self._conversation()
@@ -95,6 +97,9 @@ class _Page:
             found.take(piece.data, self._name, piece.offset)
         except MalformedExport as error:
             yield Finding("record-not-understood", Severity.WARNING, locator, {"reason": error.reason})
+            return
+        if piece.is_last and found.is_open:
+            # The page ends in it: its time or its sender may be half of what they were.
             return
         when = _TIME.search(found.fields.get("when", ""))
         if when is None:
@@ -125,6 +130,8 @@ class _Page:
             deletion=DeletionState.RECALLED if is_recalled else DeletionState.NONE,
             media=media,
         )
+        if found.has_run_on:
+            yield Finding("record-not-understood", Severity.WARNING, locator)
 
 
 def _media(source: SourceFiles, file: str, reference: str) -> Media:
@@ -138,6 +145,8 @@ def _media(source: SourceFiles, file: str, reference: str) -> Media:
 
 class _Parser(Elements):
     """What the piece of one message holds."""
+
+    single = frozenset({"sender"})
 
     def take(self, data: bytes, file: str, offset: int) -> None:
         self.is_sent = self.is_notice = self.is_edited = False

@@ -93,6 +93,10 @@ class _Reading:
             yield from self.flush()
             self.damage.head(head.group("time"))
             self._head, self._texts, self._raw, self._size_bytes = (head, line.number), [], [line.raw], 0
+        elif self._head is not None and self._is_sender(self._head[0]) and line.is_unfinished:
+            # Half a name is nobody's.
+            self.damage.cut_at(line.number)
+            self._head = None
         elif self._head is not None and not self.damage.stops_in_head(line):
             self._size_bytes += line.weight
             if self._size_bytes > _MAX_MESSAGE_BYTES:
@@ -100,6 +104,9 @@ class _Reading:
                 raise MalformedExport(Locator(self.file, f"line {line.number}"), "message-too-long")
             self._texts.append(line.text)
             self._raw.append(line.raw)
+
+    def _is_sender(self, head: re.Match[str]) -> bool:
+        return not self._texts and not head.groupdict().get("said")
 
     def flush(self) -> Iterator[Message]:
         if self._head is None:

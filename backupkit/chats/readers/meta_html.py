@@ -128,6 +128,8 @@ class _Page:
             for piece in pieces_of(stream, self._name, _MARK):
                 if _MARK.match(piece.data):
                     yield from self._piece(piece)
+                if piece.is_last:
+                    yield from self._parser.damage(self._name)
                 if piece.is_last and not _END.search(piece.data[-100:]):
                     raise TruncatedExport(Locator(self._name, f"byte {piece.offset}"), "page-unclosed")
         yield self._conversation()
@@ -145,8 +147,8 @@ class _Page:
             yield Finding("record-not-understood", Severity.WARNING, locator, {"reason": error.reason})
             return
         written = " ".join(found.fields.get("when", "").split())
-        # The block above the messages names who takes part, and has no time.
-        if not written:
+        # The block above the messages names who takes part, and has no time. Of one that the page ends in, none is certain.
+        if not written or (piece.is_last and found.is_open):
             return
         sender = " ".join(found.fields.get("sender", "").split()) or None
         self._people.saw(None, sender)

@@ -146,6 +146,7 @@ def _read_parts(source: SourceFiles, chat: _Chat, facts: dict[str, Any]) -> Iter
 
 
 def _read_part(source: SourceFiles, chat: _Chat, part: str) -> Iterator[Told]:
+    first: MalformedExport | None = None
     with source.open(part) as stream:
         for line in lines_of(stream, part):
             if not line.text.strip():
@@ -154,12 +155,17 @@ def _read_part(source: SourceFiles, chat: _Chat, part: str) -> Iterator[Told]:
             try:
                 value = json.loads(line.text)
             except (ValueError, RecursionError) as error:
-                kind = TruncatedExport if line.is_unfinished else MalformedExport
-                raise kind(locator, "json-broken") from error
+                if line.is_unfinished:
+                    raise TruncatedExport(locator, "json-broken") from error
+                # A broken line costs itself.
+                first = first or MalformedExport(locator, "json-broken")
+                continue
             if isinstance(value, dict):
                 yield _message(source, chat, Record(value, line.raw, locator))
             else:
                 yield Finding("record-not-understood", Severity.WARNING, locator)
+    if first is not None:
+        raise first
 
 
 def _message(source: SourceFiles, chat: _Chat, record: Record) -> Message:

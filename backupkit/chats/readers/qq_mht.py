@@ -83,6 +83,7 @@ def _read_file(source: SourceFiles, name: str) -> Iterator[Told]:
         for piece in pieces_of(cast("BinaryIO", page), name, _ROW):
             yield from reading.row(piece, page.start)
         yield from reading.end()
+    yield from reading.damage()
     if not is_closed:
         raise TruncatedExport(Locator(name), "mime-unclosed")
 
@@ -158,6 +159,8 @@ class _Page:
 class _RowElements(Elements):
     """What a row of the page holds."""
 
+    single = frozenset({"nick"})
+
     def take(self, data: bytes, file: str, offset: int) -> None:
         self.images: list[str] = []
         self.colour = ""
@@ -214,11 +217,16 @@ class _Reading:
         clock = _CLOCK.search(head)
         if "nick" in fields and clock is not None and found.has_body:
             yield self._message(piece, offset, fields, clock)
+            if found.has_run_on:
+                yield Finding("record-not-understood", Severity.WARNING, Locator(self.file, f"byte {offset}"))
         elif (date := _DATE.match(fields.get("cell", "") or head)) is not None:
             parts = int(date[1]), int(date[2]), int(date[3])
             self._day, self._date = DateOrder.YEAR_MONTH_DAY.day_number(parts), f"{date[1]}-{date[2]}-{date[3]}"
         elif (heading := _HEADING.match(head)) is not None:
             yield from self._heading(heading[1], heading[2].strip())
+
+    def damage(self) -> Iterator[Finding]:
+        return self._elements.damage(self.file)
 
     def end(self) -> Iterator[Told]:
         if self._people.participants():

@@ -101,6 +101,10 @@ class _Reading:
         # Inside a message a line that looks like a head but names nobody is text.
         if head and (SENDER.match(head.group(7)) or self._head is None or self._is_after_gap()):
             yield from self._flush()
+            if line.is_unfinished:
+                # Half a name is nobody's.
+                self.damage.cut_at(line.number)
+                return
             self.damage.head(line.text[: head.start(7)])
             self._head, self._texts, self._raw, self._size_bytes = (head, line.number), [], [line.raw], 0
         elif _RULE.match(line.text):

@@ -32,6 +32,7 @@ from backupkit.chats.partial import read_some
 from backupkit.chats.reading.reader import Recognition, Told, read_each
 from backupkit.chats.records.json_fields import int_of, milliseconds_to_us
 from backupkit.chats.sources.source import Content, SourceFiles
+from backupkit.chats.texts.damage import damaged_lines
 from backupkit.chats.texts.head import text_head
 
 _ROOT = re.compile(r"<(smses|calls|allsms)\b")
@@ -46,6 +47,8 @@ _OTHER_ENCODING = re.compile(rb"<\?xml[^>]{0,200}encoding\s*=\s*[\"'](?!utf-?8[\
 _BLOCK_BYTES = 1 << 16
 _MAX_RECORD_BYTES = 96 * 2**20
 _MAX_DEPTH = 8
+_MAX_RESTARTS = 1000
+_RECORD = re.compile(rb"<(?:sms|mms|call)\s")
 _MAX_CONVERSATIONS = 200_000
 _NOBODY = {None, "", "null", "(Unknown)"}
 _UNSENT = {"3", "4", "5", "6"}
@@ -117,6 +120,8 @@ def _read_file(source: SourceFiles, name: str) -> Iterator[Told]:
         severity = Severity.WARNING if declared > counted else Severity.INFO
         facts: dict[str, str | int] = {"conversation": name, "declared": declared, "counted": counted}
         yield Finding("declared-differs", severity, Locator(name), facts)
+    if parsing.broken is not None:
+        raise parsing.broken
 
 
 def _trouble(name: str, error: expat.ExpatError, *, at_end: bool) -> MalformedExport:
@@ -141,13 +146,12 @@ class _Parsing:
     def __init__(self, name: str) -> None:
         self.declared: str | None = None
         self.failure: MalformedExport | None = None
+        self.broken: MalformedExport | None = None
         self._name = name
-        self._parser = expat.ParserCreate()
-        self._parser.buffer_text = True
-        self._parser.StartElementHandler = self._start
-        self._parser.EndElementHandler = self._end
-        self._parser.StartDoctypeDeclHandler = self._refuse
-        self._parser.EntityDeclHandler = self._refuse
+        self._parser = self._new_parser()
+        self._root = ""
+        self._lines_before = self._begun_at = self._restarts = 0
+        self._is_seeking = False
         self._fed = bytearray()
         self._fed_from = 0
         self._carried = b""
@@ -157,6 +161,19 @@ class _Parsing:
         self._open: tuple[str, dict[str, str], int, int] | None = None
         self._inner: list[tuple[str, dict[str, str]]] = []
         self._done: list[_Record | Finding] = []
+
+    def _new_parser(self) -> expat.XMLParserType:
+        parser = expat.ParserCreate()
+        parser.buffer_text = True
+        parser.StartElementHandler = self._start
+        parser.EndElementHandler = self._end
+        parser.StartDoctypeDeclHandler = self._refuse
+        parser.EntityDeclHandler = self._refuse
+        return parser
+
+    @property
+    def _line(self) -> int:
+        return self._lines_before + self._parser.CurrentLineNumber
 
     def feed(self, block: bytes) -> None:
         data = _PAIR.sub(_joined, self._carried + block)
@@ -171,23 +188,62 @@ class _Parsing:
         data, self._carried = data[: len(data) - keep], data[len(data) - keep :]
         data = self._made_xml(data)
         self._fed += data
-        self._parser.Parse(data, not block)
+        self._parse(self._begin_again(0) if self._is_seeking else data)
+        if self._is_seeking:
+            return
+        if not block:
+            self._parser.Parse(b"", True)
         reached = self._parser.CurrentByteIndex if self._open is None else self._open[2]
         start = max(0, min(reached - self._fed_from, len(self._fed)))
         del self._fed[:start]
         self._fed_from += start
         if len(self._fed) > _MAX_RECORD_BYTES:
-            raise MalformedExport(Locator(self._name, f"line {self._parser.CurrentLineNumber}"), "record-too-long")
+            raise MalformedExport(Locator(self._name, f"line {self._line}"), "record-too-long")
+
+    def _parse(self, data: bytes) -> None:
+        """Feed the parser. What breaks it costs the record that it is in, and the next one is where it begins anew."""
+        while data:
+            try:
+                self._parser.Parse(data, False)
+            except expat.ExpatError as error:
+                if not self._may_begin_again():
+                    raise
+                locator = Locator(self._name, f"line {self._lines_before + error.lineno}")
+                self._done.append(Finding("record-not-understood", Severity.WARNING, locator))
+                self.broken = self.broken or MalformedExport(locator, "xml-broken")
+                self._lines_before += error.lineno - 1
+                at = max(self._parser.ErrorByteIndex, self._begun_at) - self._fed_from
+                data = self._begin_again(max(at, 0))
+            else:
+                return
+
+    def _may_begin_again(self) -> bool:
+        # What never was such a file is none further on, and a hostile one breaks a million times.
+        self._restarts += 1
+        return bool(self._root) and self._is_utf_8 is True and self._restarts <= _MAX_RESTARTS
+
+    def _begin_again(self, at: int) -> bytes:
+        """Return what to feed to a new parser: the root, and all from the next record behind `at` on. Nothing if none is here yet."""
+        found = _RECORD.search(self._fed, at)
+        self._is_seeking = found is None
+        keep_from = found.start() if found else max(len(self._fed) - _TAIL_BYTES, at)
+        self._lines_before += self._fed.count(b"\n", at, keep_from)
+        rest = self._fed[keep_from:]
+        root = bytearray() if found is None else bytearray(b"<" + self._root.encode("utf-8") + b">")
+        self._parser = self._new_parser()
+        self._depth, self._open, self._inner = 0, None, []
+        self._fed, self._fed_from = root + rest, 0
+        # A record that is broken itself is not begun with twice.
+        self._begun_at = len(root) + 1
+        return bytes(self._fed) if found else b""
 
     def _made_xml(self, data: bytes) -> bytes:
         """Replace what no XML may hold."""
         data = _REFERENCE.sub(_possible, data)
         if self._is_utf_8:
             data = _NO_XML.sub(_possible_bytes, data)
-            try:
-                data.decode("utf-8")
-            except UnicodeDecodeError:
-                self.bad_lines += sum(map(_is_damaged, data.split(b"\n")))
+            if damaged := damaged_lines(data):
+                self.bad_lines += damaged
                 data = data.decode("utf-8", "replace").encode("utf-8")
         return _CONTROL.sub(_REPLACED, data)
 
@@ -198,11 +254,12 @@ class _Parsing:
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         self._depth += 1
         if self._depth > _MAX_DEPTH:
-            raise MalformedExport(Locator(self._name, f"line {self._parser.CurrentLineNumber}"), "nested-too-deeply")
+            raise MalformedExport(Locator(self._name, f"line {self._line}"), "nested-too-deeply")
         if self._depth == 1:
-            self.declared = attributes.get("count")
+            if not self._root:
+                self._root, self.declared = name, attributes.get("count")
         elif self._depth == 2:
-            self._open = (name, attributes, self._parser.CurrentByteIndex, self._parser.CurrentLineNumber)
+            self._open = (name, attributes, self._parser.CurrentByteIndex, self._line)
             self._inner = []
         else:
             self._inner.append((name, attributes))
@@ -221,7 +278,7 @@ class _Parsing:
         self._done.append(_Record(name, attributes, self._inner, raw, line))
 
     def _refuse(self, *_declared: object) -> None:
-        raise MalformedExport(Locator(self._name, f"line {self._parser.CurrentLineNumber}"), "entities-refused")
+        raise MalformedExport(Locator(self._name, f"line {self._line}"), "entities-refused")
 
 
 def _unfinished(data: bytes) -> int:
@@ -230,14 +287,6 @@ def _unfinished(data: bytes) -> int:
     if at >= 3 and data[at - 3] == 0xED and data[at - 2] >= 0xA0:
         at -= 3
     return len(data) - at
-
-
-def _is_damaged(line: bytes) -> bool:
-    try:
-        line.decode("utf-8")
-    except UnicodeDecodeError:
-        return True
-    return False
 
 
 def _possible(match: re.Match[bytes]) -> bytes:

@@ -203,6 +203,8 @@ class _Chat:
         with self._source.open(name) as stream:
             for piece in pieces_of(stream, name, _MARK):
                 yield from self._piece(name, piece)
+                if piece.is_last:
+                    yield from self._parser.damage(name)
                 if piece.is_last and not _END.search(piece.data[-200:]):
                     raise TruncatedExport(Locator(name, f"byte {piece.offset}"), "page-unclosed")
 
@@ -224,6 +226,8 @@ class _Chat:
             yield Finding("record-not-understood", Severity.WARNING, locator)
         elif not found.is_own_line and found.is_closed:
             yield self._message(name, locator, piece, found)
+            if found.has_run_on:
+                yield Finding("record-not-understood", Severity.WARNING, locator)
 
     def _message(self, name: str, locator: Locator, piece: Piece, found: "_MessageElements") -> Message:
         def text(field: str) -> str:
@@ -322,6 +326,8 @@ class _Words(Elements):
 
 class _MessageElements(Elements):
     """What one message's piece of a page holds."""
+
+    single = frozenset({"from_name"})
 
     def take(self, data: bytes, file: str, offset: int) -> None:
         self.number: int | None = None

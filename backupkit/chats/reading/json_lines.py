@@ -21,8 +21,10 @@ def json_line_records(source: SourceFiles, name: str) -> Iterator[Record | Findi
         TruncatedExport: the last line stops inside a record.
     """
     pending: list[Line] = []
+    damaged = 0
     with source.open(name) as stream:
         for line in lines_of(stream, name):
+            damaged += line.is_damaged
             if not (pending or line.text.strip("\ufeff ")):
                 continue
             alone = _value(line.text)
@@ -46,6 +48,8 @@ def json_line_records(source: SourceFiles, name: str) -> Iterator[Record | Findi
                 if value is not None
                 else Finding("record-not-understood", Severity.WARNING, locator)
             )
+    if damaged:
+        yield Finding("text-not-utf-8", Severity.ERROR, Locator(name), {"count": damaged})
     if pending:
         raise TruncatedExport(Locator(name, f"line {pending[0].number}"), "json-broken")
 

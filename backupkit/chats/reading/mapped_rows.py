@@ -88,6 +88,7 @@ def rows_of(
 
 
 def _lines(source: SourceFiles, name: str) -> Iterator[MappedRow]:
+    first: MalformedExport | None = None
     with source.open(name) as stream:
         for line in lines_of(stream, name):
             if not line.text.strip():
@@ -96,9 +97,14 @@ def _lines(source: SourceFiles, name: str) -> Iterator[MappedRow]:
             try:
                 value = json.loads(line.text)
             except (ValueError, RecursionError) as error:
-                kind = TruncatedExport if line.is_unfinished else MalformedExport
-                raise kind(locator, "json-broken") from error
+                if line.is_unfinished:
+                    raise TruncatedExport(locator, "json-broken") from error
+                # A broken line costs itself.
+                first = first or MalformedExport(locator, "json-broken")
+                continue
             yield MappedRow(value, line.raw, locator)
+    if first is not None:
+        raise first
 
 
 class _Walk:

@@ -1,12 +1,13 @@
 """The seam between an export and its messages.
 
 A reader says with certainty whether a source is its format, then streams what is in it. What lies before a damage is
-always delivered. A cut is a finding; hostile or broken content is one `MalformedExport`, raised when all else was read.
+always delivered, and what lies behind it where the format shows where the next message begins. A cut is a finding; hostile or
+broken content is one `MalformedExport`, raised when all else was read.
 """
 
 import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, TypeAlias
 
 from backupkit.chats.malformed import MalformedExport, TruncatedExport
@@ -103,9 +104,18 @@ def read_each(names: Iterable[str], read_one: Callable[[str], Iterator[Told]]) -
         raise first
 
 
+def _without_lost_names(message: Message) -> Message:
+    """Name nobody where a name has zeros in it, which a disk gives for what it lost, or bytes that were no text."""
+    who = f"{message.sender_name}{message.sender_id}"
+    if "\0" in who or ("\ufffd" in who and "\ufffd".encode() not in message.raw):
+        return replace(message, sender_name=None, sender_id=None)
+    return message
+
+
 def _only_malformed(name: str, read_one: Callable[[str], Iterator[Told]]) -> Iterator[Told]:
     try:
-        yield from read_one(name)
+        for told in read_one(name):
+            yield _without_lost_names(told) if isinstance(told, Message) else told
     except SURPRISES as error:
         # The last line of defence: whatever a stranger's file does to a reader is the file's fault, not a crash.
         raise MalformedExport(Locator(name), "unexpected-shape") from error

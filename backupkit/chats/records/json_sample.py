@@ -21,7 +21,7 @@ def sample_json(stream: BinaryIO, file: str, *, budget: int = 8 * 2**20) -> Any:
 
     Reading stops after `budget` characters or at the first damage; what was seen until then is returned.
     """
-    sampler = _Sampler(JsonStream(stream, file), budget)
+    sampler = _Sampler(JsonStream(stream, file, goes_on=False), budget)
     root: list[Any] = []
     with suppress(MalformedExport, _Enough):
         sampler.sample(root.append, 0)

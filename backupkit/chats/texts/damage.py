@@ -7,6 +7,7 @@ line stops inside the date and time with which a message begins. A file that mer
 import re
 from collections.abc import Iterator
 
+from backupkit.chats.malformed import MalformedExport
 from backupkit.chats.model import Finding, Locator, Severity
 from backupkit.chats.texts.lines import Line
 from backupkit.chats.texts.wall_time import HALF_DAY
@@ -17,6 +18,23 @@ _HALF_WORD = re.compile(r"(?<= )[^\W\d_]{1,2}$")
 _LONGEST_HEAD = 200
 
 
+def damaged_lines(data: bytes) -> int:
+    """Count the lines with bytes that are no text, or with zeros."""
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return sum(map(_is_damaged, data.split(b"\n")))
+    return sum(b"\0" in line for line in data.split(b"\n")) if b"\0" in data else 0
+
+
+def _is_damaged(line: bytes) -> bool:
+    try:
+        line.decode("utf-8")
+    except UnicodeDecodeError:
+        return True
+    return b"\0" in line
+
+
 class TextDamage:
     """Looks at the lines of one file while a reader reads them."""
 
@@ -25,12 +43,17 @@ class TextDamage:
         self._damaged = 0
         self._cut_at: int | None = None
         self._heads: dict[str, str] = {}
+        self.broken: MalformedExport | None = None
 
     def saw(self, line: Line) -> None:
         """Note a line."""
         self._damaged += line.is_damaged
         if line.is_cut:
             self.cut_at(line.number)
+
+    def broke(self, failure: MalformedExport) -> None:
+        """Note something broken behind which reading went on."""
+        self.broken = self.broken or failure
 
     def cut_at(self, number: int) -> None:
         """Note that the file ends in the middle of a line."""
@@ -56,6 +79,8 @@ class TextDamage:
         """Tell what was found, once everything was read."""
         if self._damaged:
             yield Finding("text-not-utf-8", Severity.ERROR, Locator(self._file), {"count": self._damaged})
+        if self.broken is not None:
+            yield Finding("export-damaged", Severity.ERROR, self.broken.locator, {"reason": self.broken.reason})
         if self._cut_at is not None:
             place = Locator(self._file, f"line {self._cut_at}")
             yield Finding("export-cut", Severity.ERROR, place, {"reason": "text-cut"})

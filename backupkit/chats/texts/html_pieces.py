@@ -11,8 +11,9 @@ from html.parser import HTMLParser
 from typing import BinaryIO
 
 from backupkit.chats.malformed import MalformedExport
-from backupkit.chats.model import Locator
+from backupkit.chats.model import Finding, Locator, Severity
 from backupkit.chats.partial import read_some
+from backupkit.chats.texts.damage import damaged_lines
 
 MAX_PIECE_BYTES = 4 * 2**20
 MAX_DEPTH = 200
@@ -63,14 +64,24 @@ def pieces_of(stream: BinaryIO, file: str, mark: re.Pattern[bytes]) -> Iterator[
 class Elements(HTMLParser):
     """Follows the open elements of one piece, and gathers text into the fields that a subclass gives them.
 
-    `field_of` names the field for an element, None for one that only passes its text on, and "" for one to leave out.
+    `field_of` names the field for an element, None for one that only passes its text on, and "" for one to leave out. Where one of
+    the `single` fields begins again, another message has run into this one: what follows is left out, and `has_run_on`.
     """
+
+    single: frozenset[str] = frozenset()
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self.fields: dict[str, str] = {}
         self._parts: dict[str, list[str]] = {}
         self._open: list[tuple[str, str | None]] = []
+        self._damaged = 0
+        self.has_run_on = False
+
+    def damage(self, file: str) -> Iterator[Finding]:
+        """Tell of damaged text in the pieces that were taken."""
+        if self._damaged:
+            yield Finding("text-not-utf-8", Severity.ERROR, Locator(file), {"count": self._damaged})
 
     def take(self, data: bytes, file: str, offset: int) -> None:
         """Read one piece.
@@ -79,8 +90,11 @@ class Elements(HTMLParser):
             MalformedExport: it is no web page, or nested deeper than any.
         """
         self.reset()
+        self._damaged += damaged_lines(data)
         self._parts = {}
         self._open = []
+        self.has_run_on = False
+        self._begun: set[str] = set()
         try:
             self.feed(data.decode("utf-8", "replace"))
         except AssertionError as error:
@@ -89,6 +103,11 @@ class Elements(HTMLParser):
         except RecursionError as error:
             raise MalformedExport(Locator(file, f"byte {offset}"), "nested-too-deep") from error
         self.fields = {field: "".join(parts) for field, parts in self._parts.items()}
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the piece ends inside an element."""
+        return bool(self._open)
 
     @property
     def depth(self) -> int:
@@ -107,7 +126,12 @@ class Elements(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Note an element that begins."""
         attributes = {name: value or "" for name, value in attrs}
-        field = self.field_of(tag, frozenset(attributes.get("class", "").split()), attributes)
+        classes = frozenset(attributes.get("class", "").split())
+        field = "" if self.has_run_on else self.field_of(tag, classes, attributes)
+        if field in self.single:
+            self.has_run_on = field in self._begun
+            self._begun.add(field)
+            field = "" if self.has_run_on else field
         if tag == "br":
             self.handle_data("\n")
         if tag in _VOID:

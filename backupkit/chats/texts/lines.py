@@ -18,7 +18,7 @@ _KEPT_BYTES = 200
 class Line:
     """One line without its end. `raw` keeps every byte, the end of the line included.
 
-    `is_damaged` where bytes are no text, `is_cut` where the file ends inside a character; half a character is left out of `text`.
+    `is_damaged` where bytes are no text or zeros, which a disk gives for what it lost, `is_cut` where the file ends inside a character; half a character is left out of `text`.
     """
 
     number: int
@@ -55,12 +55,12 @@ def lines_of(stream: BinaryIO, file: str) -> Iterator[Line]:
         if len(raw) > MAX_LINE_BYTES:
             raise MalformedExport(Locator(file, f"line {number}"), "line-too-long")
         data = raw.removeprefix(codecs.BOM_UTF8) if number == 1 else raw
-        is_damaged = is_cut = False
+        is_damaged, is_cut = b"\0" in raw, False
         try:
             text = data.decode("utf-8")
         except UnicodeDecodeError as error:
             is_cut = error.reason == "unexpected end of data"
-            is_damaged = not is_cut
+            is_damaged = is_damaged or not is_cut
             text = data[: error.start].decode("utf-8") if is_cut else data.decode("utf-8", "replace")
         yield Line(number, text.rstrip("\r\n"), raw, is_damaged, is_cut)
         raw = stream.readline(MAX_LINE_BYTES + 1)

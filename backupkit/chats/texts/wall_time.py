@@ -225,14 +225,27 @@ class OrderEvidence:
     _backward: dict[DateOrder, int] = field(default_factory=lambda: dict.fromkeys(DateOrder, 0))
     _before: dict[DateOrder, int] = field(default_factory=dict)
     _last: tuple[int, int, int] | None = None
-    _dates: int = 0
+    _new: tuple[int, int, int] | None = None
 
     def saw(self, parts: tuple[int, int, int]) -> None:
-        """Note the next date of the export, its parts as written."""
+        """Note the next date of the export, its parts as written.
+
+        One that stands alone among others that are all the same is damaged or out of its place, and no evidence: a single digit
+        would turn every date of a chat around.
+        """
         if parts == self._last:
+            self._new = None
+        elif parts == self._new:
+            self._count_new()
+        else:
+            self._count_new()
+            self._new = parts
+
+    def _count_new(self) -> None:
+        parts, self._new = self._new, None
+        if parts is None:
             return
         self._last = parts
-        self._dates += 1
         for order in DateOrder:
             day = order.day_number(parts)
             # A part above 31 can only be the year.
@@ -245,6 +258,7 @@ class OrderEvidence:
 
     def settle(self, preferred: Iterable[DateOrder]) -> tuple[DateOrder, bool]:
         """Return the order, and whether the export proves it. `preferred` breaks a tie."""
+        self._count_new()
         ranked = sorted(
             preferred, key=lambda order: self._impossible[order] * 1000 + self._backward[order]
         )  # stable, so that a tie keeps the preference

@@ -43,7 +43,7 @@ MESSAGES: dict[str, str] = {
     "finding.duplicate-part": "{file} holds the same {count} messages as {twin}. They were counted twice.",
     "finding.silent-days": "{conversation} is spoken in nearly every day, and then not at all for {days} days, from {from} to {to}. Perhaps something was deleted or left out.",
     "finding.clock-jump": "In {conversation} the clock jumps against the order of the messages, first in {file} at {place}. Days may be off by one there.",
-    "finding.export-damaged": "{file} is damaged at {place} ({reason}). What came before was counted.",
+    "finding.export-damaged": "{file} is damaged at {place} ({reason}). What could be read was counted.",
     "finding.record-not-understood": "One record in {file} is no message: {place}",
     "finding.rows-deleted": "{count} of the {last} messages that were ever in {file} are not there any more. They were deleted, or moved out by the app.",
     "finding.log-damaged": "The write-ahead log {file} is damaged, and {count} {count:plural:page|pages} behind the damage hold finished transactions. The newest messages are missing.",

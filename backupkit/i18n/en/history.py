@@ -17,6 +17,7 @@ MESSAGES: dict[str, str] = {
     "loss.sealed": "Sealed databases: {pages_changed} of {pages} pages changed and {commits} commits wait in their logs since the snapshot. Message count unknown.",
     "salvage.sound": "Nothing was missing: {rows} {rows:plural:row|rows}.",
     "salvage.damaged": "Saved {rows} {rows:plural:row|rows} of what is left.",
+    "salvage.pages-whole": "None of its {pages} {pages:plural:page|pages} is lost",
     "salvage.pages": "{lost} of {pages} {pages:plural:page|pages} {lost:plural:holds|hold} nothing that can be read",
     "salvage.borrowed": "{count} {count:plural:page was|pages were} taken from the older copy, which is of the same state",
     "salvage.older-differs": "The older copy is of another state: none of its pages were used",

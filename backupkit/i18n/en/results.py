@@ -232,6 +232,7 @@ MESSAGES: dict[str, str] = {
     "diff.messages": "messages: {before} before, {after} after",
     "status.cannot-write": "This computer may not write to the repository. To enrol it: backupkit key enrol",
     "key.enrolled": "This computer may write now (writer {writer}).",
+    "doctor.several-apps": "Several apps",
     "doctor.some-app": "A database",
     "doctor.database": "{app} ({format}): readable. It is saved page by page; its messages are not counted.",
     "drill.done": "{files} {files:plural:file|files}, {bytes}, restored and compared; {databases} {databases:plural:database|databases} checked",
@@ -243,5 +244,8 @@ MESSAGES: dict[str, str] = {
     "repair.read": "{packs} sound {packs:plural:pack|packs}, {bytes}, read",
     "repair.repaired": "{packs} {packs:plural:pack|packs} brought back byte for byte, {copies} {copies:plural:copy|copies} of small files written again",
     "repair.parity": "{groups} {groups:plural:group|groups} of packs got parity",
+    "repair.lost-copy": "Everything else is safe and can be restored. If there is a second copy: backupkit repair --from DIR",
+    "repair.lost": "Everything else is safe and can be restored.",
+    "repair.lost-snapshot": "If the chats are still on this computer, this saves them anew: backupkit snapshot",
     "repair.next": "Next: backupkit verify",
 }

@@ -80,7 +80,9 @@ MESSAGES: dict[str, str] = {
     "error.chat-key-unreadable.try": "Name a file that holds the key and that you can read, or let yourself be asked for it: --ask-chat-key",
     "finding.chat-key-not-read": "The key file {path} of the settings was not used ({reason}). The backup it opens was saved as it is, and its messages were not counted.",
     "ask.chat-key": "Key of the sealed backup (WhatsApp: 64 characters, Signal: 30 digits, iPhone: the backup's password):",
+    "finding.passphrase-short": "A passphrase this short can be tried out by whoever gets hold of the repository. A sentence is better: backupkit key add, then backupkit key remove.",
     "finding.passphrase-file-open-to-others": "Others on this computer can read {path}. Make it yours alone: chmod 600",
     "stop.farewell": "Finishing what is begun, so that it is kept. Press Ctrl-C again to stop at once.",
+    "ask.once-more": "That does not open it. Please type it again.",
     "ask.passphrase": "Passphrase for {path}, or the 24 recovery words:",
 }

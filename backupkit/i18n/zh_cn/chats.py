@@ -43,7 +43,7 @@ MESSAGES: dict[str, str] = {
     "finding.duplicate-part": "{file} 与 {twin} 里是同样的 {count} 条消息，被数了两次。",
     "finding.silent-days": "{conversation} 几乎天天有消息，却有 {days} 天完全没有（{from} 至 {to}）。可能有内容被删除，或没有导出。",
     "finding.clock-jump": "{conversation} 里的时钟与消息顺序不符，最先出现在 {file} 的 {place}。那里的日期可能差一天。",
-    "finding.export-damaged": "{file} 在 {place} 处损坏（{reason}）。之前的内容已计数。",
+    "finding.export-damaged": "{file} 在 {place} 处损坏（{reason}）。能读出的内容已计数。",
     "finding.record-not-understood": "{file} 里有一条记录不是消息：{place}",
     "finding.rows-deleted": "{file} 里先后有过 {last} 条消息，其中 {count} 条已经不在。它们被删除了，或被应用移走了。",
     "finding.log-damaged": "预写日志 {file} 已损坏，损坏之处后面还有 {count} 页属于已完成的事务。缺少最新的消息。",

@@ -7,7 +7,7 @@ MESSAGES: dict[str, str] = {
     "error.signature-invalid.what": "签名对不上：{what}。",
     "error.signature-invalid.why": "内容在签名之后被改过，或者签名的是别人。",
     "error.signature-invalid.try": "请不要信任它。与备份库的另一份副本比对。",
-    "error.cannot-unlock.what": "所给的口令、恢复词或设备密钥打不开备份库。",
+    "error.cannot-unlock.what": "所给的口令或恢复词打不开备份库。",
     "error.cannot-unlock.why": "没有一个密钥槽与它相符。什么都没有改动，什么都没有丢。",
     "error.cannot-unlock.try": "请再试一次，或改为输入恢复单上的 24 个词。从文件读取：--recovery-words-file FILE",
     "error.kdf-refused.what": "密钥槽 {slot} 要求的计算量不安全，没有尝试。",

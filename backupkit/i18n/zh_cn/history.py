@@ -17,6 +17,7 @@ MESSAGES: dict[str, str] = {
     "loss.sealed": "加密数据库：与快照相比，{pages} 页中有 {pages_changed} 页变了，日志里还有 {commits} 次提交。消息数未知。",
     "salvage.sound": "没有缺失：{rows} 行。",
     "salvage.damaged": "从剩下的内容里抢救出 {rows} 行。",
+    "salvage.pages-whole": "{pages} 页都没有丢失",
     "salvage.pages": "{pages} 页中有 {lost} 页读不出任何内容",
     "salvage.borrowed": "从状态相同的旧副本借用了 {count} 页",
     "salvage.older-differs": "旧副本是另一个状态：没有使用它的任何页",

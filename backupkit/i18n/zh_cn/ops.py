@@ -22,6 +22,7 @@ MESSAGES: dict[str, str] = {
     "finding.drill-count-differs": "{name}：保存时数出 {expected} 条消息，恢复后数出 {counted} 条。",
     "finding.database-needs-its-app": "{path} 与保存时一致；它本身是否完好，这里无法判断：需要其应用才有的函数，或比这台电脑上更新的 SQLite",
     "finding.drill-database-unsound": "{path} 与保存时一致，但 SQLite 认为它不完好：{complaint}",
+    "notice.pack-from-copy": "已从第二份副本把一个损坏的数据包逐字节恢复原样：{name}（{bytes:size}）",
     "notice.pack-repaired": "已用校验文件把一个损坏的数据包逐字节恢复原样：{name}（{bytes:size}）",
     "notice.parity-not-written": "快照已保存，但校验文件没能写入（{reason}）。下次保存或运行 backupkit repair 时会再试。",
     "finding.object-lost": "{name} 的所有副本都读不出来（{reason}）。",

@@ -232,6 +232,7 @@ MESSAGES: dict[str, str] = {
     "diff.messages": "消息数：之前 {before}，之后 {after}",
     "status.cannot-write": "这台电脑还不能写入该备份库。登记这台电脑：backupkit key enrol",
     "key.enrolled": "这台电脑现在可以写入了（写入者 {writer}）。",
+    "doctor.several-apps": "多个应用",
     "doctor.some-app": "数据库",
     "doctor.database": "{app}（{format}）：可读。会按页保存，不统计消息数。",
     "drill.done": "已恢复并比对 {files} 个文件，{bytes}；检查了 {databases} 个数据库",
@@ -243,5 +244,8 @@ MESSAGES: dict[str, str] = {
     "repair.read": "已读出 {packs} 个完好的数据包，共 {bytes}",
     "repair.repaired": "逐字节恢复了 {packs} 个数据包，重新写好了 {copies} 份小文件副本",
     "repair.parity": "为 {groups} 组数据包写入了校验文件",
+    "repair.lost-copy": "其余内容都是安全的，可以恢复。如果有第二份副本：backupkit repair --from 文件夹",
+    "repair.lost": "其余内容都是安全的，可以恢复。",
+    "repair.lost-snapshot": "如果聊天记录还在这台电脑上，重新保存即可：backupkit snapshot",
     "repair.next": "下一步：backupkit verify",
 }

@@ -80,7 +80,9 @@ MESSAGES: dict[str, str] = {
     "error.chat-key-unreadable.try": "请指定一个写有密钥、您能读取的文件，或使用 --ask-chat-key，由程序当面询问。",
     "finding.chat-key-not-read": "设置里的密钥文件 {path} 没有用上（{reason}）。它能打开的备份已原样保存，其中的消息没有计数。",
     "ask.chat-key": "封存备份的密钥（WhatsApp：64 个字符；Signal：30 个数字；iPhone：备份密码）：",
+    "finding.passphrase-short": "口令这么短，拿到备份库的人可以逐个试出来。用一句话更好：先运行 backupkit key add，再运行 backupkit key remove。",
     "finding.passphrase-file-open-to-others": "这台电脑上的其他人能读到 {path}。请改为仅自己可读：chmod 600",
     "stop.farewell": "正在完成手头的部分并保留下来。再按一次 Ctrl-C 立即停止。",
+    "ask.once-more": "打不开，请再输入一次。",
     "ask.passphrase": "请输入 {path} 的口令，或 24 个恢复词：",
 }

@@ -170,12 +170,13 @@ class Repository:
         return found
 
     def unlock(self, ask: AskSecret) -> Keyring:
-        """Open the keyring with what the person gives.
+        """Open the keyring with what the person gives, who may be asked again after a slip.
 
         Raises:
             CannotUnlock: it opens no slot.
             KeysLost: there is no slot that can be read.
         """
+        from backupkit.crypto.failures import CannotUnlock  # noqa: PLC0415
         from backupkit.crypto.recovery import RecoveryCode  # noqa: PLC0415
         from backupkit.crypto.slots import open_with_passphrase, open_with_recovery_code  # noqa: PLC0415
 
@@ -183,10 +184,17 @@ class Repository:
         slots = self.slots()
         if not slots:
             raise KeysLost(path=str(self.places.repository), name=layout.SLOTS.rstrip("/"))
-        if secret.recovery_words is not None:
-            key = open_with_recovery_code(slots, RecoveryCode.from_words(secret.recovery_words))
-        else:
-            key = open_with_passphrase(slots, secret.passphrase or "")
+        while True:
+            try:
+                if secret.recovery_words is not None:
+                    key = open_with_recovery_code(slots, RecoveryCode.from_words(secret.recovery_words))
+                else:
+                    key = open_with_passphrase(slots, secret.passphrase or "")
+                break
+            except CannotUnlock:
+                if secret.again is None:
+                    raise
+                secret = secret.again()
         return self.objects.read(layout.KEYRING, lambda data: open_keyring(data, key))
 
     def packs(self) -> set[PackRef]:

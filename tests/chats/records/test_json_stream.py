@@ -87,14 +87,14 @@ def test_what_is_not_json_is_one_typed_error_with_its_place(text: str, reason: s
     assert caught.value.facts["file"] == "x.json"
 
 
-def test_what_lies_before_broken_text_is_delivered_first() -> None:
-    stream = JsonStream(io.BytesIO(b'["good", "also good", "\xff\xfe"]'), "x.json")
+def test_bytes_that_are_no_text_cost_their_characters_and_are_told_at_the_end() -> None:
+    stream = JsonStream(io.BytesIO(b'["good", "also good", "\xff\xfe", "good again"]'), "x.json")
 
     found: list[object] = []
     with pytest.raises(MalformedExport) as caught:
         take_all(stream, found)
 
-    assert found == ["good", "also good"]
+    assert found == ["good", "also good", "\ufffd\ufffd", "good again"]
     assert caught.value.reason == "not-utf-8"
 
 

@@ -1,0 +1,216 @@
+"""What a damage costs: the messages that it hit, and no others. It is told, and nothing is made up for what is gone."""
+
+import itertools
+import json
+import random
+from pathlib import Path
+
+import pytest
+from chat_damage import complaints, damages, read, spans_of
+from long_exports import LONG
+
+DAMAGES = 9
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_a_damage_costs_the_messages_that_it_hit(tmp_path: Path, name: str) -> None:
+    file, data = LONG[name](160)
+    path = tmp_path / file
+    path.write_bytes(data)
+    whole = read(path)
+    spans = spans_of(data, whole.messages)
+    assert whole.formats == (name.split(maxsplit=1)[0],)
+    assert len(whole.messages) == 160
+
+    for damage in itertools.islice(damages(data, spans, random.Random(f"1 {name}")), DAMAGES):
+        path.write_bytes(damage.data)
+        assert not list(complaints(name.split(maxsplit=1)[0], whole, spans, damage, read(path))), damage.name
+
+
+def changed(tmp_path: Path, name: str, *changes: tuple[bytes, bytes], messages: int = 60) -> Path:
+    """Write an export in which each text was replaced once."""
+    file, data = LONG[name](messages)
+    for old, new in changes:
+        assert old in data
+        data = data.replace(old, new, 1)
+    path = tmp_path / file
+    path.write_bytes(data)
+    return path
+
+
+def texts(path: Path) -> list[str]:
+    return [one.text.split(" 早")[0] for one in read(path).messages]
+
+
+def words(*numbers: int) -> list[str]:
+    return [f"word {number}" for number in numbers]
+
+
+def test_a_damaged_record_of_a_list_is_told_and_the_next_is_read(tmp_path: Path) -> None:
+    path = changed(tmp_path, "discord-json", (b'"content": "hello 30', b'"content": hello 30'))
+
+    found = read(path)
+
+    assert [one.text for one in found.messages] == [f"hello {number} 🥶" for number in range(60) if number != 30]
+    assert {("record-not-understood", None), ("export-damaged", "json-broken")} <= {
+        (one.code, one.facts.get("reason")) for one in found.findings
+    }
+
+
+def test_what_lies_in_a_damaged_record_is_no_record(tmp_path: Path) -> None:
+    files = [{"id": str(number), "content": "no message", "url": "x"} for number in range(5)]
+    file, data = LONG["discord-json"](60)
+    channel = json.loads(data)
+    channel["messages"][30]["attachments"] = files
+    compact = json.dumps(channel).replace('"content": "hello 30', '"content": hello 30')
+    path = tmp_path / file
+    path.write_text(compact, "utf-8")
+
+    found = read(path)
+
+    assert len(found.messages) == 59
+    assert "no message" not in {one.text for one in found.messages}
+
+
+def test_the_chats_behind_a_damaged_one_keep_their_messages(tmp_path: Path) -> None:
+    path = changed(
+        tmp_path, "telegram-json", (b'"id": 30,', b'"id": 30"'), (b'"name": "Li",\n    "type"', b'"name": Li",\n    "type"')
+    )  # fmt: skip
+
+    found = read(path)
+
+    # The second chat's own heading is broken, so nobody knows whose its messages are: they are not given to the first.
+    assert {one.conversation for one in found.messages} == {"1"}
+    assert [one.native_seq for one in found.messages] == list(range(1, 30))
+    assert "export-damaged" in found.codes
+
+
+def test_the_end_of_a_damaged_chat_is_not_the_end_of_the_file(tmp_path: Path) -> None:
+    path = changed(tmp_path, "telegram-json", (b'"id": 30,', b'"id": 30"'))
+
+    found = read(path)
+
+    assert [(one.conversation, one.native_seq) for one in found.messages] == [
+        ("1" if number <= 30 else "2", number) for number in range(1, 61) if number != 30
+    ]
+
+
+def test_a_bracket_too_many_does_not_end_a_list(tmp_path: Path) -> None:
+    path = changed(
+        tmp_path, "wechat-weflow json", (b'"localId": 31,', b'"localId": 31'), (b'"localId": 30,', b'"localId": 30')
+    )
+    twice = (
+        path.read_bytes()
+        .replace(b'"localId": 31 ', b'"localId": 31, ')
+        .replace(b'    },\n    {\n      "localId": 40', b'    }],\n    {\n      "localId": 40')
+    )
+    path.write_bytes(twice)
+
+    found = [one.native_seq for one in read(path).messages]
+
+    assert found == [number for number in range(1, 61) if number not in {30, 31}]
+
+
+@pytest.mark.parametrize("name", ["discord-csv", "discord-package csv", "kakaotalk-text csv", "wechat-memotrace whole"])
+def test_a_quotation_mark_too_many_costs_a_row(tmp_path: Path, name: str) -> None:
+    path = changed(tmp_path, name, (b"word 30 ", b'word "30 '))
+
+    found = read(path)
+
+    assert [text for text in texts(path) if text != "word 30"] == words(*(n for n in range(60) if n != 30))
+    assert "export-damaged" in found.codes
+
+
+def test_a_row_that_lost_its_beginning_is_no_message(tmp_path: Path) -> None:
+    row = "88015,文本,Zoë,2023-01-16 16:15:07,word 15 早安 ,外婆,b,\n".encode()
+    path = changed(tmp_path, "wechat-memotrace one", (row, row + row[30:]))
+
+    assert texts(path) == words(*range(60))
+    assert "export-damaged" in read(path).codes
+
+
+def test_a_row_that_the_file_ends_in_has_no_time(tmp_path: Path) -> None:
+    file, data = LONG["discord-package csv"](30)
+    path = tmp_path / file
+    path.write_bytes(data[: data.index(b"29,2023-01-16 16:29:07") + len(b"29,2023-01-16 16")])
+
+    found = read(path)
+
+    assert len(found.messages) == 29
+    assert "export-cut" in found.codes
+
+
+@pytest.mark.parametrize("mark", [b"&", b"<", b'" x"', b"\0\0\0\0"])
+def test_a_broken_text_message_costs_itself(tmp_path: Path, mark: bytes) -> None:
+    path = changed(
+        tmp_path,
+        "sms-xml",
+        (b'type="1" subject="null" body="word 30', b'type="1" ' + mark + b' subject="null" body="word 30'),
+    )
+
+    found = read(path)
+
+    assert [one.text.split(" 早")[0] for one in found.messages] == words(*(n for n in range(60) if n != 30))
+    assert "export-damaged" in found.codes
+    assert found.messages[40].locator.place == "line 44"
+
+
+@pytest.mark.parametrize(
+    "name", ["whatsapp-text", "line-text", "qq-text", "telegram-html", "facebook-html", "imessage-html", "qq-mht", "google-voice"]
+)  # fmt: skip
+def test_zeros_where_messages_were_are_told(tmp_path: Path, name: str) -> None:
+    file, data = LONG[name](160)
+    middle = data.index(b"word 80 ")
+    (tmp_path / file).write_bytes(data[: middle - 400] + bytes(400) + data[middle:])
+
+    found = read(tmp_path / file)
+
+    assert "text-not-utf-8" in found.codes
+    assert 140 < len(found.messages) < 160
+
+
+@pytest.mark.parametrize("name", ["whatsapp-text", "line-text", "kakaotalk-text android", "qq-text", "signal-text"])
+def test_zeros_near_the_beginning_do_not_hide_a_chat(tmp_path: Path, name: str) -> None:
+    file, data = LONG[name](160)
+    (tmp_path / file).write_bytes(data[:1500] + bytes(500) + data[2000:])
+
+    assert len(read(tmp_path / file).messages) > 140
+
+
+def test_one_damaged_digit_does_not_turn_the_dates_of_a_chat_around(tmp_path: Path) -> None:
+    path = changed(tmp_path, "whatsapp-text iphone")
+    before = [one.ts_utc_us for one in read(path).messages]
+    path.write_bytes(path.read_bytes().replace(b"[16.01.23, 16:30", b"[56.01.23, 16:30", 1))
+
+    after = [one.ts_utc_us for one in read(path).messages]
+
+    assert [one for place, one in enumerate(after) if place != 30] == [
+        one for place, one in enumerate(before) if place != 30
+    ]
+    assert after[30] is None
+
+
+@pytest.mark.parametrize("name", ["imessage-text", "qq-text", "discord-text"])
+def test_half_a_name_is_nobodys(tmp_path: Path, name: str) -> None:
+    file, data = LONG[name](60)
+    at = data.rindex(b"Li", 0, data.index(b"word 29 "))
+    (tmp_path / file).write_bytes(data[: at + 1])
+
+    found = read(tmp_path / file)
+
+    assert {one.sender_name for one in found.messages} == {"Zoë", "外婆", "Li"}
+    assert len(found.messages) == 29
+    assert "export-cut" in found.codes
+
+
+@pytest.mark.parametrize(("name", "mark"), [("qq-mht", b"<tr>"), ("google-voice", b"<div class=")])
+def test_two_messages_that_ran_together_have_one_sender(tmp_path: Path, name: str, mark: bytes) -> None:
+    file, data = LONG[name](60)
+    at = data.rindex(mark, 0, data.index(b"word 30 "))
+    (tmp_path / file).write_bytes(data[: at - 6] + b"\xff" * 12 + data[at + 6 :])
+
+    found = read(tmp_path / file)
+
+    assert {one.sender_name for one in found.messages} == {"Zoë", "外婆", "Li"}
+    assert [one.text.split(" 早")[0] for one in found.messages] == words(*(n for n in range(60) if n != 30))
+    assert "text-not-utf-8" in found.codes
