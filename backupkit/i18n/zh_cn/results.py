@@ -28,7 +28,7 @@ MESSAGES: dict[str, str] = {
     "guard.uninstall.done": "已移除 {path}，{host} 不再询问。",
     "guard.uninstall.none": "没有 {path}，无需移除。",
     "error.host-entry-unwritable.what": "无法更改 {path}。",
-    "error.host-entry-unwritable.why": "系统报告：{reason}。",
+    "error.host-entry-unwritable.why": "系统给出的原因：{reason}。",
     "error.host-entry-unwritable.try": "sudo --preserve-env=HOME backupkit guard install --store {host}        以管理员身份运行",
     "error.host-entry-foreign.what": "{path} 不是 backupkit 写的。",
     "error.host-entry-foreign.why": "别人写的内容，既不替换，也不移除。",
