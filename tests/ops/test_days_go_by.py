@@ -62,7 +62,7 @@ class Year:
         """Nobody lost a snapshot before thirty days had really gone by since it was forgotten, nor the newest ones at all."""
         for snapshot, day in self.swept.items():
             assert day - self.forgotten[snapshot] >= UNDO.days, snapshot
-        newest = sorted(self.saved, key=lambda one: self.saved[one])[-self.kept:]
+        newest = sorted(self.saved, key=lambda one: self.saved[one])[-self.kept :]
         assert not set(newest) & self.forgotten.keys()
 
     def require_restorable(self, snapshot: SnapshotId) -> None:

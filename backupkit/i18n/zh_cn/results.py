@@ -97,7 +97,7 @@ MESSAGES: dict[str, str] = {
     "status.times": "核验于 {verified}   保存于 {saved}",
     "status.not-confirmed": "恢复词还没有输入核对。拿到恢复单后请运行：backupkit key confirm",
     "status.drill-due": "该做一次恢复演练了（verify.drill 为 {every}）：backupkit drill",
-    "status.sealed": "这里有另一台电脑保存的快照。快照是密封的，因此这台电脑说不出您的聊天记录是否安全。",
+    "status.sealed": "这里有另一台电脑保存的快照。快照是封存的，因此这台电脑说不出您的聊天记录是否安全。",
     "status.damaged": "发现了损坏   保存于 {saved}",
     "status.uncounted": "消息没有计数",
     "status.is-copy": "这是 {path} 的副本，只供读取；快照请保存到那里。",
