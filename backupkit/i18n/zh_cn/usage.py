@@ -66,6 +66,7 @@ MESSAGES: dict[str, str] = {
     "error.passphrase-empty.what": "没有输入口令。",
     "error.passphrase-empty.why": "空口令什么也保护不了。",
     "error.passphrase-empty.try": "请重新运行命令并输入口令。几个互不相关的词既好记又安全。",
+    "notice.passphrases-differ": "两次输入的不一致，请再输入一遍。",
     "error.passphrases-differ.what": "两次输入的口令不一致。",
     "error.passphrases-differ.why": "之所以要输入两次，是为了避免手误把您自己锁在外面。",
     "error.passphrases-differ.try": "请重新运行命令，并输入两次相同的口令。",
