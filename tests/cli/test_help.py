@@ -70,6 +70,11 @@ def test_help_is_asked_for_at_every_level(run: Run) -> None:
     assert "Usage: backupkit key list [OPTIONS]" in verb.out
 
 
+@pytest.mark.parametrize("path", [(), ("key",), ("key", "list")])
+def test_help_may_be_typed_as_a_command(run: Run, path: tuple[str, ...]) -> None:
+    assert run("help", *path) == run(*path, "--help")
+
+
 def test_help_speaks_the_language_of_the_locale(run: Run) -> None:
     chinese = run("snapshot", "--help", environment={"LANG": "zh_CN.UTF-8"})
 
