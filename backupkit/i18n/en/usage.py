@@ -66,6 +66,7 @@ MESSAGES: dict[str, str] = {
     "error.passphrase-empty.what": "No passphrase was typed.",
     "error.passphrase-empty.why": "An empty one protects nothing.",
     "error.passphrase-empty.try": "Run the command again and type one. A few words that do not belong together are easy to keep in mind.",
+    "notice.passphrases-differ": "The two were not the same. Please type them once more.",
     "error.passphrases-differ.what": "The two passphrases are not the same.",
     "error.passphrases-differ.why": "It is asked for twice, so that no slip of a finger locks you out.",
     "error.passphrases-differ.try": "Run the command again and type it twice.",
