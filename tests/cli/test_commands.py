@@ -349,6 +349,8 @@ def test_a_snapshot_that_is_stopped_keeps_what_it_stored(
     folder.mkdir()
     for place in range(20):
         (folder / f"{place:02d}.bin").write_bytes(os.urandom(1 << 20))
+    # Tests that were started with `nohup` would hand on that a closed window is to be ignored.
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     with subprocess.Popen(
         computer.command("snapshot", folder, "--json"),
         env=computer.environment,
@@ -362,6 +364,7 @@ def test_a_snapshot_that_is_stopped_keeps_what_it_stored(
                 process.send_signal(number)
                 break
         rest = [json.loads(line) for line in process.stdout]
+    signal.signal(signal.SIGHUP, before)
 
     assert process.returncode == code
     assert rest[-1]["code"] == error

@@ -31,7 +31,7 @@ MESSAGES: dict[str, str] = {
     "stats.saved": "把所有快照都恢复出来，要写 {saved}。",
     "stats.forgotten": "{count} 个已放弃的快照还可以撤回：backupkit snapshots --forgotten",
     "stats.kind.packs": "数据包",
-    "stats.kind.parity": "校验数据",
+    "stats.kind.parity": "校验文件",
     "stats.kind.indexes": "索引",
     "stats.kind.copies": "小文件的副本",
     "stats.kind.records": "声明、日志和密钥",

@@ -12,7 +12,7 @@ MESSAGES: dict[str, str] = {
     "finding.special-file": "已略过，因为它不是文件、文件夹或链接：{path}",
     "finding.own-folder": "已略过，因为它是 backupkit 自己的文件夹：{path}",
     "finding.snapshot-unreadable": "日志里有快照 {snapshot:short}，但它的声明读不出来（{reason}）。",
-    "finding.result-not-recorded": "结果没能记下来：备份库或这台电脑对它的记忆无法写入。结果本身属实，但对别处不算数：{snapshot:short}",
+    "finding.result-not-recorded": "结果没能记下来：备份库或这台电脑对它的记录无法写入。结果本身属实，但对别处不算数：{snapshot:short}",
     "finding.domain-lost": "快照中有一整部分无法打开（{reason}）：{name}",
     "finding.file-damaged": "已损坏，能读的部分已恢复到原位旁边、名称带 .damaged 的文件里：{path}（{reason}）",
     "finding.not-written": "目标位置无法写入 {path}（{reason}）。",
