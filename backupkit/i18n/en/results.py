@@ -162,6 +162,7 @@ MESSAGES: dict[str, str] = {
     "app.wechat": "WeChat",
     "app.whatsapp": "WhatsApp",
     "guard.trusted": "The signer of {package} is accepted on your word.",
+    "guard.record-damaged": "What is remembered of {package} cannot be read; its updates wait. backupkit guard trust add FILE with the installed package, or backupkit guard trust revoke {package}",
     "guard.revoked": "{package} is forgotten. The next check begins anew.",
     "loss.covered": "Covered: a verified snapshot holds every message.",
     "loss.covered-with-gap": "Covered with a gap.",

@@ -162,6 +162,7 @@ MESSAGES: dict[str, str] = {
     "app.wechat": "微信",
     "app.whatsapp": "WhatsApp",
     "guard.trusted": "已按您的意思接受 {package} 的签名者。",
+    "guard.record-damaged": "{package} 的记录无法读取，它的更新会暂缓。请运行 backupkit guard trust add 文件（用已安装的安装包），或 backupkit guard trust revoke {package}",
     "guard.revoked": "已忘记 {package}，下次检查将重新登记。",
     "loss.covered": "已覆盖：已核验的快照包含全部消息。",
     "loss.covered-with-gap": "部分覆盖，有缺口。",
