@@ -136,6 +136,7 @@ MESSAGES: dict[str, str] = {
     "command.explain.example": "backupkit explain no-repository\nbackupkit explain 40",
     "argument.explain.code": "A code as it was shown, or an exit code; without it, all are listed",
     "command.completion.summary": "Print a script that completes commands in your shell",
+    "command.completion.about": "Put the line with eval into ~/.bashrc, or with zsh into ~/.zshrc behind compinit, to have it in every new shell. The script runs nothing, and speaks the language that it was printed in.",
     "command.completion.example": 'eval "$(backupkit completion bash)"\nbackupkit completion fish > ~/.config/fish/completions/backupkit.fish',
     "argument.completion.shell": "The shell: bash, zsh or fish",
     "command.key.summary": "The keys that open the repository",

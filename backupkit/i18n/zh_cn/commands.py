@@ -136,6 +136,7 @@ MESSAGES: dict[str, str] = {
     "command.explain.example": "backupkit explain no-repository\nbackupkit explain 40",
     "argument.explain.code": "屏幕上显示的代码，或退出码；不写则列出全部",
     "command.completion.summary": "输出用于命令行补全的脚本",
+    "command.completion.about": "把带 eval 的一行写进 ~/.bashrc（zsh 则写进 ~/.zshrc，放在 compinit 之后），以后每个新终端都能补全。脚本不运行任何程序，说明文字用的是输出时的语言。",
     "command.completion.example": 'eval "$(backupkit completion bash)"\nbackupkit completion fish > ~/.config/fish/completions/backupkit.fish',
     "argument.completion.shell": "所用的 shell：bash、zsh 或 fish",
     "command.key.summary": "打开备份库的密钥",
