@@ -30,6 +30,7 @@ MESSAGES: dict[str, str] = {
     "option.forget.keep-monthly": "Keep the last of each of the newest N months",
     "option.forget.keep-yearly": "Keep the last of each of the newest N years",
     "option.forget.dry-run": "Change nothing; say what would go, and why each of the others stays",
+    "option.forget.source": "Be reminded of this source no more; none of its snapshots goes",
     "option.forget.accept-shrink": "Go on although the newest snapshot holds sharply less than one that goes",
     "command.undelete.summary": "Take back that snapshots were forgotten",
     "command.undelete.about": "Works for 30 days, and after that as long as no sweep has deleted the bytes.",

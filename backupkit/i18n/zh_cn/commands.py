@@ -30,6 +30,7 @@ MESSAGES: dict[str, str] = {
     "option.forget.keep-monthly": "最近 N 个月，每月保留最后一个",
     "option.forget.keep-yearly": "最近 N 年，每年保留最后一个",
     "option.forget.dry-run": "什么也不改；只说明哪些会被放弃，其余的为什么留下",
+    "option.forget.source": "不再提醒这个来源；它的快照一个也不会放弃",
     "option.forget.accept-shrink": "即使最新快照的内容骤减，也继续",
     "command.undelete.summary": "撤回对快照的放弃",
     "command.undelete.about": "30 天内一定可以撤回；之后只要数据还没有被 sweep 删除，也可以。",
