@@ -97,11 +97,6 @@ class Captured:
         """Blocks of `page_size` in the image, a short last one included."""
         return -(-self.size // self.page_size)
 
-    @property
-    def wal_frames(self) -> int | None:
-        """Committed frames that the log held, or None without a log."""
-        return None if self.wal is None else self.wal.committed
-
 
 @contextlib.contextmanager
 def copy_live(
