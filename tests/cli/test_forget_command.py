@@ -1,5 +1,6 @@
 """`backupkit forget`, `undelete` and `snapshots --forgotten` as a person runs them."""
 
+import shlex
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -122,3 +123,25 @@ def test_what_takes_it_back_can_be_typed_as_it_is_printed(computer: Computer) ->
     done = computer.run_here(*command.split(), "--json")
 
     assert len(done.last["undeleted"]) == 2
+
+
+def test_a_person_renames_a_folder_and_ends_the_reminder_with_the_command_that_status_shows(computer: Computer) -> None:
+    assert isinstance(computer.clock, SteppingClock)
+    computer.run_here("verify")
+    computer.clock.at += timedelta(days=2)
+    (computer.home / "chats").rename(computer.home / "my chats")
+    shown = computer.run_here("status", expect=5).out
+    command = next(line for line in shown.splitlines() if "forget --source" in line).partition("backupkit ")[2]
+
+    gone = computer.run_here(*shlex.split(command))
+    again = computer.run_here("forget", "--source", computer.home / "chats", "--json")
+    after = computer.run_here("status")
+
+    assert "was renamed or moved" in shown
+    assert f"backupkit snapshot {computer.home}/chats" not in shown
+    assert "What was saved of it stays" in gone.out
+    assert differences(again.last, schema_of("forget-1")) == []
+    assert f"Not counted any more: {computer.home}/chats" in after.out
+    assert computer.run_here("forget", "--source", "x", "--dry-run", "--json", expect=2).last["code"] == "options-clash"
+    computer.run_here("snapshot", computer.home / "my chats")
+    assert "my chats" in computer.run_here("status").out

@@ -291,7 +291,7 @@ REASONS: dict[str, tuple[str, str, str]] = {
     "package-undecided": (
         "无法判断安装包是否完好（{doubt}）。",
         "它可能用了这里还不认识的新方式，或者在读取时发生了变化。",
-        "请更新 backupkit，再问一次。",
+        "请确认文件完整、没有程序正在写入它，或更新 backupkit，然后再问一次。",
     ),
     "package-unreadable": (
         "无法读取 {name}。",
@@ -361,7 +361,7 @@ REASONS: dict[str, tuple[str, str, str]] = {
     "hook-key-unusable": (
         "为裁定签名的密钥无法使用（{detail}）。",
         "不能记录的裁定，就不作出。",
-        "请确认守卫的文件夹可读、可写，再问一次。",
+        "请确认守卫的文件夹可读、可写。如果 hook.key 已损坏，请把它和 ledger.jsonl 一起移走：会用新的密钥开始新的记录。然后再问一次。",
     ),
     "ledger-unwritable": (
         "裁定无法写入记录（{detail}）。",

@@ -41,6 +41,7 @@ _SAID: dict[str, tuple[str, ...]] = {
     "编码已损坏": ("not-base64", "signature-not-base64"),
     "使用了这里不用的算法": ("unknown-algorithm", "not-ed25519"),
     "签名不是机主的": ("bad-signature",),
+    "签名用的不是这里的密钥": ("another-key",),
     "内容为空": ("empty",),
     "太长": ("too-long",),
     "内存不足": ("not-enough-memory",),
