@@ -150,16 +150,17 @@ class Computer:
         """Make the repository and type the recovery words back: once for all computers of a language, the others are doubles of the first."""
         language = self.environment["LANG"]
         if self._as or self.environment != Computer(self.home, language).environment:
-            self._initialise_here()
+            self.initialise_anew()
             return
         if language not in _INITIALISED:
             folder = tempfile.TemporaryDirectory(prefix="backupkit-test-")
             first = Computer(Path(folder.name) / "home", language)
-            first._initialise_here()
+            first.initialise_anew()
             _INITIALISED[language] = first, folder
         _INITIALISED[language][0].double(self.home)
 
-    def _initialise_here(self) -> None:
+    def initialise_anew(self) -> None:
+        """Make a repository with keys of its own, as nobody else has it."""
         sheet = self.home / "sheet.html"
         self.run("init", "--no-input", "--recovery-sheet", sheet)
         words = self.home / "words"

@@ -1,6 +1,5 @@
 """apt asks before it changes a chat program: the real apt, in a root of its own."""
 
-import json
 import os
 import shutil
 import subprocess
@@ -12,7 +11,7 @@ import pytest
 from computer import Computer
 from guard_scene import WECHAT, Scene
 from hypothesis import given, settings, strategies as st
-from json_schema import differences
+from json_schema import differences, schema_of
 
 from backupkit.clock import SystemClock
 from backupkit.guard.desk import load_hook_key
@@ -209,7 +208,7 @@ def test_what_is_printed_fits_its_schema(tmp_path: Path) -> None:
     computer = Computer(tmp_path / "home")
     entry = ("--store", "apt", "--entry", str(tmp_path / "entry"))
     for name, more in (("guard-install", ["--yes"]), ("guard-uninstall", [])):
-        schema = json.loads((ROOT / f"backupkit/ui/schemas/{name}-1.json").read_text("utf-8"))
+        schema = schema_of(f"{name}-1")
         assert differences(computer.run(*name.split("-"), *entry, *more, "--json").last, schema) == []
 
 

@@ -32,7 +32,7 @@ MESSAGES: dict[str, str] = {
     "error.option-takes-no-value.try": "Write {option} alone. Help: {help}",
     "error.argument-missing.what": "{name} is missing.",
     "error.argument-missing.why": "The command cannot guess it.",
-    "error.argument-missing.try": "Add {name}. Help: {help}",
+    "error.argument-missing.try": "Add {form}. Help: {help}",
     "error.argument-too-many.what": "There is too much on the line: {found}",
     "error.argument-too-many.why": "The command takes no more arguments. A name with spaces needs quotes.",
     "error.argument-too-many.try": "Leave it out, or put quotes around the name. Help: {help}",

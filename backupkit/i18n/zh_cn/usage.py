@@ -32,7 +32,7 @@ MESSAGES: dict[str, str] = {
     "error.option-takes-no-value.try": "只写 {option} 即可。帮助：{help}",
     "error.argument-missing.what": "缺少 {name}。",
     "error.argument-missing.why": "程序无法替您猜出这一项。",
-    "error.argument-missing.try": "请补上 {name}。帮助：{help}",
+    "error.argument-missing.try": "请补上 {form}。帮助：{help}",
     "error.argument-too-many.what": "命令行里多了：{found}",
     "error.argument-too-many.why": "该命令不再接受更多参数。名称里有空格时要加引号。",
     "error.argument-too-many.try": "请去掉它，或给名称加上引号。帮助：{help}",
