@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from backupkit.ops.repository.repository import PLACE_FILE
 
 UNFILLED = re.compile(r"\{[a-z_]+(?::[a-z]+)?\}")
 PASSPHRASE = "correct horse battery staple"
+_INITIALISED: dict[str, tuple["Computer", tempfile.TemporaryDirectory[str]]] = {}
+"""The first computer of each language, and its folder, which goes when the tests end."""
 
 
 @dataclass(frozen=True)
@@ -138,13 +141,26 @@ class Computer:
 
     def double(self, home: Path) -> "Computer":
         """Another computer that is just like this one, down to its keys."""
-        shutil.copytree(self.home, home)
+        shutil.copytree(self.home, home, dirs_exist_ok=True)
         for place in home.rglob(PLACE_FILE):
             place.unlink()
         return Computer(home, self.environment["LANG"])
 
     def initialise(self) -> None:
-        """Make the repository and type the recovery words back."""
+        """Make the repository and type the recovery words back: once for all computers of a language, the others are doubles of the first."""
+        language = self.environment["LANG"]
+        if self._as or self.environment != Computer(self.home, language).environment:
+            self.initialise_anew()
+            return
+        if language not in _INITIALISED:
+            folder = tempfile.TemporaryDirectory(prefix="backupkit-test-")
+            first = Computer(Path(folder.name) / "home", language)
+            first.initialise_anew()
+            _INITIALISED[language] = first, folder
+        _INITIALISED[language][0].double(self.home)
+
+    def initialise_anew(self) -> None:
+        """Make a repository with keys of its own, as nobody else has it."""
         sheet = self.home / "sheet.html"
         self.run("init", "--no-input", "--recovery-sheet", sheet)
         words = self.home / "words"

@@ -3,6 +3,7 @@
 import hashlib
 import random
 import sqlite3
+import struct
 from collections.abc import Callable, Collection
 from contextlib import closing
 from pathlib import Path
@@ -162,3 +163,36 @@ def schema_pages(path: Path) -> set[int]:
             found.update(below)
             todo += below
     return found
+
+
+def first_leaf(path: Path, table: str) -> tuple[int, int]:
+    """Where in the file a table's root names its first leaf, and which page that is."""
+    with closing(sqlite3.connect(path)) as connection:
+        (root,) = connection.execute("select rootpage from sqlite_master where name = ?", (table,)).fetchone()
+    data = path.read_bytes()
+    begin = (root - 1) * PAGE
+    cell = begin + int.from_bytes(data[begin + 12 : begin + 14], "big")
+    return cell, int.from_bytes(data[cell : cell + 4], "big")
+
+
+def log_of_one_page(number: int, pages: int, page: bytes) -> bytes:
+    """A write-ahead log with one committed page, after which the database is said to have so many."""
+    header = struct.pack(">8I", 0x377F0683, 3007000, len(page), 0, 1, 2, 0, 0)[:24]
+    sums = _log_sums(header, (0, 0))
+    frame = struct.pack(">2I", number, pages)
+    return (
+        header
+        + struct.pack(">2I", *sums)
+        + frame
+        + header[16:24]
+        + struct.pack(">2I", *_log_sums(frame + page, sums))
+        + page
+    )
+
+
+def _log_sums(data: bytes, sums: tuple[int, int]) -> tuple[int, int]:
+    first, second = sums
+    for one, other in struct.iter_unpack(">2I", data):
+        first = (first + one + second) & 0xFFFFFFFF
+        second = (second + other + first) & 0xFFFFFFFF
+    return first, second

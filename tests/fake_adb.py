@@ -5,7 +5,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-_PROGRAM = """#!{python}
+# Without the folders of installed packages it starts in half the time, and a question to a phone starts it six times.
+_PROGRAM = """#!{python} -IS
 import json, pathlib, shutil, sys, time
 here = pathlib.Path({here!r})
 phone = json.loads((here / "phone.json").read_text())

@@ -1,13 +1,23 @@
 """As much of JSON Schema as our own schemas use. A keyword that is not known here fails, so that none is ignored."""
 
+import json
 import re
 from collections.abc import Callable
+from importlib import resources
 from typing import Any, TypeAlias
 
 _IGNORED = {"$schema", "$id", "title", "description", "default"}
 _TYPES: dict[str, tuple[type, ...]] = {
     "object": (dict,), "array": (list,), "string": (str,), "integer": (int,), "boolean": (bool,), "null": (type(None),),
 }  # fmt: skip
+
+
+def schema_of(name: str) -> dict[str, Any]:
+    """The schema of an object that a command prints, such as `verify-1`, as it is installed."""
+    loaded: dict[str, Any] = json.loads(
+        (resources.files("backupkit") / "ui" / "schemas" / f"{name}.json").read_text("utf-8")
+    )
+    return loaded
 
 
 def differences(value: Any, schema: dict[str, Any], where: str = "$") -> list[str]:

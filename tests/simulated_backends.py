@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 from backupkit.store.backend import Backend, NoSpace, ObjectUnreadable, ReadBack
 from backupkit.store.backends.memory_backend import MemoryBackend
@@ -115,3 +117,17 @@ def damage(backend: Backend, name: str, data: bytes) -> None:
     """Put other bytes in an object's place, as only damage can."""
     backend.delete(name)
     backend.create(name, data)
+
+
+class DiskInMemory:
+    """What every repository is opened on: one memory, behind a power line that may be cut."""
+
+    def __init__(self, folder: Path) -> None:
+        self.inner = MemoryBackend()
+        for path in folder.rglob("*"):
+            if path.is_file() and not path.name.startswith("."):
+                self.inner.create(str(path.relative_to(folder)), path.read_bytes())
+        self.line: Any = self.inner
+
+    def opened(self, _root: Path) -> Any:
+        return self.line

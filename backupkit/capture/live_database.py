@@ -97,11 +97,6 @@ class Captured:
         """Blocks of `page_size` in the image, a short last one included."""
         return -(-self.size // self.page_size)
 
-    @property
-    def wal_frames(self) -> int | None:
-        """Committed frames that the log held, or None without a log."""
-        return None if self.wal is None else self.wal.committed
-
 
 @contextlib.contextmanager
 def copy_live(
@@ -114,11 +109,16 @@ def copy_live(
         SourceUnreadable: the file cannot be read, or changed all the time where no lock can be had.
         ScratchFull: there is no room for the copy.
     """
-    kind = kind or recognise_database(path)
-    if kind is None:
-        raise NotADatabase(path)
+    kind = kind or _kind_of(path)
     with private_folder(scratch) as folder:
         yield _settled(path, _copy_moment(path, folder / "image", Patience.of(patience_seconds)), kind)
+
+
+def _kind_of(path: Path) -> DatabaseKind:
+    kind = recognise_database(path)
+    if kind is None:
+        raise NotADatabase(path)
+    return kind
 
 
 def read_database(
@@ -139,9 +139,7 @@ def read_database(
         SourceUnreadable: the file cannot be read, or changed all the time where no lock can be had.
         ScratchFull: there is no room for the copy.
     """
-    kind = kind or recognise_database(path)
-    if kind is None:
-        raise NotADatabase(path)
+    kind = kind or _kind_of(path)
     descriptor = open_for_reading(path)
     try:
         patience = Patience.of(0)

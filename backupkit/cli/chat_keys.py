@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
+from backupkit.cli.handed_over import open_handed, read_handed
 from backupkit.cli.session import Session
 from backupkit.errors import BackupkitError, ExitCode
 from backupkit.ops.events import Found, Severity
@@ -90,9 +91,12 @@ class ChatKeys:
         from backupkit.chats.owner_keys import MAX_KEY_FILE_BYTES, owner_keys
 
         try:
-            with file.open("rb") as stream:
-                mode = os.fstat(stream.fileno()).st_mode
-                text = stream.read(MAX_KEY_FILE_BYTES)
+            descriptor = open_handed(file)
+            try:
+                mode = os.fstat(descriptor).st_mode
+                text = read_handed(descriptor, MAX_KEY_FILE_BYTES)
+            finally:
+                os.close(descriptor)
         except OSError as problem:
             raise ChatKeyUnreadable(path=str(file), reason=problem.strerror or "unreadable") from problem
         if stat.S_ISREG(mode) and mode & 0o077 and os.name == "posix":

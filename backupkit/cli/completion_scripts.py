@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from backupkit.cli.grammar import command_at
 from backupkit.cli.help_page import parameter_key, path_key
@@ -42,35 +43,54 @@ def _place(path: str, catalogue: Catalogue) -> Place:
     options, values = [], {}
     for one in command.params:
         if one.param_type_name != "option":
+            # Where an argument is one of a few words, these are completed as commands are.
+            meaning = catalogue.say(parameter_key(path, one))
+            commands += tuple(Choice(word, meaning) for word in _words_of(one))
             continue
         longest = max(one.opts, key=len)
         options.append(Choice(longest, catalogue.say(parameter_key(path, one))))
-        choices = getattr(one.type, "choices", None)
-        if choices:
-            values[longest] = tuple(str(getattr(choice, "value", choice)) for choice in choices)
+        if words := _words_of(one):
+            values[longest] = words
     return Place(path, commands, tuple(options), values)
+
+
+def _words_of(parameter: Any) -> tuple[str, ...]:
+    """Return the words of which a parameter takes one, or none."""
+    choices = getattr(parameter.type, "choices", None) or ()
+    return tuple(str(getattr(choice, "value", choice)) for choice in choices)
+
+
+def _values(known: list[Place]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield a shell's pattern for a place and the option before the cursor, and the values that this takes there."""
+    shared = known[0].values
+    for place in known:
+        yield from (
+            (f'"{place.path} {option}"', words) for option, words in place.values.items() if option not in shared
+        )
+    yield from ((f'*" {option}"', words) for option, words in shared.items())
 
 
 def bash(catalogue: Catalogue) -> str:
     """Write the script for bash."""
     known = places(catalogue)
-    values = {option: words for place in known for option, words in place.values.items()}
     lines = [
         "_backupkit() {",
-        '    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} place="" word words=""',
+        '    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} place="" word words="" options=""',
     ]
     lines += ['    for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do', '        case "$place/$word" in']
     lines += [f'            "{step}") place="{path}" ;;' for step, path in _steps(known)]
-    lines += ["        esac", "    done", '    case "$prev" in']
+    lines += ["        esac", "    done", '    case "$place $prev" in']
     lines += [
-        f'        {option}) COMPREPLY=($(compgen -W "{" ".join(words)}" -- "$cur")); return ;;'
-        for option, words in values.items()
+        f'        {pattern}) COMPREPLY=($(compgen -W "{" ".join(words)}" -- "$cur")); return ;;'
+        for pattern, words in _values(known)
     ]
     lines += ["    esac", '    case "$place" in']
     for place in known:
-        words = " ".join(choice.word for choice in (*place.commands, *place.options))
-        lines.append(f'        "{place.path}") words="{words}" ;;')
-    lines += ["    esac", '    COMPREPLY=($(compgen -W "$words" -- "$cur"))', "}"]
+        words, options = (" ".join(one.word for one in choices) for choices in (place.commands, place.options))
+        lines.append(f'        "{place.path}") words="{words}"; options="{options}" ;;')
+    # Options only behind a dash: whoever asks for a path wants to see files, which bash adds where nothing else fits.
+    lines += ["    esac", '    [[ $cur == -* ]] && words="$options"']
+    lines += ['    COMPREPLY=($(compgen -W "$words" -- "$cur"))', "}"]
     lines.append("complete -o bashdefault -o default -F _backupkit backupkit")
     return "\n".join(lines) + "\n"
 
@@ -81,7 +101,9 @@ def zsh(catalogue: Catalogue) -> str:
     lines = ["#compdef backupkit", "_backupkit() {", '    local place="" word', "    local -a commands options"]
     lines += ["    for word in ${words[2,CURRENT-1]}; do", '        case "$place/$word" in']
     lines += [f'            "{step}") place="{path}" ;;' for step, path in _steps(known)]
-    lines += ["        esac", "    done", '    case "$place" in']
+    lines += ["        esac", "    done", '    case "$place ${words[CURRENT-1]}" in']
+    lines += [f"        {pattern}) compadd -- {' '.join(words)}; return ;;" for pattern, words in _values(known)]
+    lines += ["    esac", '    case "$place" in']
     for place in known:
         commands = " ".join(_zsh_choice(choice) for choice in place.commands)
         options = " ".join(_zsh_choice(choice) for choice in place.options)

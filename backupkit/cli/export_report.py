@@ -32,9 +32,11 @@ def fields(summary: "ChatSummary", *, every: bool) -> dict[str, Any]:
 
 def lines(session: "Session", summary: "ChatSummary", *, every: bool) -> list[str]:
     """Return it for people."""
+    from backupkit.chats.counting.summary import MIXED
+
     say, catalogue, terminal = session.say, session.catalogue, session.terminal
     head = "doctor.damaged" if summary.is_damaged else _sealed(summary) if summary.sealed else "doctor.sound"
-    app = summary.app or say("word.unknown")
+    app = summary.app or say("doctor.several-apps" if summary.format == MIXED else "word.unknown")
     shown = [terminal.paint("bad" if summary.is_damaged else "good", say(head, app=app, format=summary.format))]
     if summary.waits_for_a_key:
         shown.append(say("doctor.waits-for-a-key"))

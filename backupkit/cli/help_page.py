@@ -11,9 +11,11 @@ from backupkit.cli.everywhere import PREFIX
 from backupkit.cli.usage import expected_value, shown_name
 from backupkit.cli.verbs import BY_PATH, SECTIONS, VERBS, below
 from backupkit.i18n import Catalogue
+from backupkit.text import width
 from backupkit.ui.columns import wrapped
 from backupkit.ui.terminal import Terminal
 
+_TWO_COLUMNS = 64
 SHARED = frozenset({"chat_key_files", "ask_chat_key"})
 """Options that mean the same in every command that has them."""
 
@@ -69,7 +71,9 @@ def help_lines(command: Any, path: str, catalogue: Catalogue, terminal: Terminal
         lines.extend(["", terminal.paint("strong", catalogue.say(key))])
 
     def entries(rows: list[tuple[str, str]]) -> None:
-        indent = min(max((len(name) for name, _ in rows), default=0) + 4, 34)
+        # On a narrow screen two columns would leave no room for the second.
+        most = 34 if columns >= _TWO_COLUMNS else 6
+        indent = min(max((len(name) for name, _ in rows), default=0) + 4, most)
         for name, text in rows:
             if len(name) + 4 > indent:
                 lines.append(f"  {name}")
@@ -82,7 +86,9 @@ def help_lines(command: Any, path: str, catalogue: Catalogue, terminal: Terminal
         lines.append("")
         for paragraph in catalogue.say(f"command.{name}.about").splitlines():
             lines += wrapped(paragraph, columns)
-    lines += ["", f"{terminal.paint('strong', catalogue.say('help.usage'))}{usage_line(command, path, catalogue)}"]
+    label = catalogue.say("help.usage")
+    usage = wrapped(usage_line(command, path, catalogue), columns, indent=width(label), first=label)
+    lines += ["", terminal.paint("strong", label) + usage[0].removeprefix(label), *usage[1:]]
     if path in BY_PATH:
         for kind in ("argument", "option"):
             rows = [

@@ -106,6 +106,9 @@ def answer(process: Process, arguments: Sequence[str]) -> ExitCode:
 
 def _invoke(process: Process, arguments: Sequence[str], first: Everywhere) -> ExitCode:
     program = command_at("")
+    if arguments[:1] == ["help"]:
+        # So many programs have it that it is typed without a thought, most of all by who is in trouble.
+        arguments = [*arguments[1:], "--help"]
     try:
         context = program.make_context("backupkit", list(arguments), obj=process)
         with context:

@@ -13,11 +13,14 @@ from pathlib import Path
 from threading import Timer
 
 from backupkit.cli.asking import Person
+from backupkit.cli.handed_over import open_handed, read_handed
 from backupkit.errors import BackupkitError, ExitCode, reason_of
-from backupkit.ops.events import Found, Severity, Tell
+from backupkit.ops.events import Found, Notice, Severity, Tell
 
 MOST_BYTES = 65_536
 SECONDS_FOR_PROGRAM = 120
+TRIES = 3
+"""How often a person is asked for the same passphrase twice."""
 SHORT_BYTES = 8
 """What is shorter than this can be tried out, however slow each try is made."""
 
@@ -44,7 +47,7 @@ class PassphraseEmpty(BackupkitError):
 
 
 class PassphrasesDiffer(BackupkitError):
-    """The new passphrase was not typed the same twice."""
+    """The new passphrase was not typed the same twice, however often it was asked for."""
 
     code = "passphrases-differ"
     exit_code = ExitCode.USAGE
@@ -90,21 +93,24 @@ class PassphraseSources:
         Raises:
             PassphraseNeeded, PassphraseUnreadable: as for `existing`.
             PassphraseEmpty: nothing was typed.
-            PassphrasesDiffer: the two were not the same.
+            PassphrasesDiffer: the two were not the same, three times.
         """
         found = self._named()
         if found is not None:
             return found
         if self._person is None:
             raise PassphraseNeeded
-        first = self._person.secret(question)
-        if not first:
-            raise PassphraseEmpty
-        if self._person.secret(again) != first:
-            raise PassphrasesDiffer
-        if len(first.encode()) < SHORT_BYTES:
-            self._tell(Found("passphrase-short", Severity.WARNING, {}))
-        return first
+        for tried in range(1, TRIES + 1):
+            first = self._person.secret(question)
+            if not first:
+                raise PassphraseEmpty
+            if self._person.secret(again) == first:
+                if len(first.encode()) < SHORT_BYTES:
+                    self._tell(Found("passphrase-short", Severity.WARNING, {}))
+                return first
+            if tried < TRIES:
+                self._tell(Notice("passphrases-differ", {}))
+        raise PassphrasesDiffer
 
     def is_named(self) -> bool:
         """Tell whether a place other than the person is set."""
@@ -132,28 +138,25 @@ class PassphraseSources:
             PassphraseUnreadable: it cannot be read, or holds none.
         """
         try:
-            descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+            descriptor = open_handed(path)
         except OSError as problem:
             raise PassphraseUnreadable(source=source, reason=reason_of(problem)) from problem
-        mode = os.fstat(descriptor).st_mode
-        if stat.S_ISDIR(mode):
-            os.close(descriptor)
-            raise PassphraseUnreadable(source=source, reason="is-a-folder")
-        with os.fdopen(descriptor, "rb") as file:
+        try:
+            mode = os.fstat(descriptor).st_mode
+            if stat.S_ISDIR(mode):
+                raise PassphraseUnreadable(source=source, reason="is-a-folder")
             if stat.S_ISREG(mode) and mode & 0o077 and os.name == "posix":
                 self._tell(Found("passphrase-file-open-to-others", Severity.WARNING, {"path": str(path)}))
-            return _passphrase(_read(file.read, source), source)
+            return _passphrase(_read(descriptor, source), source)
+        finally:
+            os.close(descriptor)
 
     @staticmethod
     def _from_descriptor(number: str) -> str:
         source = "BACKUPKIT_PASSPHRASE_FD"
         if not number.isdecimal() or len(number) > 9:
             raise PassphraseUnreadable(source=source, reason="not-a-number")
-        try:
-            with os.fdopen(int(number), "rb", closefd=False) as file:
-                return _passphrase(_read(file.read, source), source)
-        except OSError as problem:
-            raise PassphraseUnreadable(source=source, reason=reason_of(problem)) from problem
+        return _passphrase(_read(int(number), source), source)
 
     def _from_program(self, command: str, source: str) -> str:
         try:
@@ -192,8 +195,11 @@ def recovery_words(path: Path) -> str:
         WordsFileUnreadable: it is not there, too large, or no text.
     """
     try:
-        with path.open("rb") as file:
-            data = file.read(MOST_BYTES + 1)
+        descriptor = open_handed(path)
+        try:
+            data = read_handed(descriptor, MOST_BYTES + 1)
+        finally:
+            os.close(descriptor)
         if len(data) > MOST_BYTES:
             raise WordsFileUnreadable(path=str(path), reason="too-large")
         return data.decode("utf-8-sig")
@@ -203,9 +209,9 @@ def recovery_words(path: Path) -> str:
         raise WordsFileUnreadable(path=str(path), reason="not-utf-8") from problem
 
 
-def _read(read: Callable[[int], bytes], source: str) -> bytes:
+def _read(descriptor: int, source: str) -> bytes:
     try:
-        return read(MOST_BYTES + 1)
+        return read_handed(descriptor, MOST_BYTES + 1)
     except OSError as problem:
         raise PassphraseUnreadable(source=source, reason=reason_of(problem)) from problem
 

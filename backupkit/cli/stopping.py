@@ -48,6 +48,7 @@ class Stop:
         self.polled = False
         self.listening = False
         self.farewell = b""
+        self._main = 0
 
     def __call__(self) -> bool:
         """Tell whether the work should come to an end soon."""
@@ -57,6 +58,7 @@ class Stop:
     def listen(self) -> None:
         """Take over Ctrl-C, SIGTERM and the end of the terminal from here on."""
         self.listening = True
+        self._main = _thread.get_ident()
         for number in self._signals():
             signal.signal(number, self._heard)
         sys.unraisablehook = self._swallowed
@@ -99,7 +101,7 @@ class Stop:
         else:
             sys.__unraisablehook__(unraisable)
 
-    @staticmethod
-    def _say_again(number: int) -> None:
+    def _say_again(self, number: int) -> None:
         time.sleep(_MOMENT)
-        _thread.interrupt_main(signal.Signals(number))
+        # A true signal, to the thread that minds them: it is woken even where it waits for the system.
+        signal.pthread_kill(self._main, number)

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from backupkit.errors import BackupkitError, ExitCode
+from backupkit.errors import BackupkitError, ExitCode, Fact
 
 
 class WrongUsage(BackupkitError):
@@ -43,9 +43,12 @@ class OptionTakesNoValue(WrongUsage):
 
 
 class ArgumentMissing(WrongUsage):
-    """An argument or option that must be there is not. Facts: `name`, `help`."""
+    """An argument or option that must be there is not. Facts: `name`, `form` as it is typed, `help`."""
 
     code = "argument-missing"
+
+    def __init__(self, **facts: Fact) -> None:
+        super().__init__(**{"form": facts["name"], **facts})
 
 
 class ArgumentTooMany(WrongUsage):
@@ -103,7 +106,7 @@ def understood(problem: Exception) -> WrongUsage:
                 return OptionNeedsValue(option=option, expected=expected_value(named), help=help_command)
             return OptionTakesNoValue(option=option, help=help_command)
         case "MissingParameter":
-            return ArgumentMissing(name=shown_name(parameter), help=help_command)
+            return ArgumentMissing(name=shown_name(parameter), form=typed_form(parameter), help=help_command)
         case "BadParameter":
             quoted = _QUOTED.search(str(getattr(problem, "message", "")))
             found = next((part for part in quoted.groups() if part is not None), "") if quoted else ""
@@ -122,6 +125,16 @@ def shown_name(parameter: Any) -> str:
     if parameter.param_type_name == "option":
         return str(max(parameter.opts, key=len))
     return str(parameter.metavar or parameter.name.upper())
+
+
+def typed_form(parameter: Any) -> str:
+    """Return a parameter with what it takes: `--to DIR`, or `SNAPSHOT` for an argument."""
+    name = shown_name(parameter)
+    if parameter is None or parameter.param_type_name != "option":
+        return name
+    has_choices = bool(getattr(parameter.type, "choices", None))
+    value = expected_value(parameter).replace(" | ", "|") if has_choices else str(parameter.metavar or "")
+    return f"{name} {value}".strip()
 
 
 def expected_value(parameter: Any) -> str:

@@ -70,13 +70,6 @@ class WalSummary:
     damaged: bool = False
 
     @property
-    def committed_bytes(self) -> int:
-        """The length of the log up to its last commit."""
-        if self.header is None or self.is_empty:
-            return 0
-        return HEADER_SIZE + self.committed * (FRAME_HEADER_SIZE + self.header.page_size)
-
-    @property
     def is_empty(self) -> bool:
         """Nothing committed lies in the log."""
         return self.committed == 0

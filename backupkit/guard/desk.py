@@ -4,7 +4,6 @@ The order matters. What was learned (the store's newer log head, the app's recor
 the ledger, and only then is it spoken. If one of the first two fails, an "allow" is not spoken at all.
 """
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
@@ -21,7 +20,7 @@ from backupkit.guard.judge import Known, conclude, never_raise
 from backupkit.guard.ledger import append, entry_of
 from backupkit.guard.loss_hint import MAX_HINT_BYTES
 from backupkit.guard.package_record import Records
-from backupkit.guard.places import GuardPlaces, read_small, write_whole
+from backupkit.guard.places import GuardPlaces, read_small, write_first, write_whole
 from backupkit.guard.policy import GuardPolicy, PolicyRefused
 from backupkit.guard.request import UpdateRequest
 from backupkit.guard.verdict import Decision, Judged, Verdict, undecided
@@ -194,24 +193,9 @@ def load_hook_key(places: GuardPlaces) -> SigningKey:
         data = read_small(places.hook_key, most=2 * SEED_SIZE + 1)
         if data is not None:
             return SigningKey(_hex_key(data, SEED_SIZE))
-    return _draw_hook_key(places)
-
-
-def _draw_hook_key(places: GuardPlaces) -> SigningKey:
-    key = SigningKey.generate()
-    drawn = places.hook_key.with_name(f".hook.key.{os.getpid()}")
-    write_whole(drawn, key.seed.hex().encode() + b"\n")
-    try:
-        # Two first questions at once: only one key may win, and both must use it.
-        os.link(drawn, places.hook_key)
-    except FileExistsError:
-        return load_hook_key(places)
-    except OSError:
-        # A file system without hard links: the last of two that come at once wins, and no key is ever half written.
-        drawn.replace(places.hook_key)
-    finally:
-        drawn.unlink(missing_ok=True)
-    return key
+    write_first(places.hook_key, SigningKey.generate().seed.hex().encode() + b"\n")
+    # Whoever came first, both must use the one that lies there.
+    return load_hook_key(places)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ why `verify_ledger` returns it. A line that a crash left half written stays as i
 next entry says how many torn lines lie before it.
 """
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -32,7 +33,7 @@ GENESIS = "0" * 64
 class LedgerBroken(BackupkitError):
     """The ledger was altered.
 
-    Facts: `line` (counted from 1), `reason` (not-an-entry, bad-signature, chain-broken, wrong-count).
+    Facts: `line` (counted from 1), `reason` (not-an-entry, another-key, bad-signature, chain-broken, wrong-count).
     """
 
     code = "ledger-broken"
@@ -153,7 +154,7 @@ def verify_ledger(path: Path, key: VerifyKey) -> LedgerChecked:
         except LedgerBroken:
             pending += 1
             continue
-        _require(entry.get("key") == key.public.hex(), number, "bad-signature")
+        _require(entry.get("key") == key.public.hex(), number, "another-key")
         unsigned = {name: value for name, value in entry.items() if name != "sig"}
         try:
             key.verify(bytes.fromhex(entry["sig"]), _PREFIX + encode_canonical(unsigned), what="ledger")
@@ -172,6 +173,9 @@ def _require(holds: bool, number: int, reason: str) -> None:  # noqa: FBT001 - i
 
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    if path.exists() and not path.is_file():
+        # A pipe would be waited for for ever.
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), str(path))
     try:
         file = path.open("rb")
     except FileNotFoundError:

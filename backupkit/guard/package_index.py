@@ -11,10 +11,13 @@ from typing import Any, NamedTuple
 
 from backupkit.errors import BackupkitError, ExitCode
 from backupkit.guard.facts import NO_SHARED_USER, PackageFacts, SignerView, signed_everywhere
+from backupkit.guard.places import read_small
 from backupkit.ids import AppPackage, CertificateDigest
 
 MOST_BYTES = 64 << 20
 """The index of f-droid.org has some 50 MB."""
+_MOST_GROUPS, _MOST_COMMAS = 2_000_000, 5_000_000
+"""How many objects and values it may have. Read into memory, each takes many times the two bytes that it may have in the file."""
 _MOST_SIGNERS = 10
 _HEX = frozenset("0123456789abcdef")
 
@@ -44,11 +47,13 @@ def read_listing(listing: Listing) -> PackageFacts:
         ListingUnusable: nothing that could be relied on.
     """
     try:
-        with listing.file.open("rb") as opened:
-            data = opened.read(MOST_BYTES + 1)
-    except OSError as error:
+        # A pipe would be waited for for ever.
+        data = read_small(listing.file, most=MOST_BYTES)
+    except (OSError, ValueError) as error:
         raise _unusable(listing, "unreadable") from error
-    if len(data) > MOST_BYTES:
+    if data is None:
+        raise _unusable(listing, "unreadable")
+    if len(data) > MOST_BYTES or data.count(b"{") + data.count(b"[") > _MOST_GROUPS or data.count(b",") > _MOST_COMMAS:
         raise _unusable(listing, "too-large")
     try:
         return decode_listing(data, listing)
@@ -63,7 +68,7 @@ def decode_listing(data: bytes, listing: Listing) -> PackageFacts:
         ListingUnusable: it is not listed, or its versions have different signers.
         ValueError, TypeError, KeyError, AttributeError, RecursionError: it is no such index.
     """
-    app = json.loads(data)["packages"].get(listing.package)
+    app = json.loads(data, object_pairs_hook=_unique)["packages"].get(listing.package)
     if app is None:
         raise _unusable(listing, "not-listed")
     versions = [_version(listing.package, file) for file in app["versions"].values()]
@@ -74,6 +79,14 @@ def decode_listing(data: bytes, listing: Listing) -> PackageFacts:
     if len({frozenset(_signers(one)) for one in versions}) > 1:
         raise _unusable(listing, "signers-differ")
     return max(versions, key=lambda one: one.version_code or 0)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    # Of an app that is listed twice, one reader takes the first and another the last.
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name twice")
+    return found
 
 
 def _version(package: AppPackage, fields: dict[str, Any]) -> PackageFacts:

@@ -7,6 +7,8 @@ import errno
 import os
 import re
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -109,6 +111,40 @@ def write_whole(path: Path, data: bytes) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def write_first(path: Path, data: bytes) -> None:
+    """Write a small file as `write_whole` does, unless there is one: of several that come at once, one wins.
+
+    Raises:
+        OSError: the folder cannot be made or written.
+    """
+    # A name of its own for each thread of each process.
+    drawn = path.with_name(f".{path.name}.{os.urandom(6).hex()}")
+    write_whole(drawn, data)
+    try:
+        os.link(drawn, path)
+    except FileExistsError:
+        pass
+    except OSError:
+        # A file system without hard links.
+        with _alone_in(path.parent):
+            if not path.exists():
+                drawn.replace(path)
+    finally:
+        drawn.unlink(missing_ok=True)
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    import fcntl  # noqa: PLC0415 - POSIX only; elsewhere there are hard links
+
+    handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def read_small(path: Path, *, most: int) -> bytes | None:

@@ -29,11 +29,11 @@ def read_rows(data: bytes) -> Iterator[Row]:
         if len(fields) != 9:
             raise QuestionMalformed
         name, old, _, _, direction, new, _, _, what = fields
-        if old == "-" or what == "**CONFIGURE**":
-            # Newly installed, or unpacked by a row before.
-            continue
         if what == "**REMOVE**" or new == "-":
             yield Row(name, Action.UNINSTALL)
+        elif old == "-" or what == "**CONFIGURE**":
+            # Newly installed, or unpacked by a row before.
+            continue
         elif direction in _ACTIONS:
             yield Row(name, _ACTIONS[direction])
         else:
@@ -44,11 +44,7 @@ _ACTIONS = {"<": Action.UPGRADE, ">": Action.DOWNGRADE, "=": Action.REINSTALL}
 
 
 def ask_apt(data: bytes, guarded: Guarded, language: str, clock: Clock | None = None) -> Told:
-    """Answer apt. Never raises for what apt sent.
-
-    Raises:
-        OSError: there is no guard.
-    """
+    """Answer apt. Never raises for what apt sent."""
     try:
         rows = list(read_rows(data))
     except QuestionMalformed:

@@ -44,7 +44,9 @@ class OneAnswer:
             is_first = self._deadline == float("inf")
             self._deadline = self._started + seconds
             self._changed.notify()
+        # Whoever started us may have had it ignored or blocked, and both are inherited.
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM})
         signal.setitimer(signal.ITIMER_REAL, max(self._deadline - time.monotonic(), 0.001) + _GRACE_SECONDS)
         if is_first:
             threading.Thread(target=self._watch, name="deadline", daemon=True).start()

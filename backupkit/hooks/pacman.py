@@ -27,11 +27,7 @@ def read_names(data: bytes) -> list[str]:
 
 
 def ask_pacman(data: bytes, guarded: Guarded, language: str, clock: Clock | None = None) -> Told:
-    """Answer pacman. Never raises for what pacman sent.
-
-    Raises:
-        OSError: there is no guard.
-    """
+    """Answer pacman. Never raises for what pacman sent."""
     try:
         names = read_names(data)
     except QuestionMalformed:

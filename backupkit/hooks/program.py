@@ -10,6 +10,7 @@ import stat
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import NoReturn
 
 from backupkit.hooks.one_answer import OneAnswer
@@ -73,6 +74,12 @@ only when its "state" is "given". Everything else, a crash and a time-out includ
 }
 
 
+_UNANSWERED = {
+    "en": "backupkit: the question could not be answered, so nothing is changed. Why: backupkit explain {reason}\n",
+    "zh": "backupkit：问题无法回答，因此不做任何更改。原因：backupkit explain {reason}\n",
+}
+
+
 def run() -> NoReturn:
     """Answer one question and end the process."""
     started = time.monotonic()
@@ -80,8 +87,7 @@ def run() -> NoReturn:
     gc.disable()
     _occupy_standard_streams()
     code = main(sys.argv[1:], os.environ, started=started)
-    if sys.stderr is not None:
-        sys.stderr.flush()
+    _tell("")
     os._exit(code)
 
 
@@ -110,7 +116,7 @@ def main(arguments: Sequence[str], environment: Mapping[str, str], *, started: f
     if arguments and arguments[0] in {"apt", "pacman"}:
         return _ask_for(arguments[0], arguments[1:], _language(environment))
     if arguments and (len(arguments) != 2 or arguments[0] != "--request"):
-        sys.stderr.write(_HELP["en"].splitlines()[0] + "\n")
+        _tell(_HELP["en"].splitlines()[0] + "\n")
         return USAGE_EXIT
     return _answer(arguments[1] if arguments else None, environment, started)
 
@@ -121,7 +127,7 @@ def _serve(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
 
     wanted = wanted_of(arguments)
     if wanted is None:
-        sys.stderr.write(_HELP["en"].splitlines()[1].strip() + "\n")
+        _tell(_HELP["en"].splitlines()[1].strip() + "\n")
         return USAGE_EXIT
     return serve(wanted, environment, _language(environment))
 
@@ -134,13 +140,13 @@ def _ask_for(host: str, arguments: Sequence[str], language: str) -> int:
 
         guarded = guarded_of(arguments)
         if guarded is None:
-            sys.stderr.write(f"backupkit-hook {host} --state DIR [--watch NAME=APP]... [--except NAME]...\n")
+            _tell(f"backupkit-hook {host} --state DIR [--watch NAME=APP]... [--except NAME]...\n")
             return USAGE_EXIT
         ask = {"apt": ask_apt, "pacman": ask_pacman}[host]
         told = ask(_read(0, most=MAX_INPUT_BYTES), guarded, language)
-        sys.stderr.write(told.text)
+        _tell(told.text)
     except BaseException as error:  # noqa: BLE001 - a guard that crashes must hold, and say so
-        sys.stderr.write(f"backupkit: {_failure(error)}\n")
+        _tell(_UNANSWERED[language].format(reason=_failure(error)))
         return UNDECIDED_EXIT
     return told.code
 
@@ -197,7 +203,16 @@ def _language(environment: Mapping[str, str]) -> str:
     return "en"
 
 
+def _tell(text: str) -> None:
+    """Write to the standard error. Where it is closed or full, the exit code says all that counts."""
+    if sys.stderr is not None:
+        with suppress(OSError, ValueError):
+            sys.stderr.write(text)
+            sys.stderr.flush()
+
+
 def _print(text: str) -> None:
-    # UTF-8 whatever the locale says: Chinese on a Latin pipe would be a crash.
-    sys.stdout.buffer.write(text.encode())
+    # To a program UTF-8 whatever the locale says, to a terminal what it shows; Chinese on a Latin one would be a crash.
+    encoding = sys.stdout.encoding if sys.stdout.isatty() else "utf-8"
+    sys.stdout.buffer.write(text.encode(encoding, "backslashreplace"))
     sys.stdout.buffer.flush()

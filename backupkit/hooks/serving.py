@@ -17,11 +17,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from backupkit.guard.places import read_small, write_whole
+from backupkit.guard.places import read_small, write_first
 from backupkit.hooks.asking import places_in
 from backupkit.hooks.counter import Counter
 from backupkit.hooks.protocol import USAGE_EXIT
-from backupkit.hooks.unix_door import SocketInTheWay, UnixDoor, bind, identity, withdraw
+from backupkit.hooks.unix_door import FolderOpenToAll, SocketInTheWay, UnixDoor, bind, identity, withdraw
 
 if TYPE_CHECKING:
     from backupkit.hooks.http_door import LoopbackServer
@@ -39,6 +39,10 @@ _SAID = {
     "socket-in-the-way": {
         "en": "{path} exists and is no socket. Name another place with --socket.",
         "zh": "{path} 已存在，且不是套接字。请用 --socket 指定其他位置。",
+    },
+    "socket-folder-open": {
+        "en": "Everybody may replace files in {path}, a socket too. Name a folder of yours with --socket, or let only yourself write there.",
+        "zh": "任何人都可以替换 {path} 中的文件，套接字也不例外。请用 --socket 指定您自己的文件夹，或只允许您本人写入。",
     },
     "socket-unusable": {
         "en": "The server cannot listen at {path}: {why}.",
@@ -136,6 +140,8 @@ async def _serve(place: Path, port: int | None, environment: Mapping[str, str]) 
         door = bind(place)
     except SocketInTheWay as error:
         raise CannotServe("socket-in-the-way", path=str(place)) from error
+    except FolderOpenToAll as error:
+        raise CannotServe("socket-folder-open", path=str(place.parent)) from error
     except OSError as error:
         raise CannotServe("socket-unusable", path=str(place), why=error.strerror or str(error)) from error
     own = identity(place)
@@ -209,8 +215,9 @@ def _token(path: Path) -> bytes:
     try:
         data = read_small(path, most=4 * _TOKEN_BYTES)
         if data is None:
-            data = os.urandom(_TOKEN_BYTES).hex().encode() + b"\n"
-            write_whole(path, data)
+            write_first(path, os.urandom(_TOKEN_BYTES).hex().encode() + b"\n")
+            # Another server may have been first, and then its token is the one.
+            data = read_small(path, most=4 * _TOKEN_BYTES) or b""
         found = path.lstat()
     except OSError as error:
         raise CannotServe("socket-unusable", path=str(path), why=error.strerror or str(error)) from error

@@ -27,6 +27,8 @@ _SAID = {
         "others": "  To update everything else now: pacman -Syu --ignore {names}\n",
         "unknown": "backupkit: whose chats {name} keeps is not known, so nothing is changed.\n"
         "  The entry of {host} was written for something else; anew: backupkit guard install --store {host}\n",
+        "no-guard": "backupkit: the guard's folder {folder} cannot be read, so {names} is not changed.\n"
+        "  See that it is there. If the guard lies elsewhere, write the entry anew: backupkit guard install --store {host}\n",
         "undecided": "backupkit: {host}'s question was not understood, so nothing is changed (request-malformed).\n",
     },
     "zh": {
@@ -35,6 +37,8 @@ _SAID = {
         "others": "  要现在更新其余软件包：pacman -Syu --ignore {names}\n",
         "unknown": "backupkit：不知道 {name} 保存的是哪个应用的聊天记录，因此不做任何更改。\n"
         "  {host} 的这项配置不是为它写的；重新写入：backupkit guard install --store {host}\n",
+        "no-guard": "backupkit：守卫的文件夹 {folder} 无法读取，因此不更改 {names}。\n"
+        "  请确认它还在。如果守卫在别处，请重新写入配置：backupkit guard install --store {host}\n",
         "undecided": "backupkit：看不懂 {host} 的问题，因此不做任何更改（request-malformed）。\n",
     },
 }
@@ -67,17 +71,17 @@ class Told(NamedTuple):
 
 
 def answer_rows(rows: Iterable[Row], host: str, guarded: Guarded, language: str, clock: Clock | None = None) -> Told:
-    """Judge the rows that are chat programs; the others are none of the guard's business.
-
-    Raises:
-        OSError: there is no guard.
-    """
+    """Judge the rows that are chat programs; the others are none of the guard's business."""
     places, apps = guarded
     watched = [row for row in rows if row.name in apps]
     if not watched:
         # Whatever state the guard is in, the host can go on with everything else.
         return Told("", 0)
-    become_owner(places)
+    try:
+        become_owner(places)
+    except OSError:
+        names = ", ".join(row.name for row in watched)
+        return Told(say("no-guard", language, folder=str(places.root), names=names, host=host), UNDECIDED_EXIT)
     desk, now = Desk(places), (clock or SystemClock()).now()
     text, code, held = "", 0, []
     for row in watched:

@@ -27,14 +27,22 @@ class SocketInTheWay(OSError):
     """The path of the socket names something else, which is not ours to replace."""
 
 
+class FolderOpenToAll(OSError):
+    """Anybody could put a socket of their own in the place of this one, and answer in its name."""
+
+
 def bind(path: Path) -> socket.socket:
     """Listen at a path. A server that listened there before gets no new callers from this moment on.
 
     Raises:
         SocketInTheWay: there is something there that is no socket.
+        FolderOpenToAll: everybody may replace files in its folder.
         OSError: it cannot be made.
     """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    mode = path.parent.stat().st_mode
+    if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+        raise FolderOpenToAll(errno.EPERM, os.strerror(errno.EPERM), str(path.parent))
     with suppress(FileNotFoundError):
         if not stat.S_ISSOCK(path.lstat().st_mode):
             raise SocketInTheWay(errno.EEXIST, os.strerror(errno.EEXIST), str(path))

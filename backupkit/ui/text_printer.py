@@ -25,7 +25,8 @@ _MARKS: dict[Severity, tuple[str, Role]] = {
     Severity.ERROR: ("x", "bad"),
 }
 
-_REMARK = re.compile(r"((?:\x1b\[[0-9]+m)?[!xi](?:\x1b\[0m)? )([^\x1b]+)")
+_PAINT = re.compile(r"\x1b\[[0-9]+m")
+_REMARK = re.compile(r"((?:\x1b\[[0-9]+m)?[!xi](?:\x1b\[0m)? )(.+)")
 """A sentence behind a mark, which may be in colour."""
 
 
@@ -74,9 +75,10 @@ class TextPrinter:
         """Break a remark that is too long for the screen between words. Rows and commands stay whole: they are copied and compared."""
         remark = _REMARK.fullmatch(line)
         columns = min(self._terminal.columns, 100)
-        if remark is None or width(remark[2]) + 2 <= columns:
+        if remark is None or width(sentence := _PAINT.sub("", remark[2])) + 2 <= columns:
             return [line]
-        first, *others = wrapped(remark[2], columns, indent=2)
+        # What stands behind the sentence in colour loses it here: a colour that goes on over the edge would paint the margin.
+        first, *others = wrapped(sentence, columns, indent=2)
         return [remark[1] + first[2:], *others]
 
     def summary(self, fields: Fields, lines: Sequence[str] = (), *, kind: str = "summary") -> None:

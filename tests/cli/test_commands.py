@@ -7,22 +7,14 @@ import signal
 import subprocess
 import time
 from datetime import UTC, datetime, timedelta
-from importlib import resources
 from pathlib import Path
-from typing import Any
 
 import pytest
-from chat_factory import write_plain_database, write_telegram_chat
+from chat_factory import write_chat_database, write_plain_database, write_telegram_chat, write_whatsapp_android
 from computer import Computer, words_on
-from json_schema import differences
+from json_schema import differences, schema_of
 
 from backupkit.clock import FixedClock, SystemClock
-
-
-def schema(name: str) -> dict[str, Any]:
-    text = (resources.files("backupkit") / "ui" / "schemas" / f"{name}.json").read_text("utf-8")
-    loaded: dict[str, Any] = json.loads(text)
-    return loaded
 
 
 @pytest.fixture(scope="module")
@@ -80,17 +72,17 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Computer:
 def test_the_last_object_is_as_its_schema_says(home: Computer, arguments: list[str], name: str, code: int) -> None:
     answer = home.run(*arguments, "--json", expect=code)
 
-    assert differences(answer.last, schema(name)) == []
+    assert differences(answer.last, schema_of(name)) == []
     kinds = {"progress": "progress-1", "finding": "finding-1", "notice": "notice-1", "hit": "hit-1"}
     for line in answer.objects[:-1]:
-        assert differences(line, schema(kinds.get(line["type"], "shown-conversation-1"))) == []
+        assert differences(line, schema_of(kinds.get(line["type"], "shown-conversation-1"))) == []
     assert [line["type"] for line in answer.objects[:-1] if line["type"] in {"summary", "error"}] == []
 
 
 def test_each_snapshot_is_a_line_and_the_last_line_counts_them(home: Computer) -> None:
     *lines, summary = home.run("snapshots", "--json").objects
 
-    assert [difference for line in lines for difference in differences(line, schema("snapshots-1"))] == []
+    assert [difference for line in lines for difference in differences(line, schema_of("snapshots-1"))] == []
     assert summary == {"type": "summary", "v": 1, "snapshots": len(lines)}
     assert lines[1]["tags"] == ["second"]
     assert lines[1]["previous"] == lines[0]["snapshot"]
@@ -104,7 +96,7 @@ def test_a_database_is_looked_at_without_a_key(home: Computer) -> None:
 
     assert (plain.last["format"], plain.last["sealed"]) == ("sqlite-database", False)
     assert (sealed.last["format"], sealed.last["sealed"], sealed.last["messages"]) == ("sealed-database", True, None)
-    assert [difference for one in (plain, sealed) for difference in differences(one.last, schema("doctor-1"))] == []
+    assert [difference for one in (plain, sealed) for difference in differences(one.last, schema_of("doctor-1"))] == []
 
 
 def test_two_snapshots_that_differ_are_exit_6(home: Computer) -> None:
@@ -112,7 +104,7 @@ def test_two_snapshots_that_differ_are_exit_6(home: Computer) -> None:
 
     answer = home.run("diff", first[:8], second[:8], "--json", expect=6)
 
-    assert differences(answer.last, schema("diff-1")) == []
+    assert differences(answer.last, schema_of("diff-1")) == []
     assert answer.last["added"] == ["chat/note.txt"]
     assert home.run("diff", second, second, "--json").last["same"] == answer.last["same"] + 1
 
@@ -227,7 +219,7 @@ def test_damage_is_exit_20_without_a_traceback(home: Computer, tmp_path: Path) -
     sealed = computer.run("verify", "--json", expect=20)
     restored = computer.run("restore", "--to", "out", expect=20)
 
-    assert differences(sealed.last, schema("verify-1")) == []
+    assert differences(sealed.last, schema_of("verify-1")) == []
     assert sealed.last["state"] == "damaged"
     assert "damaged" in restored.out
 
@@ -349,6 +341,8 @@ def test_a_snapshot_that_is_stopped_keeps_what_it_stored(
     folder.mkdir()
     for place in range(20):
         (folder / f"{place:02d}.bin").write_bytes(os.urandom(1 << 20))
+    # Tests that were started with `nohup` would hand on that a closed window is to be ignored.
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     with subprocess.Popen(
         computer.command("snapshot", folder, "--json"),
         env=computer.environment,
@@ -362,6 +356,7 @@ def test_a_snapshot_that_is_stopped_keeps_what_it_stored(
                 process.send_signal(number)
                 break
         rest = [json.loads(line) for line in process.stdout]
+    signal.signal(signal.SIGHUP, before)
 
     assert process.returncode == code
     assert rest[-1]["code"] == error
@@ -383,3 +378,23 @@ def test_parity_that_cannot_be_written_is_told_and_the_watcher_goes_on(tmp_path:
 
     assert answer.last["saves"] == 1
     assert "parity-not-written" in [line.get("code") for line in answer.objects]
+
+
+def test_a_folder_with_several_apps_is_called_that(tmp_path: Path) -> None:
+    computer = Computer(tmp_path / "home")
+    write_telegram_chat(computer.home / "all" / "telegram", messages=5)
+    write_whatsapp_android(computer.home / "all" / "whatsapp", messages=5)
+
+    assert computer.run("doctor", "all").out.startswith("Several apps (mixed)")
+
+
+def test_no_number_of_people_is_said_where_a_format_names_nobody(tmp_path: Path) -> None:
+    computer = Computer(tmp_path / "home")
+    computer.initialise()
+    write_chat_database(computer.home / "phone" / "msgstore.db", messages=12)
+    computer.run("snapshot", "phone")
+
+    shown = computer.run("show", "latest").out
+
+    assert "  12 messages; " in shown
+    assert " people" not in shown

@@ -29,7 +29,11 @@ def test_a_script_is_understood_by_its_shell(
 
 @pytest.mark.parametrize(
     ("typed", "expected"),
-    [("snap", {"snapshot", "snapshots"}), ("key con", {"confirm"}), ("--color a", {"auto", "always"}), ("verify --op", {"--open"})],
+    [
+        ("snap", {"snapshot", "snapshots"}), ("key con", {"confirm"}), ("--color a", {"auto", "always"}),
+        ("verify --op", {"--open"}), ("export --format ''", {"html", "jsonl", "csv", "text"}), ("export --color n", {"never"}),
+        ("key public --format p", {"pem"}), ("completion ''", {"bash", "zsh", "fish"}), ("restore latest --to ''", set()),
+    ],
 )  # fmt: skip
 def test_bash_completes_what_was_begun(run: Run, tmp_path: Path, typed: str, expected: set[str]) -> None:
     (tmp_path / "script").write_text(run("completion", "bash").out)

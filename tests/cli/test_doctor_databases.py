@@ -5,13 +5,12 @@ import json
 import random
 import shutil
 import sqlite3
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import pytest
 from computer import Computer
-from json_schema import differences
+from json_schema import differences, schema_of
 
 from backupkit.capture.sealed_pages import PROFILES, make_verify_key
 
@@ -26,7 +25,7 @@ def computer(tmp_path: Path) -> Computer:
 def doctor(computer: Computer, *arguments: object, expect: int = 0) -> dict[str, Any]:
     told = computer.run_here("doctor", *arguments, "--json", expect=expect).last
     if told["type"] == "summary":
-        schema = json.loads((resources.files("backupkit") / "ui" / "schemas" / "doctor-1.json").read_text("utf-8"))
+        schema = schema_of("doctor-1")
         assert differences(told, schema) == []
     return told
 

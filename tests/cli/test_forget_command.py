@@ -1,20 +1,13 @@
 """`backupkit forget`, `undelete` and `snapshots --forgotten` as a person runs them."""
 
-import json
+import shlex
 from datetime import UTC, datetime, timedelta
-from importlib import resources
 from pathlib import Path
-from typing import Any
 
 import pytest
 from backup_scene import SteppingClock
 from computer import Computer
-from json_schema import differences
-
-
-def schema(name: str) -> dict[str, Any]:
-    loaded: dict[str, Any] = json.loads((resources.files("backupkit") / f"ui/schemas/{name}.json").read_text("utf-8"))
-    return loaded
+from json_schema import differences, schema_of
 
 
 @pytest.fixture
@@ -43,12 +36,12 @@ def test_a_person_forgets_by_rules_looks_and_takes_it_back(computer: Computer) -
     told = computer.run_here("snapshots", "--forgotten").out
     undone = computer.run_here("undelete", snapshots[0][:8], "--json")
 
-    assert differences(tried.last, schema("forget-1")) == differences(done.last, schema("forget-1")) == []
-    assert [difference for one in done.objects[:-1] for difference in differences(one, schema("retention-1"))] == []
+    assert differences(tried.last, schema_of("forget-1")) == differences(done.last, schema_of("forget-1")) == []
+    assert [difference for one in done.objects[:-1] for difference in differences(one, schema_of("retention-1"))] == []
     assert [
-        difference for one in forgotten.objects[:-1] for difference in differences(one, schema("snapshots-1"))
+        difference for one in forgotten.objects[:-1] for difference in differences(one, schema_of("snapshots-1"))
     ] == []
-    assert differences(undone.last, schema("undelete-1")) == []
+    assert differences(undone.last, schema_of("undelete-1")) == []
     assert tried.last["forgotten"] == done.last["forgotten"] == snapshots[:2]
     assert (tried.last["undo_until"], tried.last["dry_run"]) == (None, True)
     assert "the newest, one of the last" in said
@@ -111,7 +104,7 @@ def test_sweep_and_copy_say_what_they_did(computer: Computer) -> None:
     again = computer.run_here("copy", "--to", computer.home / "usb")
 
     for answer, name in ((tried, "sweep-1"), (done, "sweep-1"), (copied, "copy-1")):
-        assert differences(answer.last, schema(name)) == []
+        assert differences(answer.last, schema_of(name)) == []
     assert (tried.last["marked"], done.last["deleted_packs"], done.last["snapshots"]) == (1, 1, [first])
     assert "1 pack (" in marked.out
     assert "every pack is needed" in nothing.out
@@ -130,3 +123,25 @@ def test_what_takes_it_back_can_be_typed_as_it_is_printed(computer: Computer) ->
     done = computer.run_here(*command.split(), "--json")
 
     assert len(done.last["undeleted"]) == 2
+
+
+def test_a_person_renames_a_folder_and_ends_the_reminder_with_the_command_that_status_shows(computer: Computer) -> None:
+    assert isinstance(computer.clock, SteppingClock)
+    computer.run_here("verify")
+    computer.clock.at += timedelta(days=2)
+    (computer.home / "chats").rename(computer.home / "my chats")
+    shown = computer.run_here("status", expect=5).out
+    command = next(line for line in shown.splitlines() if "forget --source" in line).partition("backupkit ")[2]
+
+    gone = computer.run_here(*shlex.split(command))
+    again = computer.run_here("forget", "--source", computer.home / "chats", "--json")
+    after = computer.run_here("status")
+
+    assert "was renamed or moved" in shown
+    assert f"backupkit snapshot {computer.home}/chats" not in shown
+    assert "What was saved of it stays" in gone.out
+    assert differences(again.last, schema_of("forget-1")) == []
+    assert f"Not counted any more: {computer.home}/chats" in after.out
+    assert computer.run_here("forget", "--source", "x", "--dry-run", "--json", expect=2).last["code"] == "options-clash"
+    computer.run_here("snapshot", computer.home / "my chats")
+    assert "my chats" in computer.run_here("status").out

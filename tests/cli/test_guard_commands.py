@@ -1,6 +1,7 @@
 """`backupkit guard` on real packages: what app stores and people are answered."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -121,7 +122,7 @@ def test_the_owner_accepts_and_forgets_a_signer(computer: Computer) -> None:
     computer.run("guard", "trust", "revoke", PACKAGE)
 
     assert (listed[0]["label"], listed[0]["enrolled_by"]) == ("Chat", "owner")
-    assert computer.run("guard", "trust", "--json").last == {"type": "summary", "v": 1, "apps": 0}
+    assert computer.run("guard", "trust", "--json").last == {"type": "summary", "v": 1, "apps": 0, "damaged": []}
     assert computer.run("guard", "trust", "revoke", PACKAGE, "--json", expect=22).last["code"] == "app-not-known"
 
 
@@ -215,3 +216,37 @@ def test_a_new_repository_counts_after_its_owner_said_so(computer: Computer) -> 
     assert paired["changed"] is True
     assert computer.run("status", "--json", expect=5).last["guard_counts_another"] is False
     assert "already" in computer.run("guard", "pair").out
+
+
+@pytest.mark.parametrize("language", ["en_US.UTF-8", "zh_CN.UTF-8"])
+def test_a_damaged_record_is_named_beside_the_others_and_can_be_forgotten(computer: Computer, language: str) -> None:
+    computer.environment["LANG"] = language
+    computer.run("guard", "trust", "add", "old.apk")
+    records = computer.home / ".local/state/backupkit/guard/records"
+    (records / "org.example.torn.json").write_bytes(b'{"type":"package-rec')
+
+    listed = computer.run("guard", "trust", expect=20)
+    told = computer.run("guard", "trust", "--json", expect=20).last
+    computer.run("guard", "trust", "revoke", "org.example.torn")
+
+    assert "backupkit guard trust revoke org.example.torn" in listed.out
+    assert (told["apps"], told["damaged"]) == (1, ["org.example.torn"])
+    assert computer.run("guard", "trust", "--json").last["apps"] == 1
+
+
+def test_a_list_of_another_key_is_told_as_that(computer: Computer) -> None:
+    computer.run("guard", "check", "--installed", "old.apk", "--candidate", "old.apk")
+    (computer.home / ".local/state/backupkit/guard/hook.key").unlink()
+
+    broken = computer.run("guard", "log", expect=21)
+
+    assert "another key than the one" in broken.err
+    assert "hook.key" in broken.err
+
+
+def test_a_pipe_in_place_of_the_list_is_not_waited_for(computer: Computer) -> None:
+    guard = computer.home / ".local/state/backupkit/guard"
+    guard.mkdir(parents=True, exist_ok=True)
+    os.mkfifo(guard / "ledger.jsonl")
+
+    assert computer.run("guard", "log", expect=2).err

@@ -1,7 +1,6 @@
 """`backupkit guard consent`: the owner's signature stands in for a person, for one update and no other."""
 
 import json
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ import pytest
 from apk_factory import build_apk, make_key, sign
 from chat_factory import write_telegram_chat
 from computer import Computer
-from json_schema import differences
+from json_schema import differences, schema_of
 
 PACKAGE = "org.telegram.messenger"
 CHECK = ("guard", "check", "--installed", "old.apk", "--app-name", "Telegram", "--candidate")
@@ -42,7 +41,7 @@ def test_a_signed_consent_counts_for_its_update_and_no_other(computer: Computer)
     given = verdict(computer, "new.apk", "--consent-token", "token")
     other = verdict(computer, "other.apk", "--consent-token", "token", expect=40)
 
-    schema = json.loads((resources.files("backupkit") / "ui/schemas/guard-consent-1.json").read_text("utf-8"))
+    schema = schema_of("guard-consent-1")
     assert differences(signed, schema) == []
     assert (asked["consent"]["state"], signed["id"]) == ("needed", asked["consent"]["id"])
     assert (given["consent"]["state"], given["consent"]["by"]) == ("given", "token")

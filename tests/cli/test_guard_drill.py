@@ -1,13 +1,10 @@
 """`backupkit guard drill`: the accident of 2018, played through for a person and for a program."""
 
-import json
-from importlib import resources
 from pathlib import Path
-from typing import Any
 
 import pytest
 from computer import Computer
-from json_schema import differences
+from json_schema import differences, schema_of
 
 from backupkit.clock import SystemClock
 from backupkit.guard.examination import judged_of
@@ -16,11 +13,6 @@ from backupkit.guard.verdict import Decision, Verdict, undecided
 from backupkit.i18n import LANGUAGES
 from backupkit.ops.guarding import accident
 from backupkit.ops.guarding.accident import AccidentNotPrevented, replay_accident
-
-
-def schema(name: str) -> dict[str, Any]:
-    loaded: dict[str, Any] = json.loads((resources.files("backupkit") / f"ui/schemas/{name}.json").read_text("utf-8"))
-    return loaded
 
 
 def everything_in(folder: Path) -> dict[str, bytes]:
@@ -34,8 +26,8 @@ def test_every_step_is_answered_as_it_must_be_and_nothing_of_the_owners_changes(
     answer = computer.run("guard", "drill", "--json")
 
     *steps, summary = answer.objects
-    assert [problem for step in steps for problem in differences(step, schema("drill-step-1"))] == []
-    assert differences(summary, schema("guard-drill-1")) == []
+    assert [problem for step in steps for problem in differences(step, schema_of("drill-step-1"))] == []
+    assert differences(summary, schema_of("guard-drill-1")) == []
     assert [(step["step"], step["decision"], step["reason"], step["exit_code"]) for step in steps] == [
         ("offered", "hold", "no-verified-backup", 40),
         ("saved", None, None, None),

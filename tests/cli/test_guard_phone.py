@@ -226,9 +226,13 @@ def test_a_phone_that_never_answers_is_waited_for_a_while_only(
     computer: Computer, phone: FakePhone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("backupkit.ops.guarding.adb_phone._ANSWER_SECONDS", 0.5)
+    monkeypatch.chdir(computer.home)
     phone.tell(slow=60)
+    arguments = ("guard", "phone", "--adb", str(phone.adb), "--candidate", "update.apk", "--json")
 
-    assert ask(computer, phone, "update.apk", expect=42)["params"]["reason"] == "phone-time-out"
+    asked = computer.run_here(*arguments, expect=42)
+
+    assert asked.last["params"]["reason"] == "phone-time-out"
 
 
 def test_without_adb_it_is_told_where_to_get_it(computer: Computer) -> None:

@@ -2,21 +2,12 @@
 
 import json
 import shutil
-from importlib import resources
 from pathlib import Path
-from typing import Any
 
 import pytest
 from chat_factory import write_telegram_chat, write_whatsapp_android, write_whatsapp_iphone
 from computer import Computer
-from json_schema import differences
-
-
-def schema(name: str) -> dict[str, Any]:
-    loaded: dict[str, Any] = json.loads(
-        (resources.files("backupkit") / "ui/schemas" / f"{name}.json").read_text("utf-8")
-    )
-    return loaded
+from json_schema import differences, schema_of
 
 
 @pytest.fixture
@@ -45,8 +36,8 @@ def test_what_happened_to_messages_between_two_days_is_told_by_conversation(comp
     answer = computer.run("diff", first, second, "--messages", "--json", expect=6)
 
     *lines, summary = [one for one in answer.objects if one["type"] not in {"progress", "notice"}]
-    assert [difference for line in lines for difference in differences(line, schema("conversation-diff-1"))] == []
-    assert differences(summary, schema("message-diff-1")) == []
+    assert [difference for line in lines for difference in differences(line, schema_of("conversation-diff-1"))] == []
+    assert differences(summary, schema_of("message-diff-1")) == []
     assert {line["app"]: (line["new"], line["edited"], line["deleted"], line["same"]) for line in lines} == {
         "telegram": (15, 1, 1, 58),
         "whatsapp": (5, 0, 0, 40),
@@ -69,7 +60,7 @@ def test_a_source_that_the_later_snapshot_never_held_is_not_called_wiped(compute
 
     answer = computer.run("diff", first, second, "--messages", "--json", expect=6)
 
-    assert differences(answer.last, schema("message-diff-1")) == []
+    assert differences(answer.last, schema_of("message-diff-1")) == []
     assert (answer.last["wiped"], answer.last["absent"]) == ([], ["chat"])
     said = computer.run("diff", first, second, "--messages", expect=6).out
     assert "chat is not in the later snapshot" in said

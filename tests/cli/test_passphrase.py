@@ -2,11 +2,13 @@
 
 import os
 import sys
+import time
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
-from backupkit.cli import passphrase as passphrase_module
+from backupkit.cli import handed_over, passphrase as passphrase_module
 from backupkit.cli.asking import Person
 from backupkit.cli.passphrase import (
     PassphraseEmpty,
@@ -18,7 +20,7 @@ from backupkit.cli.passphrase import (
     recovery_words,
 )
 from backupkit.errors import BackupkitError
-from backupkit.ops.events import Event, Found
+from backupkit.ops.events import Event, Found, Notice
 
 
 class Typist:
@@ -127,6 +129,44 @@ def test_a_program_that_does_not_end_is_stopped(monkeypatch: pytest.MonkeyPatch)
     assert caught.value.facts["reason"] == "program-too-slow"
 
 
+def test_a_pipe_that_nobody_fills_or_ends_is_not_waited_for_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handed_over, "SECONDS", 0.2)
+    os.mkfifo(tmp_path / "pipe")
+    reading, writing = os.pipe()
+    os.write(writing, b"half of")
+
+    for environment in (
+        {"BACKUPKIT_PASSPHRASE_FILE": str(tmp_path / "pipe")},
+        {"BACKUPKIT_PASSPHRASE_FD": str(reading)},
+        {"BACKUPKIT_PASSPHRASE_FILE": f"/dev/fd/{reading}"},
+    ):
+        with pytest.raises(PassphraseUnreadable):
+            sources(environment).existing("?")
+    with pytest.raises(WordsFileUnreadable):
+        recovery_words(tmp_path / "pipe")
+    os.close(writing)
+    os.close(reading)
+
+
+def test_a_pipe_gives_what_is_written_into_it_until_its_end(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+
+    def fill() -> None:
+        with pipe.open("wb", buffering=0) as writer:
+            for piece in (b"pass ", b"phrase", b"\n"):
+                writer.write(piece)
+                time.sleep(0.02)
+
+    writer = Thread(target=fill)
+    writer.start()
+
+    assert sources({"BACKUPKIT_PASSPHRASE_FILE": str(pipe)}).existing("?") == "pass phrase"
+    writer.join()
+
+
 def test_a_file_that_others_can_read_is_used_with_a_warning(tmp_path: Path) -> None:
     file = private(tmp_path / "p", b"x")
     file.chmod(0o644)
@@ -143,10 +183,14 @@ def test_without_a_place_and_a_person_nothing_is_guessed() -> None:
     assert caught.value.exit_code == 12
 
 
-def test_a_new_passphrase_is_typed_twice() -> None:
+def test_a_new_passphrase_is_typed_twice_and_asked_for_three_times() -> None:
     assert sources(person=Typist("one", "one")).new("?", "again?") == "one"
+    told: list[Event] = []
+    typist = Typist("one", "two", "three", "four", "five", "five")
+    assert sources(person=typist, told=told).new("?", "again?") == "five"
+    assert [event.code for event in told if isinstance(event, Notice)] == ["passphrases-differ"] * 2
     with pytest.raises(PassphrasesDiffer):
-        sources(person=Typist("one", "two")).new("?", "again?")
+        sources(person=Typist("one", "two", "three", "four", "five", "six")).new("?", "again?")
     with pytest.raises(PassphraseEmpty):
         sources(person=Typist("", "")).new("?", "again?")
 

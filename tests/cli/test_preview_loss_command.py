@@ -1,22 +1,12 @@
 """`backupkit preview-loss`, and its numbers in what the guard answers."""
 
-import json
-from importlib import resources
 from pathlib import Path
-from typing import Any
 
 import pytest
 from apk_factory import build_apk, make_key, sign
 from chat_factory import write_telegram_chat
 from computer import Computer
-from json_schema import differences
-
-
-def schema(name: str) -> dict[str, Any]:
-    loaded: dict[str, Any] = json.loads(
-        (resources.files("backupkit") / "ui/schemas" / f"{name}.json").read_text("utf-8")
-    )
-    return loaded
+from json_schema import differences, schema_of
 
 
 @pytest.fixture
@@ -36,7 +26,7 @@ def test_what_came_since_the_verified_snapshot_is_counted_by_conversation_and_da
 
     answer = computer.run("preview-loss", chat, "--json", BACKUPKIT_PASSPHRASE_FILE="/nowhere")
 
-    assert differences(answer.last, schema("preview-loss-1")) == []
+    assert differences(answer.last, schema_of("preview-loss-1")) == []
     assert (answer.last["level"], answer.last["uncovered"], answer.last["messages"]) == ("covered-with-gap", 12, 72)
     (conversation,) = answer.last["by_conversation"]
     assert sum(day["uncovered"] for day in conversation["days"]) == 12

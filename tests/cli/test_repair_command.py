@@ -1,12 +1,10 @@
 """`backupkit repair` as a person runs it: exit 0 when all is whole again, 20 when something remains, and no passphrase."""
 
-import json
-from importlib import resources
 from pathlib import Path
 
 from chat_factory import write_telegram_chat
 from computer import Computer
-from json_schema import differences
+from json_schema import differences, schema_of
 
 
 def packs(computer: Computer) -> list[Path]:
@@ -19,7 +17,7 @@ def test_a_repair_says_what_came_back_and_what_did_not(tmp_path: Path) -> None:
     for messages in (5, 10, 15):
         write_telegram_chat(computer.home / "chat", messages=messages)
         computer.run("snapshot", "chat")
-    schema = json.loads((resources.files("backupkit") / "ui/schemas/repair-1.json").read_text("utf-8"))
+    schema = schema_of("repair-1")
 
     first = computer.run("repair", "--json", BACKUPKIT_PASSPHRASE_FILE="").last
     hurt = packs(computer)
@@ -40,3 +38,19 @@ def test_a_repair_says_what_came_back_and_what_did_not(tmp_path: Path) -> None:
     assert (third.last["state"], len(third.last["lost"])) == ("damaged", 3)
     assert hurt[0].name in said.err
     assert "damaged" in said.out
+
+
+def test_what_cannot_be_repaired_comes_with_the_next_step_and_a_copy_repairs_it(tmp_path: Path) -> None:
+    computer = Computer(tmp_path / "home")
+    computer.initialise()
+    write_telegram_chat(computer.home / "chat", messages=5)
+    computer.run("snapshot", "chat")
+    computer.run("copy", "--to", "usb")
+    packs(computer)[0].write_bytes(b"damaged")
+
+    alone = computer.run("repair", expect=20, BACKUPKIT_PASSPHRASE_FILE="")
+    helped = computer.run("repair", "--from", "usb", BACKUPKIT_PASSPHRASE_FILE="")
+
+    assert "backupkit repair --from DIR" in alone.out
+    assert "1 pack brought back byte for byte" in helped.out
+    assert computer.run("verify", "--json").last["state"] == "verified"

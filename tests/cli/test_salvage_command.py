@@ -1,12 +1,10 @@
 """`backupkit salvage` on a database that does not open."""
 
-import json
-from importlib import resources
 from pathlib import Path
 
 from chat_factory import write_chat_database
 from computer import Computer
-from json_schema import differences
+from json_schema import differences, schema_of
 
 
 def test_a_cut_database_is_saved_into_a_new_one_that_readers_understand(tmp_path: Path) -> None:
@@ -18,7 +16,7 @@ def test_a_cut_database_is_saved_into_a_new_one_that_readers_understand(tmp_path
 
     answer = computer.run("salvage", "msgstore.db", "--to", "rescued.db", "--json", expect=20)
 
-    schema = json.loads((resources.files("backupkit") / "ui/schemas/salvage-1.json").read_text("utf-8"))
+    schema = schema_of("salvage-1")
     assert differences(answer.last, schema) == []
     assert answer.last["rows"] > 1500
     looked = computer.run("doctor", "rescued.db", "--json").last

@@ -1,17 +1,15 @@
 """`backupkit sweep` and `sweep --repack` as a person runs them, with a clock that moves."""
 
-import json
 import random
 from datetime import UTC, datetime, timedelta
-from importlib import resources
 from pathlib import Path
 
 import pytest
 from backup_scene import SteppingClock
 from computer import UNFILLED, Answer, Computer, files_of
-from json_schema import differences
+from json_schema import differences, schema_of
 
-SCHEMA = json.loads((resources.files("backupkit") / "ui/schemas/sweep-1.json").read_text("utf-8"))
+SCHEMA = schema_of("sweep-1")
 
 
 @pytest.fixture

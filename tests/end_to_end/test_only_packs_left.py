@@ -266,7 +266,7 @@ def test_statements_that_are_lost_are_made_anew_without_breaking_with_the_old_lo
 
 def test_the_words_of_another_repository_rebuild_nothing(home: Home, tmp_path: Path) -> None:
     other = Computer(tmp_path / "stranger")
-    other.initialise()
+    other.initialise_anew()
     home.lose("log")
 
     refused = home.computer.run_here(

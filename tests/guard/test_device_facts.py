@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from apk_factory import build_apk, make_key, make_zip, read_zip, sign
+from installed_app import APP, A, B, C, signed
 
 from backupkit.guard.device_facts import Device, DeviceMalformed, Owner, decode_device
 from backupkit.guard.device_rules import decide_install
@@ -23,24 +24,6 @@ from backupkit.guard.package_source import read_facts
 from backupkit.guard.request import RequestMalformed, decode_request
 from backupkit.ids import AppPackage, CertificateDigest
 
-A, B, C = (CertificateDigest(letter * 64) for letter in "abc")
-
-
-def signed(signer: CertificateDigest) -> SignerView:
-    return SignerView((signer,), (), Scheme.V3)
-
-
-APP = PackageFacts(
-    package=AppPackage("com.tencent.mm"),
-    signings=signed_everywhere(signed(A)),
-    version_code=10,
-    min_sdk=21,
-    target_sdk=34,
-    shared_user_id=NO_SHARED_USER,
-    test_only=False,
-    debuggable=False,
-    upgrade_keys=False,
-)
 STRANGER = AppPackage("org.example.stranger")
 
 

@@ -1,17 +1,16 @@
 """The table of Android's update rules, row by row, on plain values."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, strategies as st
+from installed_app import APP, A, B, C, signed
 
 from backupkit.guard.candidate_rules import CANDIDATE_RULES
 from backupkit.guard.device_facts import Device
 from backupkit.guard.device_rules import decide_install
 from backupkit.guard.facts import (
-    NO_SHARED_USER,
     Capability,
     LineageNode,
     PackageFacts,
@@ -26,7 +25,6 @@ from backupkit.guard.rule import IfForced
 from backupkit.guard.update_rules import UPDATE_RULES
 from backupkit.ids import AppPackage, CertificateDigest
 
-A, B, C = (CertificateDigest(letter * 64) for letter in "abc")
 DEFAULT = Capability.INSTALLED_DATA | Capability.SHARED_USER_ID | Capability.PERMISSION | Capability.AUTH
 
 
@@ -34,28 +32,13 @@ def node(certificate: CertificateDigest, capabilities: Capability = DEFAULT) -> 
     return LineageNode(certificate, capabilities)
 
 
-def signed(*signers: CertificateDigest, lineage: Sequence[LineageNode] = (), scheme: Scheme = Scheme.V3) -> SignerView:
-    return SignerView(signers, tuple(lineage), scheme)
-
-
 ROTATED = signed(B, lineage=(node(A), node(B)))
-BASE = PackageFacts(
-    package=AppPackage("com.tencent.mm"),
-    signings=signed_everywhere(signed(A)),
-    version_code=10,
-    min_sdk=21,
-    target_sdk=34,
-    shared_user_id=NO_SHARED_USER,
-    test_only=False,
-    debuggable=False,
-    upgrade_keys=False,
-)
 
 
 def app(view: SignerView | None = None, **changes: Any) -> PackageFacts:
     if view is not None:
         changes["signings"] = signed_everywhere(view)
-    return BASE._replace(**changes)
+    return APP._replace(**changes)
 
 
 def judge(

@@ -1,13 +1,16 @@
 """What the guard keeps between two questions, when something else lies in its place."""
 
+import errno
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from guard_scene import NOON, Scene, on_disk
 
-from backupkit.guard.desk import Desk
+from backupkit.guard.desk import Desk, load_hook_key
+from backupkit.guard.places import GuardPlaces
 from backupkit.guard.request import UpdateRequest
 
 
@@ -72,3 +75,25 @@ def test_a_folder_that_cannot_be_written_is_told_as_that_and_not_as_our_mistake(
     in_the_way_of_the_lock = answer(scene)
 
     assert in_the_way_of_records == in_the_way_of_the_lock == ("undecided", "memory-unwritable")
+
+
+@pytest.mark.parametrize("has_hard_links", [True, False])
+def test_of_many_first_questions_at_once_all_sign_with_the_one_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_hard_links: bool
+) -> None:
+    """Threads of one server shared the name under which a new key lay, and a line of the ledger bore a key that nobody has."""
+    if not has_hard_links:
+        monkeypatch.setattr(os, "link", refuse_links)
+
+    for number in range(20):
+        places = GuardPlaces(tmp_path / str(number))
+        places.root.mkdir()
+        with ThreadPoolExecutor(8) as pool:
+            keys = {key.seed for key in pool.map(lambda _, places=places: load_hook_key(places), range(8))}
+
+        assert keys == {load_hook_key(places).seed}
+        assert [path.name for path in places.root.iterdir()] == ["hook.key"]
+
+
+def refuse_links(*_given: object) -> None:
+    raise PermissionError(errno.EPERM, "no hard links on this file system")

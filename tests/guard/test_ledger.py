@@ -66,8 +66,10 @@ def test_what_is_cut_off_shows_in_the_count(ledger: Path) -> None:
 
 
 def test_another_key_is_not_the_guards(ledger: Path) -> None:
-    with pytest.raises(LedgerBroken):
+    with pytest.raises(LedgerBroken) as broken:
         verify_ledger(ledger, SigningKey(b"x" * 32).verify_key)
+
+    assert broken.value.facts == {"line": 1, "reason": "another-key"}
 
 
 def test_a_line_torn_by_a_crash_is_kept_counted_and_gone_on_from(ledger: Path) -> None:

@@ -1,6 +1,7 @@
 """The installed app as a repository's index lists it: who signed it, and nothing that was not said."""
 
 import json
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -154,3 +155,24 @@ def test_any_json_is_a_listing_or_unusable(
         path.write_text(json.dumps(attempt))
         with pytest.raises(ListingUnusable):
             read_listing(Listing(path, NAME))
+
+
+def test_an_app_that_is_listed_twice_says_nothing(index: Path) -> None:
+    one, other = (json.dumps({"versions": {"1": version(5, signer.digest)}}) for signer in (B, A))
+    index.write_text(f'{{"packages": {{"{NAME}": {one}, "{NAME}": {other}}}}}')
+
+    assert refusal(index) == "malformed"
+
+
+def test_a_pipe_in_place_of_an_index_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+
+    assert refusal(tmp_path / "pipe") == "unreadable"
+
+
+@pytest.mark.parametrize("piece", [b"{},", b"[[]],", b"1,"])
+def test_an_index_of_more_things_than_any_is_not_taken_apart(index: Path, piece: bytes) -> None:
+    """Sixty megabytes of empty objects took two gigabytes of memory."""
+    index.write_bytes(b'{"packages":[' + piece * 5_000_001 + b"1]}")
+
+    assert refusal(index) == "too-large"

@@ -1,6 +1,5 @@
 """apt asks before it changes a chat program: the real apt, in a root of its own."""
 
-import json
 import os
 import shutil
 import subprocess
@@ -12,7 +11,7 @@ import pytest
 from computer import Computer
 from guard_scene import WECHAT, Scene
 from hypothesis import given, settings, strategies as st
-from json_schema import differences
+from json_schema import differences, schema_of
 
 from backupkit.clock import SystemClock
 from backupkit.guard.desk import load_hook_key
@@ -42,6 +41,7 @@ def question(*rows: str) -> bytes:
         ("wechat 2.0 all none > 1.0 all none /a b.deb", [Row("wechat", Action.DOWNGRADE)]),
         ("wechat 2.0 all none = 2.0 all none /a.deb", [Row("wechat", Action.REINSTALL)]),
         ("wechat 2.0 all none > - - none **REMOVE**", [Row("wechat", Action.UNINSTALL)]),
+        ("wechat - - none > - - none **REMOVE**", [Row("wechat", Action.UNINSTALL)]),
         ("wechat - - none < 2.0 all none /a.deb", []),
         ("wechat 1.0 all none < 2.0 all none **CONFIGURE**", []),
     ],
@@ -208,7 +208,7 @@ def test_what_is_printed_fits_its_schema(tmp_path: Path) -> None:
     computer = Computer(tmp_path / "home")
     entry = ("--store", "apt", "--entry", str(tmp_path / "entry"))
     for name, more in (("guard-install", ["--yes"]), ("guard-uninstall", [])):
-        schema = json.loads((ROOT / f"backupkit/ui/schemas/{name}-1.json").read_text("utf-8"))
+        schema = schema_of(f"{name}-1")
         assert differences(computer.run(*name.split("-"), *entry, *more, "--json").last, schema) == []
 
 
@@ -223,3 +223,38 @@ def test_the_program_says_undecided_to_garbage_and_lets_others_alone(tmp_path: P
     words = subprocess.run([HOOK, "apt"], input=data, capture_output=True, check=False)
 
     assert (done.returncode, idle.returncode, lost.returncode, words.returncode) == (code, code, 42, 2)
+
+
+@pytest.mark.parametrize("language", ["en_US.UTF-8", "zh_CN.UTF-8"])
+def test_a_guard_that_is_not_there_is_told_in_words(tmp_path: Path, language: str) -> None:
+    asked = question("wechat 1.0 all none < 2.0 all none /a.deb")
+
+    done = subprocess.run(
+        [HOOK, "apt", "--state", tmp_path / "none"],
+        input=asked,
+        capture_output=True,
+        check=False,
+        env={"LANG": language},
+    )
+
+    said = done.stderr.decode()
+    assert done.returncode == 42
+    assert str(tmp_path / "none" / "backupkit" / "guard") in said
+    assert "wechat" in said
+    assert "backupkit guard install --store apt" in said
+
+
+@pytest.mark.parametrize(
+    ("row", "code"), [("wechat 1.0 all none < 2.0 all none /a.deb", 40), ("bash 1 all none < 2 all none /b.deb", 0)]
+)
+@pytest.mark.parametrize("streams", ["2>&-", ">&- 2>&-", "2>/dev/full"])
+def test_a_host_that_closed_its_standard_error_gets_the_same_exit_code(
+    tmp_path: Path, streams: str, row: str, code: int
+) -> None:
+    (tmp_path / "backupkit" / "guard").mkdir(parents=True)
+
+    done = subprocess.run(
+        ["/bin/sh", "-c", f'"$0" apt --state "$1" {streams}', HOOK, tmp_path], input=question(row), check=False
+    )
+
+    assert done.returncode == code

@@ -280,10 +280,14 @@ def test_a_hook_that_is_killed_gives_no_allow(phone: Phone) -> None:
         assert process.wait() != 0
 
 
-def test_an_alarm_that_was_ignored_by_the_shop_still_ends_a_stuck_hook() -> None:
+@pytest.mark.parametrize(
+    "taken_away",
+    ["signal.signal(signal.SIGALRM, signal.SIG_IGN)", "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})"],
+    ids=["ignored", "blocked"],
+)
+def test_an_alarm_that_was_ignored_by_the_shop_still_ends_a_stuck_hook(taken_away: str) -> None:
     program = (
-        "import signal, time\n"
-        "signal.signal(signal.SIGALRM, signal.SIG_IGN)\n"
+        f"import signal, time\n{taken_away}\n"
         "from backupkit.hooks.one_answer import OneAnswer\n"
         "answer = OneAnswer(1, started=time.monotonic())\n"
         "answer._watch = lambda: time.sleep(60)\n"

@@ -375,7 +375,9 @@ def test_too_many_questions_at_once_are_not_decided(scene: Scene, tmp_path: Path
 
 def start(state: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     settings = {**os.environ, "XDG_STATE_HOME": str(state), **environment}
-    return subprocess.run([HOOK, "serve", *arguments], env=settings, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [HOOK, "serve", *arguments], env=settings, capture_output=True, text=True, check=False, timeout=30
+    )
 
 
 def test_what_lies_in_the_way_is_not_replaced(tmp_path: Path) -> None:
@@ -387,6 +389,19 @@ def test_what_lies_in_the_way_is_not_replaced(tmp_path: Path) -> None:
         assert word in refused.stderr
     assert (tmp_path / "letter").read_text() == "dear"
     assert start(tmp_path, "--socket", str(tmp_path / ("x" * 200))).returncode == 2
+
+
+def test_a_folder_in_which_everybody_may_replace_the_socket_is_not_used(tmp_path: Path) -> None:
+    folder = tmp_path / "everybodys"
+    folder.mkdir()
+    folder.chmod(0o777)
+
+    refused = start(tmp_path, "--socket", str(folder / "door"), "--json", LANG="zh_CN.UTF-8")
+
+    assert (refused.returncode, json.loads(refused.stdout)["code"]) == (2, "socket-folder-open")
+    assert str(folder) in refused.stderr
+    assert "任何人" in refused.stderr
+    assert list(folder.iterdir()) == []
 
 
 def test_a_token_that_others_can_read_is_not_used(tmp_path: Path) -> None:

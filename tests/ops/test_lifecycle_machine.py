@@ -21,7 +21,7 @@ import pytest
 from backup_scene import Scene, bytes_of
 from hypothesis import settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
-from simulated_backends import PowerCut, PowerCutBackend
+from simulated_backends import DiskInMemory, PowerCut, PowerCutBackend
 
 from backupkit.ids import SnapshotId
 from backupkit.ops.failures import HistoryRolledBack, SnapshotSwept
@@ -35,7 +35,6 @@ from backupkit.ops.repository import repository as repositories
 from backupkit.ops.repository.lifecycle import lifecycle_of
 from backupkit.ops.repository.reach import packs_of
 from backupkit.ops.repository.snapshots import known_snapshots
-from backupkit.store.backends.memory_backend import MemoryBackend
 
 # Few contents, so that what was swept is often saved again; they share no chunk.
 CONTENTS = [random.Random(number).randbytes(3000) for number in range(4)]
@@ -45,20 +44,6 @@ places_in_list = st.integers(0, 30)
 after_writes = st.none() | st.integers(0, 40)
 
 
-class Disk:
-    """What every repository is opened on: one memory, behind a power line that may be cut."""
-
-    def __init__(self, folder: Path) -> None:
-        self.inner = MemoryBackend()
-        for path in folder.rglob("*"):
-            if path.is_file() and not path.name.startswith("."):
-                self.inner.create(str(path.relative_to(folder)), path.read_bytes())
-        self.line: Any = self.inner
-
-    def opened(self, _root: Path) -> Any:
-        return self.line
-
-
 def machine(template: Scene, patch: pytest.MonkeyPatch) -> type[RuleBasedStateMachine]:
     class Lifecycle(RuleBasedStateMachine):
         def __init__(self) -> None:
@@ -66,7 +51,7 @@ def machine(template: Scene, patch: pytest.MonkeyPatch) -> type[RuleBasedStateMa
             self.folder = Path(tempfile.mkdtemp())
             self.scene = template.copy_to(self.folder / "disk")
             self.scene.write("always", b"here")
-            self.disk = Disk(self.scene.places.repository)
+            self.disk = DiskInMemory(self.scene.places.repository)
             patch.setattr(repositories, "PosixBackend", self.disk.opened)
             self.saved: dict[SnapshotId, dict[str, bytes]] = {}
             self.contents: list[tuple[datetime, dict[str, bytes]]] = []

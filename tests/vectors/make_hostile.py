@@ -240,27 +240,26 @@ def _(base: Base) -> None:
 # Packs, index, parity
 
 
-@case("zstd-bomb", "a chunk that is 1 GiB of zeros once opened")
-def _(base: Base) -> None:
-    bomb = zstandard.ZstdCompressor(level=19).compress(bytes(1 << 30))
+def store_bomb(base: Base, bomb: bytes) -> None:
     with (
         patch("backupkit.store.domains.domain_writer.compress", lambda data, _: (Codec.ZSTD, bomb) if data == b"boom" * 40_000 else (Codec.RAW, data)),
         patch("backupkit.store.domains.domain_writer.check_finished_pack"),
     ):  # fmt: skip
         base.scene.write("bomb.txt", b"boom" * 40_000)
         base.take()
+
+
+@case("zstd-bomb", "a chunk that is 1 GiB of zeros once opened")
+def _(base: Base) -> None:
+    bomb = zstandard.ZstdCompressor(level=19).compress(bytes(1 << 30))
+    store_bomb(base, bomb)
 
 
 @case("zstd-bomb-of-unknown-size", "a chunk of 1 GiB that does not say so")
 def _(base: Base) -> None:
     stream = zstandard.ZstdCompressor(level=19, write_content_size=False).compressobj()
     bomb = stream.compress(bytes(1 << 30)) + stream.flush()
-    with (
-        patch("backupkit.store.domains.domain_writer.compress", lambda data, _: (Codec.ZSTD, bomb) if data == b"boom" * 40_000 else (Codec.RAW, data)),
-        patch("backupkit.store.domains.domain_writer.check_finished_pack"),
-    ):  # fmt: skip
-        base.scene.write("bomb.txt", b"boom" * 40_000)
-        base.take()
+    store_bomb(base, bomb)
 
 
 @case("pack-lengths", "the lengths in every pack's header and footer are as large as they can be")

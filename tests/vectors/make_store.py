@@ -1,7 +1,7 @@
 """Makes the golden repository under `tests/vectors/store`, once.
 
 Packs hold random salts, so a second run gives other bytes: golden files are made when the format is, and never again for
-the same version. Run it as `python tests/vectors/make_store.py FOLDER` to look at new ones beside the old.
+the same version. Run it as `PYTHONPATH=tests python tests/vectors/make_store.py FOLDER` to look at new ones beside the old.
 """
 
 import hashlib
@@ -9,6 +9,8 @@ import json
 import sys
 from functools import partial
 from pathlib import Path
+
+from stored import store_pages
 
 from backupkit.crypto.domains import DomainSecrets
 from backupkit.crypto.recipients import XWingIdentity
@@ -27,7 +29,7 @@ from backupkit.store.objects.small_objects import SmallObjects
 from backupkit.store.packs.index import Index
 from backupkit.store.packs.pack_format import Address
 from backupkit.store.trees.manifest import ChatFacts, Manifest, Source, Unreadable, store_manifest
-from backupkit.store.trees.page_map import store_pages, write_page_map
+from backupkit.store.trees.page_map import write_page_map
 from backupkit.store.trees.tree import Content, Entry, EntryKind, Pages, file_content, write_tree
 
 REPOSITORY = RepositoryId(bytes(range(16)))

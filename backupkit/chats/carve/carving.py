@@ -182,7 +182,7 @@ class Carving:
 
     def _keyed_tree(self, table: Table, place: int) -> Iterator[CarvedRow]:
         """Tell the rows of a table without row numbers: they lie in all pages of an index."""
-        todo, met = [table.root], {table.root}
+        todo, met = [table.root] if table.root <= self._pages.count else [], {table.root}
         order = table.stored_order
         while todo:
             number = todo.pop()
@@ -209,6 +209,10 @@ class Carving:
 
     def _leaves_below(self, root: int, *, of: str = "") -> Iterator[int]:
         todo, met = [root], {root}
+        if root > self._pages.count:
+            # It was cut off with all that followed.
+            self._broken.add(of)
+            return
         while todo:
             number = todo.pop()
             page = self._pages.read(number)

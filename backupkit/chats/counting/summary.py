@@ -33,6 +33,9 @@ MAX_FINDINGS_PER_CODE = 50
 MAX_PEOPLE = 50
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
+MIXED = "mixed"
+"""The format of a source in which several readers found chats."""
+
 
 @dataclass(frozen=True, slots=True)
 class ConversationSummary:
@@ -223,7 +226,7 @@ class _Counting:
         is_counted = not recognised.is_all_sealed
         newest = max(tallies, key=lambda tally: tally.newest_us or 0, default=None)
         return ChatSummary(
-            format=readers[0].format if len(readers) == 1 else "mixed",
+            format=readers[0].format if len(readers) == 1 else MIXED,
             app=app,
             package=package,
             messages=sum(tally.messages for tally in tallies) if is_counted else None,

@@ -22,6 +22,7 @@ _HEADER_BYTES: Final = 100
 _JOURNAL_MAGIC: Final = b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7"
 _JOURNAL_HEADER: Final = struct.Struct(">8s5I")
 _UNCOUNTED: Final = 0xFFFFFFFF
+_FEW_PAGES: Final = 1024
 
 Part = Callable[[str], BinaryIO | None]
 """Opens what lies beside a database under its name with an ending, `""` for itself; None where there is nothing."""
@@ -57,7 +58,7 @@ def fill_image(part: Part, file: BinaryIO, locator: Locator) -> Image:
         return Image(lost_frames=lost)
     file.seek(18)
     file.write(b"\x01\x01")
-    is_cut = not has_log and not has_journal and _pad(file)
+    is_cut = not has_log and not has_journal and _end_where_it_ends(file)
     file.flush()
     return Image(is_cut, lost)
 
@@ -88,12 +89,13 @@ def _lay_over(file: BinaryIO, log: BinaryIO) -> tuple[bool, int]:
     if summary.header is None or summary.is_empty:
         return False, lost
     size = summary.header.page_size
+    pages = min(summary.database_pages, _most_pages(file, size, len(newest)))
     for number, offset in newest.items():
-        if number <= summary.database_pages:
+        if number <= pages:
             log.seek(offset)
             file.seek((number - 1) * size)
             file.write(log.read(size))
-    file.truncate(summary.database_pages * size)
+    file.truncate(pages * size)
     return True, lost
 
 
@@ -108,7 +110,7 @@ def _put_back(file: BinaryIO, journal: BinaryIO) -> bool:
         if magic != _JOURNAL_MAGIC or not 512 <= size <= 65536 or size & (size - 1) or not 32 <= sector <= 65536:
             break
         if at == 0:
-            first_pages = pages
+            first_pages = min(pages, _most_pages(file, size, length // size))
             if size != _page_size(file):
                 return False
         record = 8 + size
@@ -117,7 +119,7 @@ def _put_back(file: BinaryIO, journal: BinaryIO) -> bool:
         if records in {0, _UNCOUNTED}:
             records = max(length - at, 0) // record
         for _record in range(records):
-            if at + record > length or not _put_page_back(file, journal, (at, nonce, size), done):
+            if at + record > length or not _put_page_back(file, journal, (at, nonce, size, first_pages), done):
                 at = length
                 break
             at += record
@@ -128,8 +130,8 @@ def _put_back(file: BinaryIO, journal: BinaryIO) -> bool:
     return True
 
 
-def _put_page_back(file: BinaryIO, journal: BinaryIO, place: tuple[int, int, int], done: set[int]) -> bool:
-    at, nonce, size = place
+def _put_page_back(file: BinaryIO, journal: BinaryIO, place: tuple[int, int, int, int], done: set[int]) -> bool:
+    at, nonce, size, pages = place
     journal.seek(at)
     number = int.from_bytes(journal.read(4), "big")
     page = journal.read(size)
@@ -137,22 +139,33 @@ def _put_page_back(file: BinaryIO, journal: BinaryIO, place: tuple[int, int, int
     if number == 0 or total != int.from_bytes(journal.read(4), "big"):
         return False
     # What a page was before the transaction is what was kept first.
-    if number not in done:
+    if number not in done and number <= pages:
         done.add(number)
         file.seek((number - 1) * size)
         file.write(page)
     return True
 
 
-def _pad(file: BinaryIO) -> bool:
-    """Make a cut file as long as its header says, with zeros, so that SQLite opens it. Say whether it was cut."""
+def _end_where_it_ends(file: BinaryIO) -> bool:
+    """Let the header of a cut file speak of the pages that are there, so that SQLite opens it. Say whether it was cut.
+
+    The pages that are gone are not put there as zeros: the header may speak of billions, and the end of a long text would be made up.
+    """
     file.seek(0)
     head = file.read(_HEADER_BYTES)
     page_size = _page_size(file)
     pages = int.from_bytes(head[28:32], "big")
     length = file.seek(0, 2)
     # The count is only kept by newer versions; they say so by repeating the change counter.
-    if head[24:28] != head[92:96] or length >= page_size * pages or page_size * pages > MAX_DATABASE_BYTES:
+    if head[24:28] != head[92:96] or not page_size or length >= page_size * pages:
         return False
-    file.truncate(page_size * pages)
+    there = -(-length // page_size)
+    file.truncate(page_size * there)
+    file.seek(28)
+    file.write(there.to_bytes(4, "big"))
     return True
+
+
+def _most_pages(file: BinaryIO, page_size: int, logged: int) -> int:
+    """Return how many pages a database can have with its log. A log speaks of pages that nobody wrote, but not of billions."""
+    return 4 * (file.seek(0, 2) // page_size + logged) + _FEW_PAGES

@@ -1,14 +1,17 @@
 """`backupkit copy`: keep a second copy of the repository on another disk."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from backupkit.cli.results import exit_for, lost_line, state_word
-from backupkit.cli.session import session_of
+from backupkit.cli.session import Session, session_of
 from backupkit.errors import ExitCode
 from backupkit.ui.json_fields import json_fields
+
+if TYPE_CHECKING:
+    from backupkit.ops.keeping.copy import Copied
 
 
 def copy(
@@ -26,7 +29,7 @@ def copy(
         raise session.stop.error()
     say = session.say
     lines = [
-        f"{say('copy.head')}  {state_word(session, done.state)}",
+        f"{say('copy.head')}  {_state(session, done)}",
         "  " + say("copy.copied", objects=done.objects, bytes=session.catalogue.size(done.bytes)),
         *(
             ["  " + say("copy.checked", objects=done.checked, bytes=session.catalogue.size(done.checked_bytes))]
@@ -40,3 +43,12 @@ def copy(
     lines += lost_line(session, done.findings)
     session.printer.summary(json_fields(done), lines)
     return exit_for(done.findings)
+
+
+def _state(session: Session, done: "Copied") -> str:
+    """Say which of the two is damaged."""
+    if done.state != "damaged":
+        return state_word(session, done.state)
+    return session.terminal.paint(
+        "bad", session.say(f"copy.{'original-damaged' if done.is_original_damaged else 'not-whole'}")
+    )

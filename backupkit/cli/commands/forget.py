@@ -28,6 +28,7 @@ def forget(
     keep_yearly: Annotated[_Count, typer.Option("--keep-yearly", min=0, metavar="N")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n")] = False,
     accept_shrink: Annotated[bool, typer.Option("--accept-shrink")] = False,
+    source: Annotated[str | None, typer.Option("--source", metavar="PATH|NAME")] = None,
 ) -> None:
     """Forget snapshots; they can be taken back for 30 days."""
     from backupkit.ops.keeping.forget import apply_retention, forget_snapshots
@@ -36,6 +37,12 @@ def forget(
     counts = (keep_last, keep_daily, keep_weekly, keep_monthly, keep_yearly)
     if snapshots and any(count is not None for count in counts):
         raise OptionsClash(first="--keep-...", second="SNAPSHOT", help="backupkit forget --help")
+    if source is not None:
+        if snapshots or dry_run or accept_shrink or any(count is not None for count in counts):
+            others = "SNAPSHOT | --keep-... | --dry-run | --accept-shrink"
+            raise OptionsClash(first="--source", second=others, help="backupkit forget --help")
+        _let_go(session, source)
+        return
     if snapshots:
         done = forget_snapshots(
             session.places, snapshots, clock=session.clock, tell=session.tell,
@@ -55,6 +62,14 @@ def forget(
         "undo_until": json_fields(done)["undo_until"] if done.forgotten and not dry_run else None,
     }
     session.printer.summary(summary, _lines(session, done))
+
+
+def _let_go(session: Session, source: str) -> None:
+    from backupkit.ops.keeping.let_go_source import let_go_source
+
+    gone = let_go_source(session.places, source, tell=session.tell)
+    fields = {"forgotten": [], "kept": 0, "dry_run": False, "undo_until": None, "let_go": gone.path}
+    session.printer.summary(fields, [session.say("forget.source", path=gone.path, snapshot=gone.snapshot)])
 
 
 def _rules(session: Session, counts: tuple[_Count, ...]) -> "KeepRules":

@@ -37,27 +37,33 @@ def guard_trust(
     action: Annotated[TrustAction, typer.Argument(metavar="list|add|revoke")] = TrustAction.LIST,
     app: Annotated[str | None, typer.Argument(metavar="FILE|PACKAGE")] = None,
     name: Annotated[str | None, typer.Option("--name", metavar="TEXT")] = None,
-) -> None:
+) -> ExitCode:
     """List known apps, accept the signer of a package file on your word, or forget an app."""
     session = session_of(context)
     if action is TrustAction.LIST:
-        _list(session)
-        return
+        return _list(session)
     if app is None:
         raise ArgumentMissing(name="FILE|PACKAGE", help=HELP)
     if action is TrustAction.ADD:
         _add(session, app, name)
     else:
         _revoke(session, app)
+    return ExitCode.DONE
 
 
-def _list(session: Session) -> None:
+def _list(session: Session) -> ExitCode:
+    from backupkit.codec.malformed import MalformedObject, NewerFormat
     from backupkit.guard.package_record import Records
 
     records = Records(guard_places(session).records)
-    lines = []
-    for package in records.packages():
-        record = records.read(package)
+    lines, damaged = [], []
+    packages = records.packages()
+    for package in packages:
+        try:
+            record = records.read(package)
+        except (MalformedObject, NewerFormat, OSError):
+            damaged.append(package)
+            continue
         if record is None:
             continue
         session.printer.record("trusted-app", _fields(record))
@@ -65,8 +71,10 @@ def _list(session: Session) -> None:
         known_by = session.say(f"guard.known-by.{record.enrolled_by.value}")
         lines.append(f"{name}{package}  {session.catalogue.time(record.enrolled_at)}  {known_by}")
         lines += [f"  {signer}" for signer in _signers(record)]
-    count = len(records.packages())
-    session.printer.summary({"apps": count}, lines or [session.say("guard.nobody-trusted")])
+    lines += [session.say("guard.record-damaged", package=printable(package)) for package in damaged]
+    fields = {"apps": len(packages) - len(damaged), "damaged": damaged}
+    session.printer.summary(fields, lines or [session.say("guard.nobody-trusted")])
+    return ExitCode.DAMAGED if damaged else ExitCode.DONE
 
 
 def _add(session: Session, file: str, name: str | None) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 def repair(
     context: typer.Context,
     *,
+    copy: Annotated[Path | None, typer.Option("--from", metavar="DIR")] = None,
     rebuild: Annotated[bool, typer.Option("--rebuild")] = False,
     recovery_words_file: Annotated[Path | None, typer.Option("--recovery-words-file", metavar="FILE")] = None,
 ) -> ExitCode:
@@ -25,7 +26,9 @@ def repair(
 
     session = session_of(context)
     rebuilt = _rebuild(session, recovery_words_file) if rebuild else None
-    done = repair_repository(session.places, clock=session.clock, tell=session.tell)
+    done = repair_repository(
+        session.places, clock=session.clock, tell=session.tell, copy=None if copy is None else copy.absolute()
+    )
     if rebuilt is not None and rebuilt.left_out and done.repaired:
         # What parity brought back may be what was missing.
         rebuilt = _rebuild(session, recovery_words_file)
@@ -43,6 +46,8 @@ def repair(
     if rebuilt is not None:
         lines += _rebuilt_lines(session, rebuilt)
     lines += lost_line(session, (*done.findings, *left_out))
+    if done.lost:
+        lines += [say("repair.lost-copy" if copy is None else "repair.lost"), "  " + say("repair.lost-snapshot")]
     if done.repaired or (rebuilt is not None and rebuilt.entered):
         lines.append(say("repair.next"))
     fields = json_fields(done)

@@ -36,7 +36,8 @@ def _lines(session: Session, found: "Salvaged") -> list[str]:
     say = session.say
     head = "salvage.damaged" if found.is_damaged else "salvage.sound"
     lines = [session.terminal.paint("warning" if found.is_damaged else "good", say(head, rows=found.rows))]
-    lines.append("  " + say("salvage.pages", pages=found.pages, lost=found.pages_lost))
+    pages = "salvage.pages" if found.pages_lost else "salvage.pages-whole"
+    lines.append("  " + say(pages, pages=found.pages, lost=found.pages_lost))
     if found.pages_borrowed:
         lines.append("  " + say("salvage.borrowed", count=found.pages_borrowed))
     if found.older_differs:

@@ -29,6 +29,7 @@ def status(context: typer.Context) -> ExitCode:
         max_age=session.settings.guard.max_backup_age,
         drill_every=session.settings.verify.drill_every,
         clock=session.clock,
+        configured=[source.path for source in session.settings.sources],
         tell=losses.tell,
     )
     if session.asked.repo:
@@ -45,6 +46,8 @@ def status(context: typer.Context) -> ExitCode:
         lines.append("  " + say("status.origin", origin=found.repository.origin))
     for source in found.sources:
         lines += _source_lines(session, source)
+    if found.let_go:
+        lines += ["", say("status.let-go", paths=say("word.between").join(map(printable, found.let_go)))]
     if any(step.startswith("backupkit key confirm") for step in found.next):
         lines.append(f"{terminal.paint('warning', '!')} {say('status.not-confirmed')}")
     if found.copy_of is not None:
@@ -98,4 +101,11 @@ def _source_lines(session: Session, source: "SourceStatus") -> list[str]:
         lines.append("  " + say("status.uncounted"))
     if source.unreadable:
         lines.append("  " + say("show.unreadable", count=source.unreadable))
+    if not source.exists or (source.stale and not source.in_settings):
+        key = "status.not-in-settings" if source.exists else "status.not-there"
+        repository = ["--repo", session.asked.repo] if session.asked.repo else []
+        command = shlex.join(["backupkit", "forget", "--source", source.path, *repository])
+        lines.append(
+            f"  {session.terminal.paint('warning', '!')} {say(key, path=source.path, command=printable(command))}"
+        )
     return lines

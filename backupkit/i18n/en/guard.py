@@ -97,7 +97,7 @@ _ERRORS: dict[str, tuple[str, str, str]] = {
     ),
     "ledger-broken": (
         "The list of decisions was altered at line {line} ({reason}).",
-        "Somebody changed, removed or added a decision after it was signed.",
+        "Somebody changed, removed or added a decision after it was signed, or hook.key, which signs them, was lost and drawn anew.",
         "Keep the file as it is, and look for a copy of it.",
     ),
 }

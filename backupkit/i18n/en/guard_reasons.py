@@ -291,7 +291,7 @@ REASONS: dict[str, tuple[str, str, str]] = {
     "package-undecided": (
         "Whether the package is genuine could not be told ({doubt}).",
         "It may use something newer than this guard knows, or it changed while it was read.",
-        "Update backupkit, then ask again.",
+        "See that the file is whole and that nobody writes to it, or update backupkit; then ask again.",
     ),
     "package-unreadable": (
         "{name} could not be read.",
@@ -361,7 +361,10 @@ REASONS: dict[str, tuple[str, str, str]] = {
     "hook-key-unusable": (
         "The key that signs the decisions cannot be used ({detail}).",
         "A decision that cannot be recorded is not given.",
-        "See that the guard's folder can be read and written, then ask again.",
+        (
+            "See that the guard's folder can be read and written. If hook.key is damaged, move it and ledger.jsonl away: "
+            "a new list begins with a new key. Then ask again."
+        ),
     ),
     "ledger-unwritable": (
         "The decision could not be written down ({detail}).",

@@ -22,6 +22,7 @@ MESSAGES: dict[str, str] = {
     "finding.drill-count-differs": "{name}: {expected} messages were counted when it was saved, {counted} after restoring.",
     "finding.database-needs-its-app": "{path} came back as it was saved; whether it is sound cannot be told here: it needs functions of its app, or a newer SQLite than this computer has",
     "finding.drill-database-unsound": "{path} came back as it was saved, and SQLite says it is not sound: {complaint}",
+    "notice.pack-from-copy": "A damaged pack was brought back from the second copy, byte for byte: {name} ({bytes:size})",
     "notice.pack-repaired": "A damaged pack was brought back from parity, byte for byte: {name} ({bytes:size})",
     "notice.parity-not-written": "The snapshot is saved, but its parity could not be written ({reason}). The next save or backupkit repair tries again.",
     "finding.object-lost": "No copy of {name} can be read ({reason}).",

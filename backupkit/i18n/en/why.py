@@ -70,6 +70,7 @@ _SAID: dict[str, tuple[str, ...]] = {
     "its encoding is broken": ("not-base64", "signature-not-base64"),
     "it uses an algorithm that is not used here": ("unknown-algorithm", "not-ed25519"),
     "the signature is not the owner's": ("bad-signature",),
+    "it was signed with another key than the one that lies here": ("another-key",),
     "it is empty": ("empty",),
     "it is too long": ("too-long",),
     "there is not enough memory": ("not-enough-memory",),

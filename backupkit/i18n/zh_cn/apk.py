@@ -82,10 +82,10 @@ _IN_GENERAL = {"unreadable", "too-large"}
 MESSAGES: dict[str, str] = {
     "error.package-not-genuine.what": "安装包已损坏或被篡改（{reason}）。",
     "error.package-not-genuine.why": "Android 不会承认它的签名，因此无法确定它出自谁、里面有什么。",
-    "error.package-not-genuine.try": "请删除它，从开发者处重新获取。不要为它卸载任何应用。",
-    "error.package-undecided.what": "无法判断这个安装包是否真实（{reason}）。",
+    "error.package-not-genuine.try": "请删除它，从开发者那里重新获取。不要为它卸载任何应用。",
+    "error.package-undecided.what": "无法判断这个安装包是否完好（{reason}）。",
     "error.package-undecided.why": "它用了比这个 backupkit 更新的技术，或者文件有变动、无法读取。",
-    "error.package-undecided.try": "请保留已安装的应用；确认文件可读，更新 backupkit，再试一次。",
+    "error.package-undecided.try": "请保留现在的应用；确认文件可读，更新 backupkit，再试一次。",
     "finding.apk-signature-repeated": "同一种签名块（{detail}）出现了第二个；Android 只看第一个。",
     "finding.apk-signing-block-cut-short": "签名块末尾有一段放不下的内容，其后的内容没有程序会读。",
     "finding.apk-unsigned-for-levels": "Android API {detail} 不认识它的任何签名，不会安装它。",

@@ -6,5 +6,5 @@ MESSAGES: dict[str, str] = {
     "error.malformed-object.try": "backupkit verify        它会说明哪些受影响、哪些完好。",
     "error.newer-format.what": "这个 {what} 是更新版本的 backupkit 写的。",
     "error.newer-format.why": "它的格式版本是 {version}，本程序最多能读 {known}。文件本身没有问题。",
-    "error.newer-format.try": "请升级 backupkit 后再试。",
+    "error.newer-format.try": "请更新 backupkit 后再试。",
 }

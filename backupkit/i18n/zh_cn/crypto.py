@@ -1,8 +1,8 @@
 """What can go wrong with keys, seals and signatures, in Chinese."""
 
 MESSAGES: dict[str, str] = {
-    "error.open-failed.what": "密封的数据打不开：{what}。",
-    "error.open-failed.why": "它是用另一把密钥密封的，或者已损坏、被调换。密封本身分不清是哪一种。",
+    "error.open-failed.what": "封存的数据打不开：{what}。",
+    "error.open-failed.why": "它是用另一把密钥封存的，或者已损坏、被调换。从封存本身看不出是哪一种。",
     "error.open-failed.try": "backupkit verify        它会说明哪些受影响、哪些完好。",
     "error.signature-invalid.what": "签名对不上：{what}。",
     "error.signature-invalid.why": "内容在签名之后被改过，或者签名的是别人。",

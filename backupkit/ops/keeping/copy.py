@@ -9,7 +9,7 @@ import hashlib
 import os
 import re
 import secrets
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ from backupkit.clock import Clock
 from backupkit.codec.malformed import MalformedObject
 from backupkit.crypto.failures import SignatureInvalid
 from backupkit.crypto.keyring import read_public
-from backupkit.errors import BackupkitError
+from backupkit.errors import BackupkitError, Fact
 from backupkit.ids import PackName, SnapshotId
 from backupkit.ops.events import Found, Notice, Phase, Progress, Severity, Tell
 from backupkit.ops.failures import CopyForked, CopyIsNewer, CopyOfAnother, CopyToItself
@@ -55,7 +55,8 @@ _SIGNED = (layout.STATEMENTS, layout.SNAPSHOTS)
 class Copied:
     """What came of it. `objects` and `bytes` are those that were copied now; `snapshots` how many the copy holds whole.
 
-    `checked` and `checked_bytes` lay there already and were read back. `state` is whole, or damaged where something could not be copied, or stopped. `second_copy` says that the guard may count it.
+    `checked` and `checked_bytes` lay there already and were read back. `state` is whole, or damaged where something could not be copied, or stopped. `second_copy`
+    says that the guard may count it.
     """
 
     path: Path
@@ -68,6 +69,11 @@ class Copied:
     snapshots: int
     second_copy: bool
     findings: tuple[Found, ...]
+
+    @property
+    def is_original_damaged(self) -> bool:
+        """Whether nothing is wrong but with the repository that was copied."""
+        return bool(self.findings) and all(found.code.startswith("original-") for found in self.findings)
 
 
 def copy_repository(
@@ -276,8 +282,6 @@ class _Copy:
         self._checked_bytes += size
         if is_sound:
             self.read_whole.append(_digest_in(name))
-        else:
-            self._tell(Found("copy-damaged", Severity.WARNING, {"name": name}))
         return is_sound
 
     def _size_there(self, name: str) -> int | None:
@@ -300,8 +304,19 @@ class _Copy:
             data = self._own.read(name)
             # Ours first: where it is the damaged one, the copy may have the only good one.
             require_hash([data])
+        except ObjectMissing:
+            if not self._swept_meanwhile(name):
+                self._lose(name, "object-missing")
+            return
+        except (BackendError, MalformedObject) as error:
+            there = self._size_there(name)
+            is_whole = there is not None and self._is_sound_there(name, there)
+            self._lose(name, cause(error), code="original-damaged-copy-whole" if is_whole else "original-damaged")
+            return
+        try:
             if self._size_there(name) is not None:
                 # It is not what it must be: somebody looked.
+                self._tell(Found("second-copy-damaged", Severity.WARNING, {"name": name}))
                 self._backend.delete(name)
             self._backend.create(name, data, check=lambda written: require_hash(pieces_of(written)))
         except NoSpace:
@@ -309,9 +324,6 @@ class _Copy:
         except AlreadyExists:
             # Another run copies to the same place.
             return
-        except ObjectMissing:
-            if not self._swept_meanwhile(name):
-                self._lose(name, "object-missing")
         except (BackendError, MalformedObject) as error:
             self._lose(name, cause(error))
         else:
@@ -342,7 +354,7 @@ class _Copy:
         try:
             data = self._repository.objects.up_to(MAX_PACK_LIST).read(name, bytes)
         except BackupkitError as error:
-            self._lose(name, cause(error))
+            self._lose(name, cause(error), code="original-damaged")
             return
         there = self._objects.read_or_none(name)
         self._count(data, there != data)
@@ -377,22 +389,37 @@ class _Copy:
         return True
 
     def _whole(self) -> Iterator[SnapshotId]:
-        """Give the snapshots of which the copy holds every pack."""
+        """Give the snapshots of which the copy holds every pack, and name those that neither side has whole."""
         present: set[PackRef | None] = {layout.pack_of(name) for name in self._backend.names(layout.PACKS)}
         for entry in self._history.subjects("snapshot"):
             snapshot = SnapshotId(entry.subject)
-            if snapshot not in self._life.forgotten:
-                with suppress(BackupkitError, BadName):
-                    if packs_of(self._repository, snapshot, self._life) <= present:
-                        yield snapshot
+            if snapshot in self._life.forgotten:
+                continue
+            with suppress(BackupkitError, BadName):
+                if packs_of(self._repository, snapshot, self._life) <= present:
+                    yield snapshot
+                elif lost := self._lost_here(snapshot, present):
+                    facts: dict[str, Fact] = {"snapshot": snapshot, "packs": len(lost)}
+                    self._note(Found("original-lacks-packs", Severity.ERROR, facts))
+
+    def _lost_here(self, snapshot: SnapshotId, present: Collection[PackRef | None]) -> list[PackRef]:
+        """Return the packs of a snapshot that neither side has. By the log as it is now: a sweep may have come between."""
+        life = lifecycle_of(self._repository, self._repository.log.read().entries)
+        if snapshot in life.forgotten:
+            return []
+        return [
+            ref for ref in packs_of(self._repository, snapshot, life) if ref not in present and not self._has(ref.name)
+        ]
 
     def _is_gone(self, name: str) -> bool:
         return layout.pack_of(name) in self._life.gone
 
-    def _lose(self, name: str, reason: str) -> None:
-        if layout.pack_of(name) is not None:
+    def _lose(self, name: str, reason: str, *, code: str = "not-copied") -> None:
+        if layout.pack_of(name) is not None and code != "original-damaged-copy-whole":
             self.read_damaged.append(_digest_in(name))
-        found = Found("not-copied", Severity.ERROR, {"name": name, "reason": reason})
+        self._note(Found(code, Severity.ERROR, {"name": name, "reason": reason}))
+
+    def _note(self, found: Found) -> None:
         self._found.append(found)
         self._tell(found)
 

@@ -1,9 +1,12 @@
 """One look: what is saved, how well, how long ago, and what to do next."""
 
+import os
 import shlex
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from backupkit.clock import Clock
 from backupkit.ids import SnapshotId
@@ -22,7 +25,8 @@ from backupkit.store.backend import ObjectMissing, ObjectUnreadable
 class SourceStatus:
     """The newest snapshot of one source. `state` is saved, verified, drilled, damaged or stale.
 
-    `unreadable` is how many files it lacks. `last_verified_at` is of the last snapshot that held the source whole.
+    `unreadable` is how many files it lacks. `last_verified_at` is of the last snapshot that held the source whole. `exists`: there is
+    something at its path now. `in_settings`: the settings name it, or name no source at all.
     """
 
     name: str
@@ -35,6 +39,8 @@ class SourceStatus:
     messages: int | None
     unreadable: int
     stale: bool
+    exists: bool
+    in_settings: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +57,14 @@ class RepositoryFacts:
 class Status:
     """Everything that one screen shows. `next` are commands, the most urgent first. Sizes in bytes.
 
-    `sources` is empty where this machine took none of the snapshots: what they hold is sealed. `copy_of` is the path of the
+    `sources` is empty where this machine took none of the snapshots: what they hold is sealed. `let_go` are paths of sources that
+    count no more by their owner's wish. `copy_of` is the path of the
     repository that this is a copy of, where this machine writes there. `drill_due` says that longer than wanted no snapshot was restored in a drill; it makes nothing stale.
     """
 
     repository: RepositoryFacts
     sources: tuple[SourceStatus, ...]
+    let_go: tuple[str, ...]
     recovery_confirmed: bool
     slots: int
     can_write: bool
@@ -70,9 +78,17 @@ class Status:
 
 
 def status(
-    places: Places, *, max_age: timedelta, clock: Clock, drill_every: timedelta | None = None, tell: Tell = tell_nobody
+    places: Places,
+    *,
+    max_age: timedelta,
+    clock: Clock,
+    drill_every: timedelta | None = None,
+    configured: Collection[Path] = (),
+    tell: Tell = tell_nobody,
 ) -> Status:
     """Look at the repository without opening anything. A verified backup may be `max_age` old, the last drill `drill_every`.
+
+    `configured` are the paths of the sources that the settings name.
 
     Raises:
         NoRepository: there is none.
@@ -81,9 +97,13 @@ def status(
     ever = known_snapshots(repository, tell, with_forgotten=True)
     known = [one for one in ever if one.life == "kept"]
     drilled = max((one.drilled_at for one in ever if one.drilled_at is not None), default=None)
-    sources = _sources(known, max_age, clock.now())
+    newest = _newest(known)
+    let_go = tuple(path for path, one in newest.items() if repository.let_go.holds(path, one.snapshot.id))
+    wanted = {shown_path(path.absolute()) for path in configured}
+    now = clock.now()
+    sources = tuple(_source(one, max_age, now, wanted) for path, one in newest.items() if path not in let_go)
     confirmed = confirmation(repository) is not None
-    is_stale = not sources or any(source.stale for source in sources)
+    is_stale = any(source.stale for source in sources) if newest else True
     original = repository.original
     can_write = repository.writer is not None and original is None
     # Words are typed back where snapshots are taken; elsewhere nobody was asked, and whoever has the sheet needs no reminder.
@@ -91,6 +111,7 @@ def status(
     return Status(
         repository=RepositoryFacts(str(places.repository), repository.origin, len(known), _stored_bytes(repository)),
         sources=sources,
+        let_go=let_go,
         recovery_confirmed=confirmed,
         slots=len(repository.slots()),
         can_write=can_write,
@@ -100,7 +121,7 @@ def status(
         last_drilled_at=drilled,
         drill_due=_is_drill_due(known, drilled, drill_every, clock.now()),
         stale=is_stale,
-        next=tuple(_next_steps(sources, is_reminded=is_reminded, is_sealed=bool(known) and not sources)),
+        next=tuple(_next_steps(sources, is_reminded=is_reminded, is_sealed=bool(known) and not newest)),
     )
 
 
@@ -111,22 +132,33 @@ def _is_drill_due(known: list[KnownSnapshot], drilled: datetime | None, every: t
     return every is not None and since is not None and not -CLOCK_TOLERANCE <= now - since <= every
 
 
-def _sources(known: list[KnownSnapshot], max_age: timedelta, now: datetime) -> tuple[SourceStatus, ...]:
-    newest: dict[str, tuple[KnownSnapshot, SourceFacts]] = {}
-    verified: dict[str, datetime] = {}
+@dataclass(frozen=True, slots=True)
+class _Newest:
+    """The newest snapshot that holds a source, and when it was last verified whole."""
+
+    snapshot: KnownSnapshot
+    facts: SourceFacts
+    verified_at: datetime | None
+
+
+def _newest(known: list[KnownSnapshot]) -> dict[str, _Newest]:
+    found: dict[str, _Newest] = {}
     for snapshot in known:
         for facts in snapshot.facts.sources if snapshot.facts else ():
-            newest[facts.path] = (snapshot, facts)
-            if snapshot.verified_at is not None and facts.is_whole:
-                verified[facts.path] = snapshot.verified_at
-    return tuple(
-        _source(snapshot, facts, verified.get(path), max_age, now) for path, (snapshot, facts) in newest.items()
-    )
+            before = found.get(facts.path)
+            is_verified = snapshot.verified_at is not None and facts.is_whole
+            verified_at = snapshot.verified_at if is_verified else before.verified_at if before else None
+            found[facts.path] = _Newest(snapshot, facts, verified_at)
+    return found
 
 
-def _source(
-    snapshot: KnownSnapshot, facts: SourceFacts, verified_at: datetime | None, max_age: timedelta, now: datetime
-) -> SourceStatus:
+def _exists(path: str) -> bool:
+    # What was no UTF-8 in a path is only shown; whether it is there nobody can say then.
+    return os.path.lexists(path) or "\\x" in path
+
+
+def _source(newest: _Newest, max_age: timedelta, now: datetime, configured: Collection[str]) -> SourceStatus:
+    snapshot, facts, verified_at = newest.snapshot, newest.facts, newest.verified_at
     # A clock that stood in the future once must not make a backup young for decades.
     is_old = verified_at is None or not -CLOCK_TOLERANCE <= now - verified_at <= max_age
     # What was whole once and is damaged now cannot be relied on, however lately it was verified.
@@ -143,6 +175,8 @@ def _source(
         messages=facts.messages,
         unreadable=facts.unreadable,
         stale=is_stale,
+        exists=_exists(facts.path),
+        in_settings=not configured or facts.path in configured,
     )
 
 
@@ -169,5 +203,5 @@ def _next_steps(sources: tuple[SourceStatus, ...], *, is_reminded: bool, is_seal
     if any(source.state == "saved" for source in sources):
         steps.append("backupkit verify")
     # A new snapshot saves anew what a verification found damaged.
-    stale = [source for source in sources if source.stale and source.state != "saved"]
+    stale = [source for source in sources if source.stale and source.state != "saved" and source.exists]
     return [*steps, *(f"backupkit snapshot {shlex.quote(source.path)}" for source in stale)]

@@ -7,6 +7,7 @@ pack that comes back is durable by itself, so a repair may be interrupted at any
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Literal
 
 from backupkit.clock import Clock
@@ -14,7 +15,7 @@ from backupkit.crypto.failures import SignatureInvalid
 from backupkit.errors import BackupkitError, Fact
 from backupkit.ids import DomainId, PackName
 from backupkit.ops.events import Event, Found, Notice, Phase, Progress, Severity, Tell
-from backupkit.ops.failures import HistoryForked, HistoryRolledBack, LogDamaged
+from backupkit.ops.failures import HistoryForked, HistoryRolledBack, LogDamaged, NoRepository
 from backupkit.ops.mending.mend_copies import MendCopies
 from backupkit.ops.places import Places
 from backupkit.ops.repository.lifecycle import Lifecycle, lifecycle_of
@@ -25,12 +26,13 @@ from backupkit.proof.repair_statement import RepairStatement
 from backupkit.proof.snapshot_statement import SnapshotStatement
 from backupkit.store import layout
 from backupkit.store.backend import Backend
+from backupkit.store.backends.posix_backend import PosixBackend
 from backupkit.store.finding import Finding, cause
 from backupkit.store.layout import PackRef
 from backupkit.store.objects.pack_list import complete_pack_lists
 from backupkit.store.parity.parity import GroupProtected, protect
 from backupkit.store.upkeep.check import PackChecked, check_sealed
-from backupkit.store.upkeep.repair import PackRepaired, protected_packs, repair_packs
+from backupkit.store.upkeep.repair import PackRepaired, bring_back, protected_packs, repair_packs
 
 _MENDED = frozenset({"copy-missing", "copy-damaged", "copy-older", "log-head-signed-again"})
 _DISTRUST = (SignatureInvalid, HistoryRolledBack, HistoryForked)
@@ -51,16 +53,20 @@ class Repaired:
     findings: tuple[Found, ...]
 
 
-def repair_repository(places: Places, *, clock: Clock, tell: Tell) -> Repaired:
+def repair_repository(places: Places, *, clock: Clock, tell: Tell, copy: Path | None = None) -> Repaired:
     """Mend every copy of every small object, repair every pack that is damaged or gone, and write parity that is missing.
 
-    What was put right is signed and logged where this machine may write, and not in a second copy.
+    Packs come from the second `copy` where one is named and holds them whole, else from parity. What was put right is signed and
+    logged where this machine may write, and not in a second copy.
 
     Raises:
-        NoRepository: there is none.
+        NoRepository: there is none, or no copy at `copy`.
         SignatureInvalid, HistoryRolledBack, HistoryForked: the log is not the one this machine knows. Packs and copies were
             repaired all the same, since that changes nothing that was said.
     """
+    if copy is not None and not (copy / layout.PACKS).is_dir():
+        # Told before hours of reading, and not as if the copy had nothing that helps.
+        raise NoRepository(path=str(copy))
     work = _Work(tell)
     repository = open_repository(places, work.hear)
     repository.config.require("check")
@@ -72,7 +78,7 @@ def repair_repository(places: Places, *, clock: Clock, tell: Tell) -> Repaired:
         mend.log(history)
     life = lifecycle_of(repository, () if history is None else history.entries)
     expected = _expected(repository, mend, mend.statements(history, swept=life.swept), life)
-    _repair_packs(repository, expected, work, clock.now())
+    _repair_packs(repository, expected, work, clock.now(), None if copy is None else PosixBackend(copy))
     for domain in _domains(repository):
         _protect(repository.backend, domain, life.gone, work)
     if distrust is not None:
@@ -197,7 +203,9 @@ def _domains(repository: Repository) -> list[DomainId]:
     return sorted(found)
 
 
-def _repair_packs(repository: Repository, expected: Collection[PackRef], work: _Work, started: datetime) -> None:
+def _repair_packs(
+    repository: Repository, expected: Collection[PackRef], work: _Work, started: datetime, copy: Backend | None
+) -> None:
     damaged: list[PackRef] = []
     whole: list[PackName] = []
     refs = sorted(expected)
@@ -213,6 +221,10 @@ def _repair_packs(repository: Repository, expected: Collection[PackRef], work: _
     names = [ref.pack for ref in damaged]
     repository.damaged_packs.learn(damaged=names, whole=whole)
     repository.pack_reads.learn(whole=whole, damaged=names, at=started)
+    if copy is not None:
+        for fetched in bring_back(repository.backend, copy, list(damaged)):
+            damaged.remove(fetched.ref)
+            _note_repaired(repository, work, fetched, "pack-from-copy")
     for domain in sorted({ref.domain for ref in damaged}):
         _repair_domain(repository, domain, [ref.pack for ref in damaged if ref.domain == domain], work)
 
@@ -240,10 +252,7 @@ def _repair_domain(repository: Repository, domain: DomainId, damaged: Collection
         beyond: dict[PackName, Finding] = {}
         for pack, outcome in zip(left, repair_packs(repository.backend, domain, left), strict=True):
             if isinstance(outcome, PackRepaired):
-                work.repaired.append(pack)
-                repository.damaged_packs.learn(damaged=(), whole=(pack,))
-                facts: dict[str, Fact] = {"name": outcome.ref.name, "blocks": outcome.blocks, "bytes": outcome.size}
-                work.tell(Notice("pack-repaired", facts))
+                _note_repaired(repository, work, outcome, "pack-repaired")
             else:
                 beyond[pack] = outcome
         if len(beyond) == len(left):
@@ -252,6 +261,13 @@ def _repair_domain(repository: Repository, domain: DomainId, damaged: Collection
             work.lost.extend(beyond)
             return
         left = list(beyond)
+
+
+def _note_repaired(repository: Repository, work: _Work, outcome: PackRepaired, code: str) -> None:
+    work.repaired.append(outcome.ref.pack)
+    repository.damaged_packs.learn(damaged=(), whole=(outcome.ref.pack,))
+    facts: dict[str, Fact] = {"name": outcome.ref.name, "blocks": outcome.blocks, "bytes": outcome.size}
+    work.tell(Notice(code, facts))
 
 
 def _protect(backend: Backend, domain: DomainId, gone: set[PackRef], work: _Work) -> None:

@@ -23,6 +23,7 @@ from backupkit.ops.events import Found, Notice, Severity, Tell, tell_nobody
 from backupkit.ops.failures import ConfigLost, KeysLost, NoRepository, NotAWriter, RepositoryIsCopy
 from backupkit.ops.memory.damaged_packs import DamagedPacks
 from backupkit.ops.memory.journal import Journal
+from backupkit.ops.memory.let_go import LetGo
 from backupkit.ops.memory.pack_reads import PackReads
 from backupkit.ops.memory.second_copies import SecondCopies
 from backupkit.ops.places import Places, shown_path, write_private
@@ -99,6 +100,11 @@ class Repository:
     def second_copies(self) -> SecondCopies:
         """The snapshots that this machine copied to another disk, or read back from there."""
         return SecondCopies(self.memory / "second-copies.json")
+
+    @property
+    def let_go(self) -> LetGo:
+        """The sources that count no more for their owner."""
+        return LetGo(self.memory / "let-go.json")
 
     def require_writer(self) -> WriterState:
         """Return this machine's keys for writing.

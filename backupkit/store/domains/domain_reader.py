@@ -10,7 +10,6 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, as_completed, wait
 from contextlib import suppress
-from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from backupkit.crypto.recipients import Identity
@@ -30,8 +29,6 @@ if TYPE_CHECKING:
     from backupkit.errors import BackupkitError
 
 _OPEN_PACKS = 64
-_GROUP_BYTES = 2 << 20
-_GROUP_CHUNKS = 256
 
 _T = TypeVar("_T")
 
@@ -110,30 +107,6 @@ class DomainReader:
         if kind is not None and opened.kind is not kind:
             raise WrongChunkType(chunk=chunk.hex(), wanted=kind.name.lower(), found=opened.kind.name.lower())
         return opened
-
-    def read_many(
-        self,
-        chunks: Iterable[ChunkId],
-        *,
-        lost: Callable[[ChunkLost], None] | None = None,
-        threads: int = 2,
-    ) -> Iterator[tuple[ChunkId, bytes]]:
-        """Give chunks in the order in which they lie in the packs, each once, opened by a few threads ahead of the caller.
-
-        With `lost`, a chunk that cannot be read is reported there and passed over.
-
-        Raises:
-            ChunkLost: a chunk cannot be read, and there is no `lost`.
-        """
-        work = (partial(self._open_group, group) for group in self._grouped(chunks))
-        for group in in_order(work, threads):
-            for chunk, outcome in group:
-                if isinstance(outcome, Opened):
-                    yield chunk, outcome.plaintext
-                elif lost is None:
-                    raise outcome
-                else:
-                    lost(outcome)
 
     def lend(self, chunks: Iterable[ChunkId]) -> Iterator[Lent | ChunkLost]:
         """Give chunks in the order asked, many with one read where they lie in that order.
@@ -285,35 +258,6 @@ class DomainReader:
         except BackendError as error:
             self._tell_once(Finding("pack-unreadable", reader.name, cause(error)))
         return rows
-
-    def _open_group(self, chunks: list[ChunkId]) -> list[tuple[ChunkId, Opened | ChunkLost]]:
-        return [(chunk, self._outcome(chunk)) for chunk in chunks]
-
-    def _outcome(self, chunk: ChunkId) -> Opened | ChunkLost:
-        try:
-            return self._find(chunk)
-        except ChunkLost as error:
-            return error
-
-    def _grouped(self, chunks: Iterable[ChunkId]) -> Iterator[list[ChunkId]]:
-        placed = []
-        unknown = []
-        for chunk in dict.fromkeys(chunks):
-            place = self.where(chunk)
-            if place is None:
-                unknown.append(chunk)
-            else:
-                placed.append((place.pack, place.row.offset, place.row.plain, chunk))
-        placed.sort()
-        group: list[ChunkId] = []
-        size = 0
-        for _pack, _offset, plain, chunk in placed:
-            group.append(chunk)
-            size += plain
-            if size >= _GROUP_BYTES or len(group) >= _GROUP_CHUNKS:
-                yield group
-                group, size = [], 0
-        yield group + unknown
 
     def _tell_once(self, finding: Finding) -> None:
         with self._lock:

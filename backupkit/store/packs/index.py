@@ -160,11 +160,6 @@ class Index:
             raise
 
     @property
-    def unsaved_packs(self) -> int:
-        """How many packs were added that no index file names yet."""
-        return len(self._unsaved)
-
-    @property
     def is_save_due(self) -> bool:
         """Whether so much was added that it should be written down now, and not be kept in memory."""
         return len(self._unsaved) >= _PACKS_PER_FILE or _enough(self._unsaved) < len(self._unsaved)

@@ -3,7 +3,6 @@
 import hashlib
 import mmap
 import secrets
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -178,10 +177,3 @@ class PackBuilder:
         larger = mmap.mmap(-1, 2 * wanted)
         larger[: self._size] = self.buffer[: self._size]
         self.buffer = larger
-
-
-def build_pack(builder: PackBuilder, chunks: Iterable[EncodedChunk]) -> FinishedPack:
-    """Fill and finish a pack in one go."""
-    for chunk in chunks:
-        builder.add(chunk)
-    return builder.finish()

@@ -6,9 +6,9 @@ where in it) in leaves of 16,384 pages, so that a page costs no index entry and 
 
 import struct
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby, islice
+from itertools import islice
 from typing import NamedTuple, TypeAlias, TypeVar
 
 from backupkit.codec.cursor import Cursor
@@ -96,28 +96,6 @@ def decode_page_map(data: bytes) -> PageMap:
     return PageMap(head.page_size, head.page_count, head.tail_size, tuple(_decode_leaf(bytes(leaf), 0)))
 
 
-def store_pages(
-    writer: StoresChunks,
-    previous: PageMap | None,
-    *,
-    page_size: int,
-    file_size: int,
-    changed: Iterable[int],
-    read: Callable[[int], bytes],
-    compress: bool = True,
-) -> PageMap:
-    """Store the changed pages of a file and return its new map.
-
-    `changed` gives page numbers in rising order: those that differ from `previous`, every page that is new, and the
-    tail's if it is another; all pages where there is no `previous`. `read(page)` returns a page's bytes.
-
-    Raises:
-        MalformedObject: `changed` leaves out a page that `previous` does not know.
-    """
-    extents = _bundled(changed, read)
-    return store_extents(writer, previous, page_size=page_size, file_size=file_size, extents=extents, compress=compress)
-
-
 def store_extents(
     writer: StoresChunks,
     previous: PageMap | None,
@@ -127,7 +105,10 @@ def store_extents(
     extents: Iterable[Extent],
     compress: bool = True,
 ) -> PageMap:
-    """Store the changed pages of a file and return its new map, as `store_pages` does, where they come bundled.
+    """Store the changed pages of a file, bundled in rising order, and return its new map.
+
+    The extents hold the pages that differ from `previous`, every page that is new, and the tail if it is another; all pages where
+    there is no `previous`.
 
     Raises:
         MalformedObject: the extents leave out a page that `previous` does not know.
@@ -222,15 +203,6 @@ def run_bytes(page_map: PageMap, run: PageRun, extent: _Bytes) -> _Bytes:
     if start + size > len(extent):
         raise MalformedObject(what="page-extent", reason="truncated")
     return extent[start : start + size]
-
-
-def _bundled(changed: Iterable[int], read: Callable[[int], bytes]) -> Iterator[Extent]:
-    """Bundle pages that come one by one into extents."""
-    pages = iter(changed)
-    while batch := list(islice(pages, EXTENT_PAGES)):
-        # Pages in a row differ from their places by the same number.
-        rows = (list(row) for _, row in groupby(enumerate(batch), key=lambda placed: placed[1] - placed[0]))
-        yield [(row[0][1], len(row)) for row in rows], b"".join(map(read, batch))
 
 
 def _overlay(kept: Sequence[PageRun], fresh: Sequence[PageRun]) -> Iterator[PageRun]:

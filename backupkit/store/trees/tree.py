@@ -160,24 +160,13 @@ def write_tree(writer: StoresChunks, entries: Iterable[Entry]) -> ChunkId:
     return _store(writer, {"v": 1, "parts": [part.hex() for part in ids]})
 
 
-def read_tree(reader: ReadsChunks, tree: ChunkId) -> Iterator[Entry]:
-    """Give a folder's entries, sorted by name.
+def tree_parts(reader: ReadsChunks, tree: ChunkId) -> list[ChunkId]:
+    """Return the chunks that hold a folder's entries: the tree itself, or its parts. Each can be lost alone.
 
     Raises:
-        ChunkLost: the tree or a part of it cannot be read.
-        MalformedObject: it is no tree, or names are wrong, twice there or not sorted.
+        ChunkLost: the tree cannot be read.
+        MalformedObject: it is no tree.
     """
-    last = b""
-    for _, entries in open_tree(reader, tree):
-        for entry in entries():
-            if entry.name <= last:
-                raise MalformedObject(what=_WHAT, reason="not-sorted")
-            last = entry.name
-            yield entry
-
-
-def tree_parts(reader: ReadsChunks, tree: ChunkId) -> list[ChunkId]:
-    """Return the chunks that hold a folder's entries: the tree itself, or its parts. Each can be lost alone."""
     return [part for part, _ in open_tree(reader, tree)]
 
 
@@ -197,7 +186,7 @@ def open_tree(reader: ReadsChunks, tree: ChunkId) -> list[tuple[ChunkId, Callabl
 
 
 def read_part(reader: ReadsChunks, part: ChunkId) -> list[Entry]:
-    """Return the entries in one part of a folder; raises as `read_tree` does."""
+    """Return the entries in one part of a folder; raises as `tree_parts` does."""
     return _entries(_fields(reader, part))
 
 

@@ -1,4 +1,4 @@
-"""Brings damaged and lost packs back from parity, byte for byte, and writes them back.
+"""Brings damaged and lost packs back from parity or from a copy, byte for byte, and writes them back.
 
 Damage is found block by block, so a group survives more than two damaged packs as long as no more than two are damaged at the same
 place. A pack is written back only if its SHA-256 is its name: a repair either gives the very same file or changes nothing.
@@ -14,6 +14,7 @@ from backupkit.ids import DomainId, PackName
 from backupkit.store.backend import AlreadyExists, Backend, BackendError, Written, pieces_of
 from backupkit.store.finding import Finding
 from backupkit.store.layout import PackRef
+from backupkit.store.packs.pack_format import MAX_PACK
 from backupkit.store.parity import gf256
 from backupkit.store.parity.parity import ParityFile, read_parity_files
 from backupkit.store.parity.parity_format import Member, Parity, ParityGroup, blocks_in
@@ -21,7 +22,7 @@ from backupkit.store.parity.parity_format import Member, Parity, ParityGroup, bl
 
 @dataclass(frozen=True, slots=True)
 class PackRepaired:
-    """A pack that is again what it was. `blocks` of its 64 KiB blocks had to be computed."""
+    """A pack that is again what it was. `blocks` of its 64 KiB blocks had to be computed, none where a copy had it."""
 
     ref: PackRef
     blocks: int
@@ -44,6 +45,20 @@ def repair_packs(backend: Backend, domain: DomainId, damaged: Iterable[PackName]
             break
         else:
             yield Finding("pack-beyond-repair", ref.name, reason)
+
+
+def bring_back(backend: Backend, copy: Backend, damaged: Iterable[PackRef]) -> Iterator[PackRepaired]:
+    """Write back the damaged packs that a copy of the repository holds whole; the others are passed over."""
+    for ref in damaged:
+        try:
+            if copy.size(ref.name) > MAX_PACK:
+                continue
+            data = bytearray(copy.read(ref.name))
+        except BackendError:
+            continue
+        if hashlib.sha256(data).hexdigest() == ref.pack:
+            _write_back(backend, ref, data)
+            yield PackRepaired(ref, 0, len(data))
 
 
 def protected_packs(backend: Backend, domain: DomainId) -> set[PackName]:
@@ -129,7 +144,7 @@ def _groups_with(files: Sequence[ParityFile], pack: PackName) -> Iterator[tuple[
 
 
 def _write_back(backend: Backend, ref: PackRef, data: bytearray) -> None:
-    """Put a pack in its place. What is there is damaged and can be computed again, so it may go first."""
+    """Put a pack in its place. What is there is damaged and can be computed or fetched again, so it may go first."""
     backend.delete(ref.name)
     try:
         backend.create(ref.name, data, check=lambda back: _require_name(back, ref))

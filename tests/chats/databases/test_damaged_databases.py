@@ -6,11 +6,24 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, suppress
+from itertools import count
 from pathlib import Path
 
 import pytest
 from chat_reading import tell_all
-from damaged_database import PAGE, Write, chat_storage, cut_and_zero, msgstore, schema_pages, text_of, wechat, zero
+from damaged_database import (
+    PAGE,
+    Write,
+    chat_storage,
+    cut_and_zero,
+    first_leaf,
+    log_of_one_page,
+    msgstore,
+    schema_pages,
+    text_of,
+    wechat,
+    zero,
+)
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from backupkit.chats.carve.carving import Carving, How
@@ -83,12 +96,8 @@ def test_nine_in_ten_of_what_is_left_come_back_and_each_once(
 def test_only_what_was_out_of_its_place_is_called_recovered(tmp_path: Path) -> None:
     path = tmp_path / "msgstore.db"
     msgstore(path, 6000)
-    with closing(sqlite3.connect(path)) as connection:
-        (root,) = connection.execute("select rootpage from sqlite_master where name = 'message'").fetchone()
+    cell, leaf = first_leaf(path, "message")
     data = bytearray(path.read_bytes())
-    begin = (root - 1) * PAGE
-    cell = begin + int.from_bytes(data[begin + 12 : begin + 14], "big")
-    leaf = int.from_bytes(data[cell : cell + 4], "big")
     # The first leaf is where it was, and nothing leads to it any more.
     data[cell : cell + 4] = bytes(4)
     path.write_bytes(bytes(data))
@@ -104,6 +113,30 @@ def test_a_sound_database_has_no_recovered_messages(tmp_path: Path) -> None:
     msgstore(tmp_path / "msgstore.db", 500)
 
     assert not any(one.recovered for one in read(tmp_path / "msgstore.db"))
+
+
+@pytest.mark.parametrize("part", ["header", "log"])
+def test_pages_that_are_only_spoken_of_cost_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str) -> None:
+    """A header of four bytes once had five million pages of zeros looked through."""
+    path = tmp_path / "msgstore.db"
+    counted = msgstore(path, 500)
+    zero(path, {first_leaf(path, "message")[1]})
+    data = bytearray(path.read_bytes())
+    data[28:32] = (16_000_000).to_bytes(4, "big")
+    path.write_bytes(bytes(data))
+    if part == "log":
+        path.with_name("msgstore.db-wal").write_bytes(log_of_one_page(1, 16_000_000, bytes(data[:PAGE])))
+    looks, look = count(), Pages.read
+
+    def look_a_while(pages: Pages, number: int) -> bytes:
+        assert next(looks) < 20_000
+        return look(pages, number)
+
+    monkeypatch.setattr(Pages, "read", look_a_while)
+
+    messages = read(path)
+
+    assert 0.7 * counted < len(messages) < counted
 
 
 def test_of_wechats_conversations_only_the_lost_ones_have_no_name(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@ import csv
 import json
 import random
 import re
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ import chat_factory
 import hostile_chat
 import pytest
 from backup_scene import Scene, some_chats
-from json_schema import differences
+from json_schema import differences, schema_of
 
 from backupkit.chats.export.html import PAGE_MESSAGES
 from backupkit.i18n import Catalogue
@@ -36,12 +35,6 @@ def export(scene: Scene, form: str = "html", to: str = "out", *, language: Langu
         scene.places, "latest", scene.folder / to, form=form, voice=Voice(catalogue.say, language),
         secret=scene.secret, clock=scene.clock, tell=scene.tell, **more,
     )  # fmt: skip
-
-
-def schema(name: str) -> dict[str, Any]:
-    text = (resources.files("backupkit") / "ui" / "schemas" / f"{name}.json").read_text("utf-8")
-    loaded: dict[str, Any] = json.loads(text)
-    return loaded
 
 
 def pages_of(scene: Scene, to: str = "out") -> list[Path]:
@@ -90,7 +83,7 @@ def test_each_line_of_json_is_as_its_schema_says(scene: Scene) -> None:
 
     lines = [json.loads(line) for line in exported.path.read_text("utf-8").splitlines()]
     for line in lines:
-        assert differences(line, schema(f"export-{line['type']}-1")) == []
+        assert differences(line, schema_of(f"export-{line['type']}-1")) == []
     messages = [line for line in lines if line["type"] == "message"]
     assert len(messages) == exported.messages
     assert all(json.loads(line["raw"])["id"] == line["seq"] for line in messages)

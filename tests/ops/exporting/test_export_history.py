@@ -1,13 +1,12 @@
 import json
 import random
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import pytest
 from backup_scene import Scene
 from hypothesis import HealthCheck, given, settings, strategies as st
-from json_schema import differences
+from json_schema import differences, schema_of
 
 from backupkit.i18n import Catalogue
 from backupkit.ops.events import Found
@@ -78,7 +77,7 @@ def test_what_was_edited_recalled_deleted_and_added_is_told_apart_in_one_history
     assert by_id["38"]["history"]["first_seen"] == snapshots[2]
     assert counts == HistoryCounts(3, 37, 1, 0, 2, 0, 0)
     assert exported.messages == 39
-    schema = json.loads((resources.files("backupkit") / "ui/schemas/export-message-1.json").read_text("utf-8"))
+    schema = schema_of("export-message-1")
     wrong = [one for row in rows for one in differences(row, schema)]
     assert wrong == []
 

@@ -171,7 +171,8 @@ def test_what_is_damaged_is_not_copied_and_named_and_the_copy_keeps_its_own(scen
     (scene.places.repository / pack.name).unlink()
     lost_here = copied(scene)
 
-    assert (done.state, [one.code for one in done.findings]) == ("damaged", ["not-copied"])
+    assert (done.state, [one.code for one in done.findings]) == ("damaged", ["original-damaged-copy-whole"])
+    assert done.is_original_damaged
     assert (done.objects, done.bytes) == (0, 0)
     assert (lost_here.state, lost_here.snapshots) == ("whole", 1)
     assert objects_of(scene.folder / "usb") == there
@@ -247,7 +248,7 @@ def test_what_an_earlier_run_left_is_hashed_before_it_counts(scene: Scene) -> No
     done = copied(scene)
 
     assert done.state == "whole"
-    assert scene.codes().count("copy-damaged") == len(spoilt) > 0
+    assert scene.codes().count("second-copy-damaged") == len(spoilt) > 0
     assert done.objects == len(spoilt)
     assert done.checked >= len(spoilt)
     assert objects_of(scene.folder / "usb") == objects_of(scene.places.repository)
@@ -283,7 +284,20 @@ def test_what_is_damaged_on_both_sides_is_named_and_never_remembered_as_read(sce
     runs.append(copied(scene))
 
     assert [run.state for run in runs] == ["damaged", "damaged"]
-    assert all({one.code for one in run.findings} == {"not-copied"} for run in runs)
+    assert all({one.code for one in run.findings} == {"original-damaged"} for run in runs)
+    assert "second-copy-damaged" not in scene.codes()
+
+
+def test_a_snapshot_that_neither_side_has_whole_is_no_whole_copy(scene: Scene) -> None:
+    some_chats(scene)
+    scene.take()
+    pack = min(scene.repository.packs())
+    (scene.places.repository / pack.name).unlink()
+
+    done = copied(scene)
+
+    assert (done.state, done.snapshots, done.second_copy) == ("damaged", 0, False)
+    assert [one.code for one in done.findings] == ["original-lacks-packs"]
 
 
 def test_a_copy_follows_what_was_repacked_and_restores_by_itself(scene: Scene) -> None:

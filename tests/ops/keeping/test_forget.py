@@ -158,6 +158,40 @@ def test_a_question_about_an_app_that_is_not_known_here_holds_nothing_back(scene
         keep(scene, last=1)
 
 
+@pytest.mark.parametrize("decision", ["hold", "undecided"])
+def test_where_every_source_is_named_only_its_own_app_holds_anything_back(scene: Scene, decision: str) -> None:
+    some_chats(scene)
+    first = scene.take(app="telegram").snapshot
+    scene.clock.at += timedelta(days=1)
+    scene.write("more.txt", "more")
+    second = scene.take(app="telegram").snapshot
+    # Anybody may ask about any name, with packages made for the question.
+    for name in ("com.made.up", "com.tencent.mm", "com.whatsapp"):
+        decide_in_ledger(scene, decision, name)
+    record = GuardPlaces(scene.places.guard).record_of(AppPackage("com.whatsapp"))
+    record.parent.mkdir(parents=True, exist_ok=True)
+    record.touch()
+
+    decide_in_ledger(scene, decision, "org.telegram.messenger")
+    with pytest.raises(GuardHoldOpen) as refused:
+        forget(scene, first)
+    decide_in_ledger(scene, "allow", "org.telegram.messenger")
+    forget(scene, first)
+
+    assert refused.value.facts["package"] == "org.telegram.messenger"
+    assert listed(scene) == [second]
+
+
+def test_where_others_took_snapshots_too_every_hold_counts(scene: Scene) -> None:
+    some_chats(scene)
+    take_days(scene, 2)
+    (scene.memory / "journal.jsonl").unlink()
+    decide_in_ledger(scene, "hold", "com.some.messenger")
+
+    with pytest.raises(GuardHoldOpen):
+        keep(scene, last=1)
+
+
 def test_a_hold_that_nobody_asked_about_again_ends_after_thirty_days(scene: Scene) -> None:
     some_chats(scene)
     take_days(scene, 2)

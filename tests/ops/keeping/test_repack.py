@@ -4,13 +4,12 @@ import random
 import shutil
 from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 from backup_scene import Scene, bytes_of
 from lifecycle_scene import decide_in_ledger, forget
-from simulated_backends import PowerCut, PowerCutBackend
+from simulated_backends import DiskInMemory, PowerCut, PowerCutBackend
 
 from backupkit.crypto.failures import CannotUnlock
 from backupkit.ids import SnapshotId
@@ -29,7 +28,6 @@ from backupkit.ops.repository.statements import publish_statement
 from backupkit.ops.saving.snapshot import _take as _take_once
 from backupkit.ops.unlock import Secret
 from backupkit.store import layout
-from backupkit.store.backends.memory_backend import MemoryBackend
 from backupkit.store.layout import PackRef
 from backupkit.store.objects.config import KNOWN_FEATURES, REPACK
 from backupkit.store.objects.small_objects import COPIES
@@ -321,26 +319,12 @@ def test_a_lost_statement_of_a_repacking_stops_the_sweep_until_the_owner_looks_i
     require_restorable(scene, "latest", files)
 
 
-class Disk:
-    """What every repository is opened on: one memory, behind a power line that may be cut."""
-
-    def __init__(self, folder: Path) -> None:
-        self.inner = MemoryBackend()
-        for path in folder.rglob("*"):
-            if path.is_file() and not path.name.startswith("."):
-                self.inner.create(str(path.relative_to(folder)), path.read_bytes())
-        self.line: Any = self.inner
-
-    def opened(self, _root: Path) -> Any:
-        return self.line
-
-
 @pytest.mark.slow
 def test_cut_off_before_any_write_it_loses_nothing_and_the_next_run_ends_it(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taken, files = half_dead(scene)
-    disk = Disk(scene.places.repository)
+    disk = DiskInMemory(scene.places.repository)
     monkeypatch.setattr(repositories, "PosixBackend", disk.opened)
     begin, at = dict(disk.inner._objects), scene.clock.at
     shutil.copytree(scene.places.state, scene.folder / "state-before")

@@ -4,8 +4,10 @@ import shutil
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from backup_scene import Scene, some_chats
 
+from backupkit.ops.keeping.let_go_source import SourceNeverSaved, let_go_source
 from backupkit.ops.looking.status import Status, status
 from backupkit.ops.places import Places
 from backupkit.store import layout
@@ -49,3 +51,58 @@ def test_damage_is_to_be_repaired_before_it_is_saved_anew(scene: Scene) -> None:
     found = look(scene)
 
     assert found.next == ("backupkit repair", f"backupkit snapshot {scene.chats}")
+
+
+def test_a_source_whose_folder_was_renamed_is_said_to_be_gone_until_its_owner_lets_it_go(scene: Scene) -> None:
+    some_chats(scene)
+    scene.take(verify=True)
+    scene.clock.at += timedelta(days=2)
+    scene.chats.rename(scene.folder / "renamed")
+
+    (found,) = look(scene).sources
+    steps = look(scene).next
+    gone = let_go_source(scene.places, found.name, tell=scene.tell)
+
+    assert (found.exists, found.stale) == (False, True)
+    assert f"backupkit snapshot {scene.chats}" not in steps
+    assert gone.path == found.path
+    after = look(scene)
+    assert (after.sources, after.let_go, after.stale) == ((), (found.path,), False)
+
+
+def test_what_was_let_go_and_is_saved_again_counts_again(scene: Scene) -> None:
+    some_chats(scene)
+    scene.take(verify=True)
+    let_go_source(scene.places, str(scene.chats), tell=scene.tell)
+
+    scene.take()
+
+    found = look(scene)
+    assert (found.let_go, [one.path for one in found.sources]) == ((), [str(scene.chats)])
+
+
+def test_a_source_that_the_settings_do_not_name_is_said_to_be_so(scene: Scene) -> None:
+    some_chats(scene)
+    scene.take(verify=True)
+
+    def in_settings(*configured: Path) -> bool:
+        found = status(scene.places, max_age=timedelta(hours=24), clock=scene.clock, configured=configured)
+        return found.sources[0].in_settings
+
+    assert in_settings()
+    assert in_settings(scene.chats)
+    assert not in_settings(scene.folder / "other")
+
+
+def test_a_source_is_let_go_by_a_path_or_a_name_that_no_other_has(scene: Scene) -> None:
+    some_chats(scene)
+    scene.take()
+    other = scene.folder / "other" / "chats"
+    shutil.copytree(scene.chats, other)
+    scene.take(other)
+
+    for wrong in ("chats", "nothing"):
+        with pytest.raises(SourceNeverSaved) as refused:
+            let_go_source(scene.places, wrong, tell=scene.tell)
+        assert str(other) in str(refused.value.facts["known"])
+    assert let_go_source(scene.places, str(other), tell=scene.tell).path == str(other)

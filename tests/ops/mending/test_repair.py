@@ -8,7 +8,7 @@ import pytest
 from backup_scene import Scene, bytes_of, some_chats
 
 from backupkit.ops.events import Notice
-from backupkit.ops.failures import HistoryRolledBack
+from backupkit.ops.failures import HistoryRolledBack, NoRepository
 from backupkit.ops.looking.list_snapshots import list_snapshots
 from backupkit.ops.mending import repair as repair_module
 from backupkit.ops.mending.repair import Repaired, repair_repository, write_parity
@@ -311,3 +311,47 @@ def test_pack_lists_of_the_first_repositories_get_their_copies_where_parity_is_w
     assert scene.codes().count("copy-missing") == 2
     write_parity(scene.places, tell=scene.tell)
     assert scene.codes().count("copy-missing") == 2
+
+
+def copied(scene: Scene) -> Path:
+    return Path(shutil.copytree(scene.places.repository, scene.folder / "usb"))
+
+
+def test_packs_that_never_had_parity_come_back_from_a_second_copy(scene: Scene) -> None:
+    some_chats(scene)
+    scene.take()
+    before, usb = stored(scene), copied(scene)
+    first, second, *_ = needed(scene)
+    flip(scene, first)
+    (scene.places.repository / second).unlink()
+
+    done = repair_repository(scene.places, clock=scene.clock, tell=scene.tell, copy=usb)
+
+    assert (done.state, done.lost, len(done.repaired)) == ("repaired", (), 2)
+    assert {name: stored(scene)[name] for name in before if name.startswith(layout.PACKS)} == {
+        name: data for name, data in before.items() if name.startswith(layout.PACKS)
+    }
+    assert scene.codes().count("pack-from-copy") == 2
+
+
+def test_what_is_damaged_in_the_copy_too_is_left_as_it_is_and_named(scene: Scene) -> None:
+    some_chats(scene)
+    scene.take()
+    name = needed(scene)[0]
+    flip(scene, name, at=-9)
+    usb = copied(scene)
+    flip(scene, name, at=-10)
+    before = stored(scene)[name]
+
+    done = repair_repository(scene.places, clock=scene.clock, tell=scene.tell, copy=usb)
+
+    assert (done.state, len(done.lost)) == ("damaged", 1)
+    assert stored(scene)[name] == before
+
+
+def test_a_folder_without_a_copy_is_told_before_anything_is_read(scene: Scene) -> None:
+    some_chats(scene)
+    scene.take()
+
+    with pytest.raises(NoRepository):
+        repair_repository(scene.places, clock=scene.clock, tell=scene.tell, copy=scene.folder / "nothing")

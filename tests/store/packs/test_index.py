@@ -159,7 +159,6 @@ def test_what_was_saved_is_not_saved_again(backend: MemoryBackend, address: Addr
     index.save_new(backend, KEY)
     index.save_new(backend, KEY)
 
-    assert index.unsaved_packs == 0
     assert len(list(backend.names(layout.INDEXES))) == 1
 
 

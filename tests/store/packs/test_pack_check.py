@@ -4,6 +4,7 @@ import random
 from collections.abc import Sequence
 
 import pytest
+from stored import build_pack
 
 from backupkit.codec.malformed import MalformedObject
 from backupkit.crypto.domains import DomainSecrets
@@ -14,7 +15,7 @@ from backupkit.store.chunk_id import ChunkType, chunk_id, plain_sha256
 from backupkit.store.packs.compression import compress
 from backupkit.store.packs.pack_check import check_finished_pack
 from backupkit.store.packs.pack_format import HEADER_SIZE, PAYLOAD_SIZE, TAIL_SIZE, Address
-from backupkit.store.packs.pack_writer import EncodedChunk, FinishedPack, PackBuilder, build_pack
+from backupkit.store.packs.pack_writer import EncodedChunk, FinishedPack, PackBuilder
 
 SMALL = 4096
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 import pytest
 from hypothesis import given, settings, strategies as st
+from stored import build_pack
 
 from backupkit.codec.malformed import MalformedObject, NewerFormat
 from backupkit.crypto.domains import DomainSecrets
@@ -36,7 +37,7 @@ from backupkit.store.packs.pack_format import (
     parse_header,
 )
 from backupkit.store.packs.pack_reader import Opened, PackReader, StoredEntry, open_entry
-from backupkit.store.packs.pack_writer import EncodedChunk, FinishedPack, PackBuilder, build_pack
+from backupkit.store.packs.pack_writer import EncodedChunk, FinishedPack, PackBuilder
 
 SMALL = 4096
 TYPED = (MalformedObject, NewerFormat, OpenFailed)

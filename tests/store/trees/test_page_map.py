@@ -6,6 +6,7 @@ from contextlib import suppress
 import pytest
 from hypothesis import given, settings, strategies as st
 from kept_chunks import KeptChunks
+from stored import store_pages
 
 from backupkit.codec.framing import Mark, frame
 from backupkit.codec.malformed import MalformedObject, NewerFormat
@@ -20,7 +21,6 @@ from backupkit.store.trees.page_map import (
     read_pages,
     run_bytes,
     runs_by_extent,
-    store_pages,
     write_page_map,
 )
 

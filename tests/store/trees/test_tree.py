@@ -8,12 +8,15 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings, strategies as st
 from kept_chunks import KeptChunks
+from stored import entries_of
 
 from backupkit.codec.canonical import encode_canonical
 from backupkit.codec.framing import Mark, frame
 from backupkit.codec.malformed import MalformedObject, NewerFormat
 from backupkit.ids import ChunkId
 from backupkit.store.chunk_id import ChunkType
+from backupkit.store.finding import Finding
+from backupkit.store.trees.contents import walk_tree
 from backupkit.store.trees.tree import (
     ChunkList,
     Chunks,
@@ -23,7 +26,6 @@ from backupkit.store.trees.tree import (
     Pages,
     file_content,
     read_chunk_list,
-    read_tree,
     tree_parts,
     write_tree,
 )
@@ -80,7 +82,7 @@ def test_any_folder_comes_back_as_it_was(entries: list[Entry]) -> None:
 
     tree = write_tree(kept, entries)
 
-    assert list(read_tree(kept, tree)) == sorted(entries, key=lambda entry: entry.name)
+    assert entries_of(kept, tree) == sorted(entries, key=lambda entry: entry.name)
 
 
 @given(st.lists(ENTRIES, max_size=8, unique_by=lambda entry: entry.name), st.randoms())
@@ -103,7 +105,7 @@ def test_one_new_file_in_a_long_folder_changes_one_part() -> None:
     assert len(tree_parts(kept, before)) > 10
     assert len(set(tree_parts(kept, before)) ^ set(tree_parts(kept, after))) <= 3
     assert sum(len(kept.chunks[chunk]) for chunk in kept.chunks.keys() - chunks_before) < 200_000
-    assert [entry.name for entry in read_tree(kept, after)] == sorted(
+    assert [entry.name for entry in entries_of(kept, after)] == sorted(
         [entry.name for entry in many] + [b"IMG_02500b.jpg"]
     )
 
@@ -120,7 +122,7 @@ def test_a_short_folder_is_one_chunk() -> None:
 def test_an_empty_folder_is_a_folder() -> None:
     kept = KeptChunks()
 
-    assert list(read_tree(kept, write_tree(kept, []))) == []
+    assert entries_of(kept, write_tree(kept, [])) == []
 
 
 def test_names_twice_are_refused() -> None:
@@ -178,12 +180,16 @@ CHANGES: list[dict[str, object]] = [
         {"v": 1, "entries": [{**FILE, "name": "b"}, FILE]},
     ],
 )  # fmt: skip
-def test_a_tree_that_no_writer_makes_is_a_typed_error(tree: object) -> None:
+def test_a_tree_that_no_writer_makes_is_a_lost_folder(tree: object) -> None:
     kept = KeptChunks()
     chunk = kept.store(ChunkType.TREE, frame(Mark.TREE, encode_canonical(tree))).id
 
-    with pytest.raises(MalformedObject):
-        list(read_tree(kept, chunk))
+    found: list[Finding] = []
+    assert list(walk_tree(kept, chunk, found.append)) == []
+
+    assert [(one.code, str(one.facts["reason"]).partition("/")[0]) for one in found] == [
+        ("folder-lost", "malformed-object")
+    ]
 
 
 @settings(max_examples=200)
@@ -192,7 +198,7 @@ def test_any_bytes_give_a_tree_or_a_typed_error(data: bytes) -> None:
     kept = KeptChunks()
     for candidate in (data, frame(Mark.TREE, data), frame(Mark.CHUNK_LIST, data)):
         with suppress(MalformedObject, NewerFormat):
-            list(read_tree(kept, kept.store(ChunkType.TREE, candidate).id))
+            entries_of(kept, kept.store(ChunkType.TREE, candidate).id)
         with suppress(MalformedObject, NewerFormat):
             read_chunk_list(kept, kept.store(ChunkType.CHUNK_LIST, candidate).id)
 
@@ -202,4 +208,4 @@ def test_fields_of_a_newer_version_do_not_disturb() -> None:
     fields = {"v": 1, "entries": [{**FILE, "xattr": {"user.x": "y"}}], "note": "new"}
     chunk = kept.store(ChunkType.TREE, frame(Mark.TREE, encode_canonical(fields))).id
 
-    assert [entry.name for entry in read_tree(kept, chunk)] == [b"a"]
+    assert [entry.name for entry in entries_of(kept, chunk)] == [b"a"]

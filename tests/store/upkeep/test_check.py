@@ -5,6 +5,7 @@ import random
 import pytest
 from kept_chunks import KeptChunks
 from simulated_backends import BadSectorBackend, damage
+from stored import store_pages
 
 from backupkit.crypto.domains import DomainSecrets
 from backupkit.ids import ChunkId, PackName
@@ -20,7 +21,7 @@ from backupkit.store.packs.pack_format import HEADER_SIZE, Address
 from backupkit.store.packs.pack_reader import Opened
 from backupkit.store.trees.contents import content_bytes, reachable_chunks, walk_each_once, walk_tree
 from backupkit.store.trees.manifest import Manifest, Source, store_manifest
-from backupkit.store.trees.page_map import store_pages, write_page_map
+from backupkit.store.trees.page_map import write_page_map
 from backupkit.store.trees.tree import Chunks, Entry, EntryKind, Pages, file_content, write_tree
 from backupkit.store.upkeep.check import FileChecked, PackChecked, check_open, check_sealed
 
