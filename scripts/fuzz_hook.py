@@ -2,7 +2,8 @@
 
     .venv/bin/python scripts/fuzz_hook.py [--minutes 10] [--seed 1] [--keep DIR]
 
-Beside the decoders, whole questions are put to a running counter over its two doors: any bytes get a verdict, and never an "allow".
+Beside the decoders, whole questions are put to a running counter over its two doors: any bytes get a verdict, and never an "allow". And each file of
+the guard's memory is damaged under a question that must be held.
 Each finding is written to --keep with the traceback. A finding that is fixed becomes a test in tests/guard or tests/hooks.
 """
 
@@ -16,6 +17,7 @@ import tempfile
 import time
 from collections import Counter as Tally
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -30,8 +32,12 @@ from backupkit.config.reading import load_config
 from backupkit.crypto.signing import SigningKey
 from backupkit.errors import BackupkitError
 from backupkit.guard.consent import ConsentBinding, GivenConsent, accept_token, asked_in, decode_given, sign_token
+from backupkit.guard.desk import Desk, load_hook_key, save_given
+from backupkit.guard.ledger import verify_ledger
 from backupkit.guard.loss_hint import LossHint, decode_hint
 from backupkit.guard.policy import GuardPolicy
+from backupkit.guard.request import OnDisk, OnRecord, UpdateRequest
+from backupkit.guard.verdict import Decision
 from backupkit.hooks.apt import read_rows
 from backupkit.hooks.counter import Counter
 from backupkit.hooks.http_door import HttpDoor
@@ -70,6 +76,37 @@ def decoders(scene: Scene) -> Iterator[tuple[str, bytes, Parse]]:
     rows = b"VERSION 3\nAPT::Architecture=amd64\n\nwechat 1.0 all none < 2.0 all none /a.deb\nb 1 c d > - - none **REMOVE**\n"
     yield "apt", rows, lambda data: list(read_rows(data))
     yield "pacman", b"wechat\ntelegram-desktop\n", read_names
+    yield from memory(scene)
+
+
+def memory(scene: Scene) -> Iterator[tuple[str, bytes, Parse]]:
+    """Yield each file of the guard's memory, to be asked over: whatever it says, the update of 2018 is not let through."""
+    desk, at = Desk(scene.places), NOW + timedelta(days=30)
+    # Seen once, so that there is a record, a kept head and a list of decisions; a month later the pass counts no more.
+    whole = UpdateRequest(OnDisk(scene.installed()), candidate=OnDisk(scene.offered_by_stranger()), device_sdk=33)
+    assert desk.answer(whole, NOW).decision is Decision.ALLOW
+    scene.places.policy.write_bytes(GuardPolicy().encode())
+    save_given(scene.places, AppPackage(WECHAT), GivenConsent("d" * 64, at))
+    asked = whole._replace(installed=OnRecord(AppPackage(WECHAT)))
+    assert desk.answer(asked, at).reason == "pass-expired"
+
+    def over(path: Path, right: bytes) -> Parse:
+        def ask(data: bytes) -> None:
+            path.write_bytes(data)
+            try:
+                verdict = desk.answer(asked, at)
+                assert verdict.decision is not Decision.ALLOW
+                assert verdict.reason != "guard-failed", verdict.facts
+                with suppress(BackupkitError):
+                    verify_ledger(scene.places.ledger, load_hook_key(scene.places).verify_key)
+            finally:
+                path.write_bytes(right)
+
+        return ask
+
+    for path in sorted(path for path in scene.places.root.rglob("*") if path.is_file() and path.suffix != ".lock"):
+        right = path.read_bytes()
+        yield f"memory {path.relative_to(scene.places.root)}", right, over(path, right)
 
 
 def read_policy(data: bytes) -> GuardPolicy | None:

@@ -12,16 +12,18 @@ from computer import Computer
 class Person:
     """Sits at a terminal, reads what is shown and types."""
 
-    def __init__(self, computer: Computer, *arguments: object, line: str = "{}") -> None:
-        """Type a command; `line` is the shell's line around it."""
+    def __init__(self, computer: Computer, *arguments: object, line: str = "{}", encoding: str = "utf-8") -> None:
+        """Type a command; `line` is the shell's line around it, `encoding` what the terminal was set to."""
         environment = {name: value for name, value in computer.environment.items() if "PASSPHRASE" not in name}
         environment |= {"TERM": "xterm", "COLUMNS": "100"}
         self.seen = ""
+        self.encoding = encoding
         self.process, self.terminal = pty.fork()
         if self.process == 0:
             os.chdir(computer.home)
             typed = line.replace("{}", shlex.join(computer.command(*arguments)))
-            os.execve("/bin/sh", ["sh", "-c", typed if line != "{}" else f"exec {typed}"], environment)
+            command = typed if line != "{}" else f"exec {typed}"
+            os.execve("/bin/sh", [b"sh", b"-c", command.encode(encoding)], environment)
 
     def waits_for(self, text: str, *, seconds: float = 60) -> str:
         """Read until the text appears; return what was shown up to it, and forget it."""
@@ -33,7 +35,7 @@ class Person:
         return before
 
     def types(self, text: str) -> None:
-        os.write(self.terminal, text.encode() + b"\n")
+        os.write(self.terminal, text.encode(self.encoding) + b"\n")
 
     def ends_with(self) -> tuple[int, str]:
         """Wait for the process; return its exit code and the rest of what was shown."""
@@ -51,5 +53,5 @@ class Person:
             data = os.read(self.terminal, 65536)
         except OSError:
             return False
-        self.seen += data.decode("utf-8", "replace")
+        self.seen += data.decode(self.encoding, "replace")
         return bool(data)

@@ -6,6 +6,7 @@ there is no terminal, or `--no-input` was given, nobody is asked and the caller 
 
 import errno
 import getpass
+import locale
 import os
 from contextlib import suppress
 from typing import NoReturn, Protocol
@@ -45,7 +46,9 @@ class AtTheTerminal:
     def line(self, question: str) -> str:
         """Ask for a line of text."""
         with open("/dev/tty", "r+b", buffering=0) as terminal:  # noqa: PTH123  -- a device, unbuffered
-            terminal.write((printable(question) + " ").encode("utf-8", "replace"))
+            # A terminal that was set to GBK sends and shows GBK.
+            encoding = locale.getpreferredencoding(do_setlocale=False)
+            terminal.write((printable(question) + " ").encode(encoding, "replace"))
             typed = b""
             try:
                 while not typed.endswith(b"\n"):
@@ -55,7 +58,7 @@ class AtTheTerminal:
                 raise
             except OSError as problem:
                 raise _closed(problem) from None
-        return typed.decode("utf-8", "replace").strip()
+        return typed.decode(encoding, "replace").strip()
 
 
 def _closed(problem: OSError) -> BaseException:

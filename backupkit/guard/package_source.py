@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from backupkit.guard.apk.reasons import Doubt, PackageUndecided
 from backupkit.guard.facts import (
     NO_SHARED_USER,
     Capability,
@@ -42,10 +43,14 @@ def files_behind(path: Path) -> list[Path]:
     """Every file that is read for a path, the folder itself included where it is one: each of them may be swapped.
 
     Raises:
-        PackageUndecided: the folder cannot be listed.
+        PackageUndecided: the folder cannot be listed, or the path cannot be followed.
     """
-    if not path.is_dir():
-        return [path]
+    try:
+        if not path.is_dir():
+            return [path]
+    except OSError as error:
+        # Too long a name, or a folder on the way that may not be entered.
+        raise PackageUndecided(Doubt.UNREADABLE) from error
     from backupkit.guard.apk.package_set import files_of  # noqa: PLC0415
 
     return [path, *files_of(path)]

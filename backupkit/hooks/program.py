@@ -212,6 +212,7 @@ def _tell(text: str) -> None:
 
 
 def _print(text: str) -> None:
-    # UTF-8 whatever the locale says: Chinese on a Latin pipe would be a crash.
-    sys.stdout.buffer.write(text.encode())
+    # To a program UTF-8 whatever the locale says, to a terminal what it shows; Chinese on a Latin one would be a crash.
+    encoding = sys.stdout.encoding if sys.stdout.isatty() else "utf-8"
+    sys.stdout.buffer.write(text.encode(encoding, "backslashreplace"))
     sys.stdout.buffer.flush()

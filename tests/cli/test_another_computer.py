@@ -47,6 +47,16 @@ def test_a_restore_there_names_the_source_that_the_latest_snapshot_does_not_hold
     assert (other.home / f"back-{words[1]}" / "my telegram").is_dir()
 
 
+def test_the_list_there_calls_a_size_that_was_rounded_up_no_exact_one(disk: Path, other: Computer) -> None:
+    answer = other.run("snapshots", "--repo", "my disk")
+
+    assert answer.out.count("≤ 1.0 MB") == 2
+    assert "backupkit show SNAPSHOT" in answer.out
+    at_home = Computer(disk).run("snapshots").out
+    assert "≤" not in at_home
+    assert "backupkit show" not in at_home
+
+
 def test_programs_get_the_same_in_fields(other: Computer) -> None:
     listed = [json.loads(line) for line in other.run("snapshots", "--json", "--repo", "my disk").out.splitlines()]
 

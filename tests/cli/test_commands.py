@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from chat_factory import write_plain_database, write_telegram_chat, write_whatsapp_android
+from chat_factory import write_chat_database, write_plain_database, write_telegram_chat, write_whatsapp_android
 from computer import Computer, words_on
 from json_schema import differences, schema_of
 
@@ -386,3 +386,15 @@ def test_a_folder_with_several_apps_is_called_that(tmp_path: Path) -> None:
     write_whatsapp_android(computer.home / "all" / "whatsapp", messages=5)
 
     assert computer.run("doctor", "all").out.startswith("Several apps (mixed)")
+
+
+def test_no_number_of_people_is_said_where_a_format_names_nobody(tmp_path: Path) -> None:
+    computer = Computer(tmp_path / "home")
+    computer.initialise()
+    write_chat_database(computer.home / "phone" / "msgstore.db", messages=12)
+    computer.run("snapshot", "phone")
+
+    shown = computer.run("show", "latest").out
+
+    assert "  12 messages; " in shown
+    assert " people" not in shown

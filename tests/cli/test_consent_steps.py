@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -163,3 +165,25 @@ def test_a_pipe_in_place_of_the_terminal_is_asked_nothing(computer: Computer, li
     assert "Step 2 of 2" in shown
     assert "to go on:" not in shown
     assert not list(guard_of(computer).glob("consents/*"))
+
+
+def test_a_terminal_in_gbk_is_asked_and_answers_in_gbk(
+    computer: Computer, tmp_path: Path, system_tool: Callable[[str], str]
+) -> None:
+    """The name typed there was taken for UTF-8, so that nobody could consent to an app with a Chinese name."""
+    made = subprocess.run(
+        [system_tool("localedef"), "-f", "GBK", "-i", "zh_CN", tmp_path / "zh_CN.GBK"], capture_output=True, check=False
+    )
+    if made.returncode:
+        pytest.skip("the sources of locales are not installed, so no terminal was set to GBK")
+    settings = f"LC_ALL=zh_CN.GBK LOCPATH={tmp_path} "
+
+    person = Person(computer, *CHECK[:-1], "电报", line=settings + "{}", encoding="gbk")
+    person.waits_for("才进入下一步")
+    person.types("继续")
+    person.waits_for("最后一步")
+    person.types("电报")
+    code, rest = person.ends_with()
+
+    assert code == 0
+    assert "您的同意已记录。" in rest

@@ -262,6 +262,13 @@ def test_a_file_that_is_not_there_decides_nothing(scene: Scene, name: str) -> No
     assert said(answer(scene, request))[::2] == ("undecided", "package-unreadable")
 
 
+@pytest.mark.parametrize("name", ["installed", "candidate"])
+def test_a_path_that_cannot_be_followed_is_told_as_one(scene: Scene, name: str) -> None:
+    too_long: dict[str, Any] = {name: OnDisk(Path("/" + "a" * 4000))}
+
+    assert said(answer(scene, question(scene, **too_long)))[::2] == ("undecided", "package-undecided")
+
+
 def test_a_question_about_another_app_than_the_installed_decides_nothing(scene: Scene) -> None:
     verdict = answer(scene, question(scene, package=AppPackage("com.tencent.mobileqq")))
 

@@ -13,6 +13,9 @@ from backupkit.errors import ExitCode
 from backupkit.text import printable
 from backupkit.ui.json_fields import json_fields, path_fields
 
+_MOST_PEOPLE = 50
+"""So many people of a conversation are kept with its numbers at most."""
+
 if TYPE_CHECKING:
     from backupkit.ops.looking.show import ShownSource
     from backupkit.ops.looking.show_chats import ShownChats
@@ -91,7 +94,7 @@ def _chat_lines(session: Session, chats: "Sequence[ShownChats]") -> list[str]:
     most = len(conversations) if session.asked.verbose else MOST_LISTED
     lines = []
     for about in conversations[:most]:
-        said = [say("show.conversation", messages=about.messages, people=len(about.people))]
+        said = [say(_people_key(len(about.people)), messages=about.messages, people=len(about.people))]
         if about.media:
             key = "show.conversation-media-missing" if about.media_missing else "show.conversation-media"
             said.append(say(key, media=about.media, missing=about.media_missing))
@@ -104,3 +107,10 @@ def _chat_lines(session: Session, chats: "Sequence[ShownChats]") -> list[str]:
     if len(conversations) > most:
         lines.append("    " + say("results.more", count=len(conversations) - most))
     return lines
+
+
+def _people_key(people: int) -> str:
+    """Say no number that is none: some formats tell of nobody, and of a large group only the first are kept."""
+    if not people:
+        return "snapshots.messages"
+    return "show.conversation" if people < _MOST_PEOPLE else "show.conversation-many"

@@ -60,7 +60,7 @@ def snapshots(
         row = [
             line.snapshot[:8], session.catalogue.time(line.created_at), state_word(session, line.state),
             session.say("snapshots.messages", messages=line.messages) if line.messages is not None else "-",
-            session.catalogue.size(line.bytes), printable(session.say("word.between").join(line.sources)) if line.sources else "-",
+            _size(session, line), printable(session.say("word.between").join(line.sources)) if line.sources else "-",
         ]  # fmt: skip
         if forgotten:
             until = session.catalogue.time(line.undo_until) if line.undo_until else None
@@ -71,7 +71,10 @@ def snapshots(
         narrowed = source is not None or state is not None
         none = "snapshots.none-fits" if narrowed else "snapshots.none-forgotten" if forgotten else "snapshots.none"
         rows = [[session.say(none)]]
-    session.printer.summary({"snapshots": len(found)}, [*aligned(rows), *lost_line(session, losses.found)])
+    lines = [*aligned(rows), *lost_line(session, losses.found)]
+    if any(line.sources is None for line in found if line.life != "swept"):
+        lines.append(session.say("snapshots.sealed"))
+    session.printer.summary({"snapshots": len(found)}, lines)
     return conclude(losses.found, distrust)
 
 
@@ -95,3 +98,9 @@ def _kept(
             # Nobody is there to open the packs: what is wrong is still the better answer.
             raise error from None
     return list(left.lines), left.distrust
+
+
+def _size(session: Session, line: "SnapshotLine") -> str:
+    """Say how much a snapshot holds; where this machine did not take it, only what was signed is known, and that is rounded up."""
+    size = session.catalogue.size(line.bytes)
+    return f"≤ {size}" if line.sources is None else size

@@ -103,9 +103,9 @@ def files_of(path: Path) -> list[Path]:
     Raises:
         PackageUndecided: the folder cannot be listed, or holds too many.
     """
-    if not path.is_dir():
-        return [path]
     try:
+        if not path.is_dir():
+            return [path]
         with os.scandir(path) as found:
             names = [one.name for one in found if one.name.lower().endswith(".apk") and one.is_file()]
     except OSError as error:

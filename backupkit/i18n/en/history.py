@@ -28,6 +28,7 @@ MESSAGES: dict[str, str] = {
     "error.nothing-to-salvage.what": "There is nothing to salvage in {path}.",
     "error.nothing-to-salvage.why": "It holds no page of a plain SQLite database. An app may have encrypted it; then only the app can read it.",
     "error.nothing-to-salvage.try": "backupkit doctor {path:shell}",
+    "show.conversation-many": "{messages} {messages:plural:message|messages}, {people} people or more",
     "show.conversation": "{messages} {messages:plural:message|messages}, {people} {people:plural:person|people}",
     "show.conversation-media": "{media} media {media:plural:file|files}",
     "show.conversation-media-missing": "{media} media {media:plural:file|files}, {missing} of them missing",

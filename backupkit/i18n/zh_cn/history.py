@@ -28,6 +28,7 @@ MESSAGES: dict[str, str] = {
     "error.nothing-to-salvage.what": "{path} 里没有可抢救的内容。",
     "error.nothing-to-salvage.why": "其中没有任何普通 SQLite 数据库的页。它可能被应用加密了，那样只有应用自己能读。",
     "error.nothing-to-salvage.try": "backupkit doctor {path:shell}",
+    "show.conversation-many": "{messages} 条消息，{people} 人或更多",
     "show.conversation": "{messages} 条消息，{people} 人",
     "show.conversation-media": "媒体文件 {media} 个",
     "show.conversation-media-missing": "媒体文件 {media} 个，其中缺 {missing} 个",
