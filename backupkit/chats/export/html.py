@@ -8,6 +8,7 @@ nothing be fetched from anywhere. What other people wrote is text and never mark
 import html
 import json
 from base64 import b64encode
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
@@ -120,10 +121,13 @@ class Pages:
     ) -> str:
         """Write the list of conversations, each with the name of its first page."""
         rows = []
+        titles = Counter(title_of(conversation) for conversation, _ in conversations)
         for conversation, page in conversations:
             title = html.escape(shown_line(title_of(conversation)))
-            span = self._span(conversation)
-            what = " · ".join(filter(None, [shown_line(conversation["app"] or conversation["format"]), span]))
+            # Two chats with one title, as of two phones, are told apart by where they were saved from.
+            source = conversation["source"] if titles[title_of(conversation)] > 1 else ""
+            parts = [self._app(conversation), source or "", self._span(conversation)]
+            what = " · ".join(shown_line(part) for part in parts if part)
             count = self.say("export.count", messages=conversation["messages"])
             rows.append(
                 f'<li><a class="row" href="{page}"><strong dir="auto">{title}</strong>'
@@ -141,6 +145,12 @@ class Pages:
             f'<ol class="list">{"".join(rows)}</ol></main>',
         ]
         return self._document(heading, body)
+
+    def _app(self, conversation: ConversationRecord) -> str:
+        """Return what people call the app; where that is not known, the name of the format."""
+        key = f"app.{conversation['app']}"
+        named = self.say(key)
+        return named if named != key else conversation["app"] or conversation["format"]
 
     def dates_page(self, conversation: ConversationRecord, days: Sequence[tuple[str, int, int]]) -> str:
         """Write every day that has messages, with how many and the page on which it begins."""

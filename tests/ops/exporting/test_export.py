@@ -278,3 +278,17 @@ def test_a_finding_about_a_conversation_names_it_by_its_title(scene: Scene) -> N
 
     (gap,) = [event for event in scene.told if isinstance(event, Found) and "conversation" in event.facts]
     assert gap.facts["conversation"] == exported["name"]
+
+
+def test_two_chats_of_one_title_are_told_apart_by_where_they_were_saved_from(scene: Scene) -> None:
+    for name in ("old phone", "new phone"):
+        chat_factory.write_telegram_chat(scene.folder / name, messages=5)
+    chat_factory.write_whatsapp_iphone(scene.folder / "other" / "WhatsApp Chat - Tom.zip", messages=5)
+    scene.take(scene.folder / "old phone", scene.folder / "new phone", scene.folder / "other")
+
+    export(scene)
+
+    rows = re.findall(r"<small>(.*?)</small>", (scene.folder / "out" / "index.html").read_text("utf-8"))
+    assert {" · ".join(row.split(" · ")[:-1]) for row in rows} == {
+        "Telegram · old phone", "Telegram · new phone", "WhatsApp",
+    }  # fmt: skip
