@@ -41,11 +41,12 @@ class Terminated(BaseException):
 
 
 class Stop:
-    """A flag that use cases poll by calling it."""
+    """A flag that use cases poll by calling it. `at_once` is true once the work was broken off wherever it was."""
 
     def __init__(self) -> None:
         self.asked: int | None = None
         self.polled = False
+        self.at_once = False
         self.listening = False
         self.farewell = b""
         self._main = 0
@@ -66,6 +67,7 @@ class Stop:
     def rest(self) -> None:
         """Leave the signals to the system again: all that is left to do is to say how it ended, and to end."""
         if self.listening:
+            self.listening = False
             for number in self._signals():
                 signal.signal(number, signal.SIG_DFL)
 
@@ -88,7 +90,7 @@ class Stop:
                 with suppress(OSError):
                     os.write(2, self.farewell)
             return
-        self.asked = number
+        self.asked, self.at_once = number, True
         if number == signal.SIGINT:
             raise KeyboardInterrupt
         raise Terminated
@@ -104,4 +106,6 @@ class Stop:
     def _say_again(self, number: int) -> None:
         time.sleep(_MOMENT)
         # A true signal, to the thread that minds them: it is woken even where it waits for the system.
-        signal.pthread_kill(self._main, number)
+        # Once nobody listens any more it would end the process in the middle of its last words.
+        if self.listening:
+            signal.pthread_kill(self._main, number)

@@ -91,6 +91,24 @@ def test_the_first_interrupt_is_heard_by_who_polls_and_the_second_stops_at_once(
         stop._heard(signal.SIGINT, None)
 
 
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_error_that_a_library_comes_to_when_it_is_torn_out_of_its_work_is_the_stops_and_no_bug(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, code: int
+) -> None:
+    def torn(here: Process, _arguments: Sequence[str], _first: object) -> ExitCode:
+        try:
+            here.stop._heard(number, None)
+        except (KeyboardInterrupt, Terminated):
+            raise RuntimeError("release unlocked lock") from None
+        return ExitCode.DONE
+
+    _, notes, here = process(tmp_path)
+    monkeypatch.setattr(main, "_invoke", torn)
+
+    assert main.answer(here, ["status"]) == code
+    assert "bug" not in notes.getvalue()
+
+
 def test_a_command_that_is_to_outlive_its_terminal_does() -> None:
     kept = (
         signal.getsignal(signal.SIGINT),
@@ -139,6 +157,22 @@ except KeyboardInterrupt:
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, cwd=tmp_path, timeout=30)
 
     assert (ran.stdout, ran.stderr) == (b"stopped\n", b"")
+
+
+def test_a_stop_that_is_said_again_too_late_does_not_cut_the_last_words_off(tmp_path: Path) -> None:
+    script = (
+        "import signal\n"
+        "from backupkit.cli.stopping import Stop\n"
+        "stop = Stop()\n"
+        "stop.listen()\n"
+        "stop.rest()\n"
+        "stop._say_again(signal.SIGTERM)\n"
+        "print('stopped')\n"
+    )
+
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False, cwd=tmp_path, timeout=60)
+
+    assert (ran.returncode, ran.stdout) == (0, b"stopped\n")
 
 
 def test_a_reader_who_leaves_is_no_error(tmp_path: Path) -> None:
