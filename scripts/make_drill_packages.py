@@ -3,6 +3,7 @@
 .venv/bin/python scripts/make_drill_packages.py
 """
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -15,6 +16,7 @@ PACKAGE = "org.example.chat"
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     folder = ROOT / "backupkit" / "ops" / "guarding" / "drill_packages"
     for name, maker, version in (("installed", "maker", 10), ("update", "stranger", 20), ("swapped", "thief", 20)):
         package = sign(build_apk(PACKAGE, version), make_key("ec", maker), schemes=("v2", "v3"))

@@ -3,6 +3,7 @@
 python scripts/reference.py
 """
 
+import argparse
 import json
 from collections.abc import Iterator
 from importlib import resources
@@ -286,6 +287,7 @@ _WRITERS = {
 
 def main() -> None:
     """Write every page."""
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     assert all(path_key(path) for path in BY_PATH)
     FOLDER.mkdir(parents=True, exist_ok=True)
     for name, text in pages().items():

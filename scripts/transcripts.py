@@ -4,6 +4,7 @@ What differs from run to run (ids, times, stored sizes, the home folder) is writ
 the README is what the programs print today, or the test fails.
 """
 
+import argparse
 import os
 import re
 import subprocess
@@ -97,6 +98,7 @@ def session_in(text: str, name: str) -> re.Match[str]:
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     for files, play in ((FILES, sessions), (TUTORIALS, accident)):
         for language, file in files.items():
             path = ROOT / file

@@ -66,6 +66,7 @@ class Stop:
     def rest(self) -> None:
         """Leave the signals to the system again: all that is left to do is to say how it ended, and to end."""
         if self.listening:
+            self.listening = False
             for number in self._signals():
                 signal.signal(number, signal.SIG_DFL)
 
@@ -104,4 +105,6 @@ class Stop:
     def _say_again(self, number: int) -> None:
         time.sleep(_MOMENT)
         # A true signal, to the thread that minds them: it is woken even where it waits for the system.
-        signal.pthread_kill(self._main, number)
+        # Once nobody listens any more it would end the process in the middle of its last words.
+        if self.listening:
+            signal.pthread_kill(self._main, number)

@@ -28,6 +28,8 @@ _MARKS: dict[Severity, tuple[str, Role]] = {
 _PAINT = re.compile(r"\x1b\[[0-9]+m")
 _REMARK = re.compile(r"((?:\x1b\[[0-9]+m)?[!xi](?:\x1b\[0m)? )(.+)")
 """A sentence behind a mark, which may be in colour."""
+_SENTENCE = re.compile(r"(?! )(?!.*  )[^\x1b]+[.。]")
+"""What ends with a full stop and has no columns."""
 
 
 class TextPrinter:
@@ -72,9 +74,11 @@ class TextPrinter:
             self._out.write("".join(f"{line}\n" for line in shown))
 
     def _fitted(self, line: str) -> list[str]:
-        """Break a remark that is too long for the screen between words. Rows and commands stay whole: they are copied and compared."""
-        remark = _REMARK.fullmatch(line)
+        """Break a sentence that is too long for the screen between words. Rows and commands stay whole: they are copied and compared."""
         columns = min(self._terminal.columns, 100)
+        if width(line) > columns and _SENTENCE.fullmatch(line):
+            return wrapped(line, columns)
+        remark = _REMARK.fullmatch(line)
         if remark is None or width(sentence := _PAINT.sub("", remark[2])) + 2 <= columns:
             return [line]
         # What stands behind the sentence in colour loses it here: a colour that goes on over the edge would paint the margin.

@@ -145,6 +145,16 @@ def test_every_known_app_has_a_name_in_both_languages(app: str) -> None:
     assert app_of(PACKAGES[app]) == app
 
 
+def test_a_mistyped_file_of_the_installed_app_is_told_as_a_file(computer: Computer) -> None:
+    answer = computer.run("guard", "check", "--candidate", "update.apk", "--installed", "odl.apk", "--json", expect=42)
+
+    assert answer.last["reason"] == "package-unreadable"
+    assert (
+        "odl.apk could not be read"
+        in computer.run("guard", "check", "--candidate", "update.apk", "--installed", "odl.apk", expect=42).out
+    )
+
+
 def test_decisions_are_listed_and_the_last_one_is_explained(computer: Computer) -> None:
     assert computer.run("guard", "explain", "--json", expect=22).last["code"] == "nothing-decided"
     computer.run("guard", "check", "--candidate", "update.apk", "--installed", "old.apk")

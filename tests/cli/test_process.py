@@ -141,6 +141,22 @@ except KeyboardInterrupt:
     assert (ran.stdout, ran.stderr) == (b"stopped\n", b"")
 
 
+def test_a_stop_that_is_said_again_too_late_does_not_cut_the_last_words_off(tmp_path: Path) -> None:
+    script = (
+        "import signal\n"
+        "from backupkit.cli.stopping import Stop\n"
+        "stop = Stop()\n"
+        "stop.listen()\n"
+        "stop.rest()\n"
+        "stop._say_again(signal.SIGTERM)\n"
+        "print('stopped')\n"
+    )
+
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False, cwd=tmp_path, timeout=60)
+
+    assert (ran.returncode, ran.stdout) == (0, b"stopped\n")
+
+
 def test_a_reader_who_leaves_is_no_error(tmp_path: Path) -> None:
     script = f"{sys.executable} -m backupkit explain --plain | head -n 1; echo ${{PIPESTATUS[0]}}"
 

@@ -238,6 +238,8 @@ def test_a_remark_is_broken_between_words_on_a_screen_and_nowhere_else() -> None
         printer.summary({}, [line])
         return out.getvalue().splitlines()
 
+    sentence = remark.removeprefix("! ")
+    assert [len(line) < 60 for line in shown(Terminal(is_tty=True, columns=60), sentence)] == [True, True]
     assert shown(Terminal(columns=60), remark) == [remark]
     assert shown(Terminal(is_tty=True, columns=60), command) == [command]
     broken = shown(Terminal(is_tty=True, color=True, columns=60), f"\x1b[33m!\x1b[0m {remark[2:]}")

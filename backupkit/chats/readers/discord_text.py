@@ -80,7 +80,7 @@ def _read_file(source: SourceFiles, name: str) -> Iterator[Told]:
     damage = TextDamage(name)
     reading = _Reading(source, name, order, damage, survey.is_tight)
     with source.open(name) as stream:
-        for line in lines_of(stream, name):
+        for line in lines_of(stream):
             yield from reading.line(line)
     yield from reading.end()
     if not is_certain:
@@ -104,7 +104,7 @@ def _survey(source: SourceFiles, name: str) -> _Survey:
     before = above = ""
     with source.open(name) as stream:
         try:
-            for line in lines_of(stream, name):
+            for line in lines_of(stream):
                 head = _HEAD.match(line.text)
                 if head and not before:
                     parted += 1
@@ -168,7 +168,8 @@ class _Reading:
             self._size_bytes += line.weight
             if self._size_bytes > _MAX_MESSAGE_BYTES:
                 yield from self._flush()
-                raise MalformedExport(Locator(self.file, f"line {line.number}"), "message-too-long")
+                self.damage.too_long(line)
+                return
             self._texts.append(line.text)
             self._raw.append(line.raw)
 

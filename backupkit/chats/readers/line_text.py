@@ -163,7 +163,7 @@ def _read_file(source: SourceFiles, name: str) -> Iterator[Told]:
     reading = _Reading(name, order, damage, _is_spaced(source, name))
     messages = 0
     with source.open(name) as stream:
-        for line in lines_of(stream, name):
+        for line in lines_of(stream):
             for told in reading.line(line):
                 messages += isinstance(told, Message)
                 yield told
@@ -186,7 +186,7 @@ def _order(source: SourceFiles, name: str) -> tuple[DateOrder, bool]:
     dates = 0
     with source.open(name) as stream:
         try:
-            for line in lines_of(stream, name):
+            for line in lines_of(stream):
                 match = _DAY.match(line.text)
                 if match is None:
                     continue
@@ -262,7 +262,8 @@ class _Reading:
             self._size_bytes += line.weight
             if self._size_bytes > _MAX_MESSAGE_BYTES:
                 yield from self._flush()
-                raise MalformedExport(Locator(self.file, f"line {line.number}"), "message-too-long")
+                self.damage.too_long(line)
+                return
             self._pending.rest += "\n" + line.text
             self._pending.raw.append(line.raw)
             if line.text.endswith('"'):

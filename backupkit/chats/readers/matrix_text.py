@@ -75,7 +75,7 @@ def _read_file(source: SourceFiles, name: str) -> Iterator[Told]:
     sealed = 0
     yield Conversation(title, title, locator=Locator(name))
     with source.open(name) as stream:
-        for message in _messages(name, title, order, lines_of(stream, name), damage):
+        for message in _messages(name, title, order, lines_of(stream), damage):
             sealed += message.text.startswith(_SEALED)
             people.saw(None, message.sender_name)
             yield message
@@ -92,7 +92,7 @@ def _order(source: SourceFiles, name: str) -> tuple[DateOrder, bool]:
     has_half_day = False
     with source.open(name) as stream:
         try:
-            for line in lines_of(stream, name):
+            for line in lines_of(stream):
                 if found := head_of(line.text, DASH):
                     evidence.saw(found.parts)
                     has_half_day = has_half_day or (found.has_half_day and "/" in line.text[: found.end])
@@ -121,7 +121,9 @@ def _messages(name: str, key: str, order: DateOrder, lines: Iterator[Line], dama
             size_bytes += line.weight
             if size_bytes > _MAX_MESSAGE_BYTES:
                 yield _message(name, key, order, current, (texts, raw))
-                raise MalformedExport(Locator(name, f"line {line.number}"), "message-too-long")
+                damage.too_long(line)
+                current = None
+                continue
             texts.append(line.text)
             raw.append(line.raw)
     if current is not None:

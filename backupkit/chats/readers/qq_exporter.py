@@ -148,7 +148,7 @@ def _read_parts(source: SourceFiles, chat: _Chat, facts: dict[str, Any]) -> Iter
 def _read_part(source: SourceFiles, chat: _Chat, part: str) -> Iterator[Told]:
     first: MalformedExport | None = None
     with source.open(part) as stream:
-        for line in lines_of(stream, part):
+        for line in lines_of(stream):
             if not line.text.strip():
                 continue
             locator = Locator(part, f"line {line.number}")

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from backupkit.chats.malformed import MalformedExport
 from backupkit.chats.model import (
     Conversation,
     ConversationKind,
@@ -77,7 +76,7 @@ def _read_file(source: SourceFiles, name: str) -> Iterator[Told]:
     damage = TextDamage(name)
     reading = _Reading(name, damage)
     with source.open(name) as stream:
-        for line in lines_of(stream, name):
+        for line in lines_of(stream):
             yield from reading.line(line)
         yield from reading.end()
     yield from damage.findings()
@@ -122,7 +121,8 @@ class _Reading:
             self._size_bytes += line.weight
             if self._size_bytes > _MAX_MESSAGE_BYTES:
                 yield from self._flush()
-                raise MalformedExport(Locator(self.file, f"line {line.number}"), "message-too-long")
+                self.damage.too_long(line)
+                return
             self._texts.append(line.text)
             self._raw.append(line.raw)
 

@@ -78,7 +78,7 @@ def _read_file(source: SourceFiles, name: str) -> Iterator[Told]:
     reading: _Reading = _Long(name, damage) if is_long else _Short(name, damage)
     yield reading.conversation()
     with source.open(name) as stream:
-        for line in lines_of(stream, name):
+        for line in lines_of(stream):
             yield from reading.line(line)
         yield from reading.flush()
     yield reading.conversation()
@@ -106,7 +106,8 @@ class _Reading:
             self._size_bytes += line.weight
             if self._size_bytes > _MAX_MESSAGE_BYTES:
                 yield from self.flush()
-                raise MalformedExport(Locator(self.file, f"line {line.number}"), "message-too-long")
+                self.damage.too_long(line)
+                return
             self._lines.append(line)
 
     def flush(self) -> Iterator[Message]:

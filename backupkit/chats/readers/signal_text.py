@@ -7,7 +7,6 @@ import posixpath
 import re
 from collections.abc import Iterator
 
-from backupkit.chats.malformed import MalformedExport
 from backupkit.chats.model import (
     Conversation,
     DeletionState,
@@ -68,7 +67,7 @@ def _read_file(source: SourceFiles, name: str) -> Iterator[Told]:
     size_bytes = 0
     damage = TextDamage(name)
     with source.open(name) as stream:
-        for line in lines_of(stream, name):
+        for line in lines_of(stream):
             damage.saw(line)
             match = signs.HEAD.match(line.text)
             if match:
@@ -80,7 +79,9 @@ def _read_file(source: SourceFiles, name: str) -> Iterator[Told]:
                 size_bytes += line.weight
                 if size_bytes > _MAX_MESSAGE_BYTES:
                     yield _message(source, name, key, (head, texts, raw), people)
-                    raise MalformedExport(Locator(name, f"line {line.number}"), "message-too-long")
+                    damage.too_long(line)
+                    head = None
+                    continue
                 texts.append(line.text)
                 raw.append(line.raw)
     if head:

@@ -185,7 +185,7 @@ def _survey(source: SourceFiles, name: str) -> _Survey:
     has_half_day = False
     slashes = 0
     with source.open(name) as stream:
-        for line in _until_damage(lines_of(stream, name)):
+        for line in _until_damage(lines_of(stream)):
             if survey is None:
                 style = style_of(line.text)
                 if style is None:
@@ -237,7 +237,7 @@ def _read_file(source: SourceFiles, name: str) -> Iterator[Told]:
     count = 0
     media_states: set[MediaState] = set()
     with source.open(name) as stream:
-        for message in reading.messages(lines_of(stream, name)):
+        for message in reading.messages(lines_of(stream)):
             count += 1
             media_states.update(media.state for media in message.media)
             yield message
@@ -305,7 +305,10 @@ class _Reading:
                 elif current is not None and not self.damage.stops_in_head(line):
                     size_bytes += line.weight
                     if size_bytes > _MAX_MESSAGE_BYTES:
-                        raise MalformedExport(Locator(self._name, f"line {line.number}"), "message-too-long")  # noqa: TRY301  met as any other damage
+                        yield self._message(*current, texts, raw)
+                        self.damage.too_long(line)
+                        current = None
+                        continue
                     texts.append(line.text)
                     raw.append(line.raw)
         except MalformedExport:

@@ -17,6 +17,7 @@ MAX_ROW_BYTES = 16 * 2**20
 MAX_COLUMNS = 16_384
 # Lines that are looked at again to find the next row: a hostile file is nothing else.
 MAX_AGAIN_BYTES = 64 * 2**20
+MAX_TRIES = 200_000
 
 _NUMBER = re.compile(r"\d+")
 _LONGEST_SHAPE = 40
@@ -56,7 +57,7 @@ def csv_rows(
     csv.field_size_limit(MAX_FIELD_CHARACTERS)
     looking = TextDamage(name) if damage is None else damage
     with source.open(name) if encoding is None else source.open_bytes(name) as stream:
-        reading = _Reading(name, lines_of(stream, name), separator, encoding, looking)
+        reading = _Reading(name, lines_of(stream), separator, encoding, looking)
         yield from reading.rows(header)
     if damage is None and looking.broken is not None:
         raise looking.broken
@@ -77,7 +78,7 @@ class _Reading:
         self._taken: list[Line] = []
         self._taken_bytes = 0
         self._again: deque[Line] = deque()
-        self._again_bytes = 0
+        self._again_bytes = self._tries = 0
         self._parser = self._new_parser()
 
     def rows(self, header: int) -> Iterator[Row]:
@@ -97,10 +98,10 @@ class _Reading:
                     # What stands last may be half of what was written.
                     raise TruncatedExport(locator, "text-cut")
                 if not self._form.may_be(fields):
-                    self._go_on_behind(lines, locator)
+                    self._leave_out(lines, locator)
                     continue
             if any(b"\0" in line.raw for line in lines) and self._form.is_settled and not self._form.may_be(fields):
-                self._go_on_behind(lines, locator)
+                self._leave_out(lines, locator)
                 continue
             self._form.saw(fields, len(columns))
             values = dict(zip(columns, fields, strict=False))
@@ -119,15 +120,20 @@ class _Reading:
                     kind = TruncatedExport if is_end else MalformedExport
                     raise kind(locator, "text-cut" if is_end else "csv-broken") from error
 
+    def _leave_out(self, lines: list[Line], locator: Locator) -> None:
+        if not self._go_on_behind(lines, locator):
+            raise MalformedExport(locator, "csv-broken")
+
     def _go_on_behind(self, lines: list[Line], locator: Locator) -> bool:
         """Stand at the next line that begins a row like those before; say whether there is one."""
         self._again.extendleft(reversed(lines[1:]))
         self._parser = self._new_parser()
-        while self._again_bytes < MAX_AGAIN_BYTES:
+        while self._again_bytes < MAX_AGAIN_BYTES and self._tries < MAX_TRIES:
+            self._tries += 1
             try:
                 fields = next(self._parser, None)
             except csv.Error:
-                fields = []
+                fields, self._parser = [], self._new_parser()
             taken, self._taken = self._taken, []
             if fields is None:
                 return False
@@ -137,9 +143,10 @@ class _Reading:
                 self._parser = self._new_parser()
                 self._damage.broke(MalformedExport(locator, "csv-broken"))
                 return True
-            self._again_bytes += sum(line.weight for line in taken[1:])
-            self._again.extendleft(reversed(taken[1:]))
-            self._parser = self._new_parser()
+            if len(taken) > 1:
+                self._again_bytes += sum(line.weight for line in taken[1:])
+                self._again.extendleft(reversed(taken[1:]))
+                self._parser = self._new_parser()
         return False
 
     def _new_parser(self) -> Iterator[list[str]]:

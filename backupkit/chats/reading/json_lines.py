@@ -12,6 +12,7 @@ from backupkit.chats.texts.head import text_head
 from backupkit.chats.texts.lines import Line, lines_of
 
 _MAX_LINES_OF_A_RECORD = 200
+_MAX_RECORD_BYTES = 16 * 2**20
 
 
 def json_line_records(source: SourceFiles, name: str) -> Iterator[Record | Finding]:
@@ -23,7 +24,7 @@ def json_line_records(source: SourceFiles, name: str) -> Iterator[Record | Findi
     pending: list[Line] = []
     damaged = 0
     with source.open(name) as stream:
-        for line in lines_of(stream, name):
+        for line in lines_of(stream):
             damaged += line.is_damaged
             if not (pending or line.text.strip("\ufeff ")):
                 continue
@@ -31,7 +32,10 @@ def json_line_records(source: SourceFiles, name: str) -> Iterator[Record | Findi
             if pending and alone is None:
                 pending.append(line)
                 value = _value("\n".join(one.text for one in pending))
-                if value is None and len(pending) < _MAX_LINES_OF_A_RECORD:
+                is_short = (
+                    len(pending) < _MAX_LINES_OF_A_RECORD and sum(one.weight for one in pending) < _MAX_RECORD_BYTES
+                )
+                if value is None and is_short:
                     continue
             else:
                 if pending:

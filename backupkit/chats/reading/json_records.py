@@ -49,7 +49,7 @@ def records_in(source: SourceFiles, name: str, key: str | None) -> Iterator[Reco
                 if found == key and stream.peek() == "[":
                     yield from elements_of(stream, name, f"/{key}")
                 else:
-                    yield Around(found, stream.take())
+                    yield Around(found, stream.take_small())
         stream.finish()
 
 

@@ -90,7 +90,7 @@ def rows_of(
 def _lines(source: SourceFiles, name: str) -> Iterator[MappedRow]:
     first: MalformedExport | None = None
     with source.open(name) as stream:
-        for line in lines_of(stream, name):
+        for line in lines_of(stream):
             if not line.text.strip():
                 continue
             locator = Locator(name, f"line {line.number}")

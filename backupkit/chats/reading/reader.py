@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol, TypeAlias
 
 from backupkit.chats.malformed import MalformedExport, TruncatedExport
-from backupkit.chats.model import Conversation, Finding, Locator, Message, Severity
+from backupkit.chats.model import Conversation, Finding, Locator, Message, MessageKind, Severity
 from backupkit.chats.sources.source import Content, SourceFiles
 from backupkit.chats.texts.head import text_head
 
@@ -104,6 +104,15 @@ def read_each(names: Iterable[str], read_one: Callable[[str], Iterator[Told]]) -
         raise first
 
 
+def _says_nothing(message: Message) -> bool:
+    """Say whether nobody said nothing at no time: what such a record was, it was no message."""
+    return (
+        message.ts_utc_us is None
+        and not (message.text or message.media or message.native_id or message.sender_name or message.sender_id)
+        and message.kind is MessageKind.TEXT
+    )
+
+
 def _without_lost_names(message: Message) -> Message:
     """Name nobody where a name has zeros in it, which a disk gives for what it lost, or bytes that were no text."""
     who = f"{message.sender_name}{message.sender_id}"
@@ -115,7 +124,12 @@ def _without_lost_names(message: Message) -> Message:
 def _only_malformed(name: str, read_one: Callable[[str], Iterator[Told]]) -> Iterator[Told]:
     try:
         for told in read_one(name):
-            yield _without_lost_names(told) if isinstance(told, Message) else told
+            if not isinstance(told, Message):
+                yield told
+            elif _says_nothing(told):
+                yield Finding("record-not-understood", Severity.WARNING, told.locator)
+            else:
+                yield _without_lost_names(told)
     except SURPRISES as error:
         # The last line of defence: whatever a stranger's file does to a reader is the file's fault, not a crash.
         raise MalformedExport(Locator(name), "unexpected-shape") from error

@@ -7,21 +7,18 @@ A damage inside a list costs the records that it hit: reading goes on at the nex
 `finish` tells the damage.
 """
 
-import codecs
 import json
 import re
-from collections import deque
 from collections.abc import Iterator
-from typing import Any, BinaryIO, NoReturn
+from typing import Any, BinaryIO
 
-from backupkit.chats.malformed import MalformedExport, TruncatedExport
-from backupkit.chats.model import Locator
-from backupkit.chats.partial import read_some
+from backupkit.chats.malformed import MalformedExport
 from backupkit.chats.records.json_brackets import depths_in
 from backupkit.chats.records.json_shapes import Shapes, Tries
+from backupkit.chats.records.json_window import WINDOW_BYTES, JsonWindow
 
-WINDOW_BYTES = 1 << 18
-MAX_VALUE_CHARACTERS = 64 * 2**20
+MAX_VALUE_CHARACTERS = 16 * 2**20
+MAX_FACT_CHARACTERS = 8 * 2**20
 MAX_KEY_CHARACTERS = 1 << 16
 MAX_DEPTH = 200
 MAX_DAMAGES = 1000
@@ -30,61 +27,24 @@ _MAX_TRIED_VALUE = 2**20
 _OVERLAP = 1024
 _USUAL_FOLLOWERS = (",{", ", {", "]")
 
-_SPACE = re.compile(r"[ \t\n\r]*")
-_STRUCTURE = re.compile(r'["\[\]{}]')
-_STRING_PART = re.compile(r'["\\]')
-_HEX_ESCAPE = re.compile(r"\\x[0-9A-Fa-f]{2}")
-_ESCAPE = re.compile(r"\\(?:x([0-9A-Fa-f]{2})|.)", re.DOTALL)
 _COMMA = re.compile(r"\s{0,200},\s{0,200}")
-_NUMBER = re.compile(r"[-+.0-9eE]*")
-_NO_TEXT = re.compile("[\udc80-\udcff]")
 
 
-class JsonStream:
+class JsonStream(JsonWindow):
     """Reads one JSON text from a stream of bytes in UTF-8. With `goes_on`, also behind a damage inside a list."""
 
     def __init__(self, stream: BinaryIO, file: str, *, window_bytes: int = WINDOW_BYTES, goes_on: bool = True) -> None:
-        self._stream = stream
-        self._window_bytes = window_bytes
-        self._file = file
+        super().__init__(stream, file, window_bytes)
         self._goes_on = goes_on
-        # Bytes that are no text stay what they are until the value that holds them is handed out.
-        self._decode = codecs.getincrementaldecoder("utf-8")("surrogateescape").decode
-        self._text = ""
-        self._at = 0
-        self._before = 0
-        self._is_finished = False
-        self._is_foreign = False
         self._open: list[bool] = []
         self._resume_at: int | None = None
         self._shapes = Shapes()
-        self._damage: MalformedExport | None = None
         self._damages = 0
         self._tries = Tries()
-        self._failure: MalformedExport | None = None
-        self._mended: deque[int] = deque()
-        self._decoder = json.JSONDecoder(parse_constant=self._refuse_constant)
-        self._lenient = json.JSONDecoder(parse_constant=self._refuse_constant, strict=False)
-        self._more()
-        if self._text.startswith("\ufeff"):
-            self._at = 1
-
-    @property
-    def position(self) -> int:
-        """How many characters lie before the next value."""
-        return self._before + self._at
 
     def peek(self) -> str:
         """Return the first character of the next value, empty at the end of the text, and in what a damage ended."""
-        if self._resume_at is not None:
-            return ""
-        while True:
-            match = _SPACE.match(self._text, self._at)
-            self._at = match.end() if match else self._at
-            if self._at < len(self._text):
-                return self._text[self._at]
-            if not self._more():
-                return ""
+        return "" if self._resume_at is not None else super().peek()
 
     def members(self) -> Iterator[str]:
         """Enter an object and tell each key; the caller then takes, enters or skips the value."""
@@ -199,6 +159,19 @@ class JsonStream:
     def take(self) -> Any:
         """Read the whole next value; None where it is damaged."""
         return self.take_raw()[0]
+
+    def take_small(self) -> Any:
+        """Read the whole next value where it is a fact of moderate size, else pass over it; None then."""
+        self.peek()
+        try:
+            value, self._at = self._decoded(MAX_FACT_CHARACTERS)
+        except MalformedExport as error:
+            if error.reason != "value-too-long":
+                self._go_on_behind(error)
+            else:
+                self.skip()
+            return None
+        return value
 
     def take_raw(self) -> tuple[Any, bytes]:
         """Read the whole next value, and its own bytes; None and no bytes where it is damaged."""
@@ -320,125 +293,6 @@ class JsonStream:
         self._tries.spend(end - self._at)
         return shape.has(value)
 
-    def _value(self, limit: int) -> tuple[Any, str]:
-        value, end = self._decoded(limit)
-        text = self._as_written(self._at, end) if self._mended else self._text[self._at : end]
-        self._at = end
-        if self._is_foreign and _NO_TEXT.search(text):
-            value = self._lenient.decode(_NO_TEXT.sub("\ufffd", text))
-            self._damage = self._damage or self._trouble("not-utf-8", cut=False)
-        return value, text
-
-    def _decoded(self, limit: int) -> tuple[Any, int]:
-        """Return the next value and where it ends, and stay in front of it."""
-        # A failure may only mean that the window ends inside the value; a number that reaches the window's end may go on.
-        decoder = self._decoder
-        while True:
-            try:
-                value, end = decoder.raw_decode(self._text, self._at)
-            except json.JSONDecodeError as error:
-                if self._mend(error.pos):
-                    continue
-                if error.msg.startswith("Invalid control") and decoder is not self._lenient:
-                    # Somebody's words with a hole in them are still words.
-                    decoder = self._lenient
-                    continue
-                is_cut = error.msg.startswith("Unterminated") or error.pos >= len(self._text) - 16
-                if self._is_finished:
-                    self._wrong("json-broken", cut=is_cut, cause=error)
-                if not is_cut:
-                    self._wrong("json-broken", cause=error)
-            except RecursionError as error:
-                self._wrong("nested-too-deeply", cause=error)
-            except ValueError as error:
-                self._wrong("number-not-understood", cause=error)
-            else:
-                reach = self._reach(end)
-                if self._is_finished and end < reach == len(self._text):
-                    self._wrong("json-broken", cut=True)
-                if self._is_finished or reach < len(self._text):
-                    if decoder is self._lenient:
-                        self._damage = self._damage or self._trouble("json-broken", cut=False)
-                    return value, end
-            if len(self._text) - self._at > limit:
-                self._wrong("value-too-long")
-            self._more()
-
-    def _mend(self, place: int) -> bool:
-        r"""Turn escapes like `\x0B` into `\u000B`. Telegram Desktop writes control characters so, which is no JSON."""
-        if not _HEX_ESCAPE.match(self._text, place):
-            return False
-        parts = [self._text[:place]]
-        length = at = place
-        # All of the window at once: a hostile value holds a million of them.
-        for found in _ESCAPE.finditer(self._text, place):
-            if found[1]:
-                parts += [self._text[at : found.start()], f"\\u00{found[1]}"]
-                length += found.start() - at
-                self._mended.append(self._before + length)
-                length += 6
-                at = found.end()
-        self._text = "".join([*parts, self._text[at:]])
-        return True
-
-    def _as_written(self, start: int, end: int) -> str:
-        """Return a stretch of the window as the file has it."""
-        parts: list[str] = []
-        at = start
-        while self._mended and self._mended[0] < self._before + end:
-            place = self._mended.popleft() - self._before
-            if place >= start:
-                parts += [self._text[at:place], "\\x"]
-                at = place + len("\\u00")
-        return "".join([*parts, self._text[at:end]])
-
-    def _reach(self, end: int) -> int:
-        """Return how far a value may go on beyond where the decoder stopped: `1` may become `1.5e3`."""
-        number = _NUMBER.match(self._text, self._at)
-        return max(end, number.end() if number else end)
-
-    def _skip_in_window(self) -> bool:
-        # What lies in the window already is passed over faster by the decoder, and costs no more than the window.
-        try:
-            _value, self._at = self._decoder.raw_decode(self._text, self._at)
-        except (ValueError, RecursionError):
-            return False
-        return True
-
-    def _skip_nested(self, depth: int = 0) -> None:
-        """Pass over brackets until they are balanced, `depth` of them open already."""
-        while True:
-            match = _STRUCTURE.search(self._text, self._at)
-            if match is None:
-                self._at = len(self._text)
-                self._more_or_cut()
-                continue
-            self._at = match.end()
-            character = match.group()
-            if character == '"':
-                self._skip_string()
-            elif character in "[{":
-                depth += 1
-            else:
-                depth -= 1
-                if depth == 0:
-                    return
-
-    def _skip_string(self) -> None:
-        while True:
-            match = _STRING_PART.search(self._text, self._at)
-            if match is None:
-                self._at = len(self._text)
-                self._more_or_cut()
-            elif match.group() == '"':
-                self._at = match.end()
-                return
-            elif match.end() < len(self._text):
-                self._at = match.end() + 1
-            else:
-                self._at = match.start()
-                self._more_or_cut()
-
     def _enter(self, mark: str) -> None:
         found = self.peek()
         if found != mark:
@@ -469,34 +323,3 @@ class JsonStream:
         if self.peek() == end:
             self._wrong("value-expected")
         return False
-
-    def _more_or_cut(self) -> None:
-        if not self._more():
-            self._wrong("json-broken", cut=True)
-
-    def _more(self) -> bool:
-        """Slide the window on; the unread part stays. Say whether anything came."""
-        if self._is_finished:
-            return False
-        unread = len(self._text) - self._at
-        # Doubling keeps the cost of a value that is larger than the window linear.
-        block, self._failure = read_some(self._stream, max(self._window_bytes, unread), self._file)
-        text = self._decode(block, final=not block)
-        self._is_foreign = self._is_foreign or (not text.isascii() and _NO_TEXT.search(text) is not None)
-        self._is_finished = not block or self._failure is not None
-        self._before += self._at
-        self._text = self._text[self._at :] + text
-        self._at = 0
-        return bool(text) or not self._is_finished
-
-    def _refuse_constant(self, _name: str) -> NoReturn:
-        raise ValueError("not a number")
-
-    def _wrong(self, reason: str, *, cut: bool = False, cause: Exception | None = None) -> NoReturn:
-        if cut and self._failure is not None:
-            raise self._failure
-        raise self._trouble(reason, cut=cut) from cause
-
-    def _trouble(self, reason: str, *, cut: bool) -> MalformedExport:
-        kind = TruncatedExport if cut else MalformedExport
-        return kind(Locator(self._file, f"character {self.position}"), reason)

@@ -16,6 +16,7 @@ _NUMBER = re.compile(r"\d+")
 _HALF_DAY = re.compile(HALF_DAY)
 _HALF_WORD = re.compile(r"(?<= )[^\W\d_]{1,2}$")
 _LONGEST_HEAD = 200
+_MOST_PASSED_OVER = 64 * 2**20
 
 
 def damaged_lines(data: bytes) -> int:
@@ -43,13 +44,27 @@ class TextDamage:
         self._damaged = 0
         self._cut_at: int | None = None
         self._heads: dict[str, str] = {}
+        self._passed_over: int | None = None
         self.broken: MalformedExport | None = None
 
     def saw(self, line: Line) -> None:
-        """Note a line."""
+        """Note a line.
+
+        Raises:
+            MalformedExport: a message that is too long goes on without an end.
+        """
+        if self._passed_over is not None:
+            self._passed_over += line.weight
+            if self._passed_over > _MOST_PASSED_OVER:
+                raise MalformedExport(Locator(self._file, f"line {line.number}"), "message-too-long")
         self._damaged += line.is_damaged
         if line.is_cut:
             self.cut_at(line.number)
+
+    def too_long(self, line: Line) -> None:
+        """Note a message that is longer than any. The lines up to the next one are passed over, though not for ever."""
+        self.broke(MalformedExport(Locator(self._file, f"line {line.number}"), "message-too-long"))
+        self._passed_over = 0
 
     def broke(self, failure: MalformedExport) -> None:
         """Note something broken behind which reading went on."""
@@ -62,6 +77,7 @@ class TextDamage:
     def head(self, text: str, kind: str = "message") -> None:
         """Note how a message began: its line up to the sender or the text. A format may have several `kind`s of lines that begin one."""
         self._heads[kind] = text
+        self._passed_over = None
 
     def stops_in_head(self, line: Line) -> bool:
         """Say whether the file stops in a line that begins as messages do: then it is no text of the message before."""

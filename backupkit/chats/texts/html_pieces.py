@@ -35,12 +35,14 @@ class Piece:
 
 
 def pieces_of(stream: BinaryIO, file: str, mark: re.Pattern[bytes]) -> Iterator[Piece]:
-    """Cut a page where `mark` begins.
+    """Cut a page where `mark` begins. Of a piece that is longer than any message the beginning is given.
 
     Raises:
-        MalformedExport: the page cannot be read on, or a piece is longer than any message.
+        MalformedExport: the page cannot be read on, or, when all else was read, a piece was longer than any message.
     """
     offset, pending, failure = 0, b"", None
+    too_long: MalformedExport | None = None
+    passed_over = 0
     while True:
         block, failure = read_some(stream, _BLOCK, file)
         looked_at = max(len(pending) - _OVERLAP, 1)
@@ -49,16 +51,22 @@ def pieces_of(stream: BinaryIO, file: str, mark: re.Pattern[bytes]) -> Iterator[
         at = 0
         # A mark that ends with the block may go on in the next one.
         for start in starts:
-            yield Piece(offset + at, pending[at:start])
-            at = start
-        offset, pending = offset + at, pending[at:]
+            yield Piece(offset, pending[at:start])
+            offset += start - at + passed_over
+            at, passed_over = start, 0
+        pending = pending[at:]
         if not block or failure is not None:
             break
-        if len(pending) > MAX_PIECE_BYTES:
-            raise MalformedExport(Locator(file, f"byte {offset}"), "element-too-long")
+        if len(pending) > MAX_PIECE_BYTES + _OVERLAP:
+            # Its beginning is a message still, and so is what comes behind it.
+            too_long = too_long or MalformedExport(Locator(file, f"byte {offset}"), "element-too-long")
+            passed_over += len(pending) - MAX_PIECE_BYTES - _OVERLAP
+            pending = pending[:MAX_PIECE_BYTES] + pending[-_OVERLAP:]
     if failure is not None:
         raise failure
     yield Piece(offset, pending, is_last=True)
+    if too_long is not None:
+        raise too_long
 
 
 class Elements(HTMLParser):

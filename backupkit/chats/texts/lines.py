@@ -5,9 +5,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from backupkit.chats.malformed import MalformedExport
-from backupkit.chats.model import Locator
-
 MAX_LINE_BYTES = 8 * 2**20
 
 _KEPT_BYTES = 200
@@ -38,35 +35,38 @@ class Line:
         return not self.raw.endswith(b"\n")
 
 
-def lines_of(stream: BinaryIO, file: str) -> Iterator[Line]:
+def lines_of(stream: BinaryIO) -> Iterator[Line]:
     """Read UTF-8 (or UTF-16 with a mark) line by line. Only line feeds end lines: messages may hold every other kind.
 
-    Raises:
-        MalformedExport: a line is longer than any message.
+    Of a line that is longer than any message the beginning is given, as a damaged one.
     """
     first = stream.readline(MAX_LINE_BYTES + 1)
     if first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        yield from _utf_16_lines(first, stream, file)
+        yield from _utf_16_lines(first, stream)
         return
     number = 0
     raw = first
     while raw:
         number += 1
-        if len(raw) > MAX_LINE_BYTES:
-            raise MalformedExport(Locator(file, f"line {number}"), "line-too-long")
+        is_too_long = len(raw) > MAX_LINE_BYTES
         data = raw.removeprefix(codecs.BOM_UTF8) if number == 1 else raw
-        is_damaged, is_cut = b"\0" in raw, False
+        is_damaged, is_cut = is_too_long or b"\0" in raw, False
         try:
             text = data.decode("utf-8")
         except UnicodeDecodeError as error:
-            is_cut = error.reason == "unexpected end of data"
+            is_cut = not is_too_long and error.reason == "unexpected end of data"
             is_damaged = is_damaged or not is_cut
             text = data[: error.start].decode("utf-8") if is_cut else data.decode("utf-8", "replace")
-        yield Line(number, text.rstrip("\r\n"), raw, is_damaged, is_cut)
+        goes_on = is_too_long and not raw.endswith(b"\n")
+        # The line does not end here, but neither does the file.
+        yield Line(number, text.rstrip("\r\n"), raw + b"\n" if goes_on else raw, is_damaged, is_cut)
+        while goes_on:
+            raw = stream.readline(MAX_LINE_BYTES)
+            goes_on = bool(raw) and not raw.endswith(b"\n")
         raw = stream.readline(MAX_LINE_BYTES + 1)
 
 
-def _utf_16_lines(first: bytes, stream: BinaryIO, file: str) -> Iterator[Line]:
+def _utf_16_lines(first: bytes, stream: BinaryIO) -> Iterator[Line]:
     decoder = codecs.getincrementaldecoder("utf-16")(errors="replace")
     pending = decoder.decode(first)
     number = 0
@@ -76,10 +76,18 @@ def _utf_16_lines(first: bytes, stream: BinaryIO, file: str) -> Iterator[Line]:
         *whole, pending = pending.split("\n")
         for text in whole:
             number += 1
-            yield Line(number, text.rstrip("\r").removeprefix("\ufeff"), (text + "\n").encode("utf-8"))
+            raw = (text + "\n").encode("utf-8")
+            yield Line(number, text.rstrip("\r").removeprefix("\ufeff"), raw, _has_holes(text))
         if not block and pending:
-            yield Line(number + 1, pending.rstrip("\r").removeprefix("\ufeff"), pending.encode("utf-8"))
+            raw = pending.encode("utf-8")
+            yield Line(number + 1, pending.rstrip("\r").removeprefix("\ufeff"), raw, _has_holes(pending))
         if len(pending) > MAX_LINE_BYTES:
-            raise MalformedExport(Locator(file, f"line {number + 1}"), "line-too-long")
+            number += 1
+            yield Line(number, pending.removeprefix("\ufeff"), pending.encode("utf-8") + b"\n", is_damaged=True)
+            pending = ""
         if not block:
             return
+
+
+def _has_holes(text: str) -> bool:
+    return "\0" in text or "\ufffd" in text

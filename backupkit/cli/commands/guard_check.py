@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from backupkit.guard.request import ConsentToken, OnDisk, OnRecord
 
 HELP = "backupkit guard check --help"
+_PACKAGE_FILES = frozenset({".apk", ".apks", ".apkm", ".xapk"})
 
 
 class GuardAction(Enum):
@@ -82,7 +83,8 @@ def _installed(named: str) -> "OnDisk | OnRecord | Listing":
 
     # A file beside us wins over a package of the same name: what is there can be read and judged.
     path = Path(named)
-    if is_package_name(named) and not path.exists():
+    # A mistyped file would pass for a package that was never seen: `old.apk` is a name that a package could have.
+    if path.suffix.lower() not in _PACKAGE_FILES and is_package_name(named) and not path.exists():
         return OnRecord(AppPackage(named))
     index, _, app = named.rpartition("#")
     package, _, version = app.partition("@")

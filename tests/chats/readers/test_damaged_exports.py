@@ -214,3 +214,24 @@ def test_two_messages_that_ran_together_have_one_sender(tmp_path: Path, name: st
     assert {one.sender_name for one in found.messages} == {"Zoë", "外婆", "Li"}
     assert [one.text.split(" 早")[0] for one in found.messages] == words(*(n for n in range(60) if n != 30))
     assert "text-not-utf-8" in found.codes
+
+
+@pytest.mark.parametrize(
+    "name", ["whatsapp-text", "telegram-html", "facebook-html", "qq-mht", "telegram-json", "discord-csv"]
+)
+def test_a_message_longer_than_any_is_told_and_those_behind_it_are_read(tmp_path: Path, name: str) -> None:
+    path = changed(tmp_path, name, (b"word 30 ", b"word 30 " + b"a" * (17 * 2**20)))
+
+    found = read(path)
+
+    assert set(words(*range(30), *range(31, 60))) - {"word 0"} <= set(texts(path))
+    assert found.codes & {"export-damaged", "text-not-utf-8"}
+
+
+def test_a_record_that_says_nothing_is_no_message(tmp_path: Path) -> None:
+    path = changed(tmp_path, "telegram-json", (b'"messages": [', b'"messages": [{}, {"other": 1},'))
+
+    found = read(path)
+
+    assert len(found.messages) == 60
+    assert [finding.code for finding in found.findings] == ["record-not-understood"] * 2
