@@ -107,6 +107,10 @@ def test_two_snapshots_that_differ_are_exit_6(home: Computer) -> None:
     assert differences(answer.last, schema_of("diff-1")) == []
     assert answer.last["added"] == ["chat/note.txt"]
     assert home.run("diff", second, second, "--json").last["same"] == answer.last["same"] + 1
+    # Who names one only means it and the newest; of the newest itself that says nothing.
+    assert "Both are snapshot" in home.run("diff", "latest").out
+    assert "Both are snapshot" in home.run("diff", "latest", "--messages").out
+    assert "Both are snapshot" not in home.run("diff", first, second, expect=6).out
 
 
 def test_restored_files_are_the_ones_that_were_saved(home: Computer, tmp_path: Path) -> None:
