@@ -402,3 +402,13 @@ def test_no_number_of_people_is_said_where_a_format_names_nobody(tmp_path: Path)
 
     assert "  12 messages; " in shown
     assert " people" not in shown
+
+
+@pytest.mark.parametrize(("language", "you"), [("en", "You"), ("zh-CN", "我")])
+def test_a_search_says_which_messages_are_ones_own(tmp_path: Path, language: str, you: str) -> None:
+    computer = Computer(tmp_path / "home")
+    computer.initialise()
+    write_chat_database(computer.home / "phone" / "msgstore.db", messages=30)
+    computer.run("snapshot", "phone")
+
+    assert f"Family table  {you}\n" in computer.run("search", "--since", "2000-01-01", "--lang", language).out
