@@ -101,6 +101,10 @@ def answer(process: Process, arguments: Sequence[str]) -> ExitCode:
     except BrokenPipeError:
         raise
     except Exception as problem:  # noqa: BLE001  -- the last line of defence: nobody is shown a traceback
+        if process.stop.at_once:
+            # Torn out of whatever it did, a library may come to an error of its own: that is the stop's, and no mistake.
+            process.stop.rest()
+            return _fail(process, first, process.stop.error())
         return _fail(process, first, _unforeseen(process, first, problem))
 
 

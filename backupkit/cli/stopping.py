@@ -41,11 +41,12 @@ class Terminated(BaseException):
 
 
 class Stop:
-    """A flag that use cases poll by calling it."""
+    """A flag that use cases poll by calling it. `at_once` is true once the work was broken off wherever it was."""
 
     def __init__(self) -> None:
         self.asked: int | None = None
         self.polled = False
+        self.at_once = False
         self.listening = False
         self.farewell = b""
         self._main = 0
@@ -89,7 +90,7 @@ class Stop:
                 with suppress(OSError):
                     os.write(2, self.farewell)
             return
-        self.asked = number
+        self.asked, self.at_once = number, True
         if number == signal.SIGINT:
             raise KeyboardInterrupt
         raise Terminated

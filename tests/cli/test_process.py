@@ -91,6 +91,24 @@ def test_the_first_interrupt_is_heard_by_who_polls_and_the_second_stops_at_once(
         stop._heard(signal.SIGINT, None)
 
 
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_error_that_a_library_comes_to_when_it_is_torn_out_of_its_work_is_the_stops_and_no_bug(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, code: int
+) -> None:
+    def torn(here: Process, _arguments: Sequence[str], _first: object) -> ExitCode:
+        try:
+            here.stop._heard(number, None)
+        except (KeyboardInterrupt, Terminated):
+            raise RuntimeError("release unlocked lock") from None
+        return ExitCode.DONE
+
+    _, notes, here = process(tmp_path)
+    monkeypatch.setattr(main, "_invoke", torn)
+
+    assert main.answer(here, ["status"]) == code
+    assert "bug" not in notes.getvalue()
+
+
 def test_a_command_that_is_to_outlive_its_terminal_does() -> None:
     kept = (
         signal.getsignal(signal.SIGINT),

@@ -55,10 +55,10 @@ def test_a_snapshot_that_is_asked_to_stop_at_any_moment_leaves_a_usable_reposito
         answer = interrupted(
             computer, "snapshot", chats, after=dice.uniform(0, longest), number=number, times=1 + attempt % 2
         )
+        # Before Python is up, nobody listens yet: then the system itself ends the process by the signal.
+        assert answer.code in {0, code, -number}, answer
         codes.append(answer.code)
 
-    # Before Python is up, nobody listens yet: then the system itself ends the process by the signal.
-    assert set(codes) <= {0, code, -number}, codes
     assert code in codes
     assert computer.run("snapshot", chats, "--json").last["state"] == "verified"
     computer.run("verify", "--open")

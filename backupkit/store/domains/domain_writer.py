@@ -12,6 +12,7 @@ import mmap
 import threading
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from types import TracebackType
@@ -20,7 +21,7 @@ from typing import NamedTuple, Protocol, Self
 from backupkit.crypto.recipients import Recipient
 from backupkit.ids import ChunkId, DomainId, PackName, RepositoryId
 from backupkit.store import layout
-from backupkit.store.backend import Backend
+from backupkit.store.backend import Backend, BackendError
 from backupkit.store.chunk_id import ChunkType, chunk_id, plain_sha256
 from backupkit.store.failures import ChunkNotStored, ChunkTooLarge
 from backupkit.store.packs.compression import FIRST_LEVEL, LEVEL, Codec, compress
@@ -144,13 +145,21 @@ class DomainWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        failure = error
         try:
             if error is None:
                 self.flush()
+        except Exception as while_flushing:
+            failure = while_flushing
+            raise
         finally:
             # What runs is waited for: a thread left alone would write into a repository that its owner has let go.
             self._workers.shutdown(cancel_futures=True)
             self._publisher.shutdown(cancel_futures=True)
+            if isinstance(failure, Exception):
+                # What was published is there, and whole. Without its rows the next run would store it again, on a disk that is full.
+                with suppress(BackendError):
+                    self._index.save_new(self._backend, self._keys.index_key)
 
     def store(
         self,

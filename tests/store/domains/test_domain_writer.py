@@ -209,6 +209,34 @@ def test_a_full_disk_is_told_and_what_fits_is_used_the_next_time(
     assert {chunk: third.read(chunk) for chunk in chunks} == chunks
 
 
+def test_packs_that_were_published_before_the_disk_was_full_are_not_stored_again(
+    address: Address, secrets: DomainSecrets
+) -> None:
+    everything = plains(6, count=80)
+    whole, backend = MemoryBackend(), FullBackend(10_000_000)
+    with writer(whole, address, secrets) as all_of_it:
+        store_all(all_of_it, everything)
+    first = whole.size(min(whole.names(layout.PACKS), key=whole.size))
+    # Room for a pack or two and for what says what is in them.
+    backend.room = 2 * first + 20_000
+    with pytest.raises(NoSpace), writer(backend, address, secrets) as one:
+        store_all(one, everything)
+    there = set(backend.names(layout.PACKS))
+
+    backend.room = 10_000_000
+    with writer(backend, address, secrets) as two:
+        store_all(two, everything)
+
+    assert there
+    assert two.stored_bytes < sum(map(len, everything))
+    named = {
+        layout.pack(address.domain, place.pack)
+        for plain in everything
+        if (place := find(backend, address, secrets, plain))
+    }
+    assert there <= named
+
+
 def test_a_power_cut_at_any_write_leaves_a_repository_that_goes_on(address: Address, secrets: DomainSecrets) -> None:
     everything = plains(5, count=40)
     writes = 0
