@@ -7,9 +7,7 @@ import posixpath
 import re
 from collections.abc import Iterator
 
-from backupkit.chats.malformed import MalformedExport, TruncatedExport
 from backupkit.chats.model import (
-    Conversation,
     DeletionState,
     Direction,
     Edit,
@@ -22,12 +20,12 @@ from backupkit.chats.model import (
     Precision,
     Severity,
 )
-from backupkit.chats.people import People
 from backupkit.chats.readers import imessage_words as words
 from backupkit.chats.reading.media_files import find_media, role_of_name
+from backupkit.chats.reading.message_page import MessagePage
 from backupkit.chats.reading.reader import Recognition, Told, read_each
 from backupkit.chats.sources.source import Content, SourceFiles
-from backupkit.chats.texts.html_pieces import Elements, Piece, pieces_of
+from backupkit.chats.texts.html_pieces import Elements, Piece
 
 _LOOKED_AT = 192 * 1024
 _MARK = re.compile(rb"<div class ?=\"(?:message|announcement)\"")
@@ -36,7 +34,6 @@ _SHAPE = re.compile(
     rb"|<div class ?=\"announcement\">\s*<p>\s*<span class=\"timestamp\">"
 )
 _IN_REPLY = re.compile(rb"<div class=\"reply\"[^>]*>\s*\Z")
-_END = re.compile(rb"</html>\s*\Z", re.IGNORECASE)
 _GUID = re.compile(r"message-guid=([\w:.\-]{8,80})")
 _TIME = re.compile(words.TIME)
 _SPACE = " \t\r\n"
@@ -62,42 +59,21 @@ class ImessageHtml:
         return read_each(recognition.files, lambda name: _Page(source, name).read())
 
 
-class _Page:
+class _Page(MessagePage):
     """One page while it is read."""
 
     def __init__(self, source: SourceFiles, name: str) -> None:
-        self._source = source
-        self._name = name
-        self._key = posixpath.splitext(posixpath.basename(name))[0]
-        self._people = People()
+        key = posixpath.splitext(posixpath.basename(name))[0]
         self._parser = _Parser()
+        super().__init__(source, name, _MARK, self._parser, key, key)
 
-    def read(self) -> Iterator[Told]:
-        yield self._conversation()
-        before = b""
-        with self._source.open(self._name) as stream:
-            for piece in pieces_of(stream, self._name, _MARK):
-                if _MARK.match(piece.data) and not _IN_REPLY.search(before[-400:]):
-                    yield from self._piece(piece)
-                before = piece.data
-                if piece.is_last:
-                    yield from self._parser.damage(self._name)
-                if piece.is_last and not _END.search(piece.data[-100:]):
-                    raise TruncatedExport(Locator(self._name, f"byte {piece.offset}"), "page-unclosed")
-        yield self._conversation()
+    def is_inside(self, before: bytes) -> bool:
+        """Whether a message stands in the replies to what was read before it."""
+        return _IN_REPLY.search(before[-400:]) is not None
 
-    def _conversation(self) -> Conversation:
-        people = self._people.participants()
-        return Conversation(self._key, self._key, participants=people, locator=Locator(self._name))
-
-    def _piece(self, piece: Piece) -> Iterator[Told]:
-        locator = Locator(self._name, f"byte {piece.offset}")
+    def message(self, locator: Locator, piece: Piece) -> Iterator[Told]:
+        """Tell the message of a block."""
         found = self._parser
-        try:
-            found.take(piece.data, self._name, piece.offset)
-        except MalformedExport as error:
-            yield Finding("record-not-understood", Severity.WARNING, locator, {"reason": error.reason})
-            return
         if piece.is_last and found.is_open:
             # The page ends in it: its time or its sender may be half of what they were.
             return
@@ -107,15 +83,15 @@ class _Page:
             return
         sender = found.fields.get("sender", "").strip(_SPACE) or None
         if sender:
-            self._people.saw(None, sender, is_owner=found.is_sent)
-        media = tuple(_media(self._source, self._name, reference) for reference in found.files[:1000])
+            self.people.saw(None, sender, is_owner=found.is_sent)
+        media = tuple(_media(self.source, self.name, reference) for reference in found.files[:1000])
         text = " ".join(found.fields.get("notice", "").split()) if found.is_notice else "\n".join(found.texts())
         text = text or " ".join(found.fields.get("unsent", "").split())
         is_recalled = "unsent" in found.fields or (found.is_notice and words.RECALLED.search(text) is not None)
         kind = MessageKind.SYSTEM if found.is_notice else media[0].role if media else MessageKind.TEXT
         direction = Direction.OUT if found.is_sent else Direction.IN
         yield Message(
-            conversation=self._key,
+            conversation=self.key,
             locator=locator,
             raw=piece.data,
             ts_utc_us=words.time_of(when),

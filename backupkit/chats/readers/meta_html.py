@@ -10,26 +10,22 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from backupkit.chats.malformed import MalformedExport, TruncatedExport
 from backupkit.chats.model import (
-    Conversation,
-    Finding,
     Locator,
     Media,
     Message,
     MessageKind,
     Precision,
     Reaction,
-    Severity,
 )
-from backupkit.chats.people import People
 from backupkit.chats.readers.google_chat import day_in
 from backupkit.chats.readers.meta_json import missing_pages
 from backupkit.chats.reading.media_files import find_media_above, is_link, role_of_name
+from backupkit.chats.reading.message_page import MessagePage
 from backupkit.chats.reading.reader import Recognition, Told, read_each
 from backupkit.chats.records.json_fields import within_time
 from backupkit.chats.sources.source import Content, SourceFiles
-from backupkit.chats.texts.html_pieces import Elements, Piece, pieces_of
+from backupkit.chats.texts.html_pieces import Elements, Piece
 from backupkit.chats.texts.wall_time import HALF_DAY, SPACE, DateOrder, seconds_of_day
 
 _LOOKED_AT = 256 * 1024
@@ -38,7 +34,6 @@ _FOLDER = re.compile(r"(?:^|/)(?:inbox|archived_threads|filtered_threads|message
 # Each generation of the layout has its own code for the block; the second of each line is what only blocks carry.
 _MARK = re.compile(rb"<(?:div|section)\s[^<>]{0,100}?class=\"(?:[^\"]*\s)?(?:_a6-g|_2lej)(?:\s[^\"]*)?\"")
 _TITLE = re.compile(rb"<title>([^<]{1,2000})</title>")
-_END = re.compile(rb"</html>\s*\Z", re.IGNORECASE)
 _SENDER, _WORDS, _WHEN = {"_a6-h", "_2lek"}, {"_a6-p", "_2let"}, {"_a6-o", "_2lem"}
 _CODES = {
     name: re.compile(rb"class=\"[^\"]*(?:" + "|".join(sorted(codes)).encode() + rb")[\s\"]")
@@ -106,59 +101,35 @@ def _app_of(source: SourceFiles, name: str, head: bytes) -> str | None:
     return "messenger" if "facebook" in shown or b"facebook.com" in frame else None
 
 
-class _Page:
+class _Page(MessagePage):
     """One page while it is read."""
 
     def __init__(self, source: SourceFiles, name: str) -> None:
-        self._source = source
-        self._name = name
         folder = posixpath.dirname(name)
-        self._key = posixpath.basename(folder) or posixpath.splitext(source.label)[0]
+        key = posixpath.basename(folder) or posixpath.splitext(source.label)[0]
         found = _TITLE.search(source.head(name, _LOOKED_AT))
-        title = _Words()
+        words = _Words()
         if found is not None:
-            title.take(b"<p>" + found[1] + b"</p>", name, 0)
-        self._title = title.fields.get("p", "").strip(_SPACE) or None
-        self._people = People()
+            words.take(b"<p>" + found[1] + b"</p>", name, 0)
         self._parser = _Block()
+        super().__init__(source, name, _MARK, self._parser, key, words.fields.get("p", "").strip(_SPACE) or None)
 
-    def read(self) -> Iterator[Told]:
-        yield self._conversation()
-        with self._source.open(self._name) as stream:
-            for piece in pieces_of(stream, self._name, _MARK):
-                if _MARK.match(piece.data):
-                    yield from self._piece(piece)
-                if piece.is_last:
-                    yield from self._parser.damage(self._name)
-                if piece.is_last and not _END.search(piece.data[-100:]):
-                    raise TruncatedExport(Locator(self._name, f"byte {piece.offset}"), "page-unclosed")
-        yield self._conversation()
-
-    def _conversation(self) -> Conversation:
-        people = self._people.participants()
-        return Conversation(self._key, self._title, participants=people, locator=Locator(self._name))
-
-    def _piece(self, piece: Piece) -> Iterator[Told]:
-        locator = Locator(self._name, f"byte {piece.offset}")
+    def message(self, locator: Locator, piece: Piece) -> Iterator[Told]:
+        """Tell the message of a block."""
         found = self._parser
-        try:
-            found.take(piece.data, self._name, piece.offset)
-        except MalformedExport as error:
-            yield Finding("record-not-understood", Severity.WARNING, locator, {"reason": error.reason})
-            return
         written = " ".join(found.fields.get("when", "").split())
         # The block above the messages names who takes part, and has no time. Of one that the page ends in, none is certain.
         if not written or (piece.is_last and found.is_open):
             return
         sender = " ".join(found.fields.get("sender", "").split()) or None
-        self._people.saw(None, sender)
+        self.people.saw(None, sender)
         media = tuple(
-            Media(*find_media_above(self._source, self._name, reference), role_of_name(reference))
+            Media(*find_media_above(self.source, self.name, reference), role_of_name(reference))
             for reference in found.files[:1000]
         )
         ts_us, precision = _time_of(written)
         yield Message(
-            conversation=self._key,
+            conversation=self.key,
             locator=locator,
             raw=piece.data,
             ts_utc_us=ts_us,

@@ -3,13 +3,11 @@
 The manifest lists its parts and how many messages each holds, so that a missing part is told.
 """
 
-import json
 import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from backupkit.chats.malformed import MalformedExport, TruncatedExport
 from backupkit.chats.model import (
     UNKNOWN_ZONE,
     UTC_ZONE,
@@ -27,6 +25,7 @@ from backupkit.chats.model import (
     Severity,
 )
 from backupkit.chats.people import People
+from backupkit.chats.reading.json_lines import json_line_values
 from backupkit.chats.reading.json_records import Record, claim_json, facts_around, records_in
 from backupkit.chats.reading.media_files import find_media_above, is_link, role_of_name
 from backupkit.chats.reading.reader import Recognition, Told, read_each
@@ -40,7 +39,6 @@ from backupkit.chats.records.json_fields import (
     text_of,
 )
 from backupkit.chats.sources.source import SourceFiles
-from backupkit.chats.texts.lines import lines_of
 
 _RESOURCES = {
     "image": MessageKind.IMAGE,
@@ -146,26 +144,11 @@ def _read_parts(source: SourceFiles, chat: _Chat, facts: dict[str, Any]) -> Iter
 
 
 def _read_part(source: SourceFiles, chat: _Chat, part: str) -> Iterator[Told]:
-    first: MalformedExport | None = None
-    with source.open(part) as stream:
-        for line in lines_of(stream):
-            if not line.text.strip():
-                continue
-            locator = Locator(part, f"line {line.number}")
-            try:
-                value = json.loads(line.text)
-            except (ValueError, RecursionError) as error:
-                if line.is_unfinished:
-                    raise TruncatedExport(locator, "json-broken") from error
-                # A broken line costs itself.
-                first = first or MalformedExport(locator, "json-broken")
-                continue
-            if isinstance(value, dict):
-                yield _message(source, chat, Record(value, line.raw, locator))
-            else:
-                yield Finding("record-not-understood", Severity.WARNING, locator)
-    if first is not None:
-        raise first
+    for value, raw, locator in json_line_values(source, part):
+        if isinstance(value, dict):
+            yield _message(source, chat, Record(value, raw, locator))
+        else:
+            yield Finding("record-not-understood", Severity.WARNING, locator)
 
 
 def _message(source: SourceFiles, chat: _Chat, record: Record) -> Message:

@@ -2,9 +2,9 @@
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
-from backupkit.chats.malformed import TruncatedExport
+from backupkit.chats.malformed import MalformedExport, TruncatedExport
 from backupkit.chats.model import Finding, Locator, Severity
 from backupkit.chats.reading.json_records import Record
 from backupkit.chats.sources.source import SourceFiles
@@ -56,6 +56,39 @@ def json_line_records(source: SourceFiles, name: str) -> Iterator[Record | Findi
         yield Finding("text-not-utf-8", Severity.ERROR, Locator(name), {"count": damaged})
     if pending:
         raise TruncatedExport(Locator(name, f"line {pending[0].number}"), "json-broken")
+
+
+class LineValue(NamedTuple):
+    """The value of one line, the line as it was read, and where it is."""
+
+    value: Any
+    raw: bytes
+    locator: Locator
+
+
+def json_line_values(source: SourceFiles, name: str) -> Iterator[LineValue]:
+    """Stream the value of each line, whatever it is. A broken line costs itself, and is told when all others were.
+
+    Raises:
+        TruncatedExport: the last line stops inside a value.
+        MalformedExport: a line is broken; the first of them.
+    """
+    first: MalformedExport | None = None
+    with source.open(name) as stream:
+        for line in lines_of(stream):
+            if not line.text.strip():
+                continue
+            locator = Locator(name, f"line {line.number}")
+            try:
+                value = json.loads(line.text)
+            except (ValueError, RecursionError) as error:
+                if line.is_unfinished:
+                    raise TruncatedExport(locator, "json-broken") from error
+                first = first or MalformedExport(locator, "json-broken")
+                continue
+            yield LineValue(value, line.raw, locator)
+    if first is not None:
+        raise first
 
 
 def first_records(source: SourceFiles, name: str, size_bytes: int) -> list[dict[str, Any]]:

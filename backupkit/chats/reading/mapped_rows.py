@@ -1,19 +1,18 @@
 """The records of a file that a mapping describes, one by one, with what lies around them."""
 
-import json
 import posixpath
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from backupkit.chats.malformed import MalformedExport, TruncatedExport
+from backupkit.chats.malformed import MalformedExport
 from backupkit.chats.model import Locator
 from backupkit.chats.reading.csv_rows import csv_rows
+from backupkit.chats.reading.json_lines import json_line_values
 from backupkit.chats.reading.mapping import ROOT, ExportMapping, FieldPath
 from backupkit.chats.reading.xlsx_rows import xlsx_rows
 from backupkit.chats.records.json_stream import JsonStream
 from backupkit.chats.sources.source import SourceFiles
-from backupkit.chats.texts.lines import lines_of
 
 MAX_SURROUNDINGS = 200_000
 ENDINGS = {
@@ -82,29 +81,9 @@ def rows_of(
             for row in xlsx_rows(source, name, mapping.sheet, mapping.header):
                 yield MappedRow(row.values, row.raw, row.locator, sheet=row.values["@sheet"])
         case "jsonl":
-            yield from _lines(source, name)
+            yield from (MappedRow(*one) for one in json_line_values(source, name))
         case _:
             yield from _Walk(source, name, mapping.at or ("*",), wanted).rows()
-
-
-def _lines(source: SourceFiles, name: str) -> Iterator[MappedRow]:
-    first: MalformedExport | None = None
-    with source.open(name) as stream:
-        for line in lines_of(stream):
-            if not line.text.strip():
-                continue
-            locator = Locator(name, f"line {line.number}")
-            try:
-                value = json.loads(line.text)
-            except (ValueError, RecursionError) as error:
-                if line.is_unfinished:
-                    raise TruncatedExport(locator, "json-broken") from error
-                # A broken line costs itself.
-                first = first or MalformedExport(locator, "json-broken")
-                continue
-            yield MappedRow(value, line.raw, locator)
-    if first is not None:
-        raise first
 
 
 class _Walk:
