@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, BinaryIO, Self
 
+from backupkit.chats.archives.zip_bytes import ZipBytes
 from backupkit.chats.malformed import MalformedExport
 from backupkit.chats.model import Locator
 
@@ -81,9 +82,12 @@ def tar_members(path: Path, locator: Locator, max_members: int) -> Iterator[tarf
                 if number >= max_members:
                     raise MalformedExport(locator, "archive-directory-too-large")
                 if member.isreg() and not member.issparse():
-                    if member.offset_data + member.size > length:
-                        raise MalformedExport(locator, "archive-cut")
+                    is_cut = member.offset_data + member.size > length
+                    if is_cut:
+                        member.size = max(length - member.offset_data, 0)
                     yield member
+                    if is_cut:
+                        raise MalformedExport(locator, "archive-cut")
                 # The list that the module keeps for later look-ups would hold every member.
                 archive.members.clear()  # type: ignore[attr-defined]  # typeshed hides it
     except (tarfile.TarError, OSError, EOFError, ValueError, OverflowError) as error:
@@ -155,7 +159,9 @@ def trouble_with_name(name: str) -> str | None:
 class GuardedStream(io.RawIOBase):
     """A stream that turns every way a member can be wrong into one `MalformedExport`."""
 
-    def __init__(self, inner: IO[bytes], limit_bytes: int, locator: Locator, *, ends_at_limit: bool = False) -> None:
+    def __init__(
+        self, inner: "IO[bytes] | ZipBytes", limit_bytes: int, locator: Locator, *, ends_at_limit: bool = False
+    ) -> None:
         super().__init__()
         self._inner = inner
         self._left = limit_bytes
@@ -166,7 +172,7 @@ class GuardedStream(io.RawIOBase):
     def over_zip(cls, archive: zipfile.ZipFile, info: zipfile.ZipInfo, locator: Locator) -> Self:
         """Open a member. It may give `MAX_SWELLING` times its compressed length, and a little for free."""
         try:
-            inner = archive.open(info)
+            inner = ZipBytes(archive, info)
         except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, ValueError, struct.error) as error:
             raise MalformedExport(locator, "archive-member-damaged") from error
         return cls(inner, FREE_BYTES + MAX_SWELLING * info.compress_size, locator)

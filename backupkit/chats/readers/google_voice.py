@@ -5,6 +5,7 @@ The pages carry the hChatLog microformat. A call page tells of a call and holds 
 
 import posixpath
 import re
+from array import array
 from collections.abc import Iterator
 from html.parser import HTMLParser
 
@@ -31,10 +32,11 @@ from backupkit.chats.reading.reader import Recognition, Told, read_each
 from backupkit.chats.records.json_fields import iso_to_us
 from backupkit.chats.sources.source import Content, SourceFiles
 from backupkit.chats.texts.damage import damaged_lines
+from backupkit.chats.texts.html_pieces import has_endless_tag
 
 _MARK = re.compile(rb"class=\"(?:hChatLog|haudio)\b")
 _LOOKED_AT = 64 * 1024
-_MAX_PAGE_BYTES = 64 * 2**20
+_MAX_PAGE_BYTES = 16 * 2**20
 _ENDINGS = (".jpg", ".jpeg", ".gif", ".png", ".mp4", ".3gp", ".mp3", ".amr", ".vcf", ".pdf", "")
 
 
@@ -63,6 +65,8 @@ def _read_page(source: SourceFiles, name: str) -> Iterator[Told]:
         raise MalformedExport(Locator(name), "page-too-long")
     with source.open(name) as stream:
         data, failure = read_some(stream, _MAX_PAGE_BYTES, name)
+    if has_endless_tag(data):
+        raise MalformedExport(Locator(name), "page-damaged")
     text = data.decode("utf-8", "replace")
     page = _Page()
     try:
@@ -115,7 +119,7 @@ class _Page(HTMLParser):
         self._message_depth: int | None = None
         self._in_quote = self._in_name = False
         self._tel = ""
-        self._lengths: list[int] = []
+        self._lines = array("Q", [0])
 
     def own(self) -> set[str]:
         """Return the owner's number, where the page tells it."""
@@ -123,16 +127,14 @@ class _Page(HTMLParser):
         return named or (self._abbreviated if len(self._abbreviated) == 1 else set())
 
     def feed(self, data: str) -> None:
-        at = 0
-        self._lengths = [0]
-        for line in data.splitlines(keepends=True):
-            at += len(line)
-            self._lengths.append(at)
+        self._lines = array("Q", [0])
+        while at := data.find("\n", self._lines[-1]) + 1:
+            self._lines.append(at)
         super().feed(data)
 
     def _offset(self) -> int:
         line, column = self.getpos()
-        return self._lengths[min(line - 1, len(self._lengths) - 1)] + column
+        return self._lines[min(line, len(self._lines)) - 1] + column
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         found = {name: value or "" for name, value in attrs}

@@ -48,6 +48,7 @@ _BLOCK_BYTES = 1 << 16
 _MAX_RECORD_BYTES = 96 * 2**20
 _MAX_DEPTH = 8
 _MAX_RESTARTS = 1000
+_MAX_PARTS = 50_000
 _RECORD = re.compile(rb"<(?:sms|mms|call)\s")
 _MAX_CONVERSATIONS = 200_000
 _NOBODY = {None, "", "null", "(Unknown)"}
@@ -198,7 +199,11 @@ class _Parsing:
         del self._fed[:start]
         self._fed_from += start
         if len(self._fed) > _MAX_RECORD_BYTES:
-            raise MalformedExport(Locator(self._name, f"line {self._line}"), "record-too-long")
+            locator = Locator(self._name, f"line {self._line}")
+            self.broken = self.broken or MalformedExport(locator, "record-too-long")
+            if not self._may_begin_again():
+                raise self.broken
+            self._begin_again(len(self._fed))
 
     def _parse(self, data: bytes) -> None:
         """Feed the parser. What breaks it costs the record that it is in, and the next one is where it begins anew."""
@@ -261,7 +266,8 @@ class _Parsing:
         elif self._depth == 2:
             self._open = (name, attributes, self._parser.CurrentByteIndex, self._line)
             self._inner = []
-        else:
+        # What no message has so many of is not worth the memory.
+        elif len(self._inner) < _MAX_PARTS:
             self._inner.append((name, attributes))
 
     def _end(self, name: str) -> None:

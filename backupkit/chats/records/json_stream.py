@@ -77,11 +77,13 @@ class JsonStream(JsonWindow):
                 return
 
     def _key(self) -> str:
-        if self.peek() != '"':
-            self._wrong("key-expected")
+        found = self.peek()
+        if found != '"':
+            self._wrong("key-expected", cut=not found)
         key, _raw = self._value(MAX_KEY_CHARACTERS)
-        if self.peek() != ":":
-            self._wrong("colon-expected")
+        found = self.peek()
+        if found != ":":
+            self._wrong("colon-expected", cut=not found)
         self._at += 1
         self.peek()
         return str(key)
@@ -234,8 +236,8 @@ class JsonStream(JsonWindow):
         """
         if self._damage is None and self.peek():
             self._wrong("text-after-the-end")
-        if self._damage is not None:
-            raise self._damage
+        if self._damage is not None or self._failure is not None:
+            raise self._damage or self._failure  # type: ignore[misc]  # one of both is an error here
 
     def _go_on_behind(self, error: MalformedExport) -> None:
         """Stand at the next element of a list that is open; the generators of what lies deeper end.

@@ -17,7 +17,7 @@ from backupkit.chats.backups.ios_backup import is_stored_file
 from backupkit.chats.backups.ios_keybag import DecryptedMember
 from backupkit.chats.backups.opened_backups import OpenedMember
 from backupkit.chats.malformed import MalformedExport
-from backupkit.chats.model import Finding, Locator
+from backupkit.chats.model import Finding, Locator, Severity
 from backupkit.chats.owner_keys import NO_KEYS, OwnerKeys
 from backupkit.chats.partial import read_some
 from backupkit.chats.records.json_sample import sample_json
@@ -181,12 +181,17 @@ class SourceFiles:
             return known
         try:
             with self.open_bytes(name) as stream:
-                head, _failure = read_some(stream, max(size_bytes, HEAD_BYTES), name)
+                head, failure = read_some(stream, max(size_bytes, HEAD_BYTES), name)
+            if failure is not None and not head:
+                raise failure
         except (MalformedExport, OSError) as error:
             head = b""
             cause = error.__cause__ if isinstance(error, MalformedExport) else error
             if isinstance(cause, OSError):
                 self._unread.setdefault(name, place_unread(name, cause))
+            elif isinstance(error, MalformedExport):
+                facts = {"reason": error.reason}
+                self._unread.setdefault(name, Finding("archive-damaged", Severity.ERROR, error.locator, facts))
         encoding = self._encodings[name] = encoding_of(head)
         if encoding is not None:
             head = head.decode(encoding, "ignore").encode("utf-8", "replace")

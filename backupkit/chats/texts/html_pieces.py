@@ -20,6 +20,9 @@ MAX_DEPTH = 200
 _BLOCK = 1 << 18
 # A mark may be cut by the end of a block: this much is looked at again.
 _OVERLAP = 512
+_TAG = re.compile(rb"<[A-Za-z][^>]*")
+_LONG_TAG_BYTES = 1 << 14
+_MAX_ATTRIBUTES = 4096
 _VOID = frozenset(
     ["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"]
 )
@@ -69,6 +72,15 @@ def pieces_of(stream: BinaryIO, file: str, mark: re.Pattern[bytes]) -> Iterator[
         raise too_long
 
 
+def has_endless_tag(data: bytes) -> bool:
+    """Say whether a tag has thousands of attributes: the parser takes two hundred times their bytes. A picture in one is no attribute."""
+    return any(
+        found.end() - found.start() > _LONG_TAG_BYTES
+        and len(found[0].split(maxsplit=_MAX_ATTRIBUTES)) > _MAX_ATTRIBUTES
+        for found in _TAG.finditer(data)
+    )
+
+
 class Elements(HTMLParser):
     """Follows the open elements of one piece, and gathers text into the fields that a subclass gives them.
 
@@ -101,6 +113,8 @@ class Elements(HTMLParser):
         self._damaged += damaged_lines(data)
         self._parts = {}
         self._open = []
+        if has_endless_tag(data):
+            raise MalformedExport(Locator(file, f"byte {offset}"), "element-damaged")
         self.has_run_on = False
         self._begun: set[str] = set()
         try:

@@ -235,3 +235,10 @@ def test_a_record_that_says_nothing_is_no_message(tmp_path: Path) -> None:
 
     assert len(found.messages) == 60
     assert [finding.code for finding in found.findings] == ["record-not-understood"] * 2
+
+
+def test_a_tag_with_a_million_attributes_costs_its_message(tmp_path: Path) -> None:
+    path = changed(tmp_path, "facebook-html", (b"word 30 ", b"<p " + b"a=b " * 800_000 + b">word 30 "))
+
+    assert texts(path) == words(*(n for n in range(60) if n != 30))
+    assert "record-not-understood" in read(path).codes
