@@ -41,6 +41,8 @@ def show_message_differences(session: Session, found: MessageDifferences) -> Exi
     if found.is_damaged:
         lines.append(session.terminal.paint("bad", session.say("message-diff.damaged")))
     lines.append(session.say("message-diff.summary", **sums, same=found.same))
+    if found.first == found.second:
+        lines.append(session.say("diff.same-snapshot", snapshot=found.first))
     fields = {
         "first": found.first,
         "second": found.second,

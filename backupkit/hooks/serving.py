@@ -84,13 +84,18 @@ def wanted_of(arguments: Sequence[str]) -> Wanted | None:
             wanted = wanted._replace(prints_unit=True)
         elif name == "--json":
             wanted = wanted._replace(json=True)
-        elif name == "--socket" and rest:
+        elif name == "--socket" and rest and rest[0].isprintable():
+            # A line break in it would be one in the unit.
             wanted = wanted._replace(socket=Path(rest.pop(0)))
-        elif name == "--http" and rest and rest[0].isascii() and rest[0].isdigit() and int(rest[0]) <= 65535:
+        elif name == "--http" and rest and _is_port(rest[0]):
             wanted = wanted._replace(http=int(rest.pop(0)))
         else:
             return None
     return wanted
+
+
+def _is_port(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 6 and int(text) <= 65535
 
 
 def serve(wanted: Wanted, environment: Mapping[str, str], language: str) -> int:
@@ -232,7 +237,8 @@ def unit_text(place: Path, port: int | None) -> str:
     """A systemd user unit that keeps the server running."""
     program = Path(sys.executable).with_name("backupkit-hook")
     http = "" if port is None else f" --http {port}"
-    command = f'"{program}" serve --socket "{place}"{http}'.replace("%", "%%")
+    quoted = [str(path).replace("\\", "\\\\").replace('"', '\\"').replace("$", "$$") for path in (program, place)]
+    command = f'"{quoted[0]}" serve --socket "{quoted[1]}"{http}'.replace("%", "%%")
     return f"""\
 # ~/.config/systemd/user/backupkit-hook.service
 [Unit]

@@ -12,6 +12,7 @@ def unit_text(program: Path, options: Sequence[str]) -> str:
     command = " ".join([_quoted(str(program)), "watch", "--no-input", *map(_quoted, options)])
     return f"""\
 # ~/.config/systemd/user/backupkit-watch.service
+# systemctl --user enable --now backupkit-watch
 [Unit]
 Description=backupkit: saves chats whenever they come to rest
 

@@ -107,6 +107,10 @@ def test_two_snapshots_that_differ_are_exit_6(home: Computer) -> None:
     assert differences(answer.last, schema_of("diff-1")) == []
     assert answer.last["added"] == ["chat/note.txt"]
     assert home.run("diff", second, second, "--json").last["same"] == answer.last["same"] + 1
+    # Who names one only means it and the newest; of the newest itself that says nothing.
+    assert "Both are snapshot" in home.run("diff", "latest").out
+    assert "Both are snapshot" in home.run("diff", "latest", "--messages").out
+    assert "Both are snapshot" not in home.run("diff", first, second, expect=6).out
 
 
 def test_restored_files_are_the_ones_that_were_saved(home: Computer, tmp_path: Path) -> None:
@@ -398,3 +402,13 @@ def test_no_number_of_people_is_said_where_a_format_names_nobody(tmp_path: Path)
 
     assert "  12 messages; " in shown
     assert " people" not in shown
+
+
+@pytest.mark.parametrize(("language", "you"), [("en", "You"), ("zh-CN", "我")])
+def test_a_search_says_which_messages_are_ones_own(tmp_path: Path, language: str, you: str) -> None:
+    computer = Computer(tmp_path / "home")
+    computer.initialise()
+    write_chat_database(computer.home / "phone" / "msgstore.db", messages=30)
+    computer.run("snapshot", "phone")
+
+    assert f"Family table  {you}\n" in computer.run("search", "--since", "2000-01-01", "--lang", language).out

@@ -272,6 +272,23 @@ def test_a_crash_anywhere_inside_is_not_decided(scene: Scene, phone: Phone, plac
     assert json.loads(done.stdout)["decision"] == "undecided"
 
 
+def test_a_machine_without_room_for_a_thread_gets_an_answer(phone: Phone) -> None:
+    program = (
+        "import threading\n"
+        "def no_room(self): raise RuntimeError('no more threads')\n"
+        "threading.Thread.start = no_room\n"
+        "from backupkit.hooks.program import run\n"
+        "run()\n"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", program], input=b"{}", capture_output=True, env=phone.environment(), check=False
+    )
+
+    assert (done.returncode, done.stderr) == (42, b"")
+    assert json.loads(done.stdout)["reason"] == "guard-failed"
+
+
 def test_a_hook_that_is_killed_gives_no_allow(phone: Phone) -> None:
     with subprocess.Popen([HOOK], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=phone.environment()) as process:
         process.send_signal(signal.SIGKILL)

@@ -438,6 +438,12 @@ def test_the_unit_names_this_program_and_nothing_is_started(tmp_path: Path) -> N
     assert not (tmp_path / "door").exists()
 
 
+def test_the_unit_quotes_the_socket_as_systemd_reads_it(tmp_path: Path) -> None:
+    printed = start(tmp_path, "--socket", '/run/a "b" $c %d\\e', "--print-unit")
+
+    assert 'serve --socket "/run/a \\"b\\" $$c %%d\\\\e"\n' in printed.stdout
+
+
 def test_programs_get_the_unit_and_a_failed_start_as_json(tmp_path: Path) -> None:
     (tmp_path / "door").write_text("no socket")
 
@@ -452,7 +458,13 @@ def test_programs_get_the_unit_and_a_failed_start_as_json(tmp_path: Path) -> Non
     assert (refused.returncode, error["code"], error["exit_code"]) == (2, "socket-in-the-way", 2)
 
 
-@pytest.mark.parametrize("arguments", [["--http"], ["--http", "70000"], ["--http", "x"], ["--sock"], ["now"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--http"], ["--http", "70000"], ["--http", "x"], ["--http", "9" * 5000], ["--http", "٣"], ["--sock"], ["now"],
+        ["--socket", "a\nExecStartPre=b", "--print-unit"],
+    ],
+)  # fmt: skip
 def test_other_words_are_refused(tmp_path: Path, arguments: list[str]) -> None:
     refused = start(tmp_path, *arguments)
 

@@ -20,5 +20,8 @@ def test_the_unit_runs_what_was_called_and_needs_no_repository(tmp_path: Path) -
     told = computer.run("watch", "--print-unit", "--json").last
 
     assert f'--repo "{computer.home / "elsewhere"}" --profile "travel"' in shown
-    assert told["unit"].startswith("# ~/.config/systemd/user/backupkit-watch.service\n[Unit]\n")
+    # Where it goes and what starts it, and then the unit.
+    where, start, heading, *_ = told["unit"].splitlines()
+    assert (where, heading) == ("# ~/.config/systemd/user/backupkit-watch.service", "[Unit]")
+    assert start == "# systemctl --user enable --now backupkit-watch"
     assert not computer.repository.exists()

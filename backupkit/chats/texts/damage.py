@@ -32,7 +32,7 @@ def _is_damaged(line: bytes) -> bool:
     try:
         line.decode("utf-8")
     except UnicodeDecodeError:
-        return not self._is_lost
+        return True
     return b"\0" in line
 
 
@@ -119,7 +119,7 @@ class TextDamage:
         if len(begun) < 2 or not any(_is_part(begun, _shape(head)) for head in self._heads.values()):
             return False
         self.cut_at(line.number)
-        return not self._is_lost
+        return True
 
     def findings(self) -> Iterator[Finding]:
         """Tell what was found, once everything was read."""

@@ -53,6 +53,8 @@ def diff(
     if found.messages_first is not None or found.messages_second is not None:
         lines.append(session.say("diff.messages", before=found.messages_first, after=found.messages_second))
     lines.append(session.say("diff.summary", **counts))
+    if found.first == found.second:
+        lines.append(session.say("diff.same-snapshot", snapshot=found.first))
     lines += lost_line(session, found.damaged)
     session.printer.summary(fields_of(found), lines)
     ended = conclude(found.damaged, found.distrust)

@@ -94,7 +94,9 @@ def _moment(name: str, text: str, *, ends: bool = False) -> datetime:
 def _lines(session: Session, hit: "Hit") -> list[str]:
     time = hit.time or session.say("export.no-date")
     when = time if len(time) == len("2024-03-04") else session.catalogue.time(hit.time)
-    head = "  ".join(printable(one, limit=60) for one in (when, hit.conversation, hit.sender) if one)
+    # Many apps do not write down who their owner is.
+    sender = hit.sender or (session.say("export.you") if hit.own else "")
+    head = "  ".join(printable(one, limit=60) for one in (when, hit.conversation, sender) if one)
     paint = session.terminal.paint
     notes = []
     if hit.state != "present":

@@ -89,6 +89,7 @@ MESSAGES: dict[str, str] = {
     "verify.coverage": "covers {package} for the guard until {expires}",
     "restore.done": "Restored {files} {files:plural:file|files}, {bytes}, from snapshot {snapshot:short}",
     "restore.elsewhere": "Not in this snapshot, so not restored: {sources}. To bring back what snapshot {snapshot:short} holds:",
+    "diff.same-snapshot": "Both are snapshot {snapshot:short}. Earlier ones are listed by: backupkit snapshots",
     "diff.summary": "{added} added, {removed} removed, {changed} changed, {same} the same",
     "status.fresh": "Every source has a verified backup.",
     "status.nothing": "Not safe: nothing is saved here yet.",

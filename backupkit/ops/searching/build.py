@@ -15,13 +15,13 @@ from typing import NamedTuple
 from backupkit.chats.backups.opened_backups import ChatKeyWrong, is_wrong_key
 from backupkit.chats.history.identity import Identifier
 from backupkit.chats.malformed import MalformedExport
-from backupkit.chats.model import Conversation, Message
+from backupkit.chats.model import Conversation, Direction, Message
 from backupkit.chats.owner_keys import KeysOf, OwnerKeys, no_keys
 from backupkit.chats.readers.registry import read_all
 from backupkit.chats.search.document import Document, document_of
 from backupkit.ops.chats.snapshot_chats import OpenedChats, open_chats
 from backupkit.ops.events import Event, Found, Phase, Progress, Severity, Tell
-from backupkit.ops.searching.index import IndexedConversation, IndexedSource, SearchIndex
+from backupkit.ops.searching.index import IndexedConversation, IndexedSource, SearchIndex, Sender
 from backupkit.ops.searching.segment import Filling, Place
 from backupkit.store.domains.domain_reader import DomainReader
 from backupkit.store.trees.manifest import Source
@@ -75,7 +75,7 @@ class Building:
     total_bytes: int = 0
     _is_filled: bool = False
     _conversations: dict[tuple[int, str, str], int] = field(default_factory=dict)
-    _senders: dict[tuple[str | None, str | None], int] = field(default_factory=dict)
+    _senders: dict[Sender, int] = field(default_factory=dict)
     _filling: Filling = field(default_factory=Filling)
     _waiting: dict[bytes, int] = field(default_factory=dict)
     _names: list[str] = field(default_factory=list)
@@ -302,7 +302,7 @@ class Building:
         return number
 
     def _sender(self, message: Message) -> int:
-        sender = (message.sender_id, message.sender_name)
+        sender = (message.sender_id, message.sender_name, message.direction is Direction.OUT)
         number = self._senders.get(sender)
         if number is None:
             number = self._senders[sender] = len(self._senders)

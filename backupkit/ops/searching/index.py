@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from backupkit.chats.search.document import Document
 from backupkit.codec.malformed import MalformedObject
@@ -25,12 +25,15 @@ from backupkit.ops.places import make_private, write_private
 from backupkit.ops.searching.segment import Filling, Place, Segment, merged, open_segment, write_segment
 
 STATE = "state"
-_VERSION = 3
+_VERSION = 4
 _WHAT = "search-index"
 _SMALL = 1 << 14
 _MOST_SMALL = 8
 UNUSABLE = (OSError, MalformedObject, OpenFailed)
 """What reading an index may raise that is damaged, of another version, or sealed with another key."""
+
+Sender: TypeAlias = tuple[str | None, str | None, bool]
+"""Who sent a message: the app's id and a name where it has them, and whether it was the owner."""
 
 
 @dataclass(slots=True)
@@ -70,7 +73,7 @@ class IndexState:
     snapshots: list[str] = field(default_factory=list)
     sources: list[IndexedSource] = field(default_factory=list)
     conversations: list[IndexedConversation] = field(default_factory=list)
-    senders: list[tuple[str | None, str | None]] = field(default_factory=list)
+    senders: list[Sender] = field(default_factory=list)
     ended: dict[str, dict[int, tuple[int, bool]]] = field(default_factory=dict)
     incomplete: list[str] = field(default_factory=list)
 
@@ -207,7 +210,7 @@ def _decode_state(data: bytes) -> IndexState:
             snapshots=[str(one) for one in fields["snapshots"]],
             sources=[IndexedSource(*row) for row in fields["sources"]],
             conversations=[IndexedConversation(*row) for row in fields["conversations"]],
-            senders=[(row[0], row[1]) for row in fields["senders"]],
+            senders=[(row[0], row[1], row[2]) for row in fields["senders"]],
             ended={
                 name: {number: (last, replaced) for number, last, replaced in rows}
                 for name, rows in fields["ended"].items()

@@ -74,7 +74,8 @@ class Question:
 class Hit:
     """A message that was found. `places` are where the words stand in `text`.
 
-    `state` is `present` in the newest snapshot of its source, `absent` from it, or `replaced` by a newer version there.
+    `state` is `present` in the newest snapshot of its source, `absent` from it, or `replaced` by a newer version there. `own` are
+    messages of the export's owner, whom many apps give no name.
     """
 
     conversation: str
@@ -82,6 +83,7 @@ class Hit:
     app: str | None
     source: str
     sender: str
+    own: bool
     time: str | None
     kind: str
     text: str
@@ -341,7 +343,7 @@ class _Answer:
         wanted = [folded(name) for name in names]
         return [
             number
-            for number, (identity, called) in enumerate(self.state.senders)
+            for number, (identity, called, _) in enumerate(self.state.senders)
             if identity in names or any(name in folded(called or identity or "") for name in wanted)
         ]
 
@@ -358,7 +360,7 @@ class _Answer:
 
     def hit(self, place: Place, document: Document, seen: list[SnapshotId]) -> Hit:
         conversation = self.state.conversations[document.conversation]
-        identity, called = self.state.senders[document.sender]
+        identity, called, is_own = self.state.senders[document.sender]
         end = self.state.end_of(place)
         return Hit(
             conversation=conversation.title or conversation.key,
@@ -366,6 +368,7 @@ class _Answer:
             app=conversation.app,
             source=self.state.sources[document.source].name,
             sender=called or identity or "",
+            own=is_own,
             time=time_text(document.at, document.zone, document.precision) if document.has_time else None,
             kind=document.kind,
             text=document.text,

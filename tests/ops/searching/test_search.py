@@ -270,3 +270,14 @@ def test_a_segment_that_is_damaged_anywhere_gives_one_typed_error_or_the_truth(s
         pass
     with pytest.raises(OpenFailed), open_segment(segment, b"x" * 32):
         pass
+
+
+def test_messages_of_the_owner_are_told_where_the_app_names_nobody(scene: Scene) -> None:
+    chat_factory.write_chat_database(scene.folder / "phone" / "msgstore.db", messages=30)
+    scene.take(scene.folder / "phone")
+
+    hits = search(scene, limit=100, since=datetime(2000, 1, 1, tzinfo=UTC)).hits
+
+    assert {hit.own for hit in hits} == {True, False}
+    assert {hit.sender for hit in hits if hit.own} == {""}
+    assert all(hit.sender for hit in hits if not hit.own)
