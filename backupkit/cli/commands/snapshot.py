@@ -52,9 +52,11 @@ def snapshot(
     specs = source_specs(session, sources or [], app=app, name=name, package=package, keys=keys)
     _ensure_repository(session, specs, recovery_sheet, wanted=init)
     publish_policy(session)
-    taken = save(session, specs, session.tell, tags=tags or (), verify=not no_verify)
+    verifies = not no_verify and session.settings.verify.after_snapshot == "all"
+    taken = save(session, specs, session.tell, tags=tags or (), verify=verifies)
     session.printer.summary(taken_fields(taken), _lines(session, taken))
-    if taken.state == "partial" and session.stop.asked:
+    is_unread = taken.state == "saved" and verifies
+    if session.stop.asked and (taken.state == "partial" or is_unread):
         raise session.stop.error()
     if taken.wrong_key is not None:
         from backupkit.chats.backups.opened_backups import ChatKeyWrong

@@ -1,7 +1,7 @@
 """Reading every byte of a snapshot back, and saying so under a signature."""
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -68,8 +68,9 @@ def verify_snapshot(
     clock: Clock,
     tell: Tell,
     max_age: timedelta = DEFAULT_MAX_AGE,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Verified:
-    """Read every byte that a snapshot needs; with `open_with`, open everything too.
+    """Read every byte that a snapshot needs; with `open_with`, open everything too. Nothing counts where `stop` ended it.
 
     The result is signed and logged where this machine writes, never in a copy's log, and coverage passes are issued for the hook.
 
@@ -83,7 +84,7 @@ def verify_snapshot(
     started = clock.now()
     work.check_keys()
     listed = work.listed()
-    read = work.read_packs(listed, started)
+    read = work.read_packs(listed, started, stop)
     if keyring is not None:
         _open_all(work, keyring)
     method: Method = "sealed" if keyring is None else "open"
@@ -167,13 +168,17 @@ class Work:
         except (ObjectMissing, MalformedObject) as error:
             raise PacksUnknown(snapshot=self.known.id, reason=cause(error)) from error
 
-    def read_packs(self, listed: Sequence[ListedPack], started: datetime) -> PacksRead:
+    def read_packs(
+        self, listed: Sequence[ListedPack], started: datetime, stop: Callable[[], bool] = lambda: False
+    ) -> PacksRead:
         """Read every byte of some packs, and remember which are whole."""
         total = sum(pack.size for pack in listed)
         done = 0
         whole: list[PackName] = []
         damaged: list[PackName] = []
         for outcome in check_sealed(self.repository.backend, (pack.ref for pack in listed)):
+            if stop():
+                raise KeyboardInterrupt
             if isinstance(outcome, PackChecked):
                 done += outcome.size
                 whole.append(outcome.ref.pack)

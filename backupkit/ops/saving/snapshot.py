@@ -128,7 +128,7 @@ def take_snapshot(
     verify: bool = False,
     max_age: timedelta | None = None,
 ) -> SnapshotTaken:
-    """Save the sources as one snapshot; with `verify`, read every byte of it back afterwards.
+    """Save the sources as one snapshot; with `verify`, read every byte of it back afterwards, unless that is stopped.
 
     Raises:
         NoRepository, NotAWriter: there is nothing to write to, or no right to.
@@ -150,7 +150,13 @@ def take_snapshot(
     from backupkit.ops.checking.verify import DEFAULT_MAX_AGE, verify_snapshot  # noqa: PLC0415 - a quarter of all there is to load
 
     age = DEFAULT_MAX_AGE if max_age is None else max_age
-    verified = verify_snapshot(places, taken.snapshot, clock=clock, tell=tell, max_age=age)
+    try:
+        verified = verify_snapshot(places, taken.snapshot, clock=clock, tell=tell, max_age=age, stop=stop)
+    except KeyboardInterrupt:
+        if not stop():
+            raise
+        # It is saved all the same.
+        return taken
     return replace(taken, state=verified.state, coverage=verified.coverage)
 
 

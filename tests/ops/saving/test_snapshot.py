@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from backup_scene import Scene, bytes_of, some_chats
 
-from backupkit.ops.events import Found, Severity
+from backupkit.ops.events import Found, Phase, Progress, Severity
 from backupkit.ops.failures import NoRepository, NotAWriter, SourceIsOwn, SourceNotFound
 from backupkit.ops.looking.show import show
 from backupkit.ops.saving import snapshot as snapshot_module
@@ -251,6 +251,21 @@ def test_a_stop_leaves_a_partial_snapshot_that_can_be_restored_and_the_next_run_
     assert completed.new_bytes < (40 - len(back)) * 3000 + 30_000
     scene.restore(to=scene.folder / "again")
     assert bytes_of(scene.folder / "again" / "chats") == whole
+
+
+def test_a_stop_while_it_is_read_back_leaves_a_whole_snapshot_that_does_not_count_as_verified(scene: Scene) -> None:
+    scene.write("words.txt", "words " * 1000)
+
+    def is_read_back() -> bool:
+        return any(isinstance(event, Progress) and event.phase is Phase.CHECK for event in scene.told)
+
+    # The first pack that was read tells it; a snapshot this small has two.
+    taken = scene.take(verify=True, stop=is_read_back)
+
+    assert is_read_back()
+    assert (taken.state, taken.complete, taken.coverage) == ("saved", True, ())
+    assert not scene.repository.log.read().subjects("verify")
+    assert scene.verify().state == "verified"
 
 
 def test_a_long_run_leaves_partial_snapshots_on_its_way(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
