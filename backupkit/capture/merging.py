@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from backupkit.codec.sqlite_wal import WalSummary, committed_pages
+from backupkit.codec.sqlite_wal import WalSummary, committed_pages, most_pages
 
 _JOURNAL_MAGIC: Final = b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7"
+_JOURNAL_HEADER: Final = struct.Struct(">8s5I")
 _SUPER_TAIL: Final = struct.Struct(">II8s")
 _LONGEST_NAME: Final = 4096
 
@@ -25,7 +26,7 @@ class Merged:
 def merge_wal(image: Path, wal: Path, page_size: int | None, *, salts: tuple[int, int] | None = None) -> Merged:
     """Put the newest committed bytes of each page in a log into a copied database, as a checkpoint would.
 
-    Nothing is done, and `done` is false, where the log is damaged, garbled or made for other pages: then both files
+    Nothing is done, and `done` is false, where the log is damaged, garbled, made for other pages, or speaks of pages that cannot be: then both files
     are worth more as they are. A sealed database has a `page_size` of None: its log is checked and never merged.
     `salts` are those of the log that an app has open: another log in its place is none of the database's.
     """
@@ -36,6 +37,9 @@ def merge_wal(image: Path, wal: Path, page_size: int | None, *, salts: tuple[int
         if summary.header is not None and (
             summary.header.page_size != page_size or salts not in {None, summary.header.salts}
         ):
+            return Merged(done=False, wal=summary)
+        if summary.database_pages > most_pages(image.stat().st_size // page_size, len(pages)):
+            # It would be made that long, and be read to its end.
             return Merged(done=False, wal=summary)
         if not summary.is_empty:
             _write_back(image, log, summary, pages, page_size)
@@ -58,6 +62,8 @@ def merge_journal(image: Path, journal: Path, source: Path) -> Merged:
     database came from: a journal can name another file that decides whether the transaction counts, and that file is
     looked for and never touched.
     """
+    if _speaks_of_too_many(image, journal):
+        return Merged(done=False)
     named = _named_super_journal(journal)
     if named is not None:
         name, tail_size = named
@@ -76,6 +82,18 @@ def merge_journal(image: Path, journal: Path, source: Path) -> Merged:
     except sqlite3.Error:
         return Merged(done=False)
     return Merged(done=not journal.exists() or journal.stat().st_size == 0)
+
+
+def _speaks_of_too_many(image: Path, journal: Path) -> bool:
+    """Whether the database would be made so long that its end is never reached."""
+    with journal.open("rb") as file:
+        head = file.read(_JOURNAL_HEADER.size)
+    if len(head) < _JOURNAL_HEADER.size:
+        return False
+    magic, _records, _nonce, pages, _sector, size = _JOURNAL_HEADER.unpack(head)
+    if magic != _JOURNAL_MAGIC or not size:
+        return False
+    return int(pages) > most_pages(image.stat().st_size // size, journal.stat().st_size // size)
 
 
 def _named_super_journal(journal: Path) -> tuple[bytes, int] | None:

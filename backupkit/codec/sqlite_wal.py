@@ -22,6 +22,7 @@ WAL_VERSION: Final = 3007000
 HEADER_SIZE: Final = 32
 FRAME_HEADER_SIZE: Final = 24
 _HEADER: Final = struct.Struct(">8I")
+_FEW_PAGES: Final = 1024
 _FRAME: Final = struct.Struct(">6I")
 _BATCH_BYTES: Final = 1 << 20
 _MASK: Final = 0xFFFFFFFF
@@ -105,6 +106,11 @@ def summarise_wal(log: BinaryIO) -> WalSummary:
     """Check a log from front to back and say what it holds. Memory does not grow with the log."""
     summary, _ = _walk(log, collect=False)
     return summary
+
+
+def most_pages(there: int, logged: int) -> int:
+    """Return how many pages a database can have, by those in its file and in its log. A log speaks of pages that nobody wrote, but not of billions."""
+    return 4 * (there + logged) + _FEW_PAGES
 
 
 def committed_pages(log: BinaryIO) -> tuple[WalSummary, dict[int, int]]:

@@ -3,13 +3,15 @@
 import io
 import shutil
 import sqlite3
+import struct
 from pathlib import Path
 
 import pytest
+from damaged_database import log_of_one_page
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from backupkit.capture.merging import merge_wal
-from backupkit.codec.sqlite_wal import committed_pages, read_header, summarise_wal
+from backupkit.capture.merging import merge_journal, merge_wal
+from backupkit.codec.sqlite_wal import HEADER_SIZE, committed_pages, read_header, summarise_wal
 
 PAGE = 512
 FRAME = PAGE + 24
@@ -169,3 +171,19 @@ def sums(data: bytes, first: int, second: int) -> tuple[int, int]:
         first = (first + even + second) % 2**32
         second = (second + odd + first) % 2**32
     return first, second
+
+
+def test_a_log_or_journal_that_speaks_of_billions_of_pages_is_left_as_it_is(tmp_path: Path) -> None:
+    image, log = make_log(tmp_path)
+    database, wal, journal = tmp_path / "image", tmp_path / "log", tmp_path / "image-journal"
+    database.write_bytes(image)
+    wal.write_bytes(log_of_one_page(1, 2**32 - 1, log[HEADER_SIZE + 24 :][:PAGE]))
+    journal.write_bytes(
+        struct.pack(">8s5I", b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7", 1, 7, 2**31, 512, PAGE).ljust(512, b"\0")
+    )
+
+    by_log = merge_wal(database, wal, PAGE)
+    by_journal = merge_journal(database, journal, tmp_path / "app.db")
+
+    assert (by_log.done, by_journal.done) == (False, False)
+    assert database.read_bytes() == image

@@ -14,7 +14,7 @@ from backupkit.chats.carve.pages import MAGIC
 from backupkit.chats.databases.nameless import nameless_file
 from backupkit.chats.malformed import MalformedExport, TruncatedExport
 from backupkit.chats.model import Locator
-from backupkit.codec.sqlite_wal import committed_pages
+from backupkit.codec.sqlite_wal import committed_pages, most_pages
 
 MAX_DATABASE_BYTES: Final = 64 * 2**30
 _PIECE: Final = 1 << 20
@@ -22,7 +22,6 @@ _HEADER_BYTES: Final = 100
 _JOURNAL_MAGIC: Final = b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7"
 _JOURNAL_HEADER: Final = struct.Struct(">8s5I")
 _UNCOUNTED: Final = 0xFFFFFFFF
-_FEW_PAGES: Final = 1024
 
 Part = Callable[[str], BinaryIO | None]
 """Opens what lies beside a database under its name with an ending, `""` for itself; None where there is nothing."""
@@ -167,5 +166,4 @@ def _end_where_it_ends(file: BinaryIO) -> bool:
 
 
 def _most_pages(file: BinaryIO, page_size: int, logged: int) -> int:
-    """Return how many pages a database can have with its log. A log speaks of pages that nobody wrote, but not of billions."""
-    return 4 * (file.seek(0, 2) // page_size + logged) + _FEW_PAGES
+    return most_pages(file.seek(0, 2) // page_size, logged)
