@@ -34,6 +34,7 @@ def test_status_there_does_not_say_that_nothing_is_saved(other: Computer) -> Non
     assert answer.out.startswith("Snapshots of another computer lie here.")
     assert "not been typed back" not in answer.out
     assert "Next:  backupkit restore latest --to DIR --repo 'my disk'" in answer.out
+    assert "To enrol it: backupkit key enrol --repo 'my disk'\n" in answer.out
 
 
 def test_a_restore_there_names_the_source_that_the_latest_snapshot_does_not_hold(other: Computer) -> None:

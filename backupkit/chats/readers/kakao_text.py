@@ -152,6 +152,8 @@ class _Reading:
             sender, before, hour, minute, after, text = brackets.groups()
             self.damage.head(line.text[: brackets.start(6)])
             second = seconds_of_day(int(hour), int(minute), 0, before or after)
+            if not self.damage.day.is_known_at(second):
+                self._day = None
             self._begin(line, sender, (self._day, second), text)
         elif comma:
             yield from self.flush()
@@ -168,11 +170,13 @@ class _Reading:
         elif english_day := _ENGLISH_DAY.match(line.text):
             yield from self.flush()
             self._day = _english_day(english_day)
+            self.damage.day.begins()
             self._is_bracketed = self._is_bracketed or line.text.startswith("---")
         elif day_line := _DAY.match(line.text) or _PLAIN_DAY.match(line.text):
             yield from self.flush()
             parts = (int(day_line.group(1)), int(day_line.group(2)), int(day_line.group(3)))
             self._day = DateOrder.YEAR_MONTH_DAY.day_number(parts)
+            self.damage.day.begins()
             # Only Windows rules a line through the day, and people may come before anybody speaks.
             self._is_bracketed = self._is_bracketed or line.text.startswith("---")
         elif self._is_bracketed and _SYSTEM.match(line.text):

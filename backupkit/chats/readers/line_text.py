@@ -253,6 +253,7 @@ class _Reading:
         if day:
             yield from self._flush()
             self.damage.head(line.text, "day")
+            self.damage.day.begins()
             self._day = self.order.day_number((int(day.group(2)), int(day.group(3)), int(day.group(4))))
             if self._day is None and line.is_unfinished:
                 self.damage.cut_at(line.number)
@@ -299,6 +300,8 @@ class _Reading:
         second = seconds_of_day(int(hour), int(minute), 0, before or after)
         written = line.text.partition("\t")[0]
         self.damage.head(line.text[: match.start(5)])
+        if not self.damage.day.is_known_at(second):
+            self._day = None
         self._pending = _Pending(second or 0, written, rest, self._day, line.number, [line.raw])
         self._size_bytes = 0
         text = rest.partition("\t")[2]

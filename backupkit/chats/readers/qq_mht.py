@@ -30,6 +30,7 @@ from backupkit.chats.people import People
 from backupkit.chats.readers.qq_text import RECALLED, SENDER
 from backupkit.chats.reading.reader import Recognition, Told, read_each
 from backupkit.chats.sources.source import Content, SourceFiles
+from backupkit.chats.texts.damage import DayInHeading, damaged_lines
 from backupkit.chats.texts.html_pieces import Elements, Piece, pieces_of
 from backupkit.chats.texts.wall_time import HALF_DAY, SPACE, DateOrder, seconds_of_day
 
@@ -186,6 +187,10 @@ class _RowElements(Elements):
         return None
 
 
+def _second_of(clock: re.Match[str]) -> int | None:
+    return seconds_of_day(int(clock[2]), int(clock[3]), int(clock[4]), clock["before"] or clock["after"])
+
+
 @dataclass(slots=True)
 class _Reading:
     file: str
@@ -196,11 +201,14 @@ class _Reading:
     _people: People = field(default_factory=People)
     _day: int | None = None
     _date: str = ""
+    _day_in_heading: DayInHeading = field(default_factory=DayInHeading)
 
     def row(self, piece: Piece, start: int) -> Iterator[Told]:
         offset = start + piece.offset
         if not _ROW.match(piece.data):
             return
+        if damaged_lines(piece.data):
+            self._day_in_heading.has_hole()
         if not _ROW_END.search(piece.data):
             if piece.is_last:
                 raise TruncatedExport(Locator(self.file, f"byte {offset}"), "page-unclosed")
@@ -216,10 +224,13 @@ class _Reading:
         head = fields.get("head", "")
         clock = _CLOCK.search(head)
         if "nick" in fields and clock is not None and found.has_body:
+            if not self._day_in_heading.is_known_at(_second_of(clock)):
+                self._day, self._date = None, ""
             yield self._message(piece, offset, fields, clock)
             if found.has_run_on:
                 yield Finding("record-not-understood", Severity.WARNING, Locator(self.file, f"byte {offset}"))
         elif (date := _DATE.match(fields.get("cell", "") or head)) is not None:
+            self._day_in_heading.begins()
             parts = int(date[1]), int(date[2]), int(date[3])
             self._day, self._date = DateOrder.YEAR_MONTH_DAY.day_number(parts), f"{date[1]}-{date[2]}-{date[3]}"
         elif (heading := _HEADING.match(head)) is not None:
@@ -257,8 +268,7 @@ class _Reading:
         is_own = found.colour == _OWN
         if not is_system:
             self._people.saw(identity, nick, is_owner=is_own)
-        half_day = clock["before"] or clock["after"]
-        seconds = seconds_of_day(int(clock[2]), int(clock[3]), int(clock[4]), half_day)
+        seconds = _second_of(clock)
         media = tuple(self._media(reference) for reference in found.images)
         text = fields.get("body", "").replace("\u00a0", " ")
         is_recalled = len(text) < 80 and RECALLED.search(text) is not None

@@ -203,8 +203,9 @@ class JsonWindow:
         self._at = 0
         return bool(text) or not self._is_finished
 
-    def _refuse_constant(self, _name: str) -> NoReturn:
-        raise ValueError("not a number")
+    def _refuse_constant(self, _name: str) -> None:
+        """Read `NaN` and its like, which some programs write for what they do not know, as nothing, and remember it."""
+        self._damage = self._damage or self._trouble("number-not-understood", cut=False)
 
     def _wrong(self, reason: str, *, cut: bool = False, cause: Exception | None = None) -> NoReturn:
         if cut and self._failure is not None:

@@ -36,6 +36,33 @@ def _is_damaged(line: bytes) -> bool:
     return b"\0" in line
 
 
+class DayInHeading:
+    """Doubts the day that a heading gave, where a hole may have taken the next heading: behind it the clock goes back.
+
+    Messages of a wrong day would be made up; without one they keep their words and their order.
+    """
+
+    def __init__(self) -> None:
+        self._last: int | None = None
+        self._has_hole = self._is_lost = False
+
+    def begins(self) -> None:
+        """Note a heading."""
+        self._last = None
+        self._has_hole = self._is_lost = False
+
+    def has_hole(self) -> None:
+        """Note damaged text."""
+        self._has_hole = True
+
+    def is_known_at(self, second: int | None) -> bool:
+        """Note the clock of a message, in seconds of its day, and say whether its day is the heading's."""
+        if self._has_hole and None not in {second, self._last} and (second or 0) < (self._last or 0):
+            self._is_lost = True
+        self._last = second
+        return not self._is_lost
+
+
 class TextDamage:
     """Looks at the lines of one file while a reader reads them."""
 
@@ -44,6 +71,7 @@ class TextDamage:
         self._damaged = 0
         self._cut_at: int | None = None
         self._heads: dict[str, str] = {}
+        self.day = DayInHeading()
         self._passed_over: int | None = None
         self.broken: MalformedExport | None = None
 
@@ -57,7 +85,9 @@ class TextDamage:
             self._passed_over += line.weight
             if self._passed_over > _MOST_PASSED_OVER:
                 raise MalformedExport(Locator(self._file, f"line {line.number}"), "message-too-long")
-        self._damaged += line.is_damaged
+        if line.is_damaged:
+            self._damaged += 1
+            self.day.has_hole()
         if line.is_cut:
             self.cut_at(line.number)
 

@@ -32,10 +32,9 @@ def status(context: typer.Context) -> ExitCode:
         configured=[source.path for source in session.settings.sources],
         tell=losses.tell,
     )
-    if session.asked.repo:
-        # Each must work as it is typed, and the next command does not remember what this one was told.
-        there = f" --repo {shlex.quote(session.asked.repo)}"
-        found = replace(found, next=tuple(step + there for step in found.next))
+    # Each command must work as it is typed, and does not remember what this one was told.
+    there = f" --repo {shlex.quote(session.asked.repo)}" if session.asked.repo else ""
+    found = replace(found, next=tuple(step + there for step in found.next))
     verdict = say(_verdict(found))
     lines = [terminal.paint("bad" if found.stale else "good", verdict)]
     stored = session.catalogue.size(found.repository.stored_bytes)
@@ -49,11 +48,11 @@ def status(context: typer.Context) -> ExitCode:
     if found.let_go:
         lines += ["", say("status.let-go", paths=say("word.between").join(map(printable, found.let_go)))]
     if any(step.startswith("backupkit key confirm") for step in found.next):
-        lines.append(f"{terminal.paint('warning', '!')} {say('status.not-confirmed')}")
+        lines.append(f"{terminal.paint('warning', '!')} {say('status.not-confirmed', there=there)}")
     if found.copy_of is not None:
         lines.append(f"{terminal.paint('faint', 'i')} {say('status.is-copy', path=found.copy_of)}")
     elif not found.can_write:
-        lines.append(f"{terminal.paint('warning', '!')} {say('status.cannot-write')}")
+        lines.append(f"{terminal.paint('warning', '!')} {say('status.cannot-write', there=there)}")
     if found.guard_counts_another:
         lines.append(f"{terminal.paint('warning', '!')} {say('notice.guard-counts-another')}")
     if found.drill_due:

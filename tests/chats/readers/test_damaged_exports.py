@@ -3,6 +3,7 @@
 import itertools
 import json
 import random
+import re
 from pathlib import Path
 
 import pytest
@@ -242,3 +243,44 @@ def test_a_tag_with_a_million_attributes_costs_its_message(tmp_path: Path) -> No
 
     assert texts(path) == words(*(n for n in range(60) if n != 30))
     assert "record-not-understood" in read(path).codes
+
+
+@pytest.mark.parametrize("name", ["facebook-json", "matrix-json", "wechat-weflow json", "wechat-chatlog json"])
+def test_what_is_no_number_costs_a_time_and_no_chat(tmp_path: Path, name: str) -> None:
+    file, data = LONG[name](60)
+    (tmp_path / file).write_bytes(re.sub(rb"16730\d{5,8}", b"NaN", data, count=1))
+
+    found = read(tmp_path / file)
+
+    assert len(found.messages) == 60
+    assert "export-damaged" in found.codes
+
+
+def test_a_damaged_first_message_does_not_hide_a_day_of_slack(tmp_path: Path) -> None:
+    file, data = LONG["slack-export json"](60)
+    (tmp_path / file).write_bytes(re.sub(rb'"16730\d{5}\.0', b'"?.0', data, count=1))
+
+    found = read(tmp_path / file)
+
+    assert len(found.messages) == 60
+    assert [one.ts_utc_us for one in found.messages].count(None) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "heading"),
+    [("line-text", "2023/01/17("), ("kakaotalk-text windows", "2023년 1월 17일"), ("qq-mht", "日期: 2023-01-17")],
+)
+def test_behind_a_hole_that_took_a_day_nobody_spoke_on_another(tmp_path: Path, name: str, heading: str) -> None:
+    file, data = LONG[name](520)
+    at = data.index(heading.encode())
+    path = tmp_path / file
+    path.write_bytes(data)
+    before = {one.text: one.ts_utc_us for one in read(path).messages}
+    # The day is written above every fortieth message, so that the next heading is there to tell it again.
+    path.write_bytes(data[: at - 10] + bytes(60) + data[at + 50 :])
+
+    after = {one.text: one.ts_utc_us for one in read(path).messages}
+
+    assert len(after) > 515
+    assert all(when in {None, before[text]} for text, when in after.items() if text in before)
+    assert 0 < list(after.values()).count(None) <= 40
