@@ -19,6 +19,7 @@ class Phase(Enum):
     COMPARE = "compare"
     EXPORT = "export"
     INDEX = "index"
+    PROTECT = "protect"
 
 
 class Severity(Enum):

@@ -16,7 +16,7 @@ def test_a_repair_says_what_came_back_and_what_did_not(tmp_path: Path) -> None:
     computer.initialise()
     for messages in (5, 10, 15):
         write_telegram_chat(computer.home / "chat", messages=messages)
-        computer.run("snapshot", "chat")
+        computer.run("snapshot", "chat", "--no-parity")
     schema = schema_of("repair-1")
 
     first = computer.run("repair", "--json", BACKUPKIT_PASSPHRASE_FILE="").last
@@ -44,7 +44,7 @@ def test_what_cannot_be_repaired_comes_with_the_next_step_and_a_copy_repairs_it(
     computer = Computer(tmp_path / "home")
     computer.initialise()
     write_telegram_chat(computer.home / "chat", messages=5)
-    computer.run("snapshot", "chat")
+    computer.run("snapshot", "chat", "--no-parity")
     computer.run("copy", "--to", "usb")
     packs(computer)[0].write_bytes(b"damaged")
 
@@ -54,3 +54,31 @@ def test_what_cannot_be_repaired_comes_with_the_next_step_and_a_copy_repairs_it(
     assert "backupkit repair --from DIR" in alone.out
     assert "1 pack brought back byte for byte" in helped.out
     assert computer.run("verify", "--json").last["state"] == "verified"
+
+
+def test_what_was_damaged_after_a_snapshot_comes_back_with_nothing_else_done_before(tmp_path: Path) -> None:
+    computer = Computer(tmp_path / "home")
+    computer.initialise()
+    write_telegram_chat(computer.home / "chat", messages=5)
+    computer.run("snapshot", "chat")
+    kept = {path: path.read_bytes() for path in packs(computer)}
+    for path, data in kept.items():
+        path.write_bytes(data[: len(data) // 2] + b"oops" + data[len(data) // 2 + 4 :])
+
+    computer.run("verify", expect=20)
+    computer.run("repair", BACKUPKIT_PASSPHRASE_FILE="")
+
+    assert len(kept) == 2
+    assert {path: path.read_bytes() for path in packs(computer)} == kept
+    assert computer.run("verify", "--json").last["state"] == "verified"
+
+
+def test_a_snapshot_that_is_not_read_back_or_told_so_writes_no_parity(tmp_path: Path) -> None:
+    computer = Computer(tmp_path / "home")
+    computer.initialise()
+    write_telegram_chat(computer.home / "chat", messages=5)
+
+    computer.run("snapshot", "chat", "--no-verify")
+    computer.run("snapshot", "chat", "--no-parity")
+
+    assert not [path for path in (computer.repository / "parity").rglob("*") if path.is_file()]

@@ -29,8 +29,9 @@ from backupkit.ops.keeping.forget import forget_snapshots
 from backupkit.ops.keeping.repack import repack
 from backupkit.ops.keeping.sweep import sweep
 from backupkit.ops.keeping.undelete import undelete_snapshots
+from backupkit.ops.mending.parity import write_parity
 from backupkit.ops.mending.rebuild import rebuild_repository
-from backupkit.ops.mending.repair import repair_repository, write_parity
+from backupkit.ops.mending.repair import repair_repository
 from backupkit.ops.repository import repository as repositories
 from backupkit.ops.repository.lifecycle import lifecycle_of
 from backupkit.ops.repository.reach import packs_of

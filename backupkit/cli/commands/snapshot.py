@@ -14,8 +14,8 @@ from backupkit.cli.results import coverage_lines, state_word
 from backupkit.cli.session import Session, session_of
 from backupkit.cli.usage import ArgumentMissing, OptionsClash, ValueWrong
 from backupkit.config.keys import KEYS
-from backupkit.errors import BackupkitError, ExitCode
-from backupkit.ops.events import Tell
+from backupkit.errors import BackupkitError, ExitCode, reason_of
+from backupkit.ops.events import Notice, Tell
 from backupkit.ops.failures import NoRepository
 from backupkit.ui.json_fields import json_fields
 
@@ -41,6 +41,7 @@ def snapshot(
     package: Annotated[str | None, typer.Option("--package", metavar="PACKAGE")] = None,
     tags: Annotated[list[str] | None, typer.Option("--tag", metavar="TAG")] = None,
     no_verify: Annotated[bool, typer.Option("--no-verify")] = False,
+    no_parity: Annotated[bool, typer.Option("--no-parity")] = False,
     init: Annotated[bool, typer.Option("--init")] = False,
     recovery_sheet: Annotated[Path | None, typer.Option("--recovery-sheet", metavar="FILE")] = None,
     chat_key_files: ChatKeyFiles = None,
@@ -54,6 +55,8 @@ def snapshot(
     publish_policy(session)
     verifies = not no_verify and session.settings.verify.after_snapshot == "all"
     taken = save(session, specs, session.tell, tags=tags or (), verify=verifies)
+    if taken.state == "verified" and not no_parity and not session.stop.asked:
+        write_parity(session, session.tell)
     session.printer.summary(taken_fields(taken), _lines(session, taken))
     is_unread = taken.state == "saved" and verifies
     if session.stop.asked and (taken.state == "partial" or is_unread):
@@ -78,6 +81,17 @@ def save(
         verify=verify and session.settings.verify.after_snapshot == "all",
         max_age=session.settings.guard.max_backup_age,
     )  # fmt: skip
+
+
+def write_parity(session: Session, tell: Tell) -> None:
+    """Write parity for what was just saved. The snapshot is there already, so a failure is told and nothing more."""
+    from backupkit.ops.mending.parity import write_parity as write
+
+    try:
+        write(session.places, tell=tell, stop=session.stop)
+    except (BackupkitError, OSError) as error:
+        reason = reason_of(error)
+        tell(Notice("parity-not-written", {"reason": reason}))
 
 
 def taken_fields(taken: "SnapshotTaken") -> dict[str, object]:

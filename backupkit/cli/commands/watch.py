@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from backupkit.cli.commands.snapshot import NothingToSave, save, source_specs, taken_fields
+from backupkit.cli.commands.snapshot import NothingToSave, save, source_specs, taken_fields, write_parity
 from backupkit.cli.guard_desk import publish_policy
 from backupkit.cli.session import Session, session_of
 from backupkit.cli.stopping import Stop
-from backupkit.errors import BackupkitError, ExitCode, reason_of
-from backupkit.ops.events import Event, Notice, Tell
+from backupkit.errors import ExitCode
+from backupkit.ops.events import Event, Notice
 from backupkit.ops.failures import NoRepository
 from backupkit.ui.json_fields import json_fields
 
@@ -111,7 +111,7 @@ def _save(session: Session, names: Sequence[str], manager: "ServiceManager") -> 
     line = session.say("snapshot.head", snapshot=taken.snapshot) + "  " + session.say(f"state.{taken.state}")
     manager.status(line)
     session.printer.record("snapshot", taken_fields(taken), [line])
-    _protect(session, tell)
+    write_parity(session, tell)
 
 
 def _recheck(session: Session, sources: Collection[str], manager: "ServiceManager") -> Collection[str]:
@@ -128,14 +128,3 @@ def _recheck(session: Session, sources: Collection[str], manager: "ServiceManage
     if checked.snapshots and not checked.damaged_sources:
         session.tell(Notice("watch-verified-again", {"snapshots": checked.snapshots}))
     return checked.damaged_sources
-
-
-def _protect(session: Session, tell: Tell) -> None:
-    """Write parity for what was just saved. The snapshot is there already, so a failure is told and nothing more."""
-    from backupkit.ops.mending.repair import write_parity
-
-    try:
-        write_parity(session.places, tell=tell, stop=session.stop)
-    except (BackupkitError, OSError) as error:
-        reason = reason_of(error)
-        tell(Notice("parity-not-written", {"reason": reason}))

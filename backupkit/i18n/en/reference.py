@@ -178,7 +178,7 @@ MESSAGES: dict[str, str] = {
     "field.params": "The facts that fill the code's sentence",
     "field.path": "A path as text",
     "field.path_b64": "The path's bytes in base64, only where they are no UTF-8",
-    "field.phase": "What is being done: scan, read, store, check, restore, compare, export, index",
+    "field.phase": "What is being done: scan, read, store, check, restore, compare, export, index, protect",
     "field.place": "The place in the file",
     "field.previous": "The snapshot before it; null for the first",
     "field.reason": "The code of the reason",

@@ -16,6 +16,7 @@ MESSAGES: dict[str, str] = {
     "progress.phase.compare": "Comparing",
     "progress.phase.export": "Exporting",
     "progress.phase.index": "Indexing",
+    "progress.phase.protect": "Parity",
     "progress.bytes": "{done} of {total}",
     "progress.files": "{files} {files:plural:file|files}",
     "progress.left": "{span} left",

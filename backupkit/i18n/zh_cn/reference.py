@@ -178,7 +178,7 @@ MESSAGES: dict[str, str] = {
     "field.params": "填入该代码说明的具体数据",
     "field.path": "路径文本",
     "field.path_b64": "路径字节的 base64，仅在不是 UTF-8 时出现",
-    "field.phase": "正在做什么：scan、read、store、check、restore、compare、export、index",
+    "field.phase": "正在做什么：scan、read、store、check、restore、compare、export、index、protect",
     "field.place": "文件中的位置",
     "field.previous": "前一个快照；第一个则为 null",
     "field.reason": "原因的代码",

@@ -16,6 +16,7 @@ MESSAGES: dict[str, str] = {
     "progress.phase.compare": "比较",
     "progress.phase.export": "导出",
     "progress.phase.index": "建索引",
+    "progress.phase.protect": "生成校验",
     "progress.bytes": "{done} / {total}",
     "progress.files": "{files} 个文件",
     "progress.left": "剩余 {span}",

@@ -17,7 +17,7 @@ from backupkit.errors import BackupkitError
 from backupkit.ids import ChunkId, DomainId, PackName, SnapshotId
 from backupkit.ops.events import Found, Phase, Progress, Severity, Tell
 from backupkit.ops.keeping.guard_holds import require_no_hold
-from backupkit.ops.mending.repair import write_parity
+from backupkit.ops.mending.parity import write_parity
 from backupkit.ops.places import Places, held
 from backupkit.ops.repository.lifecycle import lifecycle_of
 from backupkit.ops.repository.reach import Reach, packs_of, reach_of, unwanted_packs

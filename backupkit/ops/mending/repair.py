@@ -4,7 +4,7 @@ Nothing here needs a passphrase, and nothing is guessed: a pack is written back 
 pack that comes back is durable by itself, so a repair may be interrupted at any moment and taken up again.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +17,7 @@ from backupkit.ids import DomainId, PackName
 from backupkit.ops.events import Event, Found, Notice, Phase, Progress, Severity, Tell
 from backupkit.ops.failures import HistoryForked, HistoryRolledBack, LogDamaged, NoRepository
 from backupkit.ops.mending.mend_copies import MendCopies
+from backupkit.ops.mending.parity import dead_in, domains_of
 from backupkit.ops.places import Places
 from backupkit.ops.repository.lifecycle import Lifecycle, lifecycle_of
 from backupkit.ops.repository.repository import Repository, open_repository, store_finding
@@ -29,14 +30,12 @@ from backupkit.store.backend import Backend
 from backupkit.store.backends.posix_backend import PosixBackend
 from backupkit.store.finding import Finding, cause
 from backupkit.store.layout import PackRef
-from backupkit.store.objects.pack_list import complete_pack_lists
 from backupkit.store.parity.parity import GroupProtected, protect
 from backupkit.store.upkeep.check import PackChecked, check_sealed
 from backupkit.store.upkeep.repair import PackRepaired, bring_back, protected_packs, repair_packs
 
 _MENDED = frozenset({"copy-missing", "copy-damaged", "copy-older", "log-head-signed-again"})
 _DISTRUST = (SignatureInvalid, HistoryRolledBack, HistoryForked)
-_DOMAIN_DIGITS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +78,7 @@ def repair_repository(places: Places, *, clock: Clock, tell: Tell, copy: Path | 
     life = lifecycle_of(repository, () if history is None else history.entries)
     expected = _expected(repository, mend, mend.statements(history, swept=life.swept), life)
     _repair_packs(repository, expected, work, clock.now(), None if copy is None else PosixBackend(copy))
-    for domain in _domains(repository):
+    for domain in domains_of(repository):
         _protect(repository.backend, domain, life.gone, work)
     if distrust is not None:
         raise distrust
@@ -88,32 +87,6 @@ def repair_repository(places: Places, *, clock: Clock, tell: Tell, copy: Path | 
     if work.has_repaired and history is not None and writes:
         _record(repository, work, clock)
     return work.result()
-
-
-def write_parity(places: Places, *, tell: Tell, stop: Callable[[], bool] = lambda: False) -> int:
-    """Write parity for the packs that have none yet, and return how many groups got it. Reads those packs, and no others.
-
-    Pack lists that lack copies, as those of the first repositories do, get them too.
-
-    Raises:
-        NoRepository: there is none.
-    """
-    repository = open_repository(places, tell)
-    repository.config.require("write")
-    complete_pack_lists(repository.backend, lambda found: tell(store_finding(found)))
-    groups = size = 0
-    gone = lifecycle_of(repository, repository.log.read().entries).gone
-    for domain in _domains(repository):
-        for outcome in protect(repository.backend, domain, dead=_dead_in(domain, gone)):
-            if isinstance(outcome, GroupProtected):
-                groups += 1
-                size += outcome.size
-                tell(Progress(Phase.STORE, size, None, groups))
-            else:
-                tell(store_finding(outcome))
-            if stop():
-                return groups
-    return groups
 
 
 @dataclass(slots=True)
@@ -192,17 +165,6 @@ def _with_head(repository: Repository, work: _Work) -> History:
     return repository.log.read()
 
 
-def _domains(repository: Repository) -> list[DomainId]:
-    """Return every domain that has packs or parity, also one whose file is lost."""
-    found = set()
-    for prefix in (layout.PACKS, layout.PARITY):
-        for name in repository.backend.names(prefix):
-            digits = name.removeprefix(prefix).partition("/")[0]
-            if len(digits) == _DOMAIN_DIGITS and set(digits) <= set("0123456789abcdef"):
-                found.add(DomainId(bytes.fromhex(digits)))
-    return sorted(found)
-
-
 def _repair_packs(
     repository: Repository, expected: Collection[PackRef], work: _Work, started: datetime, copy: Backend | None
 ) -> None:
@@ -240,7 +202,7 @@ def _expected(
             found.add(ref)
     for digest in sorted({statement.packs.digest for statement in snapshots}):
         found.update(listed.ref for listed in life.now_held_by(mend.pack_list(digest)))
-    for domain in _domains(repository):
+    for domain in domains_of(repository):
         found.update(PackRef(domain, pack) for pack in protected_packs(repository.backend, domain))
     return found - life.unusable
 
@@ -272,15 +234,11 @@ def _note_repaired(repository: Repository, work: _Work, outcome: PackRepaired, c
 
 def _protect(backend: Backend, domain: DomainId, gone: set[PackRef], work: _Work) -> None:
     said = {PackRef(domain, pack).name for pack in work.lost}
-    for outcome in protect(backend, domain, dead=_dead_in(domain, gone), check=True):
+    for outcome in protect(backend, domain, dead=dead_in(domain, gone), check=True):
         if isinstance(outcome, GroupProtected):
             work.groups += 1
         elif outcome.name not in said:
             work.tell(store_finding(outcome))
-
-
-def _dead_in(domain: DomainId, gone: set[PackRef]) -> set[PackName]:
-    return {ref.pack for ref in gone if ref.domain == domain}
 
 
 def _record(repository: Repository, work: _Work, clock: Clock) -> None:
@@ -299,6 +257,3 @@ def _record(repository: Repository, work: _Work, clock: Clock) -> None:
     # The log's words are fixed. A repair is entered as a verification, which it is too; who looks for verifications of
     # snapshots reads the type of the statement and passes over this one.
     publish_statement(repository, statement.encode(), "verify", at)
-
-
-__all__ = ["Repaired", "repair_repository", "write_parity"]

@@ -17,7 +17,7 @@ from backupkit.ops.keeping.copy import Copied, copy_repository
 from backupkit.ops.keeping.repack import repack
 from backupkit.ops.keeping.sweep import sweep
 from backupkit.ops.keys.initialise import initialise
-from backupkit.ops.mending.repair import write_parity
+from backupkit.ops.mending.parity import write_parity
 from backupkit.ops.places import Places
 from backupkit.proof.coverage_pass import SECOND_COPY, decode_coverage_pass
 from backupkit.proof.dsse import open_envelope

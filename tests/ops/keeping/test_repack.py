@@ -18,8 +18,9 @@ from backupkit.ops.failures import GuardHoldOpen, ReplacedUnknown, SnapshotSwept
 from backupkit.ops.keeping.repack import Repacked, repack
 from backupkit.ops.keeping.sweep import Swept, sweep
 from backupkit.ops.keeping.undelete import undelete_snapshots
+from backupkit.ops.mending.parity import write_parity
 from backupkit.ops.mending.rebuild import rebuild_repository
-from backupkit.ops.mending.repair import repair_repository, write_parity
+from backupkit.ops.mending.repair import repair_repository
 from backupkit.ops.repository import repository as repositories
 from backupkit.ops.repository.commit import commit_snapshot
 from backupkit.ops.repository.lifecycle import lifecycle_of

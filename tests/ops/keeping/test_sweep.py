@@ -12,7 +12,8 @@ from backupkit.ops.failures import GuardHoldOpen, NeedUnknown, PacksSwept, Snaps
 from backupkit.ops.keeping.sweep import Swept, sweep
 from backupkit.ops.keeping.undelete import undelete_snapshots
 from backupkit.ops.looking.list_snapshots import list_forgotten
-from backupkit.ops.mending.repair import repair_repository, write_parity
+from backupkit.ops.mending.parity import write_parity
+from backupkit.ops.mending.repair import repair_repository
 from backupkit.ops.repository.commit import commit_snapshot
 from backupkit.ops.repository.lifecycle import Lifecycle, lifecycle_of
 from backupkit.ops.repository.reach import packs_of

@@ -11,7 +11,8 @@ from backupkit.ops.events import Notice
 from backupkit.ops.failures import HistoryRolledBack, NoRepository
 from backupkit.ops.looking.list_snapshots import list_snapshots
 from backupkit.ops.mending import repair as repair_module
-from backupkit.ops.mending.repair import Repaired, repair_repository, write_parity
+from backupkit.ops.mending.parity import write_parity
+from backupkit.ops.mending.repair import Repaired, repair_repository
 from backupkit.ops.places import Places
 from backupkit.ops.repository.snapshots import known_snapshots
 from backupkit.ops.repository.statements import read_statement
