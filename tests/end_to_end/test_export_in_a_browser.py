@@ -90,3 +90,18 @@ def test_searching_hostile_messages_runs_nothing_either(
     assert "data-ran" not in page[:200]
     assert page.count("<mark>") > 4
     assert listener.asked == []
+
+
+def test_a_button_that_has_nothing_to_do_yet_is_not_seen(chromium: str, pages: Path, tmp_path: Path) -> None:
+    """`Show more` stood on the search page before anybody had searched: a rule for buttons won over `hidden`."""
+    written = (pages / "chats/c0001/search.html").read_text("utf-8")
+    probe = "<script>document.documentElement.dataset.more = getComputedStyle(document.getElementById('more')).display</script>"
+    # The page's own policy would not let the probe run.
+    watched = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", written).replace(
+        "</body>", f"{probe}</body>"
+    )
+    (tmp_path / "search.html").write_text(watched, "utf-8")
+
+    page = seen_in_browser(chromium, f"file://{tmp_path}/search.html", tmp_path / "profile")
+
+    assert 'data-more="none"' in page.partition("<head")[0]
