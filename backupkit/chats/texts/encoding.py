@@ -22,6 +22,8 @@ _COMMON = {
     "cp949": "이다는가에요을지고하어은를한도나그로서리기사아시네게안오전후일월년저장날짜화톡카님과대",
     "cp932": "のにはをたがでてとしれさるいかまなもこあすっらりきくんよねうえだじゃトーク履歴保存日時",
 }
+# Looked up once here: a look-up that fails, for want of a file handle for instance, is remembered as "no such encoding".
+_DECODERS = {name: codecs.getincrementaldecoder(name) for name in (*_COMMON, "utf-16-le", "utf-16-be")}
 _MOST_LETTERS = 2000
 _LEAST_COMMON = 6
 _ODD = frozenset(map(chr, [*range(9), 11, 12, *range(14, 32), 127]))
@@ -31,7 +33,7 @@ def encoding_of(head: bytes) -> str | None:
     """Name the encoding of a file that begins so; None where it is UTF-8 or no text."""
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16" if is_text(head) else None
-    if is_text(head):
+    if not head or is_text(head):
         return None
     if b"\0" in head:
         return next((name for name in ("utf-16-le", "utf-16-be") if _is_utf_16(head, name)), None)
@@ -43,7 +45,7 @@ def encoding_of(head: bytes) -> str | None:
 def _decoded(head: bytes, encoding: str) -> str | None:
     try:
         # The last character may be cut.
-        return codecs.getincrementaldecoder(encoding)("strict").decode(head)
+        return _DECODERS[encoding]("strict").decode(head)
     except UnicodeDecodeError:
         return None
 
