@@ -65,8 +65,10 @@ def test_what_was_damaged_after_a_snapshot_comes_back_with_nothing_else_done_bef
     for path, data in kept.items():
         path.write_bytes(data[: len(data) // 2] + b"oops" + data[len(data) // 2 + 4 :])
 
-    computer.run("verify", expect=20)
+    told = computer.run("verify", expect=20).out
     computer.run("repair", BACKUPKIT_PASSPHRASE_FILE="")
+
+    assert told.splitlines()[-1] == "Next:  backupkit repair"
 
     assert len(kept) == 2
     assert {path: path.read_bytes() for path in packs(computer)} == kept

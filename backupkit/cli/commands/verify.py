@@ -1,5 +1,6 @@
 """`backupkit verify`: read every byte back."""
 
+import shlex
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -54,6 +55,9 @@ def verify(
     if checked.method in {"sample", "quick"} and checked.state == "saved":
         lines += _not_verified(session, checked)
     lines += coverage_lines(session, checked.coverage)
+    if checked.findings:
+        repository = ["--repo", session.asked.repo] if session.asked.repo else []
+        lines.append(session.say("status.next", commands=shlex.join(["backupkit", "repair", *repository])))
     session.printer.summary(fields_of(checked), lines)
     return conclude(checked.findings, checked.distrust)
 

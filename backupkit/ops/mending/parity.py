@@ -33,7 +33,7 @@ def write_parity(places: Places, *, tell: Tell, stop: Callable[[], bool] = lambd
             if isinstance(outcome, GroupProtected):
                 groups += 1
                 size += outcome.size
-                tell(Progress(Phase.PROTECT, size, None, groups))
+                tell(Progress(Phase.PROTECT, size, None, 2 * groups))
             else:
                 tell(store_finding(outcome))
             if stop():
