@@ -149,7 +149,7 @@ def test_a_quick_look_names_a_pack_that_is_not_what_it_must_be(saved: Scene, how
         case "garbage":
             path.write_bytes(b"x" * len(data))
         case "another's head":
-            path.write_bytes(data[:12] + b"\xff" + data[13:])
+            path.write_bytes(data[:12] + bytes([data[12] ^ 0xFF]) + data[13:])
         case _:
             path.write_bytes(data[:-32] + bytes(32))
 
