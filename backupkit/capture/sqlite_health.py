@@ -21,6 +21,7 @@ from backupkit.capture.unreadable import SourceUnreadable, Unreadable, reason_of
 from backupkit.codec.sqlite_soundness import complaints
 from backupkit.codec.sqlite_wal import INDEX_HEAD_SIZE, WalIndex, WalSummary, read_index, summarise_wal
 
+_MOST_SAID: Final = 200
 _MOST_CELL: Final = 64 << 20
 """Bytes of one value: SQLite takes memory for no more."""
 
@@ -99,6 +100,13 @@ def image_complaints(
             return complaints(connection, thorough=thorough, stop=stop)
     except sqlite3.Error as error:
         return (str(error),)
+
+
+def soundness_findings(said: tuple[str, ...] | None) -> list[Finding]:
+    """Say what SQLite complained of, the first in its words; nothing where it did not, or could not be asked."""
+    if not said:
+        return []
+    return [Finding("pages-not-sound", lost=True, facts={"count": len(said), "said": said[0][:_MOST_SAID]})]
 
 
 def read_header(head: bytes, page_size: int) -> Header | None:

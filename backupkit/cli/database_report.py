@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from backupkit.cli.session import Session
 
 _MOST_KEY = 1 << 16
-_MOST_SAID = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +41,7 @@ def examine(path: Path, verify_key: Path | None) -> Examined | None:
         ValueWrong: the key is none.
     """
     from backupkit.capture.sealed_pages import check_sealed_pages
-    from backupkit.capture.sqlite_health import examine_database
+    from backupkit.capture.sqlite_health import examine_database, soundness_findings
 
     key = None if verify_key is None else _read_key(verify_key)
     health = examine_database(path) if path.is_file() else None
@@ -50,10 +49,7 @@ def examine(path: Path, verify_key: Path | None) -> Examined | None:
         return None
     found = list(health.findings)
     complaints = None if health.kind.sealed else _complaints(path)
-    if complaints:
-        found.append(
-            Finding("pages-not-sound", lost=True, facts={"count": len(complaints), "said": complaints[0][:_MOST_SAID]})
-        )
+    found += soundness_findings(complaints)
     if health.wal is not None and health.wal.ends_within_a_page:
         # Normal for a log that an app is writing, and all that tells of a copy that was cut short.
         found.append(Finding("wal-ends-within-a-page", facts={"size": health.wal.size}))

@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 MOST_NOTED = 16 << 20
 """Bytes of ids that are kept to say, once their packs have names, which packs hold a folder. Folders beyond are told next time."""
 
-_MOST_SAID = 200
-
 _Stored: TypeAlias = tuple[tuple[ChunkId, ...], bytes]
 """A file's chunks, and the SHA-256 of all its bytes."""
 
@@ -230,16 +228,14 @@ class FileSaver:
         """Ask SQLite whether a database that is new hangs together, where somebody here can read all of it."""
         if captured.kind.sealed or captured.companions:
             return ()
-        from backupkit.capture.sqlite_health import image_complaints  # noqa: PLC0415 - most runs meet no new database
+        from backupkit.capture.sqlite_health import image_complaints, soundness_findings  # noqa: PLC0415 - most runs meet no new database
         from backupkit.codec.sqlite_soundness import Interrupted  # noqa: PLC0415
 
         try:
             said = image_complaints(captured.image, stop=self._stop)
         except Interrupted:
             raise StopAsked from None
-        if not said:
-            return ()
-        return (Finding("pages-not-sound", lost=True, facts={"count": len(said), "said": said[0][:_MOST_SAID]}),)
+        return tuple(soundness_findings(said))
 
     def _until_stopped(self, pieces: "Iterator[_Piece]") -> "Iterator[_Piece]":
         for piece in pieces:
