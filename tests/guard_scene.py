@@ -9,9 +9,11 @@ from typing import Any
 from apk_factory import AppKey, build_apk, make_key, make_lineage, sign
 
 from backupkit.crypto.signing import SigningKey
-from backupkit.guard.desk import save_owner, save_pass, save_pins
+from backupkit.guard.desk import Desk, save_owner, save_pass, save_pins
 from backupkit.guard.places import GuardPlaces
-from backupkit.guard.request import OnDisk
+from backupkit.guard.policy import GuardPolicy
+from backupkit.guard.request import OnDisk, UpdateRequest
+from backupkit.guard.verdict import Verdict
 from backupkit.ids import AppPackage, CertificateDigest, SnapshotId
 from backupkit.proof.checkpoint import Checkpoint, sign_checkpoint
 from backupkit.proof.coverage_pass import (
@@ -116,3 +118,25 @@ class Scene:
 def on_disk(path: Path) -> OnDisk:
     """A package as a careful shop names it: with the digest of what it means."""
     return OnDisk(path, hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+def question(scene: Scene, offered: Path | None = None, **changes: Any) -> UpdateRequest:
+    """A shop's question about WeChat: by default, whether the stranger's update may be installed."""
+    candidate = on_disk(offered or scene.offered_by_stranger())
+    given: dict[str, Any] = {
+        "installed": on_disk(scene.installed()),
+        "candidate": candidate,
+        "device_sdk": 33,
+        "app_name": "微信",
+    }
+    return UpdateRequest(**{**given, **changes})
+
+
+def answer(scene: Scene, request: UpdateRequest, policy: GuardPolicy | None = None) -> Verdict:
+    """What the guard's desk answers now."""
+    return Desk(scene.places, policy).answer(request, scene.now)
+
+
+def said(verdict: Verdict) -> tuple[str, str, str]:
+    """Decision, outcome and reason in the words of the contract."""
+    return verdict.decision.value, verdict.outcome.value, verdict.reason

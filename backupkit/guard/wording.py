@@ -139,6 +139,3 @@ def _not_in_backup(loss: Loss, *, counts: bool) -> str:
         # "None is missing from the backup" beside "no backup counts" would leave a person at a loss.
         return "loss.in-backup.not-counting"
     return "loss.not-in-backup" if loss.as_of is None else "loss.not-in-backup.as-of"
-
-
-VARIANTS = ("chats", "messages", "bytes", "uncounted")

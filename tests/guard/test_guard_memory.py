@@ -14,11 +14,6 @@ from backupkit.guard.places import GuardPlaces
 from backupkit.guard.request import UpdateRequest
 
 
-@pytest.fixture
-def scene(tmp_path: Path) -> Scene:
-    return Scene(tmp_path)
-
-
 def answer(scene: Scene) -> tuple[str, str]:
     """Ask about the update of 2018; return the decision and the reason."""
     request = UpdateRequest(on_disk(scene.installed()), candidate=on_disk(scene.offered_by_stranger()), device_sdk=33)

@@ -16,7 +16,7 @@ from backupkit.guard.device_rules import KEEPS_REASON
 from backupkit.guard.outcome import Outcome, SignerChange
 from backupkit.guard.update_rules import UPDATE_RULES
 from backupkit.guard.verdict import Coverage, Decision, Judged, Loss, Verdict, undecided
-from backupkit.guard.wording import VARIANTS, Sentence, wording
+from backupkit.guard.wording import Sentence, wording
 from backupkit.i18n import LANGUAGES, Catalogue, Language, messages, placeholders
 from backupkit.ids import AppPackage, SnapshotId
 from backupkit.proof import refusals
@@ -49,6 +49,7 @@ LOSSES = {
     "bytes": Loss(bytes=11_000_000_000),
     "uncounted": None,
 }
+VARIANTS = tuple(LOSSES)
 HELD = Verdict(
     decision=Decision.HOLD,
     outcome=Outcome.WOULD_WIPE,

@@ -7,14 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from guard_scene import NOON, WECHAT, Scene, on_disk
+from guard_scene import NOON, WECHAT, Scene, answer, on_disk, question
 from hypothesis import given, strategies as st
 
 from backupkit.codec.malformed import MalformedObject
-from backupkit.guard.desk import Desk
 from backupkit.guard.loss_hint import HintFinding, LossHint, decode_hint
 from backupkit.guard.places import write_whole
-from backupkit.guard.request import UpdateRequest
 from backupkit.guard.verdict import Loss, Verdict
 from backupkit.ids import AppPackage, SnapshotId
 
@@ -40,9 +38,7 @@ class Guard:
         path.unlink(missing_ok=True)
         if note is not None:
             write_whole(path, note)
-        installed, offered = on_disk(self.scene.installed()), on_disk(self.scene.offered_by_stranger())
-        request = UpdateRequest(installed=installed, candidate=offered, device_sdk=33, app_name="微信", **changes)
-        return Desk(self.scene.places).answer(request, self.scene.now)
+        return answer(self.scene, question(self.scene, **changes))
 
 
 @pytest.fixture(params=["with a backup", "without a backup"])
@@ -67,6 +63,21 @@ def test_what_the_question_says_goes_before_the_note(guard: Guard) -> None:
 
     assert verdict.loss is not None
     assert (verdict.loss.messages, verdict.loss.not_in_backup, verdict.loss.as_of) == (5, 3, None)
+
+
+def test_a_question_that_counted_messages_only_takes_the_rest_from_the_note(guard: Guard) -> None:
+    verdict = guard.answer(HINT.encode(), loss=Loss(messages=5))
+
+    assert verdict.loss is not None
+    assert (verdict.loss.messages, verdict.loss.conversations, verdict.loss.not_in_backup) == (5, 96, 26)
+
+
+def test_where_nothing_would_be_lost_no_note_speaks_of_a_loss(guard: Guard) -> None:
+    update = on_disk(guard.scene.package("v20.apk", version_code=20))
+
+    verdict = guard.answer(HINT.encode(), candidate=update)
+
+    assert (verdict.loss, verdict.findings) == (None, ())
 
 
 DOUBTFUL = {
@@ -121,11 +132,8 @@ def test_a_pipe_or_a_folder_in_place_of_the_note_is_passed_over(tmp_path: Path) 
     plain = guard.answer(None)
     path = guard.scene.places.hint_of(WECHAT)
     path.mkdir(parents=True)
-    installed, offered = on_disk(guard.scene.installed()), on_disk(guard.scene.offered_by_stranger())
 
-    noted = Desk(guard.scene.places).answer(
-        UpdateRequest(installed=installed, candidate=offered, device_sdk=33, app_name="微信"), NOON
-    )
+    noted = answer(guard.scene, question(guard.scene))
 
     assert noted.but(findings=()) == plain
     assert noted.findings == ("loss-hint-malformed",)

@@ -7,15 +7,10 @@ somebody who writes "ha" twice in a minute said it twice. Why, and what follows:
 import re
 import unicodedata
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
-from pathlib import Path
 
-from backupkit.chats.malformed import MalformedExport
 from backupkit.chats.model import DeletionState, Message
-from backupkit.chats.readers.registry import read_all, recognise
-from backupkit.chats.sources.source import open_source
 
 DIGEST_BYTES = 16
 CONTENT_BYTES = 8
@@ -135,22 +130,3 @@ def what_is_said(message: Message) -> bytes:
     else:
         end = _framed("media" if message.media else "", message.deletion.value)
     return b"".join((_CONTENT, len(shown).to_bytes(8, "big"), shown, end))
-
-
-def identities_of(app: str, messages: Iterable[Message]) -> Iterator[MessageIdentity]:
-    """Identify a stream of messages of one app."""
-    identifier = Identifier(app)
-    return map(identifier.identify, messages)
-
-
-def message_identities(path: Path) -> Iterator[MessageIdentity]:
-    """Stream the identities of every message of an export. What cannot be read is left out; `summarise` tells it."""
-    try:
-        with open_source(path) as source:
-            identifiers: dict[str, Identifier] = {}
-            for reader, told in read_all(source, recognise(source)):
-                if isinstance(told, Message):
-                    app = reader.app or reader.format
-                    yield identifiers.setdefault(app, Identifier(app)).identify(told)
-    except MalformedExport:
-        return

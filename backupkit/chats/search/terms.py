@@ -78,18 +78,6 @@ class Needed:
     term: str
     way: Way
 
-    def is_met(self, term: str) -> bool:
-        """Say whether a term of a text is what is needed. Only words are looked into."""
-        match self.way:
-            case Way.WHOLE:
-                return term == self.term
-            case Way.BEGINNING:
-                return term.startswith(self.term)
-            case Way.ENDING:
-                return is_word(term) and term.endswith(self.term)
-            case Way.INSIDE:
-                return is_word(term) and self.term in term
-
 
 @dataclass(frozen=True, slots=True)
 class Part:

@@ -24,7 +24,6 @@ _ROTATION_MIN_SDK = 0x559F8B02
 _TARGETS_DEV_RELEASE = 0xC2A6B3BA
 _HYBRID = (0xBF940529, 0x9F06B79C)
 """Attributes of scheme 3.2: this package has, or had, a signature of a kind that is not judged here."""
-_KNOWN = {_PROOF_OF_ROTATION, _ROTATION_MIN_SDK, _TARGETS_DEV_RELEASE, *_HYBRID}
 
 
 class RotatingSigner(NamedTuple):
@@ -34,7 +33,6 @@ class RotatingSigner(NamedTuple):
     lineage: Lineage | None
     rotation_min_sdk: int | None
     targets_dev_release: bool
-    unknown_attributes: tuple[int, ...]
     newer_scheme_from: int | None = None
     """From which level on a signature of a newer scheme stands in its place, as its attributes say."""
 
@@ -164,13 +162,11 @@ def _check(record: SignerRecord) -> RotatingSigner:
                 raise PackageNotGenuine(Reason.ATTRIBUTE_MALFORMED, scheme=record.scheme) from error
         elif number in _HYBRID:
             newer.append(_level_of(value))
-    numbers = [number for number, _ in checked.attributes]
     return RotatingSigner(
         checked,
         lineage,
         rotation_min_sdk,
-        _TARGETS_DEV_RELEASE in numbers,
-        tuple(number for number in numbers if number not in _KNOWN),
+        any(number == _TARGETS_DEV_RELEASE for number, _ in checked.attributes),
         min(newer, default=None),
     )
 

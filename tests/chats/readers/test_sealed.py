@@ -10,11 +10,10 @@ from pathlib import Path
 
 import pytest
 from chat_factory import write_chat_database
-from chat_reading import summary_of
+from chat_reading import message_identities, summary_of
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from backupkit.chats.counting.summary import summarise
-from backupkit.chats.history.identity import message_identities
 from backupkit.chats.malformed import MalformedExport
 from backupkit.chats.reading.signal_files import media_names
 
@@ -79,7 +78,7 @@ def test_each_kind_is_recognised_and_its_messages_are_unknown(tmp_path: Path, na
     assert (summary.format, summary.app, summary.sealed) == (format_name, app, True)
     assert (summary.messages, summary.conversations, summary.media, summary.high_water) == (None, None, None, None)
     assert [finding.code for finding in summary.findings] == ["sealed"]
-    assert list(message_identities(tmp_path)) == []
+    assert message_identities(tmp_path) == []
 
 
 def test_signal_desktop_is_known_by_its_folder(tmp_path: Path) -> None:

@@ -9,12 +9,11 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 import pytest
-from chat_reading import summary_of
+from chat_reading import message_identities, summary_of
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 import backupkit
 from backupkit.chats.counting.summary import first_messages, summarise
-from backupkit.chats.history.identity import message_identities
 from backupkit.chats.model import Direction, MediaState, Message, MessageKind, Precision
 from backupkit.chats.readers.registry import read_all, recognise
 from backupkit.chats.reading.mapping import MappingWrong, parse_mapping

@@ -47,7 +47,9 @@ def test_folders_that_lost_their_root_are_read_as_chats(scene: Scene) -> None:
     assert [one.messages for one in chats[0].conversations] == [12]
     assert found.messages == exported.messages == 12
     assert shown.distrust is not None
-    assert {found.distrust.code, exported.distrust.code} == {shown.distrust.code}  # type: ignore[union-attr]
+    assert found.distrust is not None
+    assert exported.distrust is not None
+    assert {found.distrust.code, exported.distrust.code} == {shown.distrust.code}
 
 
 def test_nothing_is_asked_and_nothing_read_twice_for_two_snapshots(scene: Scene) -> None:

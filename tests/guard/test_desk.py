@@ -1,0 +1,221 @@
+"""What the guard remembers from one question to the next, and what it answers where it cannot."""
+
+import hashlib
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from guard_scene import MAKER, NOON, STRANGER, WECHAT, Scene, answer, on_disk, question, said
+
+from backupkit.guard import desk
+from backupkit.guard.consent import ConsentAnswers
+from backupkit.guard.desk import Desk, load_hook_key
+from backupkit.guard.examination import examine
+from backupkit.guard.ledger import read_ledger, verify_ledger
+from backupkit.guard.package_record import EnrolledBy, Records, enrol
+from backupkit.guard.package_source import read_facts
+from backupkit.guard.request import OnDisk, OnRecord, UpdateRequest
+from backupkit.guard.verdict import Decision
+from backupkit.proof.witness import load as load_witness
+
+
+def test_an_app_is_known_from_its_record_once_it_was_seen(scene: Scene) -> None:
+    by_record: dict[str, Any] = {"installed": OnRecord(WECHAT)}
+
+    unknown = answer(scene, question(scene, **by_record))
+    answer(scene, question(scene))
+    known = answer(scene, question(scene, **by_record))
+
+    assert unknown.reason == "app-not-enrolled"
+    assert said(known) == ("hold", "would-wipe", "no-verified-backup")
+    assert known.judged.old_sha256 == hashlib.sha256(scene.installed().read_bytes()).hexdigest()
+
+
+def test_nobody_can_teach_the_guard_another_signer_by_showing_another_installed_app(scene: Scene) -> None:
+    answer(scene, question(scene))
+    claimed = scene.package("claimed.apk", STRANGER, version_code=10)
+
+    verdict = answer(scene, question(scene, installed=on_disk(claimed)))
+
+    assert said(verdict)[::2] == ("undecided", "record-conflict")
+    record = Records(scene.places.records).read(WECHAT)
+    assert record is not None
+    signers = record.facts.signers_at(33)
+    assert signers is not None
+    assert signers.signers == (MAKER.digest,)
+
+
+def test_what_was_allowed_may_be_installed_already_so_both_are_judged(scene: Scene) -> None:
+    answer(scene, question(scene, scene.package("v20.apk", version_code=20)))
+    by_record = OnRecord(WECHAT)
+
+    older = answer(scene, question(scene, scene.package("v15.apk", version_code=15), installed=by_record))
+    newer = answer(scene, question(scene, scene.package("v30.apk", version_code=30), installed=by_record))
+    seen_again = answer(scene, question(scene, scene.package("v15.apk", version_code=15)))
+
+    assert (older.decision, older.install_result) == (Decision.HOLD, -25)
+    assert newer.decision is Decision.ALLOW
+    assert seen_again.decision is Decision.ALLOW
+
+
+def test_after_an_allowed_rotation_going_back_is_held(scene: Scene) -> None:
+    answer(scene, question(scene, scene.rotated()))
+
+    back = answer(scene, question(scene, scene.package("v30.apk", version_code=30), installed=OnRecord(WECHAT)))
+
+    assert said(back)[:2] == ("hold", "would-wipe")
+
+
+def test_the_very_package_that_was_consented_to_becomes_the_installed_app(scene: Scene) -> None:
+    scene.enrol_store()
+    scene.issue()
+    offered = scene.offered_by_stranger()
+    needed = answer(scene, question(scene, offered)).consent
+    assert needed is not None
+    before = answer(scene, question(scene, offered, installed=on_disk(offered)))
+    answer(scene, question(scene, offered, consent=ConsentAnswers(needed.binding.id, understood=True, typed="微信")))
+
+    newer = scene.package("v30.apk", STRANGER, version_code=30)
+    another = answer(scene, question(scene, newer, installed=on_disk(newer)))
+    installed = answer(scene, question(scene, newer, installed=on_disk(offered)))
+
+    assert before.reason == another.reason == "record-conflict"
+    assert said(installed) == ("allow", "keeps-data", "signer-same")
+
+
+def test_a_store_that_was_set_back_or_forked_is_noticed(scene: Scene) -> None:
+    scene.enrol_store()
+    scene.issue()
+    assert answer(scene, question(scene)).decision is Decision.ALLOW
+    shorter, forked = scene.leaves[:5], [*scene.leaves[:6], b"\x01" * 32]
+
+    scene.issue(scene.coverage(leaves=shorter))
+    rolled_back = answer(scene, question(scene))
+    scene.issue(scene.coverage(leaves=forked))
+    changed = answer(scene, question(scene))
+    scene.leaves += [b"\x02" * 32]
+    scene.issue(scene.coverage())
+    unproved = answer(scene, question(scene))
+    scene.issue(scene.coverage(since=7))
+    grown = answer(scene, question(scene))
+
+    assert said(rolled_back) == ("hold", "would-wipe", "log-rolled-back")
+    assert said(changed) == ("hold", "would-wipe", "log-forked")
+    assert said(unproved) == ("hold", "would-wipe", "log-proof-missing")
+    assert grown.decision is Decision.ALLOW
+    witness = load_witness(scene.places.witness)
+    assert witness is not None
+    assert witness.size == 8
+
+
+def test_the_log_head_is_kept_before_an_allow_is_spoken(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene.enrol_store()
+    scene.issue()
+
+    def disk_full(*_given: Any) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr("backupkit.proof.witness.save", disk_full)
+
+    assert said(answer(scene, question(scene)))[::2] == ("undecided", "memory-unwritable")
+
+
+def test_an_allow_that_cannot_be_recorded_is_not_spoken(scene: Scene) -> None:
+    scene.places.ledger.mkdir(parents=True)
+
+    allowed = answer(scene, question(scene, scene.package("v20.apk", version_code=20)))
+    held = answer(scene, question(scene))
+
+    assert said(allowed)[::2] == ("undecided", "ledger-unwritable")
+    assert said(held)[::2] == ("hold", "no-verified-backup")
+
+
+@pytest.mark.parametrize(
+    ("place", "reason"),
+    [("policy", "policy-unusable"), ("pins", "pins-unusable"), ("owner_key", "pins-unusable")],
+)
+def test_a_damaged_file_of_the_guard_holds(scene: Scene, place: str, reason: str) -> None:
+    scene.enrol_store()
+    scene.issue()
+    getattr(scene.places, place).write_bytes(b"\xff not what it should be")
+
+    assert said(answer(scene, question(scene)))[::2] == ("undecided", reason)
+
+
+def test_a_damaged_witness_is_not_taken_for_a_store_never_seen(scene: Scene) -> None:
+    scene.enrol_store()
+    scene.issue()
+    answer(scene, question(scene))
+    scene.places.witness.write_bytes(b"{}")
+
+    assert said(answer(scene, question(scene)))[::2] == ("undecided", "witness-unusable")
+
+
+def test_an_unsafe_policy_on_file_is_not_obeyed(scene: Scene) -> None:
+    scene.places.root.mkdir(parents=True)
+    scene.places.policy.write_bytes(b'{"when-unsure":"allow"}')
+
+    verdict = answer(scene, question(scene, scene.package("v20.apk", version_code=20)))
+
+    assert said(verdict)[::2] == ("undecided", "policy-unusable")
+
+
+def test_every_decision_is_in_the_ledger(scene: Scene) -> None:
+    scene.enrol_store()
+    answer(scene, question(scene))
+    scene.issue()
+    answer(scene, question(scene, store="a shop"))
+    answer(scene, question(scene, candidate=OnDisk(scene.folder / "none.apk")))
+
+    entries = list(read_ledger(scene.places.ledger))
+
+    assert [entry["decision"] for entry in entries] == ["hold", "allow", "undecided"]
+    assert [entry["consent"] for entry in entries] == [None, "needed", None]
+    assert entries[1]["store"] == "a shop"
+    assert entries[1]["snapshot"] == "5a" * 32
+    assert verify_ledger(scene.places.ledger, load_hook_key(scene.places).verify_key).entries == 3
+
+
+def test_the_owner_can_enrol_a_new_signer(scene: Scene) -> None:
+    answer(scene, question(scene))
+    facts = read_facts(scene.offered_by_stranger(), device_sdk=None)
+    Records(scene.places.records).write(enrol(facts, scene.now, by=EnrolledBy.OWNER))
+
+    newer = scene.package("v30.apk", STRANGER, version_code=30)
+    verdict = answer(scene, question(scene, newer, installed=OnRecord(WECHAT)))
+
+    assert said(verdict) == ("allow", "keeps-data", "signer-same")
+
+
+def test_of_two_questions_at_once_the_later_knows_what_the_earlier_allowed(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Version 30 was allowed and may be installed by now: version 20 is then no update any more."""
+    places, later = scene.places, NOON + timedelta(seconds=1)
+    first, second = (scene.package(f"{number}.apk", version_code=number) for number in (20, 30))
+    Desk(places).answer(UpdateRequest(installed=on_disk(scene.installed()), candidate=on_disk(scene.installed())), NOON)
+    real = examine
+    interrupted: list[bool] = []
+
+    def slow(request: UpdateRequest, records: Records, now: datetime) -> Any:
+        examined = real(request, records, now)
+        if not interrupted:
+            interrupted.append(True)
+            Desk(places).answer(UpdateRequest(installed=OnRecord(WECHAT), candidate=on_disk(second)), later)
+        return examined
+
+    monkeypatch.setattr(desk, "examine", slow)
+    verdict = Desk(places).answer(UpdateRequest(installed=OnRecord(WECHAT), candidate=on_disk(first)), later)
+    record = Records(places.records).read(WECHAT)
+    assert record is not None
+    assert {offered.version_code for offered in record.offered} == {30}
+    assert verdict.decision is not Decision.ALLOW
+
+
+def test_another_app_beside_this_one_is_not_remembered_as_its_update(scene: Scene) -> None:
+    answer(scene, question(scene, scene.package("other.apk", STRANGER, package="com.tencent.MM")))
+
+    record = Records(scene.places.records).read(WECHAT)
+
+    assert record is not None
+    assert record.offered == ()
