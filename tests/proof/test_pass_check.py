@@ -200,6 +200,51 @@ def test_each_thing_that_is_wrong_has_its_own_refusal(
         assert placeholders(messages("en")[f"error.{refusal.code}.{part}"]) <= set(refused.value.facts)
 
 
+@pytest.mark.parametrize(
+    ("question", "data"),
+    [
+        # As old as the policy allows, to the second; the limit of the default is a day.
+        (
+            QUESTION._replace(now=PASS.verified_at + timedelta(hours=24)),
+            issue(PASS._replace(expires=NOON + timedelta(days=9)), ATTEST_KEY),
+        ),
+        (QUESTION._replace(policy=PassPolicy(max_age=timedelta(hours=2))), ISSUED),
+        (QUESTION._replace(now=PASS.expires - timedelta(seconds=1)), ISSUED),
+        # As far ahead as two clocks may stand apart.
+        (QUESTION._replace(now=PASS.time_created - timedelta(minutes=5)), ISSUED),
+        (QUESTION._replace(policy=PassPolicy(needs_signer=True)), ISSUED),
+    ],
+)
+def test_a_pass_counts_up_to_the_last_moment_of_every_bound(question: Question, data: bytes) -> None:
+    assert question.about(data).witness == seen(LEAVES)
+
+
+@pytest.mark.parametrize(
+    ("limit", "told"), [(timedelta(hours=1), 1), (timedelta(minutes=90), 1.5), (timedelta(minutes=100), 1.7)]
+)
+def test_a_pass_that_is_too_old_is_refused_with_the_policys_limit(limit: timedelta, told: float) -> None:
+    with pytest.raises(PassTooOld) as refused:
+        QUESTION._replace(policy=PassPolicy(max_age=limit)).about(ISSUED)
+
+    assert refused.value.facts == {"verified_at": "2018-06-01T10:00:00Z", "limit_hours": told}
+    assert isinstance(refused.value.facts["limit_hours"], type(told))
+
+
+def test_a_day_and_a_second_are_too_old_unless_the_owner_said_otherwise() -> None:
+    lasting = issue(PASS._replace(expires=NOON + timedelta(days=9)), ATTEST_KEY)
+
+    with pytest.raises(PassTooOld):
+        QUESTION._replace(now=PASS.verified_at + timedelta(hours=24, seconds=1)).about(lasting)
+
+
+@pytest.mark.parametrize("text", ["", "no checkpoint", f"{ORIGIN}\n12\nAAAA\n\n"])
+def test_a_well_signed_pass_with_a_head_that_is_none_is_malformed(text: str) -> None:
+    log = {**json.loads(PASS.encode())["predicate"]["log"], "checkpoint": text}
+
+    with pytest.raises(PassMalformed):
+        QUESTION.about(signed(log=log))
+
+
 def test_the_refusals_come_in_the_documented_order() -> None:
     """Everything is wrong at once; mended one after the other, the next refusal shows."""
     worst = PASS._replace(

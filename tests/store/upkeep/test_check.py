@@ -1,6 +1,7 @@
 """Reading everything back, sealed and open: whole data passes, and every loss is named."""
 
 import random
+from collections.abc import Callable
 
 import pytest
 from kept_chunks import KeptChunks
@@ -16,14 +17,15 @@ from backupkit.store.domains.domain_reader import DomainReader
 from backupkit.store.domains.domain_writer import DomainWriter, PackProfile
 from backupkit.store.finding import Finding
 from backupkit.store.layout import PackRef
+from backupkit.store.objects.pack_list import ListedPack
 from backupkit.store.packs.index import Index
-from backupkit.store.packs.pack_format import HEADER_SIZE, Address
+from backupkit.store.packs.pack_format import FOOTER, HEADER_SIZE, Address, footer, parse_footer
 from backupkit.store.packs.pack_reader import Opened
 from backupkit.store.trees.contents import content_bytes, reachable_chunks, walk_each_once, walk_tree
 from backupkit.store.trees.manifest import Manifest, Source, store_manifest
 from backupkit.store.trees.page_map import write_page_map
 from backupkit.store.trees.tree import Chunks, Entry, EntryKind, Pages, file_content, write_tree
-from backupkit.store.upkeep.check import FileChecked, PackChecked, check_open, check_sealed
+from backupkit.store.upkeep.check import FileChecked, PackChecked, check_open, check_outline, check_sealed
 
 TINY = PackProfile(data_target=50_000, manifest_target=50_000, payload_size=4096)
 
@@ -347,3 +349,55 @@ def test_packs_are_checked_in_the_order_they_were_asked_for(saved: Saved) -> Non
     assert [one.ref.name if isinstance(one, PackChecked) else one.name for one in outcomes] == [
         ref.name for ref in reversed(refs)
     ]
+
+
+def outline_of(saved: Saved, change: Callable[[bytes], bytes] | None, *, size: int | None = None) -> Finding | None:
+    """Look at the ends of a pack that was changed; None takes it away."""
+    ref = saved.refs()[0]
+    data = saved.backend.read(ref.name)
+    saved.backend.delete(ref.name)
+    if change is not None:
+        saved.backend.create(ref.name, change(data))
+    return check_outline(saved.backend, saved.address.repository, ListedPack(ref, len(data) if size is None else size))
+
+
+def of_another(data: bytes) -> bytes:
+    """The same pack with the head of another repository: its id lies behind the mark."""
+    return data[:12] + b"\x01" * 16 + data[28:]
+
+
+def with_another_size(data: bytes) -> bytes:
+    """The same pack with a whole footer that speaks of another size."""
+    end = parse_footer(data[-FOOTER.size :])
+    assert end is not None
+    return data[: -FOOTER.size] + footer(end.table_offset, end.records, end.file_size + 1)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda data: data, None),
+        (lambda data: data[: len(data) // 2] + bytes([data[len(data) // 2] ^ 1]) + data[len(data) // 2 + 1 :], None),
+        (None, "object-missing"),
+        (lambda data: data[:-1], "malformed-object/wrong-size"),
+        (lambda data: data + b"\0", "malformed-object/wrong-size"),
+        (lambda data: bytes([data[0] ^ 1]) + data[1:], "malformed-object/wrong-mark"),
+        (of_another, "malformed-object/wrong-address"),
+        (lambda data: data[:-1] + bytes([data[-1] ^ 1]), "malformed-object/wrong-footer"),
+        (with_another_size, "malformed-object/wrong-footer"),
+    ],
+)
+def test_the_outline_of_a_pack_is_its_size_and_both_its_ends(
+    saved: Saved, change: Callable[[bytes], bytes] | None, reason: str | None
+) -> None:
+    found = outline_of(saved, change)
+
+    assert (found.code if found else None, found.reason if found else None) == (reason and "pack-damaged", reason)
+
+
+@pytest.mark.parametrize("size", [0, 1, FOOTER.size, HEADER_SIZE - 1])
+def test_a_pack_shorter_than_its_ends_is_damaged_and_no_crash(saved: Saved, size: int) -> None:
+    found = outline_of(saved, lambda data: data[:size], size=size)
+
+    assert found is not None
+    assert found.code == "pack-damaged"
