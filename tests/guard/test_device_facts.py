@@ -66,6 +66,24 @@ KEPT = ("keeps-data", 1, "signer-same")
             -127,
             "permission-group-foreign",
         ),
+        (
+            {"sdk": 31, "permission_groups": {"g": {"package": STRANGER, "signers": [B]}}},
+            {"permission_groups": ("g",)},
+            -126,
+            "permission-group-taken",
+        ),
+        (
+            {"sdk": 31, "permission_groups": {"g": {"package": STRANGER, "signers": [B]}}},
+            {"permissions_in": (("p", "g"),)},
+            -127,
+            "permission-group-foreign",
+        ),
+        (
+            {"abis": ["arm64-v8a", "x86_64", "x86"]},
+            {"abis": ("x86",), "is_multi_arch": True},
+            -131,
+            "needs-all-abis",
+        ),
         ({"providers": {"a.files": STRANGER}}, {"providers": ("a.files",)}, -13, "provider-taken"),
         ({"instant": True}, {}, -116, "becomes-instant"),
         ({"required_version": 9}, {}, -121, "another-version-required"),
@@ -94,6 +112,11 @@ def test_what_the_device_would_refuse_leaves_the_chats_alone(
             {"sdk": 30, "permission_groups": {"g": {"package": STRANGER, "signers": [B]}}},
             {"permission_groups": ("g",), "permissions_in": (("p", "g"),)},
         ),
+        (
+            {"sdk": 30, "permission_groups": {"g": {"package": STRANGER, "signers": [B]}}},
+            {"permissions_in": (("p", "g"),)},
+        ),
+        ({"abis": ["arm64-v8a", "x86"]}, {"abis": ("arm64-v8a", "x86"), "is_multi_arch": True}),
         ({"providers": {"a.files": APP.package}}, {"providers": ("a.files",)}),
         ({"required_version": 10}, {}),
         ({"sdk": 34, "abis": ["arm64-v8a", "x86"]}, {"abis": ("x86",), "is_multi_arch": True}),
@@ -107,6 +130,22 @@ def test_an_owner_whose_signer_was_not_said_is_no_reason_to_allow() -> None:
     answer = judge({"permissions": {"p": STRANGER}}, permissions=("p",))
 
     assert answer == ("unknown", None, "fact-missing")
+
+
+def test_an_owner_that_grew_out_of_the_offered_signer_vouches_for_it() -> None:
+    history = (LineageNode(A, Capability.PERMISSION), LineageNode(B, Capability(0)))
+    offered = APP._replace(demands=Demands(permissions=("p",)))
+
+    def owned_by(view: SignerView) -> Device:
+        return Device(34, permissions={"p": Owner(STRANGER, view)})
+
+    vouched = decide_install(APP, offered, Action.UPGRADE, owned_by(SignerView((B,), history)))
+    alone = decide_install(APP, offered, Action.UPGRADE, owned_by(SignerView((B,))))
+    unknown = decide_install(APP, offered._replace(signings=()), Action.UPGRADE, owned_by(SignerView((B,))))
+
+    assert vouched.outcome is Outcome.KEEPS_DATA
+    assert alone.reason == "permission-taken"
+    assert unknown.outcome is Outcome.UNKNOWN
 
 
 _SHARED = Capability.SHARED_USER_ID | Capability.INSTALLED_DATA
@@ -136,6 +175,20 @@ def test_the_others_in_a_shared_user_id_must_get_on_with_the_new_signer(
     assert (answer.outcome.value, answer.install_result) == expected
     # For an app with a user id of its own the list means nothing.
     assert alone.outcome is Outcome.KEEPS_DATA
+
+
+def test_going_back_to_a_signer_that_the_shared_user_id_still_trusts_keeps_the_chats() -> None:
+    rights = Capability.ROLLBACK | Capability.INSTALLED_DATA
+    node = LineageNode(B, Capability(0))
+    shared = APP._replace(shared_user_id="chat.group")
+
+    def back_from(capabilities: Capability) -> tuple[str, int | None]:
+        view = SignerView((B,), (LineageNode(A, capabilities), node), Scheme.V3)
+        answer = decide_install(shared._replace(signings=signed_everywhere(view)), shared, Action.UPGRADE, Device(34))
+        return answer.outcome.value, answer.install_result
+
+    assert back_from(rights | Capability.SHARED_USER_ID) == ("keeps-data", 1)
+    assert back_from(rights) == ("would-wipe", -8)
 
 
 def test_what_nobody_said_is_named_and_refuses_nothing() -> None:
