@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from apk_factory import build_apk, make_key, make_zip, read_zip, sign
+from apk_factory import Reference, build_apk, make_key, make_zip, read_zip, sign
 from installed_app import APP, A, B, C, signed
 
 from backupkit.guard.device_facts import Device, DeviceMalformed, Owner, decode_device
@@ -19,6 +19,7 @@ from backupkit.guard.facts import (
     SignerView,
     signed_everywhere,
 )
+from backupkit.guard.inspect_view import inspect
 from backupkit.guard.outcome import Action, Outcome
 from backupkit.guard.package_source import read_facts
 from backupkit.guard.request import RequestMalformed, decode_request
@@ -330,3 +331,38 @@ def test_code_that_a_package_says_it_runs_is_looked_for(
 
     assert demands is not None
     assert demands.misses_code is found
+
+
+def test_what_a_resource_decides_is_not_known_and_never_allowed(tmp_path: Path) -> None:
+    """A version that is looked up could be older than the installed one; as the number 0 it never was."""
+    resource, key = Reference(0x7F010001), make_key("ec", "A")
+    facts = []
+    for name, made in {
+        "known": build_apk(),
+        "version": build_apk(root_attributes={"versionCode": resource}),
+        "user": build_apk(root_attributes={"sharedUserId": resource}),
+        "target": build_apk(target_sdk=resource),
+        "test": build_apk(application_attributes={"testOnly": resource}),
+    }.items():
+        path = tmp_path / f"{name}.apk"
+        path.write_bytes(sign(made, key))
+        facts.append(read_facts(path, device_sdk=34))
+    known, version, user, target, test = facts
+
+    assert (version.version_code, user.shared_user_id, target.target_sdk, test.test_only) == (None,) * 4
+    assert (known.version_code, known.shared_user_id, known.target_sdk, known.test_only) == (1, "", 34, False)
+    for old, new in ((version, known), *((known, one) for one in (version, user, target, test))):
+        assert decide_install(old, new, Action.UPGRADE, Device(34)).outcome is Outcome.UNKNOWN
+    assert decide_install(known, known, Action.UPGRADE, Device(34)).outcome is Outcome.KEEPS_DATA
+    seen, _ = inspect(tmp_path / "version.apk", device_sdk=34)
+    assert (seen["genuine"], seen["version_code"]) == (True, None)
+
+
+def test_a_package_for_a_release_in_development_says_so_to_the_rules(tmp_path: Path) -> None:
+    path = tmp_path / "app.apk"
+    path.write_bytes(sign(build_apk(min_sdk="Tiramisu"), make_key("ec", "A")))
+
+    demands = read_facts(path, device_sdk=34).demands
+
+    assert demands is not None
+    assert demands.for_development
