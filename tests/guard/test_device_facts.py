@@ -283,6 +283,11 @@ def test_a_permission_follows_a_rotation_that_keeps_its_capability() -> None:
         ({"permissions": {"p": {"package": "a", "signers": ["A" * 64]}}}, "permissions", "unknown-value"),
         ({"instant": "yes"}, "instant", "wrong-type"),
         ({"required_version": -1}, "required_version", "out-of-range"),
+        ({"required_version": 1 << 63}, "required_version", "out-of-range"),
+        ({"sdk": 10_001}, "sdk", "out-of-range"),
+        ({"abis": ["x" * 1025]}, "abis", "out-of-range"),
+        ({"permissions": {"p": {"package": "a", "signers": ["a" * 63]}}}, "permissions", "unknown-value"),
+        ({"permissions": {"p": {"package": "a", "signers": [A] * 11}}}, "permissions", "unknown-value"),
     ],
 )
 def test_what_is_said_wrong_is_refused_by_its_field(device: Any, field: str, reason: str) -> None:
@@ -290,6 +295,25 @@ def test_what_is_said_wrong_is_refused_by_its_field(device: Any, field: str, rea
         decode_device(device)
 
     assert (caught.value.field, caught.value.reason) == (field, reason)
+
+
+def test_what_is_said_may_go_to_the_end_of_every_range() -> None:
+    most = decode_device({
+        "sdk": 10_000, "abis": ["x" * 1024], "required_version": (1 << 63) - 1,
+        "permissions": {"p": {"package": "a", "signers": [A] * 10}, **{f"p{n}": "a" for n in range(19_999)}},
+    })  # fmt: skip
+    least = decode_device({"sdk": 1, "abis": ["x"] * 20_000, "required_version": 0})
+
+    assert (most.sdk, most.required_version, least.sdk, least.required_version) == (10_000, (1 << 63) - 1, 1, 0)
+    assert most.permissions is not None
+    assert most.permissions["p"].signers == SignerView((A,) * 10)
+    assert len(most.permissions) == 20_000
+
+
+def test_an_owner_may_be_named_without_its_signers() -> None:
+    device = decode_device({"permissions": {"p": {"package": STRANGER}}})
+
+    assert device.permissions == {"p": Owner(STRANGER)}
 
 
 def test_a_question_carries_the_device() -> None:

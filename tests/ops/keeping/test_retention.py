@@ -62,6 +62,12 @@ def test_each_period_keeps_its_last_snapshot() -> None:
     ]  # fmt: skip
 
 
+def test_a_week_begins_on_monday_and_keeps_its_last_snapshot() -> None:
+    kept = staying(each_day(365), KeepRules(weekly=3))
+
+    assert [(START + timedelta(days=int(one, 16))).strftime("%a %d") for one in kept] == ["Sun 23", "Sun 30", "Mon 31"]
+
+
 def test_every_rule_that_keeps_a_snapshot_is_named() -> None:
     decided = decide(each_day(40), KeepRules(last=1, daily=2, monthly=2))
 
