@@ -301,6 +301,10 @@ _RESOURCES = {
 }
 
 
+class Reference(int):
+    """The number of a resource that holds the value of an attribute."""
+
+
 @dataclass
 class Node:
     """One element of a manifest."""
@@ -334,6 +338,8 @@ def make_binary_xml(root: Node) -> bytes:
                 raw, kind_value, kind = 0xFFFFFFFF, int(value) & 0xFFFFFFFF, 0x12 if isinstance(value, bool) else 0x10
                 if value is True:
                     kind_value = 0xFFFFFFFF
+                if isinstance(value, Reference):
+                    kind = 0x01
             attributes += struct.pack("<IIIHBBI", 0xFFFFFFFF, index(name), raw, 8, 0, kind, kind_value)
         count = len(node.attributes)
         head = struct.pack("<IIIIHHHHHH", 1, 0xFFFFFFFF, 0xFFFFFFFF, index(node.name), 20, 20, count, 0, 0, 0)

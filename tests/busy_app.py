@@ -11,6 +11,11 @@ from pathlib import Path
 
 from busy_writer import GO_ON, PROGRESS, REST, STOP, connect
 
+from backupkit.capture.databases import DatabaseKind
+from backupkit.capture.live_database import Captured
+
+PLAIN = DatabaseKind(sealed=False, page_size=4096)
+AS_IF_SEALED = DatabaseKind(sealed=True, page_size=4096)
 PROGRAM = Path(__file__).with_name("busy_writer.py")
 
 
@@ -131,3 +136,8 @@ def fingerprint(folder: Path) -> dict[str, tuple[bytes, int, int, int]]:
         for path in folder.iterdir()
         if path.is_file()
     }
+
+
+def companions_of(captured: Captured) -> list[tuple[str, Path]]:
+    """Return what is kept beside a copied database: each file's ending and where it lies."""
+    return [(companion.ending.decode(), companion.path) for companion in captured.companions]

@@ -161,6 +161,19 @@ def test_every_folder_is_a_room_of_the_house() -> None:
     assert rooms <= set(ALLOWED), rooms - set(ALLOWED)
 
 
+def test_no_command_stands_on_another() -> None:
+    """What two commands share lies in `cli/`, where a third finds it."""
+    strays = [
+        f"{path.relative_to(HOUSE)} imports {imported}"
+        for path in modules()
+        if path.parent.name == "commands"
+        for imported in imports_of(path)
+        if imported.startswith("backupkit.cli.commands.")
+    ]
+
+    assert not strays, "\n".join(strays)
+
+
 def test_no_import_goes_round_in_a_circle() -> None:
     graph = {
         dotted(path): {name for name in imports_of(path, top_level_only=True) if name.startswith("backupkit.")}

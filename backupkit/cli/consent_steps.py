@@ -1,23 +1,33 @@
-"""The two steps of consent, asked at the terminal: the loss in numbers, then the app's name.
+"""Consent as it comes to the command line: two steps asked at the terminal, the loss in numbers, then the app's name; or a token.
 
 Whatever is typed but the two right answers keeps the app, and nothing is written. Only somebody who sees the numbers
 is asked: no pipe on either side, no JSON, no `--plain`.
 """
 
+import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from backupkit.cli.handed_over import open_handed, read_handed
 from backupkit.cli.session import Session
 from backupkit.cli.verdict_page import page_lines, step_lines, verdict_lines
 from backupkit.clock import to_rfc3339
-from backupkit.errors import ExitCode
+from backupkit.errors import BackupkitError, ExitCode
 
 if TYPE_CHECKING:
     from backupkit.cli.asking import Person
     from backupkit.guard.consent import Consent
     from backupkit.guard.desk import Desk
-    from backupkit.guard.request import UpdateRequest
+    from backupkit.guard.request import ConsentToken, UpdateRequest
     from backupkit.guard.verdict import Verdict
+
+
+class TokenUnreadable(BackupkitError):
+    """The file with a consent token cannot be read. Facts: `path`, `reason`."""
+
+    code = "consent-token-unreadable"
+    exit_code = ExitCode.USAGE
 
 
 def can_be_asked(session: Session) -> bool:
@@ -67,3 +77,24 @@ def _typed(session: Session, person: "Person", verdict: "Verdict", asked: "Conse
     session.printer.record("step", {}, step_lines(session, 2))
     typed = person.line(session.say(second.key, **second.facts))
     return typed if is_same_name(typed, asked.app_name) else None
+
+
+def token_in(path: Path | None) -> "ConsentToken | None":
+    """Read a consent token, not yet checked.
+
+    Raises:
+        TokenUnreadable: there is none at that path.
+    """
+    from backupkit.guard.consent import MAX_TOKEN_BYTES
+    from backupkit.guard.request import ConsentToken
+
+    if path is None:
+        return None
+    try:
+        descriptor = open_handed(path)
+        try:
+            return ConsentToken(read_handed(descriptor, MAX_TOKEN_BYTES + 1))
+        finally:
+            os.close(descriptor)
+    except OSError as problem:
+        raise TokenUnreadable(path=str(path), reason=problem.strerror or "unreadable") from problem

@@ -13,7 +13,8 @@ from backupkit.ids import AppPackage
 
 
 def _needs_newer_android(case: Case) -> bool | None:
-    return below(case.sdk, case.candidate.min_sdk)
+    # A release in development is not this one, whatever its number (AOSP `computeMinSdkVersion`, `computeTargetSdkVersion`).
+    return case.demands.for_development or below(case.sdk, case.candidate.min_sdk)
 
 
 def _signature_not_accepted(case: Case) -> bool | None:

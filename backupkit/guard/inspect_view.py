@@ -57,7 +57,7 @@ def _described(found: PackageSet, signing: Signing, compared: list[Finding]) -> 
         "v": 1,
         "genuine": True,
         "package": package.package,
-        "version_code": package.version_code,
+        "version_code": None if "version_code" in package.manifest.by_resource else package.version_code,
         "signers": list(signing.digests),
         "scheme": signing.scheme,
         "lineage": [{"sha256": node.digest, "capabilities": Capability.names(node.capabilities)} for node in nodes],

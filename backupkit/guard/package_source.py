@@ -60,16 +60,17 @@ def facts_of(found: "PackageSet") -> PackageFacts:
     """Take over what a package says of itself and who signed it for each level."""
     package = found.base
     manifest = package.manifest
+    unknown = manifest.by_resource
     return PackageFacts(
         package=package.package,
         signings=join_spans(_span(package, sdk) for sdk in package.levels),
-        version_code=package.version_code,
+        version_code=None if "version_code" in unknown else package.version_code,
         min_sdk=package.min_sdk,
-        target_sdk=package.target_sdk,
-        shared_user_id=manifest.shared_user_id or NO_SHARED_USER,
+        target_sdk=None if "target_sdk" in unknown else package.target_sdk,
+        shared_user_id=None if "shared_user_id" in unknown else manifest.shared_user_id or NO_SHARED_USER,
         shared_user_max_sdk=manifest.shared_user_max_sdk,
         target_sandbox=manifest.target_sandbox_version,
-        test_only=manifest.test_only,
+        test_only=None if "test_only" in unknown else manifest.test_only,
         debuggable=manifest.debuggable,
         upgrade_keys=bool(manifest.upgrade_key_sets),
         stores_data=not manifest.no_app_data_storage,
@@ -102,6 +103,7 @@ def _demands(found: "PackageSet") -> Demands:
         static_library=found.base.manifest.static_library is not None,
         misses_splits=bool(found.missing_splits),
         misses_code=found.base.misses_code,
+        for_development=found.base.manifest.is_for_development,
         keys=tuple(sorted(found.base.signer_keys().items())),
     )
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from apk_factory import build_apk, make_key, make_zip, read_zip, sign
+from apk_factory import Reference, build_apk, make_key, make_zip, read_zip, sign
 from installed_app import APP, A, B, C, signed
 
 from backupkit.guard.device_facts import Device, DeviceMalformed, Owner, decode_device
@@ -19,6 +19,7 @@ from backupkit.guard.facts import (
     SignerView,
     signed_everywhere,
 )
+from backupkit.guard.inspect_view import inspect
 from backupkit.guard.outcome import Action, Outcome
 from backupkit.guard.package_source import read_facts
 from backupkit.guard.request import RequestMalformed, decode_request
@@ -66,6 +67,24 @@ KEPT = ("keeps-data", 1, "signer-same")
             -127,
             "permission-group-foreign",
         ),
+        (
+            {"sdk": 31, "permission_groups": {"g": {"package": STRANGER, "signers": [B]}}},
+            {"permission_groups": ("g",)},
+            -126,
+            "permission-group-taken",
+        ),
+        (
+            {"sdk": 31, "permission_groups": {"g": {"package": STRANGER, "signers": [B]}}},
+            {"permissions_in": (("p", "g"),)},
+            -127,
+            "permission-group-foreign",
+        ),
+        (
+            {"abis": ["arm64-v8a", "x86_64", "x86"]},
+            {"abis": ("x86",), "is_multi_arch": True},
+            -131,
+            "needs-all-abis",
+        ),
         ({"providers": {"a.files": STRANGER}}, {"providers": ("a.files",)}, -13, "provider-taken"),
         ({"instant": True}, {}, -116, "becomes-instant"),
         ({"required_version": 9}, {}, -121, "another-version-required"),
@@ -94,6 +113,11 @@ def test_what_the_device_would_refuse_leaves_the_chats_alone(
             {"sdk": 30, "permission_groups": {"g": {"package": STRANGER, "signers": [B]}}},
             {"permission_groups": ("g",), "permissions_in": (("p", "g"),)},
         ),
+        (
+            {"sdk": 30, "permission_groups": {"g": {"package": STRANGER, "signers": [B]}}},
+            {"permissions_in": (("p", "g"),)},
+        ),
+        ({"abis": ["arm64-v8a", "x86"]}, {"abis": ("arm64-v8a", "x86"), "is_multi_arch": True}),
         ({"providers": {"a.files": APP.package}}, {"providers": ("a.files",)}),
         ({"required_version": 10}, {}),
         ({"sdk": 34, "abis": ["arm64-v8a", "x86"]}, {"abis": ("x86",), "is_multi_arch": True}),
@@ -107,6 +131,22 @@ def test_an_owner_whose_signer_was_not_said_is_no_reason_to_allow() -> None:
     answer = judge({"permissions": {"p": STRANGER}}, permissions=("p",))
 
     assert answer == ("unknown", None, "fact-missing")
+
+
+def test_an_owner_that_grew_out_of_the_offered_signer_vouches_for_it() -> None:
+    history = (LineageNode(A, Capability.PERMISSION), LineageNode(B, Capability(0)))
+    offered = APP._replace(demands=Demands(permissions=("p",)))
+
+    def owned_by(view: SignerView) -> Device:
+        return Device(34, permissions={"p": Owner(STRANGER, view)})
+
+    vouched = decide_install(APP, offered, Action.UPGRADE, owned_by(SignerView((B,), history)))
+    alone = decide_install(APP, offered, Action.UPGRADE, owned_by(SignerView((B,))))
+    unknown = decide_install(APP, offered._replace(signings=()), Action.UPGRADE, owned_by(SignerView((B,))))
+
+    assert vouched.outcome is Outcome.KEEPS_DATA
+    assert alone.reason == "permission-taken"
+    assert unknown.outcome is Outcome.UNKNOWN
 
 
 _SHARED = Capability.SHARED_USER_ID | Capability.INSTALLED_DATA
@@ -136,6 +176,20 @@ def test_the_others_in_a_shared_user_id_must_get_on_with_the_new_signer(
     assert (answer.outcome.value, answer.install_result) == expected
     # For an app with a user id of its own the list means nothing.
     assert alone.outcome is Outcome.KEEPS_DATA
+
+
+def test_going_back_to_a_signer_that_the_shared_user_id_still_trusts_keeps_the_chats() -> None:
+    rights = Capability.ROLLBACK | Capability.INSTALLED_DATA
+    node = LineageNode(B, Capability(0))
+    shared = APP._replace(shared_user_id="chat.group")
+
+    def back_from(capabilities: Capability) -> tuple[str, int | None]:
+        view = SignerView((B,), (LineageNode(A, capabilities), node), Scheme.V3)
+        answer = decide_install(shared._replace(signings=signed_everywhere(view)), shared, Action.UPGRADE, Device(34))
+        return answer.outcome.value, answer.install_result
+
+    assert back_from(rights | Capability.SHARED_USER_ID) == ("keeps-data", 1)
+    assert back_from(rights) == ("would-wipe", -8)
 
 
 def test_what_nobody_said_is_named_and_refuses_nothing() -> None:
@@ -277,3 +331,38 @@ def test_code_that_a_package_says_it_runs_is_looked_for(
 
     assert demands is not None
     assert demands.misses_code is found
+
+
+def test_what_a_resource_decides_is_not_known_and_never_allowed(tmp_path: Path) -> None:
+    """A version that is looked up could be older than the installed one; as the number 0 it never was."""
+    resource, key = Reference(0x7F010001), make_key("ec", "A")
+    facts = []
+    for name, made in {
+        "known": build_apk(),
+        "version": build_apk(root_attributes={"versionCode": resource}),
+        "user": build_apk(root_attributes={"sharedUserId": resource}),
+        "target": build_apk(target_sdk=resource),
+        "test": build_apk(application_attributes={"testOnly": resource}),
+    }.items():
+        path = tmp_path / f"{name}.apk"
+        path.write_bytes(sign(made, key))
+        facts.append(read_facts(path, device_sdk=34))
+    known, version, user, target, test = facts
+
+    assert (version.version_code, user.shared_user_id, target.target_sdk, test.test_only) == (None,) * 4
+    assert (known.version_code, known.shared_user_id, known.target_sdk, known.test_only) == (1, "", 34, False)
+    for old, new in ((version, known), *((known, one) for one in (version, user, target, test))):
+        assert decide_install(old, new, Action.UPGRADE, Device(34)).outcome is Outcome.UNKNOWN
+    assert decide_install(known, known, Action.UPGRADE, Device(34)).outcome is Outcome.KEEPS_DATA
+    seen, _ = inspect(tmp_path / "version.apk", device_sdk=34)
+    assert (seen["genuine"], seen["version_code"]) == (True, None)
+
+
+def test_a_package_for_a_release_in_development_says_so_to_the_rules(tmp_path: Path) -> None:
+    path = tmp_path / "app.apk"
+    path.write_bytes(sign(build_apk(min_sdk="Tiramisu"), make_key("ec", "A")))
+
+    demands = read_facts(path, device_sdk=34).demands
+
+    assert demands is not None
+    assert demands.for_development

@@ -12,6 +12,7 @@ from backupkit.guard.device_facts import Device
 from backupkit.guard.device_rules import decide_install
 from backupkit.guard.facts import (
     Capability,
+    Demands,
     LineageNode,
     PackageFacts,
     Scheme,
@@ -133,6 +134,13 @@ def test_what_android_refuses_for_itself_leaves_the_chats_safe(changes: dict[str
     answer = judge(app(target_sandbox=2), app(**changes), sdk=sdk)
 
     assert (answer.outcome, answer.install_result) == (Outcome.REFUSED_SAFE, code)
+
+
+@pytest.mark.parametrize("sdk", [24, 36, None])
+def test_a_package_for_a_release_in_development_is_refused_by_every_release(sdk: int | None) -> None:
+    answer = judge(app(), app(signed(B), demands=Demands(for_development=True)), sdk=sdk)
+
+    assert (answer.outcome, answer.install_result, answer.reason) == (Outcome.REFUSED_SAFE, -12, "android-too-old")
 
 
 @pytest.mark.parametrize(("target", "sdk"), [(23, 34), (24, 35), (24, 36), (23, 33)])

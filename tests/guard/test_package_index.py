@@ -11,13 +11,15 @@ from apk_factory import build_apk, make_key, make_lineage, sign
 from hypothesis import given, strategies as st
 
 from backupkit.guard import package_index
+from backupkit.guard.desk import Desk
 from backupkit.guard.judge import judge
 from backupkit.guard.package_index import Listing, ListingUnusable, read_listing
 from backupkit.guard.package_record import EnrolledBy, Records, enrol
 from backupkit.guard.package_source import read_facts
+from backupkit.guard.places import GuardPlaces
 from backupkit.guard.policy import GuardPolicy
 from backupkit.guard.request import OnDisk, UpdateRequest
-from backupkit.guard.verdict import Verdict
+from backupkit.guard.verdict import Decision, Verdict
 from backupkit.ids import AppPackage
 
 A, B = make_key("ec", "A"), make_key("ec", "B")
@@ -89,8 +91,17 @@ def test_an_update_is_compared_with_what_is_listed(
     verdict = ask(tmp_path, Listing(index, NAME), candidate)
 
     assert (verdict.outcome.value, verdict.decision.value) == (outcome, decision)
-    # An index is no sight of the installed app: nothing is learned from it.
-    assert not (tmp_path / "records").exists()
+
+
+def test_an_index_is_no_sight_of_the_installed_app_so_nothing_is_learned_from_it(tmp_path: Path, index: Path) -> None:
+    places = GuardPlaces(tmp_path / "guard")
+    path = tmp_path / "new.apk"
+    path.write_bytes(sign(build_apk(NAME, 8), A))
+
+    listed = Desk(places).answer(UpdateRequest(Listing(index, NAME), candidate=OnDisk(path), device_sdk=34), NOW)
+
+    assert listed.decision is Decision.ALLOW
+    assert Records(places.records).read(NAME) is None
 
 
 def test_what_was_seen_installed_is_judged_as_well(tmp_path: Path, index: Path) -> None:

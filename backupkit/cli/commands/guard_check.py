@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from backupkit.cli.consent_steps import ask_for_consent, can_be_asked
+from backupkit.cli.consent_steps import ask_for_consent, can_be_asked, token_in
 from backupkit.cli.guard_desk import ask_desk, live_loss
 from backupkit.cli.session import session_of
 from backupkit.cli.usage import ArgumentMissing, ValueWrong
 from backupkit.cli.verdict_page import tell_verdict
-from backupkit.errors import BackupkitError, ExitCode
+from backupkit.errors import ExitCode
 
 if TYPE_CHECKING:
     from backupkit.guard.package_index import Listing
-    from backupkit.guard.request import ConsentToken, OnDisk, OnRecord
+    from backupkit.guard.request import OnDisk, OnRecord
 
 HELP = "backupkit guard check --help"
 _PACKAGE_FILES = frozenset({".apk", ".apks", ".apkm", ".xapk"})
@@ -28,13 +28,6 @@ class GuardAction(Enum):
     REINSTALL = "reinstall"
     UNINSTALL = "uninstall"
     DOWNGRADE = "downgrade"
-
-
-class TokenUnreadable(BackupkitError):
-    """The file with a consent token cannot be read. Facts: `path`, `reason`."""
-
-    code = "consent-token-unreadable"
-    exit_code = ExitCode.USAGE
 
 
 def guard_check(
@@ -105,21 +98,3 @@ def _challenge(text: str | None) -> bytes | None:
     if not 16 <= len(challenge) <= 32:
         raise ValueWrong(name="--challenge", found=text, expected="32..64 x 0-9a-f", help=HELP)
     return challenge
-
-
-def token_in(path: Path | None) -> "ConsentToken | None":
-    """Read a consent token, not yet checked.
-
-    Raises:
-        TokenUnreadable: there is none at that path.
-    """
-    from backupkit.guard.consent import MAX_TOKEN_BYTES
-    from backupkit.guard.request import ConsentToken
-
-    if path is None:
-        return None
-    try:
-        with path.open("rb") as file:
-            return ConsentToken(file.read(MAX_TOKEN_BYTES + 1))
-    except OSError as problem:
-        raise TokenUnreadable(path=str(path), reason=problem.strerror or "unreadable") from problem

@@ -31,7 +31,8 @@ def guard_inspect(
 def _genuine(session: Session, seen: dict[str, Any]) -> list[str]:
     say = session.say
     head = session.terminal.paint("good", say("inspect.genuine"))
-    lines = [f"{head}  {seen['package']}  {seen['version_code']}"]
+    named = [head, seen["package"], seen["version_code"]]
+    lines = ["  ".join(str(part) for part in named if part is not None)]
     lines += ["  " + say("inspect.signer", scheme=seen["scheme"], digest=digest) for digest in seen["signers"]]
     for node in seen["lineage"]:
         allowed = say("word.between").join(node["capabilities"]) or say("word.none")

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from backupkit.cli.commands.guard_check import token_in
-from backupkit.cli.consent_steps import ask_for_consent, can_be_asked
+from backupkit.cli.consent_steps import ask_for_consent, can_be_asked, token_in
 from backupkit.cli.guard_desk import ask_desk, live_loss
 from backupkit.cli.session import session_of
 from backupkit.cli.usage import ValueWrong

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from backupkit.cli.chat_keys import AskChatKey, ChatKeyFiles, ChatKeys
-from backupkit.cli.commands.snapshot import require_package_name
 from backupkit.cli.results import MOST_LISTED
+from backupkit.cli.saving import require_package_name
 from backupkit.cli.session import Session, session_of
 from backupkit.text import printable
 from backupkit.ui.json_fields import json_fields

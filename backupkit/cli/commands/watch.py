@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from backupkit.cli.commands.snapshot import NothingToSave, save, source_specs, taken_fields, write_parity
 from backupkit.cli.guard_desk import publish_policy
+from backupkit.cli.saving import NothingToSave, save, source_specs, taken_fields, write_parity
 from backupkit.cli.session import Session, session_of
 from backupkit.cli.stopping import Stop
 from backupkit.errors import ExitCode

@@ -38,6 +38,11 @@ class Attribute(NamedTuple):
     data: int
     text: str | None
 
+    @property
+    def is_number(self) -> bool:
+        """Whether it is written as a number, and neither a text nor a reference to a resource."""
+        return self.kind in {TYPE_INT_DEC, TYPE_INT_HEX}
+
     def integer(self) -> int | None:
         """Return a whole number, or None where the value is none."""
         if self.kind in {TYPE_INT_DEC, TYPE_INT_HEX, TYPE_BOOLEAN}:
@@ -92,12 +97,14 @@ def read_elements(data: bytes) -> Iterator[Element]:
 
 def _elements(data: bytes) -> Iterator[Element]:
     kind, header, size = _CHUNK.unpack_from(data)
-    if kind != _XML or header < _CHUNK.size:
+    # Bytes behind it are nobody's; one that claims more than is there is none to the phone (`ResXMLTree::setTo`).
+    if kind != _XML or header < _CHUNK.size or size > len(data):
         raise XmlMalformed
-    end = min(size, len(data))
+    end = size
     strings = _Strings(b"")
     resources: tuple[int, ...] = ()
     path: list[str] = []
+    seen: set[int] = set()
     count = 0
     at = header
     while at + _CHUNK.size <= end:
@@ -106,9 +113,14 @@ def _elements(data: bytes) -> Iterator[Element]:
             raise XmlMalformed
         chunk = data[at : at + size]
         at += size
-        if kind == _STRING_POOL and not strings:
+        if kind in {_STRING_POOL, _RESOURCE_MAP}:
+            # Of two, the phone takes the last that stands before the elements, and others the first: two readers would read two manifests.
+            if kind in seen:
+                raise XmlMalformed
+            seen.add(kind)
+        if kind == _STRING_POOL:
             strings = _Strings(chunk)
-        elif kind == _RESOURCE_MAP and not resources:
+        elif kind == _RESOURCE_MAP:
             resources = struct.unpack_from(f"<{(size - header) // 4}I", chunk, header)
         elif kind == _START:
             count += 1
@@ -160,9 +172,6 @@ class _Strings:
         self._is_utf8 = bool(flags & _UTF8)
         self._offsets: tuple[int, ...] = struct.unpack_from(f"<{self.count}I", chunk, header)
 
-    def __bool__(self) -> bool:
-        return bool(self._chunk)
-
     def at(self, index: int) -> str:
         """Return a string; the number that means "none" gives an empty one."""
         if index == _NONE:
@@ -181,7 +190,7 @@ class _Strings:
         if size & 0x80:
             size = (size & 0x7F) << 8 | self._chunk[at]
             at += 1
-        return self._slice(at, size).decode("utf-8", "replace")
+        return self._ended(at, size, 1).decode("utf-8", "replace")
 
     def _utf16(self, at: int) -> str:
         (size,) = struct.unpack_from("<H", self._chunk, at)
@@ -190,9 +199,9 @@ class _Strings:
             (low,) = struct.unpack_from("<H", self._chunk, at)
             size = (size & 0x7FFF) << 16 | low
             at += 2
-        return self._slice(at, 2 * size).decode("utf-16-le", "replace")
+        return self._ended(at, 2 * size, 2).decode("utf-16-le", "replace")
 
-    def _slice(self, at: int, size: int) -> bytes:
-        if at + size > len(self._chunk):
-            raise XmlMalformed
-        return self._chunk[at : at + size]
+    def _ended(self, at: int, size: int, width: int) -> bytes:
+        """Take a string that a zero of so many bytes ends. To the phone any other has no text (`ResStringPool::stringAt`)."""
+        end = at + size
+        return self._chunk[at:end] if self._chunk[end : end + width] == bytes(width) else b""

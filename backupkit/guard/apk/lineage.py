@@ -103,10 +103,32 @@ def read_lineage_file(data: bytes) -> Lineage:
     return read_lineage(proof)
 
 
-def are_one_history(lineages: Iterable[Lineage]) -> bool:
-    """Whether the shorter lineages are beginnings of the longest, with the same grants: one app's history (apksig `consolidateLineages`)."""
-    ordered = sorted(lineages, key=lambda lineage: len(lineage.nodes))
-    return all(lineage.nodes == ordered[-1].nodes[: len(lineage.nodes)] for lineage in ordered)
+def common_history(lineages: Iterable[Lineage]) -> tuple[bytes, ...] | None:
+    """Join lineages to one line of certificates, oldest first; None where they part (apksig `consolidateLineages`, since Android 14).
+
+    A signer for some levels may have left older certificates out, and may grant something else than a signer for other levels.
+    """
+    whole: tuple[bytes, ...] = ()
+    for lineage in lineages:
+        joined = _join(whole, tuple(node.certificate for node in lineage.nodes))
+        if joined is None:
+            return None
+        whole = joined
+    return whole
+
+
+def _join(one: tuple[bytes, ...], other: tuple[bytes, ...]) -> tuple[bytes, ...] | None:
+    """Join two lines where the later begins within the earlier, and both name the same certificates as far as both go."""
+    if not one:
+        return other
+    earlier, later = (other, one) if one[0] in other else (one, other)
+    if later[0] not in earlier:
+        return None
+    start = earlier.index(later[0])
+    shared = earlier[start:]
+    if shared[: len(later)] != later[: len(shared)]:
+        return None
+    return earlier[:start] + max(shared, later, key=len)
 
 
 def _read(data: bytes) -> Lineage:

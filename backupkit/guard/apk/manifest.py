@@ -6,7 +6,7 @@ apksig `ApkUtils` for the API levels.
 
 import base64
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -104,6 +104,10 @@ class Manifest(NamedTuple):
     is_multi_arch: bool = False
     has_code: bool | None = True
     """Whether it says that it runs code of its own. None: a resource decides it."""
+    is_for_development: bool = False
+    """Whether it names a release in development as its minimum or target: no released Android installs it."""
+    by_resource: frozenset[str] = frozenset()
+    """Facts that a resource decides, by their names here: what they are called above is a guess."""
 
 
 def read_manifest(data: bytes) -> Manifest:
@@ -125,7 +129,7 @@ class _Reading:
         self._root: Element | None = None
         self._application: Element | None = None
         self._min_sdk = 1
-        self._target_sdk: int | None = None
+        self._target: Attribute | None = None
         self._permissions: list[str] = []
         self._groups: list[str] = []
         self._providers: list[str] = []
@@ -136,6 +140,7 @@ class _Reading:
         self._upgrade: list[str] = []
         self._key_set = ""
         self._no_storage = False
+        self._is_for_development = False
         for element in elements:
             self._take(element)
 
@@ -158,7 +163,8 @@ class _Reading:
             package=AppPackage(name.text),
             version_code=_as_long(high << 32 | low),
             min_sdk=self._min_sdk,
-            target_sdk=self._min_sdk if self._target_sdk is None else self._target_sdk,
+            # A target that is no number is none: the minimum counts (apksig `getTargetSdkVersionFromBinaryAndroidManifest`).
+            target_sdk=_integer(self._target, self._min_sdk),
             shared_user_id=shared.text if shared and shared.text else None,
             shared_user_max_sdk=shared_max.integer() if shared_max else None,
             debuggable=_is_true(application, _DEBUGGABLE),
@@ -184,12 +190,31 @@ class _Reading:
             static_library=self._static_library,
             is_multi_arch=_is_true(application, _MULTI_ARCH),
             has_code=code.boolean() if code else True,
+            is_for_development=self._is_for_development,
+            by_resource=frozenset(self._unknown(root)),
         )
+
+    def _unknown(self, root: Element) -> Iterator[str]:
+        """Name what Android looks up among the resources, which are not read here (`TypedArray`)."""
+        versions = (root.by_resource(_VERSION_CODE), root.by_resource(_VERSION_CODE_MAJOR))
+        if any(version is not None and not version.is_number for version in versions):
+            yield "version_code"
+        shared = root.by_resource(_SHARED_USER_ID)
+        if shared is not None and shared.kind != TYPE_STRING:
+            yield "shared_user_id"
+        if self._target is not None and not self._target.is_number and self._target.kind != TYPE_STRING:
+            yield "target_sdk"
+        test_only = self._application.by_resource(_TEST_ONLY) if self._application else None
+        if test_only is not None and test_only.boolean() is None:
+            yield "test_only"
 
     def _take(self, element: Element) -> None:
         match element.path:
+            case (_,) if self._root is not None or element.path != ("manifest",):
+                # The phone reads one manifest and stops; readers that go on, or begin elsewhere, would see another.
+                raise XmlMalformed
             case ("manifest",):
-                self._root = self._root or element
+                self._root = element
             case ("manifest", "uses-sdk"):
                 self._take_sdk(element)
             case ("manifest", "application"):
@@ -233,17 +258,18 @@ class _Reading:
 
     def _take_sdk(self, element: Element) -> None:
         """Every `uses-sdk` must be satisfied, so the highest minimum counts; the first target that is named counts (apksig)."""
-        minimum = element.by_resource(_MIN_SDK)
+        minimum, target = element.by_resource(_MIN_SDK), element.by_resource(_TARGET_SDK)
         self._min_sdk = max(self._min_sdk, 1 if minimum is None else _level(minimum))
-        target = element.by_resource(_TARGET_SDK)
-        if target is not None and self._target_sdk is None:
-            self._target_sdk = _level(target)
+        if any(one is not None and one.kind == TYPE_STRING for one in (minimum, target)):
+            self._is_for_development = True
+        if self._target is None:
+            self._target = target
 
 
 def _level(attribute: Attribute) -> int:
     if attribute.kind != TYPE_STRING:
         number = attribute.integer()
-        if number is None:
+        if number is None or not attribute.is_number:
             raise XmlMalformed
         return number
     # A text is the name of a release, also where it looks like a number (AOSP `FrameworkParsingPackageUtils`).
@@ -262,9 +288,7 @@ def _level(attribute: Attribute) -> int:
 
 
 def _integer(attribute: Attribute | None, default: int) -> int:
-    if attribute is None:
-        return default
-    number = attribute.integer()
+    number = attribute.integer() if attribute is not None and attribute.is_number else None
     return default if number is None else number
 
 

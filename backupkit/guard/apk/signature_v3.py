@@ -6,7 +6,8 @@ source.android.com/docs/security/features/apksigning/v3 and v3-1; AOSP `ApkSigna
 
 from typing import NamedTuple
 
-from backupkit.guard.apk.lineage import Lineage, are_one_history, read_lineage
+from backupkit.guard.apk.algorithms import strongest
+from backupkit.guard.apk.lineage import Lineage, common_history, read_lineage
 from backupkit.guard.apk.reasons import PackageNotGenuine, Reason
 from backupkit.guard.apk.records import Record, RecordMalformed
 from backupkit.guard.apk.signer import CheckedSigner, SignerRecord, check_signer, read_signers
@@ -99,6 +100,7 @@ class SchemeV3:
         lineages: list[Lineage] = []
         before: RotatingSigner | None = None
         for signer in signers:
+            _check_known_from_the_first(signer)
             if before is not None:
                 _check_neighbours(before, signer, self.scheme)
             before = signer
@@ -106,7 +108,7 @@ class SchemeV3:
                 if lineages and len(signer.lineage.nodes) < len(lineages[-1].nodes):
                     raise PackageNotGenuine(Reason.LINEAGES_INCONSISTENT, scheme=self.scheme)
                 lineages.append(signer.lineage)
-        if not are_one_history(lineages):
+        if common_history(lineages) is None:
             raise PackageNotGenuine(Reason.LINEAGES_INCONSISTENT, scheme=self.scheme)
         return signers
 
@@ -120,6 +122,13 @@ class SchemeV3:
         if isinstance(signer, PackageNotGenuine):
             raise signer
         return signer
+
+
+def _check_known_from_the_first(signer: RotatingSigner) -> None:
+    """A signer names no level that knows none of its algorithms (apksig `getSignaturesToVerify`)."""
+    assert signer.checked.sdks is not None
+    if strongest([number for number, _ in signer.checked.digests], signer.checked.sdks.first) is None:
+        raise PackageNotGenuine(Reason.NO_SUPPORTED_ALGORITHM, scheme=signer.checked.scheme)
 
 
 def _check_neighbours(before: RotatingSigner, after: RotatingSigner, scheme: str) -> None:
@@ -144,6 +153,9 @@ def _check(record: SignerRecord) -> RotatingSigner:
                 raise PackageNotGenuine(Reason.LINEAGE_MALFORMED, scheme=record.scheme)
             lineage = _own_lineage(value, checked)
         elif number == _ROTATION_MIN_SDK:
+            # It speaks of a v3.1 block beside its own, so within v3.1 it speaks of one that is not there (AOSP `verifyAdditionalAttributes`).
+            if record.scheme == "v3.1":
+                raise PackageNotGenuine(Reason.V31_STRIPPED, scheme=record.scheme)
             try:
                 rotation_min_sdk = Record(value).sdk()
             except RecordMalformed as error:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from backupkit.guard.apk.algorithms import ContentDigest
-from backupkit.guard.apk.lineage import Lineage
+from backupkit.guard.apk.lineage import Lineage, common_history
 from backupkit.guard.apk.manifest import Manifest
 from backupkit.guard.apk.newer_scheme import NEWER_SCHEME_LEVEL, newer_scheme_from
 from backupkit.guard.apk.reasons import Doubt, PackageNotGenuine, PackageUndecided, Reason
@@ -140,14 +140,12 @@ class Verification:
             return
         # What v3.1 rotated away from must be what older devices see, or newer ones see another app under the same name.
         rotated = self._v31.get().check_all() if last >= V31_SINCE and V31 in self._block.values else []
-        if any(signer.lineage is not None and old != (signer.lineage.nodes[0].certificate,) for signer in rotated):
+        history, later = _history(v3), _history(rotated)
+        if later and old != later[:1]:
             raise PackageNotGenuine(Reason.SCHEMES_DISAGREE)
-        histories = [signer.lineage for signer in v3 if signer.lineage is not None]
-        if histories:
-            longest = max(histories, key=lambda lineage: len(lineage.nodes))
-            agrees = old == (longest.nodes[0].certificate,)
-        else:
-            agrees = len(v3) == 1 and old == (v3[0].checked.certificate,)
+        # Several signers without a history are one app only beside v3.1, where one signer may have several ranges before the rotation.
+        is_one = {signer.checked.certificate for signer in v3} == set(old) and (len(v3) == 1 or bool(later))
+        agrees = old == history[:1] if history else len(old) == 1 and is_one
         if not agrees:
             raise PackageNotGenuine(Reason.SCHEMES_DISAGREE)
 
@@ -222,6 +220,11 @@ class Verification:
             raise PackageNotGenuine(Reason.V31_STRIPPED, scheme="v3")
         if self._v31.get().first_level != signer.rotation_min_sdk:
             raise PackageNotGenuine(Reason.V31_RANGE_MISMATCH, scheme="v3")
+
+
+def _history(signers: list[RotatingSigner]) -> tuple[bytes, ...]:
+    """All certificates that the signers' lineages name, oldest first; their `check_all` made sure that they are one line."""
+    return common_history(signer.lineage for signer in signers if signer.lineage is not None) or ()
 
 
 class _Lazy:

@@ -11,7 +11,7 @@ from backupkit.guard.apk.lineage import (
     Capability,
     Lineage,
     LineageNode,
-    are_one_history,
+    common_history,
     read_lineage,
     read_lineage_file,
 )
@@ -78,16 +78,35 @@ def test_a_changed_capability_is_not_noticed_because_the_flags_are_not_signed_by
     assert read_lineage(data.replace(u32(1) + u32(A.algorithm), u32(9) + u32(A.algorithm))).nodes[0].capabilities == 9
 
 
-def test_histories_of_one_app_are_beginnings_of_the_longest() -> None:
-    def history(*names: str, grants: int = 0) -> Lineage:
-        return Lineage(tuple(LineageNode(name.encode(), grants) for name in names))
+@pytest.mark.parametrize(
+    ("histories", "joined"),
+    [
+        ([], ""),
+        (["ab"], "ab"),
+        (["abc", "ab", "a"], "abc"),
+        (["ab", "abc"], "abc"),
+        (["ab", "bc"], "abc"),
+        (["bc", "abcd"], "abcd"),
+        (["abc", "bcd", "de"], "abcde"),
+        (["abc", "c"], "abc"),
+        (["abc", "ac"], None),
+        (["ab", "ac"], None),
+        (["abc", "xb"], None),
+        (["ab", "cd"], None),
+        (["abc", "bd"], None),
+        (["bc", "ab", "bd"], None),
+    ],
+)
+def test_histories_of_one_app_are_parts_of_one_line(histories: list[str], joined: str | None) -> None:
+    """What they grant may differ from level to level, and older certificates may have been left out."""
+    lineages = [
+        Lineage(tuple(LineageNode(letter.encode(), grants) for letter in letters))
+        for grants, letters in enumerate(histories)
+    ]
 
-    assert are_one_history([])
-    assert are_one_history([history("a", "b", "c"), history("a", "b"), history("a")])
-    assert not are_one_history([history("a", "b", "c"), history("b", "c")])
-    assert not are_one_history([history("a", "b", "c"), history("a", "b", grants=1)])
-    assert not are_one_history([history("a", "b", "c"), history("a", "c")])
-    assert not are_one_history([history("a", "b", "c"), history("x", "b")])
+    line = common_history(lineages)
+
+    assert (None if line is None else b"".join(line).decode()) == joined
 
 
 @given(st.integers(min_value=0), st.integers(1, 255))

@@ -6,7 +6,7 @@ import struct
 from typing import Any
 
 import pytest
-from apk_factory import Node, build_apk, make_binary_xml, read_zip
+from apk_factory import Node, Reference, build_apk, make_binary_xml, read_zip
 from hypothesis import given, strategies as st
 
 from backupkit.guard.apk.binary_xml import XmlMalformed, read_elements
@@ -122,6 +122,43 @@ def test_the_highest_minimum_and_the_first_target_count() -> None:
     assert (found.min_sdk, found.target_sdk) == (24, 30)
 
 
+@pytest.mark.parametrize("target", ["UpsideDownCake", "35", "dev"])
+def test_a_target_that_is_a_text_names_a_release_in_development_and_no_level(target: str) -> None:
+    root = Node("manifest", {"package": "a.b"}, [
+        Node("uses-sdk", {"minSdkVersion": 26, "targetSdkVersion": target}),
+        Node("uses-sdk", {"targetSdkVersion": 33}),
+    ])  # fmt: skip
+
+    found = read_manifest(make_binary_xml(root))
+
+    assert (found.target_sdk, found.is_for_development) == (26, True)
+
+
+def test_a_release_in_development_is_known_from_its_name() -> None:
+    assert manifest(min_sdk="Tiramisu").is_for_development
+    assert not manifest(min_sdk=33).is_for_development
+
+
+@pytest.mark.parametrize("number", [Reference(0x7F010001), "7", "-3"])
+def test_what_a_resource_or_a_text_holds_is_not_guessed(number: str | int) -> None:
+    """Android looks a resource up, and stumbles over a text where it wants a number. Neither is the number 0."""
+    for name in ("versionCode", "versionCodeMajor"):
+        assert manifest(root_attributes={name: number}).by_resource == {"version_code"}
+    assert manifest(version_code=5 << 32 | 7).by_resource == set()
+
+
+def test_facts_that_a_resource_decides_are_named() -> None:
+    resource = Reference(0x7F010001)
+    root = Node("manifest", {"package": "a.b", "sharedUserId": resource, "targetSandboxVersion": "2"}, [
+        Node("uses-sdk", {"targetSdkVersion": resource}), Node("application", {"testOnly": resource}),
+    ])  # fmt: skip
+
+    found = read_manifest(make_binary_xml(root))
+
+    assert found.by_resource == {"shared_user_id", "target_sdk", "test_only"}
+    assert (found.shared_user_id, found.target_sandbox_version, found.target_sdk) == (None, 1, 1)
+
+
 def test_elements_in_the_wrong_place_say_nothing() -> None:
     inner = Node("manifest", {"package": "evil"}, [Node("uses-sdk", {"minSdkVersion": 33})])
     root = Node(
@@ -141,6 +178,8 @@ def test_elements_in_the_wrong_place_say_nothing() -> None:
         Node("application", {"package": "a.b"}),
         Node("manifest", {"package": "a.b"}, [Node("uses-sdk", {"minSdkVersion": "?"})]),
         Node("manifest", {"package": "a.b"}, [Node("uses-sdk", {"minSdkVersion": ""})]),
+        Node("manifest", {"package": "a.b"}, [Node("uses-sdk", {"minSdkVersion": True})]),
+        Node("manifest", {"package": "a.b"}, [Node("uses-sdk", {"minSdkVersion": Reference(0x7F010001)})]),
     ],
 )
 def test_a_manifest_without_what_android_needs_is_refused(root: Node) -> None:
@@ -155,6 +194,54 @@ def test_chunks_that_packers_add_are_skipped() -> None:
     padded = struct.pack("<HHI", 3, 8, len(data) + len(junk)) + junk + data[8:]
 
     assert read_manifest(padded).package == "a.b"
+
+
+def chunks(data: bytes) -> list[bytes]:
+    """Split a document: string pool, resource numbers, elements."""
+    found, at = [], 8
+    while at < len(data):
+        (size,) = struct.unpack_from("<I", data, at + 4)
+        found.append(data[at : at + size])
+        at += size
+    return found
+
+
+def document(*parts: bytes, behind: int = 0) -> bytes:
+    """Put chunks together; the document claims `behind` bytes more than it has."""
+    content = b"".join(parts)
+    return struct.pack("<HHI", 3, 8, 8 + len(content) + behind) + content
+
+
+def test_a_document_that_two_readers_could_read_in_two_ways_is_refused() -> None:
+    """The phone takes the last pool before the elements and stops behind the first root."""
+    pool, numbers, *elements = chunks(make_binary_xml(Node("manifest", {"package": "a.b"})))
+    other_pool, _, *others = chunks(make_binary_xml(Node("manifest", {"package": "c.d"})))
+    stranger = chunks(make_binary_xml(Node("resources", {"package": "a.b"})))
+
+    assert read_manifest(document(pool, numbers, *elements)).package == "a.b"
+    assert read_manifest(document(pool, numbers, *elements) + b"behind").package == "a.b"
+    for wrong in (
+        document(pool, other_pool, numbers, *elements),
+        document(pool, numbers, other_pool, *elements),
+        document(pool, numbers, *elements, other_pool),
+        document(pool, numbers, numbers, *elements),
+        document(pool, numbers, *elements, *others),
+        document(stranger[0], numbers, *stranger[2:], *elements),
+        document(pool, numbers, *elements, behind=1),
+    ):
+        with pytest.raises(PackageNotGenuine) as refused:
+            read_manifest(wrong)
+        assert refused.value.reason is Reason.MANIFEST_MALFORMED
+
+
+def test_a_string_without_its_end_is_none() -> None:
+    """To the phone it has no text, so that its reader and ours must not see a name there."""
+    data = make_binary_xml(Node("manifest", {"package": "a.b.cut"}))
+    name = "a.b.cut".encode("utf-16-le")
+
+    assert read_manifest(data).package == "a.b.cut"
+    with pytest.raises(PackageNotGenuine):
+        read_manifest(data.replace(name + b"\0\0", name + b"x\0"))
 
 
 @given(st.binary(max_size=300))

@@ -9,12 +9,15 @@ from apk_factory import (
     NEWEST,
     V3,
     V31,
+    AppKey,
     add_pair,
     build_apk,
     make_key,
     make_lineage,
     make_signer,
+    make_zip,
     pairs,
+    read_zip,
     sections,
     sequence,
     sign_v1,
@@ -35,6 +38,7 @@ from backupkit.guard.apk.reasons import PackageNotGenuine, Reason
 A, B, C = make_key("ec", "A"), make_key("ec", "B"), make_key("ec", "C")
 DEV_RELEASE = 0xC2A6B3BA
 PROOF = 0x3BA06F8C
+ROTATION_MIN_SDK = 0x559F8B02
 Answer = Package | Reason
 
 
@@ -97,7 +101,6 @@ def test_a_device_checks_the_strongest_algorithm_that_it_knows(
         ("v3 for ranges that overlap", Reason.SDK_RANGES_INCONSISTENT),
         ("v3 two lineages, shorter later", Reason.LINEAGES_INCONSISTENT),
         ("v3 two lineages, diverging", Reason.LINEAGES_INCONSISTENT),
-        ("v3 two lineages, longer later, with other grants", Reason.LINEAGES_INCONSISTENT),
         ("v3 lineage of another", Reason.LINEAGE_END_MISMATCH),
         ("v3 lineage with a repeat", Reason.LINEAGE_REPEATS),
         ("v3 lineage without a node", Reason.LINEAGE_MALFORMED),
@@ -117,7 +120,14 @@ def test_a_signer_of_scheme_3_that_breaks_a_rule_is_refused_on_every_level(
 
 
 @pytest.mark.parametrize(
-    "variant", ["v3 two lineages, longer later", "v1 and v2 by two in another order", "v2 by the first key"]
+    "variant",
+    [
+        "v3 two lineages, longer later",
+        "v3 two lineages, longer later, with other grants",
+        "v3 two lineages, a part",
+        "v1 and v2 by two in another order",
+        "v2 by the first key",
+    ],
 )
 def test_what_breaks_no_rule_of_scheme_3_is_genuine(ask: Ask, variant: str) -> None:
     assert isinstance(ask(v3_variants()[variant](), None), Package)
@@ -252,6 +262,70 @@ class TestReleasesInDevelopment:
         assert [signer(ask(both, level)) for level in (34, 35, 36)] == [B.digest, Reason.SEVERAL_SIGNERS, C.digest]
         neither = self.rotated((33, NEWEST), (34, NEWEST), for_development=False)
         assert ask(neither, 36) is Reason.SEVERAL_SIGNERS
+
+
+def test_a_signer_of_v31_that_names_a_block_beside_its_own_is_refused(ask: Ask) -> None:
+    """That attribute stands in v3 and says where v3.1 begins; a device that finds it in v3.1 misses another block."""
+    apk = sign_v3(build_apk(min_sdk=28), A, max_sdk=32, rotation_min_sdk=33)
+    lineage = make_lineage([A, B])
+
+    assert signer(ask(sign_v31(apk, B, lineage), 33)) == B.digest
+    named = sign_v31(apk, B, lineage, attributes=[(ROTATION_MIN_SDK, u32(33))])
+    assert [signer(ask(named, level)) for level in (32, 33, None)] == [
+        A.digest,
+        Reason.V31_STRIPPED,
+        Reason.V31_STRIPPED,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("first", "algorithm", "is_refused"),
+    [(24, 0x0103, False), (23, 0x0103, True), (28, 0x0421, False), (27, 0x0421, True)],
+)
+def test_a_range_of_levels_does_not_begin_before_its_algorithms(
+    ask: Ask, first: int, algorithm: int, is_refused: bool
+) -> None:
+    """A device has its own level only and never notices; apksig does."""
+    key, entries = make_key("rsa", "A"), read_zip(build_apk(min_sdk=28, files={"a": b"hello"}))
+    entries[-1].extra = bytes(-sections(make_zip(entries))[0] % 4096)
+    apk = sign_v3(make_zip(entries), key, min_sdk=first, algorithms=[algorithm])
+    apk = with_pairs(apk, pairs(apk), align=True)
+
+    assert signer(ask(apk, 28)) == key.digest
+    assert signer(ask(apk, None)) == (Reason.NO_SUPPORTED_ALGORITHM if is_refused else key.digest)
+
+
+class TestOneAppOverAllSchemes:
+    def rotated(self, *early: bytes, later: bytes) -> bytes:
+        apk = sign_v2(build_apk(min_sdk=24), A)
+        return add_pair(add_pair(apk, V3, sized(sequence(early))), V31, sized(sequence([later])))
+
+    def test_one_signer_may_have_several_ranges_before_the_rotation(self, ask: Ask) -> None:
+        apk = build_apk(min_sdk=24)
+        later = make_signer(apk, B, sdks=(33, NEWEST), attributes=[(PROOF, make_lineage([A, B]).encode())])
+        early = [make_signer(apk, A, sdks=sdks) for sdks in ((28, 30), (31, 32))]
+
+        assert signer(ask(self.rotated(*early, later=later), None)) == B.digest
+        stranger = make_signer(apk, C, sdks=(31, 32))
+        assert ask(self.rotated(early[0], stranger, later=later), None) is Reason.SCHEMES_DISAGREE
+        without = make_signer(apk, B, sdks=(33, NEWEST))
+        assert ask(self.rotated(*early, later=without), None) is Reason.SCHEMES_DISAGREE
+
+    def test_the_first_certificate_of_all_histories_together_signed_for_older_devices(self, ask: Ask) -> None:
+        """A later signer may have left the oldest certificate out."""
+        apk = build_apk(min_sdk=24)
+        early = make_signer(apk, A, sdks=(28, 32))
+
+        def signed(*histories: tuple[tuple[int, int], list[AppKey]]) -> bytes:
+            later = [
+                make_signer(apk, keys[-1], sdks=sdks, attributes=[(PROOF, make_lineage(keys).encode())])
+                for sdks, keys in histories
+            ]
+            v2_and_v3 = add_pair(sign_v2(apk, A), V3, sized(sequence([early])))
+            return add_pair(v2_and_v3, V31, sized(sequence(later)))
+
+        assert signer(ask(signed(((33, 33), [A, B]), ((34, NEWEST), [B, C])), None)) == C.digest
+        assert ask(signed(((33, NEWEST), [B, C])), None) is Reason.SCHEMES_DISAGREE
 
 
 @pytest.mark.parametrize(("level", "is_refused"), [(25, False), (26, True), (36, True)])
