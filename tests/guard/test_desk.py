@@ -27,9 +27,18 @@ def test_an_app_is_known_from_its_record_once_it_was_seen(scene: Scene) -> None:
     answer(scene, question(scene))
     known = answer(scene, question(scene, **by_record))
 
-    assert unknown.reason == "app-not-enrolled"
+    assert (unknown.reason, unknown.judged.package) == ("app-not-enrolled", WECHAT)
     assert said(known) == ("hold", "would-wipe", "no-verified-backup")
     assert known.judged.old_sha256 == hashlib.sha256(scene.installed().read_bytes()).hexdigest()
+
+
+def test_a_damaged_record_decides_nothing(scene: Scene) -> None:
+    answer(scene, question(scene))
+    (record,) = (path for path in scene.places.records.rglob("*") if path.is_file())
+    record.write_bytes(b"{}")
+
+    for installed in (on_disk(scene.installed()), OnRecord(WECHAT)):
+        assert said(answer(scene, question(scene, installed=installed)))[::2] == ("undecided", "record-unreadable")
 
 
 def test_nobody_can_teach_the_guard_another_signer_by_showing_another_installed_app(scene: Scene) -> None:

@@ -178,6 +178,18 @@ def test_the_others_in_a_shared_user_id_must_get_on_with_the_new_signer(
     assert alone.outcome is Outcome.KEEPS_DATA
 
 
+def test_a_neighbour_that_grew_out_of_the_new_signer_lets_it_stay() -> None:
+    shared = APP._replace(shared_user_id="chat.group", version_code=11)
+
+    def beside(capability: Capability) -> Outcome:
+        history = (LineageNode(A, capability), LineageNode(B, Capability(0)))
+        neighbour = Owner(STRANGER, SignerView((B,), history))
+        return decide_install(shared, shared, Action.UPGRADE, Device(34, shared_user={STRANGER: neighbour})).outcome
+
+    assert beside(Capability.SHARED_USER_ID) is Outcome.KEEPS_DATA
+    assert beside(Capability.PERMISSION) is Outcome.WOULD_WIPE
+
+
 def test_going_back_to_a_signer_that_the_shared_user_id_still_trusts_keeps_the_chats() -> None:
     rights = Capability.ROLLBACK | Capability.INSTALLED_DATA
     node = LineageNode(B, Capability(0))
