@@ -137,8 +137,8 @@ def read_archive(file: PackageBytes) -> Archive:
     """
     end_offset, end_record = _find_end(file)
     # Numbers of disks are passed over, as libziparchive does (`FindCentralDirectoryInfo`).
-    _, _, _, on_disk, count, directory_size, directory_offset, _ = _EOCD.unpack_from(end_record)
-    if 0xFFFF in {on_disk, count} or 0xFFFFFFFF in {directory_size, directory_offset}:
+    _, _, _, on_disk, count, directory_size, directory_offset, comment_size = _EOCD.unpack_from(end_record)
+    if 0xFFFF in {on_disk, count, comment_size} or 0xFFFFFFFF in {directory_size, directory_offset}:
         # What counts is in the records of zip64, which newer Android reads and this does not; without them it is none.
         if _has_locator(file, end_offset):
             raise PackageUndecided(Doubt.ZIP64)
