@@ -212,7 +212,11 @@ def kept(folder: Path, *makers: AppKey) -> Iterator[tuple[str, list[bytes], Call
     key = SigningKey(bytes(32)).verify_key
     hint = LossHint(package, now, 3, 20, conversations=2, newest=now, snapshot=SnapshotId("ab" * 32))
     yield "record", [encode_record(record)], again
-    yield "witness", [WitnessState("backupkit.local/a", 7, bytes(32)).encode()], decode_witness
+    yield (
+        "witness",
+        [WitnessState("backupkit.local/a", 7, bytes(32), at).encode() for at in (None, now)],
+        decode_witness,
+    )
     yield "pins", [Pins("backupkit.local/a", key, key).encode()], decode_pins
     yield "given", [GivenConsent("ab" * 32, now).encode()], decode_given
     yield "hint", [hint.encode()], decode_hint

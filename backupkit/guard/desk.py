@@ -78,9 +78,8 @@ class Desk(NamedTuple):
                 hint=_hint_on_file(self.places, examined.installed.package),
             )
             judgement = conclude(examined, known)
-            if judgement.witness is not None:
-                # Kept before it is acted on: a crash in between costs a question, never a rollback unnoticed.
-                _keep(witness, judgement.witness)
+            # Kept before it is acted on: a crash in between costs a question, never a rollback unnoticed.
+            _keep(witness, judgement.witness, now)
             if judgement.record is not None and judgement.record != examined.on_file:
                 with _usable("memory-unwritable"):
                     records.write(judgement.record)
@@ -96,8 +95,7 @@ class Desk(NamedTuple):
                 pass_data=_pass_on_file(self.places, change.app),
             )
             judgement = decide_desktop(change, known)
-            if judgement.witness is not None:
-                _keep(witness, judgement.witness)
+            _keep(witness, judgement.witness, now)
         return judgement.verdict
 
     def _recorded(self, verdict: Verdict, now: datetime) -> Verdict:
@@ -211,9 +209,12 @@ def _held(places: GuardPlaces) -> Iterator[KeptWitness]:
         yield witness
 
 
-def _keep(witness: KeptWitness, state: WitnessState) -> None:
-    with _usable("memory-unwritable"):
-        witness.keep(state)
+def _keep(witness: KeptWitness, seen: WitnessState | None, now: datetime) -> None:
+    """Keep the head that was seen with a pass, or else the one that is kept, and that it was asked about now."""
+    state = seen or witness.state
+    if state is not None:
+        with _usable("memory-unwritable"):
+            witness.keep(state.noted(now))
 
 
 def _hex_key(data: bytes, size: int) -> bytes:

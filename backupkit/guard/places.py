@@ -8,7 +8,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +16,10 @@ from backupkit.codec.malformed import MalformedObject
 from backupkit.guard.package_name import LONGEST_NAME
 from backupkit.ids import AppPackage
 
+UNFINISHED_FOR = 3600.0
+"""Seconds after which a file that is still unfinished was left by a process that was killed: writing one takes milliseconds."""
+
+_UNFINISHED = re.compile(r"\..+\.[0-9a-f]{12}")
 _PACKAGE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
 
 
@@ -59,6 +63,11 @@ class GuardPlaces(NamedTuple):
         """The public key whose consent tokens count, in hex."""
         return self.root / "owner.pub"
 
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """Every folder that the guard writes into."""
+        return (self.root, self.records, *(self.root / name for name in ("passes", "consents", "hints")))
+
     def record_of(self, package: AppPackage) -> Path:
         """The record of one app."""
         return self.records / f"{file_name_of(package)}.json"
@@ -94,7 +103,7 @@ def write_whole(path: Path, data: bytes) -> None:
         OSError: the folder cannot be made or written.
     """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    temporary = path.with_name(f".{path.name}.{os.urandom(6).hex()}")
+    temporary = _unfinished(path)
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -120,7 +129,7 @@ def write_first(path: Path, data: bytes) -> None:
         OSError: the folder cannot be made or written.
     """
     # A name of its own for each thread of each process.
-    drawn = path.with_name(f".{path.name}.{os.urandom(6).hex()}")
+    drawn = _unfinished(path)
     write_whole(drawn, data)
     try:
         os.link(drawn, path)
@@ -133,6 +142,26 @@ def write_first(path: Path, data: bytes) -> None:
                 drawn.replace(path)
     finally:
         drawn.unlink(missing_ok=True)
+
+
+def _unfinished(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.urandom(6).hex()}")
+
+
+def clear_unfinished(places: GuardPlaces, now: float) -> None:
+    """Remove the unfinished files of processes that were killed. `now` is in seconds since 1970, as the file system's times are.
+
+    Nothing else is touched, no link is followed, and what cannot be removed stays: it is in nobody's way.
+    """
+    for folder in places.folders:
+        with suppress(OSError), os.scandir(folder) as found:
+            for entry in found:
+                if not _UNFINISHED.fullmatch(entry.name):
+                    continue
+                with suppress(OSError):
+                    status = entry.stat(follow_symlinks=False)
+                    if stat.S_ISREG(status.st_mode) and now - status.st_mtime > UNFINISHED_FOR:
+                        Path(entry.path).unlink()
 
 
 @contextmanager

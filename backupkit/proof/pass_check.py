@@ -1,8 +1,8 @@
 """Whether a coverage pass counts, here and now. A pure decision: the clock, the pins and the kept head are handed in.
 
 The order is fixed, and each step has a refusal of its own: whole and well-formed, signed by the pinned key, made for this
-question, of this time, for this app and signer, in a log that only grew, and good enough for the owner's policy. Whoever
-acts on the answer first keeps `CheckedPass.witness`.
+question, of this time, for this app and signer, in a log that only grew, under a clock that was not put back, and good
+enough for the owner's policy. Whoever acts on the answer first keeps `CheckedPass.witness`.
 """
 
 from datetime import datetime, timedelta
@@ -26,6 +26,7 @@ from backupkit.proof.coverage_pass import (
 from backupkit.proof.dsse import open_envelope, read_envelope
 from backupkit.proof.pins import Pins
 from backupkit.proof.refusals import (
+    ClockWentBack,
     LogUnknown,
     PassExpired,
     PassFromTheFuture,
@@ -104,6 +105,7 @@ def check_pass(
     _require_app(coverage, installed, policy)
     head = _head(coverage, pins)
     seen = advance(witness, head, coverage.log.consistency)
+    _require_time_went_on(seen, now)
     for name in policy.checks():
         if coverage.result_of(name) != "passed":
             raise PassPolicyNotMet(check=name)
@@ -163,6 +165,12 @@ def _require_fresh(coverage: CoveragePass, now: datetime, policy: PassPolicy) ->
     # A pass is never dated before the verification it tells of, so its own date is the later one.
     if coverage.time_created - now > CLOCK_TOLERANCE:
         raise PassFromTheFuture(dated=to_rfc3339(coverage.time_created), now=to_rfc3339(now))
+
+
+def _require_time_went_on(seen: WitnessState, now: datetime) -> None:
+    # An old pass is fresh again under a clock that was put back; but this guard was asked later than that already.
+    if seen.at is not None and seen.at - now > CLOCK_TOLERANCE:
+        raise ClockWentBack(seen=to_rfc3339(seen.at), now=to_rfc3339(now))
 
 
 def _require_app(coverage: CoveragePass, installed: InstalledApp | None, policy: PassPolicy) -> None:

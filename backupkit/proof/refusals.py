@@ -124,6 +124,15 @@ class LogProofMissing(PassRefused):
     code = "log-proof-missing"
 
 
+class ClockWentBack(PassRefused):
+    """It is earlier now than it was when this guard was asked before, so no date says how old a backup is.
+
+    Facts: `seen`, `now`.
+    """
+
+    code = "clock-went-back"
+
+
 class PassPolicyNotMet(PassRefused):
     """A check that the owner's policy asks for was not done or did not pass.
 

@@ -1,18 +1,20 @@
 """The guard as the witness of a store's log (after C2SP tlog-witness v1.0.0): whoever remembers the head notices rollback.
 
-About 150 bytes are kept per store: the last head that was seen. A newer head counts only with a proof that it continues
-the kept one, and it is kept, durably, before anything is answered on the strength of it.
+About 180 bytes are kept per store: the last head that was seen, and about when. A newer head counts only with a proof that
+it continues the kept one, and it is kept, durably, before anything is answered on the strength of it.
 """
 
 import os
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from backupkit.codec.canonical import decode_json, encode_canonical
+from backupkit.clock import to_rfc3339
+from backupkit.codec.canonical import Json, decode_json, encode_canonical
 from backupkit.codec.malformed import MalformedObject, NewerFormat
 from backupkit.proof.base64_text import to_base64
 from backupkit.proof.checkpoint import MAX_SIZE, Checkpoint
@@ -25,21 +27,38 @@ VERSION = 1
 MAX_WITNESS_BYTES = 4096
 _WHAT = "witness"
 
+NOTE_EVERY = timedelta(minutes=5)
+"""How far the kept time may lag behind: a busy hook would otherwise write the file, and flush it, with every answer."""
+
 
 class WitnessState(NamedTuple):
-    """The last head seen of the log `origin`: how many entries, and the root over them."""
+    """The last head seen of the log `origin`: how many entries, and the root over them.
+
+    `at` is the latest time at which a question was answered with it, behind by at most `NOTE_EVERY`; None where an older
+    backupkit kept it. It never goes back by itself.
+    """
 
     origin: str
     size: int
     root: bytes
+    at: datetime | None = None
+
+    def noted(self, now: datetime) -> "WitnessState":
+        """Return the state with the time of a question, where it is later than the kept one by enough."""
+        if self.at is not None and now - self.at < NOTE_EVERY:
+            return self
+        return self._replace(at=now.replace(microsecond=0))
 
     def encode(self) -> bytes:
         """Write the state as canonical JSON."""
-        return encode_canonical({"v": VERSION, "origin": self.origin, "size": self.size, "root": to_base64(self.root)})
+        state: dict[str, Json] = {"v": VERSION, "origin": self.origin, "size": self.size, "root": to_base64(self.root)}
+        return encode_canonical(state if self.at is None else {**state, "at": to_rfc3339(self.at)})
 
 
 def advance(known: WitnessState | None, head: Checkpoint, offers: Sequence[Consistency]) -> WitnessState:
     """Say what to remember after a head whose signature was checked. The first head ever seen is believed.
+
+    The kept time goes along with every newer head.
 
     Raises:
         LogUnknown: it is another log's.
@@ -50,6 +69,7 @@ def advance(known: WitnessState | None, head: Checkpoint, offers: Sequence[Consi
     seen = WitnessState(head.origin, head.size, head.root)
     if known is None:
         return seen
+    seen = seen._replace(at=known.at)
     if head.origin != known.origin:
         raise LogUnknown(found=head.origin, expected=known.origin)
     if head.size < known.size:
@@ -83,7 +103,9 @@ def decode_witness(data: bytes) -> WitnessState:
     version = fields.count("v")
     if version > VERSION:
         raise NewerFormat(what=_WHAT, version=version, known=VERSION)
-    state = WitnessState(fields.text("origin"), fields.count("size"), fields.base64("root", size=HASH_SIZE))
+    state = WitnessState(
+        fields.text("origin"), fields.count("size"), fields.base64("root", size=HASH_SIZE), fields.optional_moment("at")
+    )
     if state.size > MAX_SIZE or (state.size == 0) != (state.root == EMPTY_ROOT):
         fields.refuse("bad-size")
     return state

@@ -1,6 +1,7 @@
 """Consent is two different steps, or a token the owner signed, and only for one update."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -63,6 +64,7 @@ def test_another_name_is_not_consent(typed: str) -> None:
     "name",
     [
         "", " ", "\t\n", "\u3000", "\u200b", "We\u202eChat", "\x1b[2J", "Continue", " continue ", "继续", " 继续 ", "ｃｏｎｔｉｎｕｅ",
+        "We\u17b4Chat", "We\u17b5Chat", "We\u180bChat", "We\u180fChat", "We\ufe00Chat", "We\U000e0100Chat", "We\U000e01efChat",
         "\u3164", "\u115f\u1160", "\u2800", "\xad", "We\xadChat", "\u034f", "\u0301", "We\ufe0fChat", ".", "…",
     ],
 )  # fmt: skip
@@ -78,19 +80,23 @@ def test_the_answer_to_the_first_step_is_no_name_in_any_language(language: Langu
 
 
 @pytest.mark.parametrize(
-    "name", ["微信", "X", "WhatsApp Messenger", "com.tencent.mm", "LINE: 聊天", "Ｗｅ", "카카오톡", "تلگرام", "1"]
+    "name",
+    [
+        "微信",
+        "X",
+        "WhatsApp Messenger",
+        "com.tencent.mm",
+        "LINE: 聊天",
+        "Ｗｅ",
+        "카카오톡",
+        "تلگرام",
+        "1",
+        "We\u1810Chat",
+        "ក\u17b6",
+    ],
 )
 def test_a_name_that_can_be_read_and_typed_is(name: str) -> None:
     assert name_to_type(name, "another") == name
-
-
-def test_a_verdict_whose_name_was_blanked_is_none() -> None:
-    spoken = {"type": "verdict", "consent": Consent(BINDING, "WeChat").to_json()}
-    assert asked_in(encode_canonical(spoken)).app_name == "WeChat"
-
-    spoken["consent"]["app_name"] = " "  # type: ignore[index]
-    with pytest.raises(NoVerdict):
-        asked_in(encode_canonical(spoken))
 
 
 def test_the_name_alone_is_not_consent() -> None:
@@ -199,3 +205,56 @@ def test_what_is_no_consent_of_the_terminal_is_refused(data: bytes) -> None:
     with pytest.raises(ConsentRefused) as refused:
         decode_given(data)
     assert reason_of(refused) == "malformed"
+
+
+def verdict_with(**changes: Any) -> bytes:
+    asked = {**Consent(BINDING, "WeChat").to_json(), **changes}
+    return encode_canonical({"type": "verdict", "consent": asked})
+
+
+def test_an_uninstallation_asks_for_consent_without_a_second_package() -> None:
+    binding = BINDING._replace(new_sha256=None, old_sha256=None)
+    spoken = encode_canonical({"type": "verdict", "consent": Consent(binding, "WeChat").to_json()})
+
+    assert asked_in(spoken) == Consent(binding, "WeChat")
+
+
+@pytest.mark.parametrize("name", ["old_sha256", "new_sha256", "package", "snapshot", "expires"])
+def test_a_binding_with_something_else_than_text_is_malformed(name: str) -> None:
+    with pytest.raises(NoVerdict) as refused:
+        asked_in(verdict_with(binding={**BINDING.to_json(), name: 7}))
+
+    assert refused.value.facts == {"reason": "malformed"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [({"id": "0" * 64}, "altered"), ({"app_name": " "}, "altered"), ({"app_name": 7}, "malformed")],
+)
+def test_a_consent_that_the_guard_did_not_ask_for_so_is_refused(changes: dict[str, Any], reason: str) -> None:
+    with pytest.raises(NoVerdict) as refused:
+        asked_in(verdict_with(**changes))
+
+    assert refused.value.facts == {"reason": reason}
+
+
+def test_an_object_that_is_no_verdict_asks_for_nothing() -> None:
+    with pytest.raises(NoVerdict) as refused:
+        asked_in(verdict_with().replace(b'"verdict"', b'"package"'))
+
+    assert refused.value.facts == {"reason": "malformed"}
+
+
+@pytest.mark.parametrize("changes", [{"type": "another"}, {"v": 2}])
+def test_what_the_owner_signed_as_something_else_is_no_token(changes: dict[str, Any]) -> None:
+    claim = {"type": "consent-token", "v": 1, "binding": BINDING.to_json(), **changes}
+    signature = OWNER.sign(b"backupkit consent token v1\n" + encode_canonical(claim)).hex()
+
+    with pytest.raises(ConsentRefused) as refused:
+        accept_token(encode_canonical({**claim, "signature": signature}), BINDING, OWNER.verify_key, NOW)
+
+    assert reason_of(refused) == "malformed"
+
+
+def test_the_steps_are_the_first_and_the_second() -> None:
+    assert [step["step"] for step in Consent(BINDING, "微信").to_json()["steps"]] == [1, 2]

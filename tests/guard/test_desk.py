@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from guard_scene import MAKER, NOON, STRANGER, WECHAT, Scene, answer, on_disk, question, said
 
+from backupkit.clock import to_rfc3339
 from backupkit.guard import desk
 from backupkit.guard.consent import ConsentAnswers
 from backupkit.guard.desk import Desk, load_hook_key
@@ -26,9 +27,18 @@ def test_an_app_is_known_from_its_record_once_it_was_seen(scene: Scene) -> None:
     answer(scene, question(scene))
     known = answer(scene, question(scene, **by_record))
 
-    assert unknown.reason == "app-not-enrolled"
+    assert (unknown.reason, unknown.judged.package) == ("app-not-enrolled", WECHAT)
     assert said(known) == ("hold", "would-wipe", "no-verified-backup")
     assert known.judged.old_sha256 == hashlib.sha256(scene.installed().read_bytes()).hexdigest()
+
+
+def test_a_damaged_record_decides_nothing(scene: Scene) -> None:
+    answer(scene, question(scene))
+    (record,) = (path for path in scene.places.records.rglob("*") if path.is_file())
+    record.write_bytes(b"{}")
+
+    for installed in (on_disk(scene.installed()), OnRecord(WECHAT)):
+        assert said(answer(scene, question(scene, installed=installed)))[::2] == ("undecided", "record-unreadable")
 
 
 def test_nobody_can_teach_the_guard_another_signer_by_showing_another_installed_app(scene: Scene) -> None:
@@ -106,6 +116,37 @@ def test_a_store_that_was_set_back_or_forked_is_noticed(scene: Scene) -> None:
     witness = load_witness(scene.places.witness)
     assert witness is not None
     assert witness.size == 8
+
+
+def test_an_old_backup_does_not_become_fresh_by_putting_the_clock_back(scene: Scene) -> None:
+    scene.enrol_store()
+    scene.issue()
+    verified = scene.now
+    assert answer(scene, question(scene)).decision is Decision.ALLOW
+    scene.now = verified + timedelta(days=9)
+    late = answer(scene, question(scene))
+
+    scene.now = verified
+    put_back = answer(scene, question(scene))
+    harmless = answer(scene, question(scene, scene.package("v20.apk", version_code=20)))
+
+    assert said(late)[::2] == ("hold", "pass-expired")
+    assert said(put_back)[::2] == ("hold", "clock-went-back")
+    assert put_back.facts["seen"] == to_rfc3339(verified + timedelta(days=9))
+    assert harmless.decision is Decision.ALLOW
+
+
+def test_a_question_that_needs_no_backup_tells_the_guard_the_time_as_well(scene: Scene) -> None:
+    scene.enrol_store()
+    scene.issue()
+    answer(scene, question(scene))
+    verified = scene.now
+    scene.now = verified + timedelta(days=9)
+    answer(scene, question(scene, scene.package("v20.apk", version_code=20)))
+
+    scene.now = verified
+
+    assert said(answer(scene, question(scene)))[::2] == ("hold", "clock-went-back")
 
 
 def test_the_log_head_is_kept_before_an_allow_is_spoken(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -67,6 +67,24 @@ KEPT = ("keeps-data", 1, "signer-same")
             -127,
             "permission-group-foreign",
         ),
+        (
+            {"sdk": 31, "permission_groups": {"g": {"package": STRANGER, "signers": [B]}}},
+            {"permission_groups": ("g",)},
+            -126,
+            "permission-group-taken",
+        ),
+        (
+            {"sdk": 31, "permission_groups": {"g": {"package": STRANGER, "signers": [B]}}},
+            {"permissions_in": (("p", "g"),)},
+            -127,
+            "permission-group-foreign",
+        ),
+        (
+            {"abis": ["arm64-v8a", "x86_64", "x86"]},
+            {"abis": ("x86",), "is_multi_arch": True},
+            -131,
+            "needs-all-abis",
+        ),
         ({"providers": {"a.files": STRANGER}}, {"providers": ("a.files",)}, -13, "provider-taken"),
         ({"instant": True}, {}, -116, "becomes-instant"),
         ({"required_version": 9}, {}, -121, "another-version-required"),
@@ -95,6 +113,11 @@ def test_what_the_device_would_refuse_leaves_the_chats_alone(
             {"sdk": 30, "permission_groups": {"g": {"package": STRANGER, "signers": [B]}}},
             {"permission_groups": ("g",), "permissions_in": (("p", "g"),)},
         ),
+        (
+            {"sdk": 30, "permission_groups": {"g": {"package": STRANGER, "signers": [B]}}},
+            {"permissions_in": (("p", "g"),)},
+        ),
+        ({"abis": ["arm64-v8a", "x86"]}, {"abis": ("arm64-v8a", "x86"), "is_multi_arch": True}),
         ({"providers": {"a.files": APP.package}}, {"providers": ("a.files",)}),
         ({"required_version": 10}, {}),
         ({"sdk": 34, "abis": ["arm64-v8a", "x86"]}, {"abis": ("x86",), "is_multi_arch": True}),
@@ -108,6 +131,22 @@ def test_an_owner_whose_signer_was_not_said_is_no_reason_to_allow() -> None:
     answer = judge({"permissions": {"p": STRANGER}}, permissions=("p",))
 
     assert answer == ("unknown", None, "fact-missing")
+
+
+def test_an_owner_that_grew_out_of_the_offered_signer_vouches_for_it() -> None:
+    history = (LineageNode(A, Capability.PERMISSION), LineageNode(B, Capability(0)))
+    offered = APP._replace(demands=Demands(permissions=("p",)))
+
+    def owned_by(view: SignerView) -> Device:
+        return Device(34, permissions={"p": Owner(STRANGER, view)})
+
+    vouched = decide_install(APP, offered, Action.UPGRADE, owned_by(SignerView((B,), history)))
+    alone = decide_install(APP, offered, Action.UPGRADE, owned_by(SignerView((B,))))
+    unknown = decide_install(APP, offered._replace(signings=()), Action.UPGRADE, owned_by(SignerView((B,))))
+
+    assert vouched.outcome is Outcome.KEEPS_DATA
+    assert alone.reason == "permission-taken"
+    assert unknown.outcome is Outcome.UNKNOWN
 
 
 _SHARED = Capability.SHARED_USER_ID | Capability.INSTALLED_DATA
@@ -137,6 +176,32 @@ def test_the_others_in_a_shared_user_id_must_get_on_with_the_new_signer(
     assert (answer.outcome.value, answer.install_result) == expected
     # For an app with a user id of its own the list means nothing.
     assert alone.outcome is Outcome.KEEPS_DATA
+
+
+def test_a_neighbour_that_grew_out_of_the_new_signer_lets_it_stay() -> None:
+    shared = APP._replace(shared_user_id="chat.group", version_code=11)
+
+    def beside(capability: Capability) -> Outcome:
+        history = (LineageNode(A, capability), LineageNode(B, Capability(0)))
+        neighbour = Owner(STRANGER, SignerView((B,), history))
+        return decide_install(shared, shared, Action.UPGRADE, Device(34, shared_user={STRANGER: neighbour})).outcome
+
+    assert beside(Capability.SHARED_USER_ID) is Outcome.KEEPS_DATA
+    assert beside(Capability.PERMISSION) is Outcome.WOULD_WIPE
+
+
+def test_going_back_to_a_signer_that_the_shared_user_id_still_trusts_keeps_the_chats() -> None:
+    rights = Capability.ROLLBACK | Capability.INSTALLED_DATA
+    node = LineageNode(B, Capability(0))
+    shared = APP._replace(shared_user_id="chat.group")
+
+    def back_from(capabilities: Capability) -> tuple[str, int | None]:
+        view = SignerView((B,), (LineageNode(A, capabilities), node), Scheme.V3)
+        answer = decide_install(shared._replace(signings=signed_everywhere(view)), shared, Action.UPGRADE, Device(34))
+        return answer.outcome.value, answer.install_result
+
+    assert back_from(rights | Capability.SHARED_USER_ID) == ("keeps-data", 1)
+    assert back_from(rights) == ("would-wipe", -8)
 
 
 def test_what_nobody_said_is_named_and_refuses_nothing() -> None:
@@ -230,6 +295,11 @@ def test_a_permission_follows_a_rotation_that_keeps_its_capability() -> None:
         ({"permissions": {"p": {"package": "a", "signers": ["A" * 64]}}}, "permissions", "unknown-value"),
         ({"instant": "yes"}, "instant", "wrong-type"),
         ({"required_version": -1}, "required_version", "out-of-range"),
+        ({"required_version": 1 << 63}, "required_version", "out-of-range"),
+        ({"sdk": 10_001}, "sdk", "out-of-range"),
+        ({"abis": ["x" * 1025]}, "abis", "out-of-range"),
+        ({"permissions": {"p": {"package": "a", "signers": ["a" * 63]}}}, "permissions", "unknown-value"),
+        ({"permissions": {"p": {"package": "a", "signers": [A] * 11}}}, "permissions", "unknown-value"),
     ],
 )
 def test_what_is_said_wrong_is_refused_by_its_field(device: Any, field: str, reason: str) -> None:
@@ -237,6 +307,25 @@ def test_what_is_said_wrong_is_refused_by_its_field(device: Any, field: str, rea
         decode_device(device)
 
     assert (caught.value.field, caught.value.reason) == (field, reason)
+
+
+def test_what_is_said_may_go_to_the_end_of_every_range() -> None:
+    most = decode_device({
+        "sdk": 10_000, "abis": ["x" * 1024], "required_version": (1 << 63) - 1,
+        "permissions": {"p": {"package": "a", "signers": [A] * 10}, **{f"p{n}": "a" for n in range(19_999)}},
+    })  # fmt: skip
+    least = decode_device({"sdk": 1, "abis": ["x"] * 20_000, "required_version": 0})
+
+    assert (most.sdk, most.required_version, least.sdk, least.required_version) == (10_000, (1 << 63) - 1, 1, 0)
+    assert most.permissions is not None
+    assert most.permissions["p"].signers == SignerView((A,) * 10)
+    assert len(most.permissions) == 20_000
+
+
+def test_an_owner_may_be_named_without_its_signers() -> None:
+    device = decode_device({"permissions": {"p": {"package": STRANGER}}})
+
+    assert device.permissions == {"p": Owner(STRANGER)}
 
 
 def test_a_question_carries_the_device() -> None:

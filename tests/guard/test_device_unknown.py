@@ -99,12 +99,19 @@ FITTING = Demands(keys=((A, "k1"),))
         ({"shared_user_id": SHARED}, {"signings": (), "shared_user_id": SHARED}, "signature-too-old"),
         ({**KEYED._asdict(), "shared_user_id": None}, {"demands": FITTING}, "different-signer"),
         (KEYED._asdict(), {"demands": FITTING, "signings": ()}, "signature-too-old"),
+        ({"target_sdk": None}, {"target_sdk": 22}, "drops-permission-model"),
     ],
 )  # fmt: skip
 def test_the_first_rule_that_lacks_a_fact_is_named(old: dict[str, Any], new: dict[str, Any], missing: str) -> None:
     answer = judge(APP._replace(**old), APP._replace(**new), 33)
 
     assert (answer.outcome, answer.reason, answer.missing) == (Outcome.UNKNOWN, "fact-missing", missing)
+
+
+def test_a_version_that_the_shop_insists_on_is_not_there_by_guessing() -> None:
+    answer = decide_install(APP._replace(version_code=None), APP, Action.UPGRADE, Device(33, required_version=10))
+
+    assert (answer.outcome, answer.missing) == (Outcome.UNKNOWN, "another-version-required")
 
 
 def test_a_downgrade_that_was_asked_for_needs_both_versions_to_be_known() -> None:

@@ -17,6 +17,11 @@ def test_the_defaults_are_the_safe_ones() -> None:
     assert policy.needs is Needs.VERIFIED
 
 
+@pytest.mark.parametrize(("text", "age"), [("1m", 1), ("000002m", 2), ("24h", 1440), ("1d", 1440), ("30d", 43_200)])
+def test_an_age_is_a_number_of_minutes_hours_or_days_up_to_the_bounds(text: str, age: int) -> None:
+    assert GuardPolicy.from_mapping({"max-backup-age": text}).max_backup_age == timedelta(minutes=age)
+
+
 def test_a_policy_survives_being_written_and_read() -> None:
     policy = GuardPolicy(
         timedelta(days=2), Needs.DRILLED, needs_second_copy=True, needs_challenge=True, consent_from=ConsentFrom.TOKEN
@@ -36,6 +41,7 @@ def test_a_policy_survives_being_written_and_read() -> None:
         ({"max-backup-age": "٢h"}, "max-backup-age", "unknown-value"),
         ({"max-backup-age": "0h"}, "max-backup-age", "out-of-range"),
         ({"max-backup-age": "31d"}, "max-backup-age", "out-of-range"),
+        ({"max-backup-age": "0000001h"}, "max-backup-age", "unknown-value"),
         ({"needs": "saved"}, "needs", "unknown-value"),
         ({"needs": ["verified"]}, "needs", "unknown-value"),
         ({"needs-second-copy": "yes"}, "needs-second-copy", "wrong-type"),

@@ -277,3 +277,33 @@ def test_an_answer_to_nothing_says_no_more_than_its_reason(scene: Scene) -> None
     verdict = answer(scene, question(scene, package=AppPackage("com.tencent.mobileqq")))
 
     assert verdict.facts == {"package": "com.tencent.mobileqq", "found": WECHAT}
+
+
+def test_splits_of_two_signers_have_androids_own_code(scene: Scene, tmp_path: Path) -> None:
+    folder = tmp_path / "set"
+    folder.mkdir()
+    (folder / "base.apk").write_bytes(sign(build_apk(package=WECHAT, version_code=20), MAKER))
+    split = build_apk(package=WECHAT, version_code=20, split="config.zh", min_sdk=None, target_sdk=None)
+    (folder / "zh.apk").write_bytes(sign(split, STRANGER))
+
+    verdict = answer(scene, question(scene, candidate=OnDisk(folder)))
+
+    assert said(verdict)[:2] == ("deny", "not-genuine")
+    assert verdict.install_result == -104
+
+
+def test_a_question_that_names_the_installed_package_is_answered(scene: Scene) -> None:
+    update = scene.package("v20.apk", version_code=20)
+
+    assert answer(scene, question(scene, update, package=WECHAT)).reason == "signer-same"
+
+
+def test_an_update_without_a_package_to_install_decides_nothing(scene: Scene) -> None:
+    assert said(answer(scene, question(scene, candidate=None)))[::2] == ("undecided", "candidate-missing")
+
+
+def test_a_package_beside_an_uninstallation_is_not_looked_at(scene: Scene) -> None:
+    verdict = answer(scene, question(scene, candidate=OnDisk(scene.folder / "none.apk"), action=Action.UNINSTALL))
+
+    assert said(verdict) == ("hold", "would-wipe", "no-verified-backup")
+    assert verdict.judged.new_sha256 is None

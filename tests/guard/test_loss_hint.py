@@ -80,6 +80,38 @@ def test_where_nothing_would_be_lost_no_note_speaks_of_a_loss(guard: Guard) -> N
     assert (verdict.loss, verdict.findings) == (None, ())
 
 
+MOST = 1 << 50
+
+
+@pytest.mark.parametrize(
+    "hint",
+    [
+        HINT,
+        HINT._replace(newest=None, snapshot=None, conversations=None),
+        HINT._replace(not_in_backup=HINT.messages),
+        HINT._replace(messages=MOST, conversations=MOST),
+        HINT._replace(messages=0, not_in_backup=0, conversations=0),
+    ],
+)
+def test_a_note_is_read_as_it_was_written(hint: LossHint) -> None:
+    assert decode_hint(hint.encode()) == hint
+
+
+def test_a_note_of_this_moment_and_one_as_old_as_allowed_are_not_doubted() -> None:
+    snapshot, age = SnapshotId("5a" * 32), timedelta(hours=24)
+
+    assert HINT._replace(as_of=NOON).doubt(WECHAT, snapshot, NOON, age) is None
+    assert HINT._replace(as_of=NOON - age).doubt(WECHAT, snapshot, NOON, age) is None
+    assert HINT._replace(as_of=NOON - age - timedelta(seconds=1)).doubt(WECHAT, None, NOON, age) is HintFinding.OLD
+
+
+def test_a_note_fills_what_nobody_said_and_nothing_else() -> None:
+    said = Loss(messages=5, conversations=6, media=7, bytes=8)
+
+    assert HINT.fill(said) == said._replace(not_in_backup=26, as_of=HINT.as_of)
+    assert HINT.fill(Loss()) == Loss(messages=48_237, conversations=96, not_in_backup=26, as_of=HINT.as_of)
+
+
 DOUBTFUL = {
     HintFinding.OF_ANOTHER_APP: HINT._replace(package=AppPackage("org.example.other")),
     HintFinding.FROM_THE_FUTURE: HINT._replace(as_of=NOON + timedelta(seconds=1)),
@@ -112,6 +144,7 @@ def changed(**fields: Any) -> bytes:
 MALFORMED = [
     b"", b"{}", b"[]", b"nonsense", b"\xff\xfe", HINT.encode()[:-1], b"9" * 5000, changed(v=2), changed(v=True), changed(type="verdict"),
     changed(messages=-1), changed(messages="7"), changed(messages=10**300), changed(not_in_backup=None), changed(as_of="now"),
+    changed(conversations=MOST + 1), changed(messages=MOST + 1),
     changed(snapshot="../../x"), changed(not_in_backup=99_999), changed(package=7), changed(newest=5),
 ]  # fmt: skip
 

@@ -58,6 +58,15 @@ def test_the_golden_store_holds_together() -> None:
     assert (witness.origin, witness.size, witness.root) == (head.origin, head.size, head.root)
 
 
+def test_a_golden_head_that_was_asked_about_tells_when() -> None:
+    asked = load(GOLDEN / "witness-asked.json")
+
+    assert asked is not None
+    assert asked.at == datetime(2018, 6, 1, 9, tzinfo=UTC)
+    assert asked._replace(at=None) == load(GOLDEN / "witness.json")
+    assert asked.encode() == golden("witness-asked.json")
+
+
 def test_the_golden_pass_counts() -> None:
     checked = check_pass(
         golden("pass.dsse.json"),
@@ -85,7 +94,7 @@ def test_every_code_of_a_refused_pass_is_in_the_format_document() -> None:
     page = (ROOT / "docs/format/statements.md").read_text("utf-8")
     codes = {error.code for error in refusals.PassRefused.__subclasses__()}
 
-    assert len(codes) == 13
+    assert len(codes) == 14
     assert not [code for code in codes if f"`{code}`" not in page]
 
 

@@ -34,6 +34,7 @@ from backupkit.proof.merkle import leaf_hash, tree_root
 from backupkit.proof.pass_check import CheckedPass, InstalledApp, PassPolicy, check_pass, claimed_origin
 from backupkit.proof.pins import Pins
 from backupkit.proof.refusals import (
+    ClockWentBack,
     LogForked,
     LogProofMissing,
     LogRolledBack,
@@ -143,6 +144,12 @@ def test_a_fresh_pass_counts_and_says_what_to_remember() -> None:
     assert checked.head.size == len(LEAVES)
 
 
+def test_clocks_of_one_owner_may_stand_apart_a_little() -> None:
+    asked = QUESTION._replace(witness=seen(LEAVES).noted(NOON + timedelta(minutes=5)))
+
+    assert asked.about(ISSUED).witness.at == NOON + timedelta(minutes=5)
+
+
 def test_a_pass_survives_being_written() -> None:
     assert decode_coverage_pass(PASS.encode()) == PASS
 
@@ -184,6 +191,9 @@ def test_a_pass_survives_being_written() -> None:
         (QUESTION._replace(witness=seen([*LEAVES[:11], LEAVES[0]])), ISSUED, LogForked),
         (QUESTION._replace(witness=seen([*LEAVES[:7], LEAVES[0]])), ISSUED, LogForked),
         (QUESTION._replace(witness=seen(LEAVES[:7])), ISSUED, LogProofMissing),
+        (QUESTION._replace(witness=seen(LEAVES).noted(NOON + timedelta(minutes=6))), ISSUED, ClockWentBack),
+        # A newer head does not make the clock right: passes that still hold are issued again whenever the log grows.
+        (QUESTION._replace(witness=seen(LEAVES[:8]).noted(NOON + timedelta(minutes=6))), ISSUED, ClockWentBack),
         (QUESTION._replace(policy=PassPolicy(needs="drilled")), ISSUED, PassPolicyNotMet),
         (QUESTION._replace(policy=PassPolicy(required_checks=frozenset({SECOND_COPY}))), ISSUED, PassPolicyNotMet),
     ],

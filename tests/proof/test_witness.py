@@ -1,5 +1,6 @@
 import os
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from backupkit.proof.coverage_pass import Consistency, proof_from
 from backupkit.proof.merkle import EMPTY_ROOT, leaf_hash, tree_root
 from backupkit.proof.refusals import LogForked, LogProofMissing, LogRolledBack, LogUnknown, PassRefused
 from backupkit.proof.witness import (
+    NOTE_EVERY,
     WitnessState,
     advance,
     decode_witness,
@@ -20,6 +22,7 @@ from backupkit.proof.witness import (
 )
 
 ORIGIN = "backupkit.local/store/abc"
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LEAVES = [leaf_hash(bytes((number,))) for number in range(32)]
 
 
@@ -82,11 +85,40 @@ def test_a_kept_head_is_read_back(tmp_path: Path) -> None:
     assert len(path.read_bytes()) < 200
 
 
+def test_the_time_of_a_question_is_kept_once_in_a_while_and_never_goes_back(tmp_path: Path) -> None:
+    path = tmp_path / "witness.json"
+    first = state(5).noted(NOON + timedelta(milliseconds=250))
+
+    assert first.at == NOON
+    for lag in (timedelta(days=-9), timedelta(0), NOTE_EVERY - timedelta(seconds=1)):
+        assert first.noted(NOON + lag) is first
+    later = first.noted(NOON + NOTE_EVERY)
+    assert later.at == NOON + NOTE_EVERY
+    save(path, later)
+    assert load(path) == later
+    assert len(path.read_bytes()) < 200
+
+
+def test_a_newer_head_takes_the_kept_time_along() -> None:
+    asked = state(5).noted(NOON)
+
+    assert advance(asked, head(5), []) == asked
+    assert advance(asked, head(9), [proof_from(LEAVES[:9], 5)]) == state(9)._replace(at=NOON)
+    assert advance(None, head(9), []).at is None
+
+
 def test_a_damaged_head_is_never_taken_for_a_store_never_seen(tmp_path: Path) -> None:
     path = tmp_path / "witness.json"
     whole = state(5).encode()
 
-    for damaged in (b"", whole[:-1], whole + b"x" * 5000, whole.replace(b":5,", b":-5,"), b"null"):
+    for damaged in (
+        b"",
+        whole[:-1],
+        whole + b"x" * 5000,
+        whole.replace(b":5,", b":-5,"),
+        b"null",
+        whole.replace(b"{", b'{"at":"noon",', 1),
+    ):
         path.write_bytes(damaged)
         with pytest.raises(MalformedObject):
             load(path)

@@ -133,6 +133,7 @@ def golden_files() -> dict[str, bytes]:
         "pass.dsse.json": issue(coverage, ATTEST_KEY),
         "pins.json": Pins(ORIGIN, LOG_KEY.verify_key, ATTEST_KEY.verify_key).encode(),
         "witness.json": WitnessState(ORIGIN, len(leaves), root).encode(),
+        "witness-asked.json": WitnessState(ORIGIN, len(leaves), root, datetime(2018, 6, 1, 9, tzinfo=UTC)).encode(),
         "log-key.pem": public_pem(LOG_KEY.verify_key).encode(),
         "attest-key.pem": public_pem(ATTEST_KEY.verify_key).encode(),
         "allowed_signers": allowed_signers_line(

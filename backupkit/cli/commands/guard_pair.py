@@ -17,7 +17,9 @@ def guard_pair(
     from backupkit.ops.guarding.pair import pair_guard
 
     session = session_of(context)
-    paired = pair_guard(session.places, secret=session.secret(recovery_words_file), tell=session.tell)
+    paired = pair_guard(
+        session.places, secret=session.secret(recovery_words_file), clock=session.clock, tell=session.tell
+    )
     said = "guard.pair.done" if paired.changed else "guard.pair.already"
     lines = [session.say(said, path=paired.repository)]
     if paired.changed:

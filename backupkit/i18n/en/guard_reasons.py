@@ -124,6 +124,11 @@ REASONS: dict[str, tuple[str, str, str]] = {
         "A newer proof can.",
         "backupkit verify        then ask again",
     ),
+    "clock-went-back": (
+        "It is {now:time} here, and this guard was asked at {seen:time} already.",
+        "The clock was put back, so nobody can tell how old the backup is.",
+        "Set the clock, then ask again. If it is right now and was wrong before: backupkit guard pair",
+    ),
     # The device would refuse, and nothing happens.
     "android-too-old": (
         "The package is made for a newer Android than this one ({install_result}).",

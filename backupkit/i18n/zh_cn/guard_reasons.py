@@ -124,6 +124,11 @@ REASONS: dict[str, tuple[str, str, str]] = {
         "新的证明可以说明这一点。",
         "backupkit verify        重新核验备份，再问一次",
     ),
+    "clock-went-back": (
+        "本机现在是 {now:time}，而守卫在 {seen:time} 就已经回答过询问。",
+        "时钟被拨回过，无法知道备份有多旧。",
+        "请校准时钟，再问一次。如果现在的时间是对的，是以前不准：backupkit guard pair",
+    ),
     # 设备会拒绝安装，什么都不会发生。
     "android-too-old": (
         "这个安装包需要更新的系统版本（{install_result}）。",

@@ -2,27 +2,38 @@
 
 from dataclasses import dataclass
 
+from backupkit.clock import Clock
 from backupkit.ops.events import Tell, tell_nobody
 from backupkit.ops.places import Places
-from backupkit.ops.repository.guard_files import counts_another, pin_instead, remembers_log
+from backupkit.ops.repository.guard_files import (
+    asked_after,
+    counts_another,
+    forget_when_asked,
+    pin_instead,
+    remembers_log,
+)
 from backupkit.ops.repository.repository import open_repository
 from backupkit.ops.unlock import AskSecret
 
 
 @dataclass(frozen=True, slots=True)
 class Paired:
-    """The repository that counts now, by the name of its log. `changed`: another one, or none, counted before, or what was remembered of its log was not readable."""
+    """The repository that counts now, by the name of its log.
+
+    `changed`: another one, or none, counted before, or the guard forgot what it remembered of this one's log.
+    """
 
     repository: str
     origin: str
     changed: bool
 
 
-def pair_guard(places: Places, *, secret: AskSecret, tell: Tell = tell_nobody) -> Paired:
+def pair_guard(places: Places, *, secret: AskSecret, clock: Clock, tell: Tell = tell_nobody) -> Paired:
     """Make the guard count the backups of this repository, and no other's from now on.
 
     Who can open a repository may say that it counts. What the guard remembers of the other one's log goes; the record of apps, the
-    policy and the ledger stay. The same is done where what it remembers of this one's log cannot be read any more.
+    policy and the ledger stay. The same is done where what it remembers of this one's log cannot be read any more. Where it was asked
+    under a clock that was ahead, it forgets that time.
 
     Raises:
         NoRepository: there is none.
@@ -35,4 +46,7 @@ def pair_guard(places: Places, *, secret: AskSecret, tell: Tell = tell_nobody) -
     is_changed = counts_another(repository) is not False or not remembers_log(repository)
     if is_changed:
         pin_instead(repository)
+    elif asked_after(repository, clock.now()):
+        forget_when_asked(repository)
+        is_changed = True
     return Paired(str(places.repository), repository.origin, is_changed)

@@ -89,8 +89,7 @@ def decide(candidates: Sequence[Candidate], rules: KeepRules) -> list[Decision]:
         series.setdefault(one.series, []).append(one)
     for members in series.values():
         for snapshot, rule in _kept_in(members, rules):
-            if rule not in kept[snapshot]:
-                kept[snapshot].append(rule)
+            kept[snapshot].append(rule)
     return [Decision(one, tuple(kept[one.id])) for one in candidates]
 
 

@@ -1,13 +1,16 @@
 """What the hook reads, written by us: pins and coverage passes."""
 
+import time
+from datetime import datetime
+
 from backupkit.codec.malformed import MalformedObject, NewerFormat
 from backupkit.crypto.writer import WriterState
 from backupkit.guard.desk import save_owner
-from backupkit.guard.places import GuardPlaces, write_whole
+from backupkit.guard.places import GuardPlaces, clear_unfinished, write_whole
 from backupkit.ids import AppPackage
 from backupkit.ops.repository.repository import Repository
 from backupkit.proof.pins import Pins
-from backupkit.proof.witness import load
+from backupkit.proof.witness import held_witness, load
 
 
 def pins_of(repository: Repository) -> Pins:
@@ -38,6 +41,20 @@ def remembers_log(repository: Repository) -> bool:
     return True
 
 
+def asked_after(repository: Repository, now: datetime) -> bool:
+    """Say whether the guard of this machine remembers that it was asked later than now: the clock was wrong then, or is now."""
+    seen = load(GuardPlaces(repository.places.guard).witness)
+    return seen is not None and seen.at is not None and seen.at > now
+
+
+def forget_when_asked(repository: Repository) -> None:
+    """Let the guard forget when it was asked, and nothing else: what it saw of the log stays. The owner says that the clock is right."""
+    places = GuardPlaces(repository.places.guard)
+    with held_witness(places.witness) as witness:
+        if witness.state is not None:
+            witness.keep(witness.state._replace(at=None))
+
+
 def write_pins(repository: Repository) -> bool:
     """Pin this repository for the hook of this machine, unless another one is pinned: then return False.
 
@@ -64,6 +81,9 @@ def pin_instead(repository: Repository) -> None:
 
 def write_pass(repository: Repository, package: AppPackage, data: bytes) -> str:
     """Lay a coverage pass where the hook looks for it, and return its path."""
-    path = GuardPlaces(repository.places.guard).pass_of(package)
+    places = GuardPlaces(repository.places.guard)
+    path = places.pass_of(package)
     write_whole(path, data)
+    # Here and not in the hook, which has to be fast. The file system's times follow the system's clock, no other.
+    clear_unfinished(places, time.time())
     return str(path)

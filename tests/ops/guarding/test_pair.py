@@ -1,5 +1,6 @@
 """One repository's backups count for the guard. Another takes its place on its owner's word, and then works."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import chat_factory
@@ -15,7 +16,7 @@ from backupkit.ops.repository.guard_files import counts_another, pins_of
 from backupkit.ops.unlock import Secret
 from backupkit.proof.pass_check import PassPolicy, check_pass
 from backupkit.proof.pins import decode_pins
-from backupkit.proof.refusals import PassRefused
+from backupkit.proof.refusals import ClockWentBack, PassRefused
 from backupkit.proof.witness import load, save
 
 TELEGRAM = AppPackage("org.telegram.messenger")
@@ -57,11 +58,11 @@ def test_after_pairing_the_new_ones_backups_count_and_the_old_ones_do_not(scene:
     with pytest.raises(PassRefused):
         check(other)
 
-    paired = pair_guard(other.places, secret=other.secret, tell=other.tell)
+    paired = pair_guard(other.places, secret=other.secret, clock=other.clock, tell=other.tell)
 
     assert (paired.changed, paired.origin) == (True, other.repository.origin)
     check(other)
-    assert not pair_guard(other.places, secret=other.secret, tell=other.tell).changed
+    assert not pair_guard(other.places, secret=other.secret, clock=other.clock, tell=other.tell).changed
     GuardPlaces(other.places.guard).pass_of(TELEGRAM).write_bytes(old)
     with pytest.raises(PassRefused):
         check(other)
@@ -71,7 +72,7 @@ def test_who_cannot_open_the_repository_cannot_make_it_count(scene: Scene, secon
     before = GuardPlaces(second.places.guard).pins.read_bytes()
 
     with pytest.raises(CannotUnlock):
-        pair_guard(second.places, secret=lambda: Secret(recovery_words=scene.words))
+        pair_guard(second.places, secret=lambda: Secret(recovery_words=scene.words), clock=scene.clock)
 
     assert GuardPlaces(second.places.guard).pins.read_bytes() == before != pins_of(second.repository).encode()
 
@@ -80,7 +81,7 @@ def test_a_guard_that_counts_nobody_yet_is_paired(scene: Scene) -> None:
     GuardPlaces(scene.places.guard).pins.unlink()
     assert counts_another(scene.repository) is None
 
-    assert pair_guard(scene.places, secret=scene.secret).changed
+    assert pair_guard(scene.places, secret=scene.secret, clock=scene.clock).changed
     assert counts_another(scene.repository) is False
     assert not [event for event in scene.told if isinstance(event, Notice) and event.code == "guard-counts-another"]
 
@@ -93,7 +94,28 @@ def test_a_guard_whose_memory_of_the_log_is_damaged_is_paired_anew(scene: Scene,
     witness = GuardPlaces(scene.places.guard).witness
     witness.write_bytes(witness.read_bytes()[:40])
 
-    assert pair_guard(scene.places, secret=scene.secret).changed
+    assert pair_guard(scene.places, secret=scene.secret, clock=scene.clock).changed
 
     check(scene)
-    assert not pair_guard(scene.places, secret=scene.secret).changed
+    assert not pair_guard(scene.places, secret=scene.secret, clock=scene.clock).changed
+
+
+def test_a_guard_that_was_asked_under_a_clock_that_was_ahead_is_paired_anew_and_still_knows_the_log(
+    scene: Scene, tmp_path: Path
+) -> None:
+    """The sentence about `clock-went-back` says so."""
+    export = chat_factory.write_telegram_chat(tmp_path / "telegram", messages=30).path.parent
+    scene.take(export, app="telegram", verify=True)
+    check(scene)
+    places = GuardPlaces(scene.places.guard)
+    seen = load(places.witness)
+    assert seen is not None
+    save(places.witness, seen.noted(scene.clock.at + timedelta(days=4000)))
+    with pytest.raises(ClockWentBack):
+        check(scene)
+
+    assert pair_guard(scene.places, secret=scene.secret, clock=scene.clock).changed
+
+    check(scene)
+    assert load(places.witness) == seen._replace(at=None)
+    assert not pair_guard(scene.places, secret=scene.secret, clock=scene.clock).changed

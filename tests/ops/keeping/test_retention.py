@@ -1,6 +1,7 @@
 """Which snapshots stay: what must hold for every history, honest or not."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given, settings, strategies as st
@@ -59,6 +60,12 @@ def test_each_period_keeps_its_last_snapshot() -> None:
     assert [day.isoformat() for day in days] == [
         "2018-10-31", "2018-11-30", "2018-12-29", "2018-12-30", "2018-12-31",
     ]  # fmt: skip
+
+
+def test_a_week_begins_on_monday_and_keeps_its_last_snapshot() -> None:
+    kept = staying(each_day(365), KeepRules(weekly=3))
+
+    assert [(START + timedelta(days=int(one, 16))).strftime("%a %d") for one in kept] == ["Sun 23", "Sun 30", "Mon 31"]
 
 
 def test_every_rule_that_keeps_a_snapshot_is_named() -> None:
@@ -173,3 +180,54 @@ def test_one_source_of_two_that_was_wiped_is_enough_for_the_alarm() -> None:
 
     assert found is not None
     assert (found.then.messages, found.now.messages) == (50, 1)
+
+
+def test_the_newest_verified_snapshot_stays_by_its_own_rule() -> None:
+    days = [replace(one, is_verified=number < 3) for number, one in enumerate(each_day(6))]
+
+    decided = decide(days, KeepRules(daily=1))
+
+    assert [one.rules for one in decided] == [(), (), ("verified",), (), (), ("newest", "daily")]
+    assert newest_verified(days) == {days[2].id}
+    assert newest_verified(each_day(3)) == set()
+
+
+def test_without_a_whole_snapshot_everything_that_was_begun_stays() -> None:
+    begun = [replace(one, is_whole=False) for one in each_day(3)]
+
+    assert [one.rules for one in decide(begun, KeepRules(daily=1))] == [
+        ("unfinished",), ("unfinished",), ("newest", "unfinished"),
+    ]  # fmt: skip
+
+
+def test_a_damaged_snapshot_behind_the_last_whole_one_is_not_called_unfinished() -> None:
+    days = each_day(3)
+    damaged = replace(days[2], is_whole=False, is_damaged=True)
+
+    assert decide([*days[:2], damaged], KeepRules(daily=1))[2].rules == ("damaged",)
+
+
+def test_rules_that_nobody_set_keep_nothing() -> None:
+    assert KeepRules().is_empty
+    assert [one.rules for one in decide(each_day(3), KeepRules())] == [(), (), ("newest",)]
+    assert not any(KeepRules(**{name: 1}).is_empty for name in ("last", "daily", "weekly", "monthly", "yearly"))
+
+
+def test_a_shrink_is_judged_by_the_newest_whole_snapshot_that_stays() -> None:
+    many, few = (Held(10 << 20, 1000),), (Held(1 << 20, 10),)
+    days = each_day(4)
+    full, middle, cut, last = (replace(one, held=held) for one, held in zip(days, (many, many, few, few), strict=True))
+    partial = replace(last, is_whole=False)
+
+    assert shrunk([full, middle, cut], [full.id, cut.id]) is None
+    assert shrunk([full, middle, partial], [full.id]) is None
+    assert shrunk([full, partial], [full.id]) is not None
+    found = shrunk([full, middle, cut, last], [full.id, middle.id])
+    assert found is not None
+    assert (found.going, found.newest) == (full, last)
+
+
+def test_a_series_that_goes_as_a_whole_has_nothing_to_be_compared_with() -> None:
+    one, other = each_day(2)
+
+    assert shrunk([one, replace(other, series="other")], [one.id]) is None

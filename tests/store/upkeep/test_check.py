@@ -1,7 +1,7 @@
 """Reading everything back, sealed and open: whole data passes, and every loss is named."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
 import pytest
 from kept_chunks import KeptChunks
@@ -15,6 +15,8 @@ from backupkit.store.backends.memory_backend import MemoryBackend
 from backupkit.store.chunk_id import ChunkType, plain_sha256
 from backupkit.store.domains.domain_reader import DomainReader
 from backupkit.store.domains.domain_writer import DomainWriter, PackProfile
+from backupkit.store.domains.stretch import Lent
+from backupkit.store.failures import ChunkLost
 from backupkit.store.finding import Finding
 from backupkit.store.layout import PackRef
 from backupkit.store.objects.pack_list import ListedPack
@@ -401,3 +403,56 @@ def test_a_pack_shorter_than_its_ends_is_damaged_and_no_crash(saved: Saved, size
 
     assert found is not None
     assert found.code == "pack-damaged"
+
+
+def save_files(
+    address: Address, secrets: DomainSecrets, files: dict[bytes, tuple[bytes, int]]
+) -> tuple[DomainReader, ChunkId]:
+    """Save files whose entries speak of the sizes given, in pieces of ten bytes."""
+    backend = MemoryBackend()
+    index = Index.load(backend, address, secrets.index_key, lambda _: None)
+    with DomainWriter(
+        backend, address.repository, address.domain, secrets.writer_keys(), index, profile=TINY
+    ) as writer:
+        entries = [
+            Entry(
+                path, EntryKind.FILE, 0, 0, size, plain_sha256(data),
+                file_content(writer, [writer.store(ChunkType.DATA, data[at : at + 10]).id for at in range(0, len(data), 10)]),
+            )
+            for path, (data, size) in files.items()
+        ]  # fmt: skip
+        source = Source("s", b"/s", write_tree(writer, entries), len(files), 0, "2018-06-01T08:30:00Z")
+        root = store_manifest(
+            writer, Manifest(address.domain, "2018-06-01T08:30:00Z", "h", {}, (source,), complete=True)
+        )
+    return DomainReader(backend, address.repository, address.domain, secrets), root
+
+
+def test_of_very_many_files_each_one_is_opened(address: Address, secrets: DomainSecrets) -> None:
+    """They are handed on in groups of 128, and none may fall between two groups."""
+    files = {b"%03d" % number: (b"text %d" % number, len(b"text %d" % number)) for number in range(300)}
+    reader, root = save_files(address, secrets, files)
+
+    assert sorted(one.path for one in check_open(reader, root) if isinstance(one, FileChecked)) == list(files)
+
+
+def test_a_file_with_more_bytes_than_were_saved_is_not_read_to_its_end(
+    address: Address, secrets: DomainSecrets
+) -> None:
+    long = bytes(range(250)) * 40
+    reader, root = save_files(address, secrets, {b"long": (long, 25)})
+    lent: list[ChunkId] = []
+    real = reader.lend
+
+    def counted(chunks: Iterable[ChunkId]) -> Iterator[Lent | ChunkLost]:
+        for outcome in real(chunks):
+            lent.append(outcome.chunk if isinstance(outcome, Lent) else ChunkId(b""))
+            yield outcome
+
+    reader.lend = counted  # type: ignore[method-assign]  # it is watched
+
+    (found,) = check_open(reader, root)
+
+    assert isinstance(found, Finding)
+    assert found.reason == "wrong-size"
+    assert len(lent) < 10
