@@ -60,7 +60,7 @@ class SchemeV1:
         self._archive = archive
         self._loaded: _Loaded | PackageNotGenuine | None = None
         self._digests: dict[bytes, dict[str, bytes]] = {}
-        self._chosen: set[int] | None = None
+        self._chosen: dict[frozenset[int], set[int]] = {}
         self._answers: dict[tuple[int, frozenset[int]], tuple[bytes, ...] | PackageNotGenuine] = {}
 
     def signers_at(self, level: int, *, found_schemes: set[int]) -> tuple[bytes, ...]:
@@ -106,13 +106,17 @@ class SchemeV1:
     def _check(self, level: int, found_schemes: set[int], *, only_first: bool = False) -> tuple[bytes, ...]:
         loaded = self._load()
         certificates = [_check_block(signer, level, only_first=only_first) for signer in loaded.signers]
-        for signer in loaded.signers:
-            _check_file(signer, loaded, level, found_schemes)
+        passed_over = [_check_file(signer, loaded, level, found_schemes) for signer in loaded.signers]
+        counting = frozenset(index for index, why in enumerate(passed_over) if why is None)
+        if not counting and passed_over[0] is not None:
+            raise passed_over[0]
         # From 18 on every level checks the same digest of each entry.
         if level < STRONGEST_SINCE:
-            chosen = self._check_entries(loaded, level)
+            chosen = self._check_entries(loaded, level, counting)
+        elif counting in self._chosen:
+            chosen = self._chosen[counting]
         else:
-            chosen = self._chosen = self._chosen or self._check_entries(loaded, level)
+            chosen = self._chosen[counting] = self._check_entries(loaded, level, counting)
         return tuple(certificate.raw for index, certificate in enumerate(certificates) if index in chosen)
 
     def _load(self) -> _Loaded:
@@ -125,13 +129,13 @@ class SchemeV1:
             raise self._loaded
         return self._loaded
 
-    def _check_entries(self, loaded: _Loaded, level: int) -> set[int]:
-        """Check every entry outside META-INF; return which signers signed them all."""
+    def _check_entries(self, loaded: _Loaded, level: int, counting: frozenset[int]) -> set[int]:
+        """Check every entry outside META-INF; return which of the signers that count signed them all."""
         if sum(entry.size for entry in self._archive.entries) > max(
             _ALWAYS_EXPANDED, _MOST_RATIO * self._archive.file.size
         ):
             raise _wrong(Reason.ENTRY_TOO_LARGE)
-        names = [{section.name for section in signer.sections} for signer in loaded.signers]
+        names = {index: {section.name for section in loaded.signers[index].sections} for index in sorted(counting)}
         chosen: set[int] | None = None
         # In the order in which they lie in the file, as the phone reads them.
         for entry in sorted(self._archive.entries, key=lambda entry: entry.header_offset):
@@ -140,7 +144,7 @@ class SchemeV1:
             section = loaded.by_name.get(entry.name)
             if section is None:
                 raise _wrong(Reason.V1_DIGEST_MISSING, entry.name)
-            signers = {index for index, signed in enumerate(names) if entry.name in signed}
+            signers = {index for index, signed in names.items() if entry.name in signed}
             if not signers:
                 raise _wrong(Reason.V1_ENTRY_UNSIGNED, entry.name)
             chosen = signers if chosen is None else chosen
@@ -275,10 +279,17 @@ def _check_info(signer: _Signer, index: int, info: SignerInfo, level: int) -> Ce
     return certificate if signer.answers[index] else None
 
 
-def _check_file(signer: _Signer, loaded: _Loaded, level: int, found_schemes: set[int]) -> None:
-    """Check the signature file's digests over the manifest, and that no newer signature was cut off."""
+def _check_file(signer: _Signer, loaded: _Loaded, level: int, found_schemes: set[int]) -> PackageNotGenuine | None:
+    """Check the signature file's digests over the manifest, and that no newer signature was cut off.
+
+    Returns why this signer is passed over, as every Android passes over one whose file it cannot make sense of, or None where the signer counts
+    (AOSP `StrictJarVerifier.verifyCertificate`; apksig `setIgnored`).
+
+    Raises:
+        PackageNotGenuine: the device would refuse the package, whoever else signed it.
+    """
     if not signer.sections or b"signature-version" not in signer.sections[0].attributes:
-        raise _wrong(Reason.V1_VERSION_MISSING, signer.file.name)
+        return _wrong(Reason.V1_VERSION_MISSING, signer.file.name)
     main, *sections = signer.sections
     _check_not_stripped(main, signer, level, found_schemes)
     # An old signing tool of Mozilla digested in its own way (apksig, "Created-By: ... signtool").
@@ -290,21 +301,27 @@ def _check_file(signer: _Signer, loaded: _Loaded, level: int, found_schemes: set
         if expected and _digest(expected[0], loaded.manifest[loaded.main.start : loaded.main.end]) != expected[1]:
             raise _wrong(Reason.V1_MANIFEST_CHANGED, signer.file.name)
     seen = set()
+    passed_over: PackageNotGenuine | None = None
     for section in sections:
         if section.name is None:
-            raise _wrong(Reason.V1_SECTION_UNNAMED, signer.file.name)
+            return _wrong(Reason.V1_SECTION_UNNAMED, signer.file.name)
         if section.name in seen:
-            raise _wrong(Reason.V1_SECTION_DUPLICATE, section.name)
+            return _wrong(Reason.V1_SECTION_DUPLICATE, section.name)
         seen.add(section.name)
-        if not is_whole:
-            _check_section(section, loaded, level, by_signtool=by_signtool)
+        if is_whole:
+            continue
+        target = loaded.by_name.get(section.name)
+        if target is None:
+            passed_over = passed_over or _wrong(Reason.V1_DIGEST_MISSING, section.name)
+        else:
+            _check_section(section, target, loaded, level, by_signtool=by_signtool)
+    return passed_over
 
 
-def _check_section(section: Section, loaded: _Loaded, level: int, *, by_signtool: bool) -> None:
+def _check_section(section: Section, target: Section, loaded: _Loaded, level: int, *, by_signtool: bool) -> None:
     assert section.name is not None
-    target = loaded.by_name.get(section.name)
     expected = section.digest_at(b"-digest", level)
-    if target is None or expected is None:
+    if expected is None:
         raise _wrong(Reason.V1_DIGEST_MISSING, section.name)
     raw = loaded.manifest[target.start : target.end]
     if by_signtool and raw.endswith(b"\n\n"):

@@ -137,11 +137,13 @@ def read_archive(file: PackageBytes) -> Archive:
     """
     end_offset, end_record = _find_end(file)
     # Numbers of disks are passed over, as libziparchive does (`FindCentralDirectoryInfo`).
-    _, _, _, on_disk, count, directory_size, directory_offset, _ = _EOCD.unpack_from(end_record)
-    if 0xFFFF in {on_disk, count} or 0xFFFFFFFF in {directory_size, directory_offset}:
-        # What counts is in the records of zip64, which newer Android reads and this does not; without them it is none.
-        if _has_locator(file, end_offset):
-            raise PackageUndecided(Doubt.ZIP64)
+    _, _, _, on_disk, count, directory_size, directory_offset, comment_size = _EOCD.unpack_from(end_record)
+    has_locator = _has_locator(file, end_offset)
+    is_full = 0xFFFF in {on_disk, count} or 0xFFFFFFFF in {directory_size, directory_offset}
+    # What counts is in the records of zip64, which newer Android reads and this does not; a comment as long as can be sends it there as well.
+    if has_locator and (is_full or comment_size == 0xFFFF):
+        raise PackageUndecided(Doubt.ZIP64)
+    if is_full:
         raise PackageNotGenuine(Reason.ZIP_MALFORMED)
     if directory_offset + directory_size > end_offset:
         raise PackageNotGenuine(Reason.ZIP_MALFORMED)
@@ -158,9 +160,7 @@ def read_archive(file: PackageBytes) -> Archive:
         # Two entries of one name: one is verified, the other used (apksig checkForDuplicateEntries, libziparchive).
         if by_name.setdefault(entry.name, entry) is not entry:
             raise PackageNotGenuine(Reason.DUPLICATE_ENTRY, entry=shown(entry.name))
-    return Archive(
-        file, entries, by_name, directory_offset, directory, end_offset, end_record, _has_locator(file, end_offset)
-    )
+    return Archive(file, entries, by_name, directory_offset, directory, end_offset, end_record, has_locator)
 
 
 def _has_locator(file: PackageBytes, end_offset: int) -> bool:

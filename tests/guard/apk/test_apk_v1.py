@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,60 @@ def test_a_signer_of_another_entry_set_is_refused(tmp_path: Path) -> None:
 
     assert read(tmp_path, apk).signing.digests == (A.digest, B.digest)
     assert refusal(tmp_path, cut) is Reason.V1_SIGNERS_DIFFER
+
+
+def signed_by_two(change: Change) -> bytes:
+    """By A, and by B whose signature file was changed before it signed it."""
+    apk = sign_v1(build_apk(min_sdk=21, target_sdk=29, files={"lib/a.so": b"code" * 99}), A, B)
+    file = change({entry.name: entry.data for entry in read_zip(apk)}[b"META-INF/CERT1.SF"])
+    return altered(apk, (b"META-INF/CERT1.SF", lambda _: file), (b"META-INF/CERT1.EC", lambda _: make_cms(B, file)))
+
+
+def not_whole(file: bytes) -> bytes:
+    """The digest of the whole manifest is another's, so that each section counts."""
+    return re.sub(rb"(Digest-Manifest: )....", rb"\g<1>AAAA", file)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda file: file.replace(b"Signature-Version", b"Version"),
+        lambda file: b"",
+        lambda file: file + b"X: y\r\n\r\n",
+        lambda file: file + b"Name: classes.dex\r\n\r\n",
+        lambda file: not_whole(file) + b"Name: ghost\r\nSHA-256-Digest: AAAA\r\n\r\n",
+    ],
+)
+def test_a_signer_whose_file_makes_no_sense_is_passed_over_where_another_signed(tmp_path: Path, change: Change) -> None:
+    package = read(tmp_path, signed_by_two(change))
+
+    assert {package.signing_at(level).digests for level in package.levels} == {(A.digest,)}
+    assert read(tmp_path, signed_by_two(not_whole)).signing.digests == (A.digest, B.digest)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (
+            lambda file: not_whole(file).replace(b"Name: lib/a.so\r\nSHA-256-Digest: ", b"Name: lib/a.so\r\nX: "),
+            Reason.V1_DIGEST_MISSING,
+        ),
+        (
+            lambda file: not_whole(file).replace(
+                b"Name: lib/a.so\r\nSHA-256-Digest: ", b"Name: lib/a.so\r\nSHA-256-Digest: A"
+            ),
+            Reason.V1_MANIFEST_CHANGED,
+        ),
+        (
+            lambda file: file.replace(b"\r\n\r\n", b"\r\nX-Android-APK-Signed: 2\r\n\r\n", 1),
+            Reason.STRIPPED,
+        ),
+    ],
+)
+def test_a_signer_whose_file_is_wrong_refuses_whoever_else_signed(
+    tmp_path: Path, change: Change, reason: Reason
+) -> None:
+    assert refusal(tmp_path, signed_by_two(change)) is reason
 
 
 @pytest.mark.parametrize(

@@ -205,6 +205,25 @@ def test_a_package_that_needs_zip64_is_not_understood(tmp_path: Path, offset: in
     assert caught.value.reason is Doubt.ZIP64
 
 
+def test_a_comment_as_long_as_the_field_holds_sends_the_phone_to_the_records_of_zip64(tmp_path: Path) -> None:
+    """Where they are, its reader takes the directory that they name, another than the one seen here."""
+    path = tmp_path / "app.apk"
+    for length, is_undecided in ((0xFFFE, False), (0xFFFF, True)):
+        apk = sign_v1(build_apk(target_sdk=29, comment=bytes(length)), A)
+        path.write_bytes(apk)
+        assert read_package(path).signing.digests == (A.digest,)
+        end = apk.rindex(b"PK\x05\x06")
+
+        path.write_bytes(apk[:end] + b"PK\x06\x07" + bytes(16) + apk[end:])
+
+        if is_undecided:
+            with pytest.raises(PackageUndecided) as caught:
+                read_package(path)
+            assert caught.value.reason is Doubt.ZIP64
+        else:
+            assert read_package(path).signing.digests == (A.digest,)
+
+
 def test_beside_records_of_zip64_no_signing_block_is_seen(tmp_path: Path) -> None:
     def with_locator(apk: bytes) -> Path:
         end = apk.rindex(b"PK\x05\x06")
