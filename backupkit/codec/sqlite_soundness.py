@@ -62,11 +62,10 @@ def complaints(
 
 
 def _awaited(answer: Future[tuple[str, ...] | None], stop: Callable[[], bool]) -> bool:
-    while not answer.done():
-        if stop():
-            return False
-        wait((answer,), _SECONDS_BETWEEN_LOOKS)
-    return True
+    while not stop():
+        if wait((answer,), _SECONDS_BETWEEN_LOOKS).done:
+            return True
+    return False
 
 
 def _break_off(connection: sqlite3.Connection, answer: Future[tuple[str, ...] | None]) -> None:
