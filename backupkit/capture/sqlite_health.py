@@ -91,7 +91,7 @@ def image_complaints(
     """
     address = f"file:{urllib.parse.quote(os.fsencode(image.absolute()))}?mode=ro&immutable=1"
     try:
-        with contextlib.closing(sqlite3.connect(address, uri=True)) as connection:
+        with contextlib.closing(sqlite3.connect(address, uri=True, check_same_thread=False)) as connection:
             connection.text_factory = lambda text: text.decode("utf-8", "replace")
             connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MOST_CELL)
             # A file that is cut off while it is mapped would end the process instead of the question.

@@ -7,6 +7,7 @@ no damage and is left out. Source of the words: SQLite's `pragma.c`, and section
 import re
 import sqlite3
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from typing import Final
 
@@ -28,7 +29,7 @@ _NO_COLLATION: Final = re.compile(r"no such collation sequence: (.+)", re.DOTALL
 _NEWER_WORDS: Final = re.compile(r"malformed database schema .* - near .*: syntax error", re.DOTALL)
 """A phone's SQLite may be newer than this one, and its tables told in words that this one does not know."""
 _MOST_COLLATIONS: Final = 64
-_STEPS_BETWEEN_LOOKS: Final = 1_000
+_SECONDS_BETWEEN_LOOKS: Final = 0.05
 
 
 class Interrupted(Exception):
@@ -43,17 +44,43 @@ def complaints(
     `thorough` compares every index with its table as well, unless the database sorts as only its app can (`LOCALIZED` on Android).
     None where this SQLite can answer nothing at all: for a function that only the app has, or words that only a newer SQLite knows.
 
+    A large database takes SQLite minutes, all of them in one call, behind which no signal is heard. So another thread asks, and this one
+    hears: `connection` must be open to other threads.
+
     Raises:
-        Interrupted: `stop` said yes. It is asked every few milliseconds while rows are compared, not while pages are.
+        Interrupted: `stop` said yes.
     """
-    connection.set_progress_handler(stop, _STEPS_BETWEEN_LOOKS)
-    try:
-        # A rule of a table may cost any time, and says nothing of pages.
-        connection.execute("pragma ignore_check_constraints = on")
-        answer = _ask(connection, "integrity_check") if thorough else None
-        return _ask(connection, "quick_check") if answer is None else answer
-    finally:
-        connection.set_progress_handler(None, 0)
+    with ThreadPoolExecutor(1, "soundness") as alone:
+        answer = alone.submit(_answer, connection, thorough=thorough)
+        try:
+            is_wanted = _awaited(answer, stop)
+        finally:
+            _break_off(connection, answer)
+        if not is_wanted:
+            raise Interrupted
+        return answer.result()
+
+
+def _awaited(answer: Future[tuple[str, ...] | None], stop: Callable[[], bool]) -> bool:
+    while not stop():
+        if wait((answer,), _SECONDS_BETWEEN_LOOKS).done:
+            return True
+    return False
+
+
+def _break_off(connection: sqlite3.Connection, answer: Future[tuple[str, ...] | None]) -> None:
+    """End a question that is still going on."""
+    while not answer.done():
+        # Again and again: between two questions there is nothing to interrupt.
+        connection.interrupt()
+        wait((answer,), _SECONDS_BETWEEN_LOOKS)
+
+
+def _answer(connection: sqlite3.Connection, *, thorough: bool) -> tuple[str, ...] | None:
+    # A rule of a table may cost any time, and says nothing of pages.
+    connection.execute("pragma ignore_check_constraints = on")
+    answer = _ask(connection, "integrity_check") if thorough else None
+    return _ask(connection, "quick_check") if answer is None else answer
 
 
 def _ask(connection: sqlite3.Connection, question: str) -> tuple[str, ...] | None:

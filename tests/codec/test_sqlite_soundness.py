@@ -1,4 +1,7 @@
+import os
+import signal
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -23,7 +26,7 @@ def make(path: Path, *statements: str) -> Path:
 
 
 def ask(path: Path, *, thorough: bool) -> tuple[str, ...] | None:
-    with closing(sqlite3.connect(f"file:{path}?mode=ro&immutable=1", uri=True)) as connection:
+    with closing(sqlite3.connect(f"file:{path}?mode=ro&immutable=1", uri=True, check_same_thread=False)) as connection:
         return complaints(connection, thorough=thorough)
 
 
@@ -102,10 +105,31 @@ def test_tables_told_in_words_of_a_newer_sqlite_are_no_damage(tmp_path: Path) ->
 def test_whoever_does_not_wait_for_the_answer_gets_none(tmp_path: Path) -> None:
     path = make(tmp_path / "app.db", "CREATE INDEX by_said ON note (said)")
 
-    with closing(sqlite3.connect(path)) as connection:
+    with closing(sqlite3.connect(path, check_same_thread=False)) as connection:
         with pytest.raises(Interrupted):
             complaints(connection, thorough=True, stop=lambda: True)
         assert complaints(connection, thorough=True) == ()
+
+
+def test_ctrl_c_is_heard_in_the_middle_of_the_question_and_ends_it(tmp_path: Path) -> None:
+    path = make(tmp_path / "app.db", *OWN_FUNCTION)
+    rows = 0
+
+    def worth(value: str) -> str:
+        nonlocal rows
+        rows += 1
+        if rows == 10:
+            os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.001)
+        return value
+
+    with closing(sqlite3.connect(path, check_same_thread=False)) as connection:
+        connection.create_function("worth", 1, worth, deterministic=True)
+        with pytest.raises(KeyboardInterrupt):
+            complaints(connection, thorough=True)
+
+    # SQLite would have gone on to the last of a thousand.
+    assert 10 <= rows < 500
 
 
 def test_what_is_no_database_is_a_complaint(tmp_path: Path) -> None:

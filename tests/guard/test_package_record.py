@@ -217,3 +217,117 @@ def test_a_record_that_could_not_be_read_again_does_not_take_the_place_of_one_th
     found = records.read(WECHAT)
     assert found is not None
     assert found.facts == FACTS
+
+
+def record_with(part: str = "", **changes: object) -> bytes:
+    """A record with fields changed: of its top, of its facts, or of its first span of levels."""
+    facts = FACTS._replace(signings=(SignerSpan(24, 36, ROTATED),))
+    fields = decode_json(encode_record(enrol(facts, NOW, by=EnrolledBy.OWNER)), what="r", max_bytes=1 << 20)
+    place = {"": fields, "facts": fields["facts"], "span": fields["signings"][0], "seen": fields["versions"][0]}[part]
+    place.update(changes)
+    return encode_canonical(fields)
+
+
+@pytest.mark.parametrize(
+    ("part", "changes"),
+    [
+        ("", {"type": "verdict"}),
+        ("", {"type": "verdict", "v": 2}),
+        ("", {"v": 0}),
+        ("", {"package": 7}),
+        ("", {"label": 7}),
+        ("", {"enrolled_at": 7}),
+        ("", {"enrolled_by": "store"}),
+        ("", {"signings": []}),
+        ("", {"offered": [{"signings": [], "facts": {}}]}),
+        ("facts", {"version_code": True}),
+        ("facts", {"version_code": "1_000"}),
+        ("facts", {"version_code": "+7"}),
+        ("facts", {"version_code": " 7"}),
+        ("facts", {"version_code": str(-(2**63) - 1)}),
+        ("facts", {"version_code": "0" * 21}),
+        ("facts", {"min_sdk": "21"}),
+        ("facts", {"test_only": 1}),
+        ("facts", {"sha256": 7}),
+        ("facts", {"shared_user_id": 7}),
+        ("facts", {"upgrade_key_sets": [["k1"]]}),
+        ("seen", {"sha256": 7}),
+        ("seen", {"version_code": "x"}),
+        ("span", {"first_sdk": None}),
+        ("span", {"last_sdk": None}),
+        ("span", {"first_sdk": 37}),
+        ("span", {"first_sdk": "24"}),
+        ("span", {"signers": []}),
+        ("span", {"signers": None}),
+        ("span", {"signers": [7]}),
+        ("span", {"signers": ["a" * 63]}),
+        ("span", {"signers": ["A" * 64]}),
+        ("span", {"scheme": "v9"}),
+        ("span", {"lineage": [{"sha256": "a" * 64, "capabilities": "all"}]}),
+    ],
+)
+def test_a_record_with_a_field_that_nobody_wrote_so_is_malformed(part: str, changes: dict[str, object]) -> None:
+    """What it says decides whether a signer is another one, so nothing in it is guessed at."""
+    assert decode_record(record_with()).enrolled_by is EnrolledBy.OWNER
+
+    with pytest.raises(MalformedObject):
+        decode_record(record_with(part, **changes))
+
+
+def test_a_newer_record_of_something_else_is_no_newer_record() -> None:
+    with pytest.raises(MalformedObject) as caught:
+        decode_record(record_with(type="verdict", v=2))
+
+    assert caught.value.facts["reason"] == "wrong-type"
+
+
+def test_whose_word_a_signer_rests_on_changes_only_with_the_signer() -> None:
+    by_owner = enrol(FACTS, NOW, by=EnrolledBy.OWNER)
+
+    assert observe(by_owner, FACTS._replace(version_code=20), LATER).enrolled_by is EnrolledBy.OWNER
+
+
+def test_another_package_never_continues_a_record() -> None:
+    with pytest.raises(RecordConflict) as conflict:
+        observe(observe(None, FACTS, NOW), FACTS._replace(package=AppPackage("com.tencent.mobileqq")), LATER)
+
+    assert conflict.value.facts == {"package": WECHAT, "recorded": "", "found": "", "sdk": 0}
+
+
+@pytest.mark.parametrize("level", [24, 36])
+def test_another_signer_on_one_level_only_is_a_conflict(level: int) -> None:
+    same, other = SignerView((A,)), SignerView((B,))
+    before = FACTS._replace(signings=signed_everywhere(same))
+    spans = (SignerSpan(1, level - 1, same), SignerSpan(level, level, other), SignerSpan(level + 1, 99, same))
+
+    with pytest.raises(RecordConflict) as conflict:
+        observe(observe(None, before, NOW), before._replace(signings=spans), LATER)
+
+    assert conflict.value.facts["sdk"] == level
+
+
+def test_numbers_that_json_holds_are_written_as_numbers() -> None:
+    def written(version: int) -> object:
+        record = encode_record(enrol(FACTS._replace(version_code=version), NOW, by=EnrolledBy.OWNER))
+        return decode_json(record, what="r", max_bytes=1 << 20)["facts"]["version_code"]
+
+    assert [written(10), written(2**53 - 1), written(2**53)] == [10, 2**53 - 1, str(2**53)]
+
+
+def test_only_the_newest_versions_and_offers_are_remembered() -> None:
+    record = enrol(FACTS, NOW, by=EnrolledBy.OWNER)
+    for number in range(11, 230):
+        record = observe(record, FACTS._replace(version_code=number), LATER)
+    for number in range(300, 320):
+        record = with_offer(record, FACTS._replace(version_code=number))
+
+    assert [seen.version_code for seen in record.versions] == list(range(30, 230))
+    assert [offered.version_code for offered in record.offered] == list(range(312, 320))
+
+
+def test_a_file_that_is_still_being_written_is_no_record(tmp_path: Path) -> None:
+    records = Records(tmp_path)
+    records.write(enrol(FACTS, NOW, by=EnrolledBy.OWNER))
+    (tmp_path / ".com.tencent.mobileqq.json").write_bytes(b"")
+
+    assert records.packages() == [WECHAT]

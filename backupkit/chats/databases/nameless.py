@@ -28,8 +28,8 @@ def nameless_database(stack: ExitStack) -> tuple[sqlite3.Connection, BinaryIO]:
     folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="backupkit-", ignore_cleanup_errors=True))
     path = Path(folder, "database")
     file = stack.enter_context(os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "w+b"))
-    # SQLite opens the file here and reads it only when it is asked something.
-    connection = stack.enter_context(closing(sqlite3.connect(path)))
+    # SQLite opens the file here and reads it only when it is asked something, by one thread at a time.
+    connection = stack.enter_context(closing(sqlite3.connect(path, check_same_thread=False)))
     if os.name == "posix":
         path.unlink()
     return connection, file
