@@ -73,6 +73,12 @@ def test_the_best_so_far_is_the_one_with_the_most_messages_and_then_the_most_byt
     assert judge_history([]).open is None
 
 
+def test_a_source_that_only_grew_pins_nothing() -> None:
+    judged = judge_history([counted(10), counted(50), counted(100)])
+
+    assert (judged.pinned, judged.suspends_retention) == ((), False)
+
+
 def test_many_small_steps_add_up() -> None:
     judged = judge_history([counted(100), counted(85), counted(75), counted(65)])
 
