@@ -1,7 +1,7 @@
 """Forgetting and taking it back, on a real repository."""
 
 import random
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -20,12 +20,13 @@ from backupkit.ops.failures import (
     SnapshotNotFound,
     SnapshotsShrunk,
 )
-from backupkit.ops.keeping.forget import forget_snapshots
+from backupkit.ops.keeping.forget import counted_at, forget_snapshots
 from backupkit.ops.keeping.guard_holds import open_hold
 from backupkit.ops.keeping.undelete import undelete_snapshots
 from backupkit.ops.looking.list_snapshots import list_forgotten
 from backupkit.ops.looking.show import show
 from backupkit.ops.looking.status import status
+from backupkit.ops.memory.first_seen import Window
 
 
 def test_what_is_forgotten_is_listed_no_more_and_comes_back(scene: Scene) -> None:
@@ -224,6 +225,41 @@ def test_a_claimed_time_counts_no_further_than_this_machine_saw_it(scene: Scene)
     assert [one.rules for one in judged] == [("daily",)] * 4 + [("newest", "daily")]
     assert [one.snapshot for one in judged] == [*taken, junk]
     assert judged[-1].counted_at > judged[-2].created_at > judged[-1].created_at
+
+
+def at(hour: float | None) -> datetime:
+    return JUNE + timedelta(hours=hour or 0)
+
+
+@pytest.mark.parametrize(
+    ("claimed", "before", "after", "counted"),
+    [
+        (5, 4, 6, 5),
+        (4, 4, 6, 4),
+        (6, 4, 6, 6),
+        (3.9, 4, 6, 6),
+        (6.1, 4, 6, 6),
+        (-9000, None, 6, -9000),
+        (7, None, 6, 6),
+        (5, 4, None, 5),
+        (3, 4, None, 10),
+        (11, 4, None, 10),
+        (10, None, None, 10),
+        (11, None, None, 10),
+        # The clock was put back between the two: it cannot say that anything came later than it did.
+        (3, 8, 6, 3),
+        (7, 8, 6, 6),
+        # Seen in what is now the future.
+        (11, 4, 12, 10),
+        (9, 4, 12, 9),
+    ],
+)
+def test_a_snapshot_counts_as_taken_when_it_says_so_far_as_this_machine_saw_it(
+    claimed: float, before: float | None, after: float | None, counted: float
+) -> None:
+    window = Window(None if before is None else at(before), None if after is None else at(after))
+
+    assert counted_at(at(claimed), window, at(10)) == at(counted)
 
 
 def test_what_is_not_there_cannot_be_forgotten(scene: Scene) -> None:
