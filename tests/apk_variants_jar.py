@@ -106,6 +106,7 @@ def block_variants() -> Variants:
             _info(b, file),
         ],
         "version 3": lambda file: [_info(a, file, version=3)],
+        "version no number": lambda file: [_info(a, file)[:4] + b"\4" + _info(a, file)[5:]],
         "unsigned attributes": lambda file: [
             _info(a, file, more=der(0xA1, der(0x30, oid("1.2.3.4") + der(0x31, der(5, b"")))))
         ],
@@ -132,6 +133,9 @@ def block_variants() -> Variants:
         "content inside": lambda file: _block([_info(a, file)], [a.certificate], inside=der(0xA0, der(4, file))),
         "other content inside": lambda file: _block([_info(a, file)], [a.certificate], inside=der(0xA0, der(4, b"x"))),
         "odd content type": lambda file: _block([_info(a, file)], [a.certificate], content_type="1.2.3.4"),
+        "version no number": lambda file: _block([_info(a, file)], [a.certificate], version=der(4, b"\1")),
+        "digest named in no sequence": lambda file: _block([_info(a, file)], [a.certificate], named=der(2, b"\1")),
+        "digest named without its number": lambda file: _block([_info(a, file)], [a.certificate], named=der(0x30, b"")),
         "no digests named": lambda file: _block([_info(a, file)], [a.certificate], named=b""),
         "revocations": lambda file: _block([_info(a, file)], [a.certificate], revocations=der(0xA1, b"")),
         "no block": lambda _: b"",
@@ -188,6 +192,7 @@ _NAMES = {
     "t61": _name(0x14, b"A"),
     "another": _name(0x0C, b"B"),
     "of another kind": _name(0x0C, b"A", "2.5.4.10"),
+    "in no sequence": b"\x34" + _name(0x0C, b"A")[1:],
 }
 
 
@@ -419,10 +424,11 @@ def _block(
     content_type: str = _DATA,
     named: bytes | None = None,
     revocations: bytes = b"",
+    version: bytes = der(2, b"\1"),
 ) -> bytes:
     """Write SignedData."""
     named = der(0x30, oid(_DIGEST_OIDS[digest]) + der(5, b"")) if named is None else named
-    content = der(2, b"\1") + der(0x31, named) + wrap(0x30, oid(content_type) + inside)
+    content = version + der(0x31, named) + wrap(0x30, oid(content_type) + inside)
     content += b"" if bag is None else wrap(0xA0, b"".join(bag))
     content += revocations + wrap(0x31, b"".join(infos))
     return wrap(0x30, oid("1.2.840.113549.1.7.2") + wrap(0xA0, wrap(0x30, content)))

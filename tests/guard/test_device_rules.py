@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, strategies as st
 from installed_app import APP, A, B, C, signed
 
 from backupkit.guard.candidate_rules import CANDIDATE_RULES
@@ -367,46 +366,6 @@ def test_neighbouring_levels_that_agree_become_one_span() -> None:
     spans = join_spans([SignerSpan(sdk, sdk, signed(A if sdk < 33 else B)) for sdk in range(24, 37)])
 
     assert [(span.first_sdk, span.last_sdk) for span in spans] == [(24, 32), (33, 36)]
-
-
-certificates = st.sampled_from([A, B, C])
-capabilities = st.integers(0, 31).map(Capability)
-
-
-@st.composite
-def views(draw: st.DrawFn) -> SignerView:
-    signers = draw(st.lists(certificates, min_size=1, max_size=3))
-    lineage: tuple[LineageNode, ...] = ()
-    if len(signers) == 1:
-        past = draw(st.lists(certificates.filter(lambda digest: digest != signers[0]), unique=True, max_size=2))
-        if past:
-            lineage = (*(node(digest, draw(capabilities)) for digest in past), node(signers[0], draw(capabilities)))
-    return SignerView(tuple(signers), lineage, Scheme.V3)
-
-
-@given(old=views(), new=views(), sdk=st.one_of(st.none(), st.integers(-1, 40)), action=st.sampled_from(Action))
-def test_data_is_kept_only_where_one_side_vouches_for_the_other(
-    old: SignerView, new: SignerView, sdk: int | None, action: Action
-) -> None:
-    answer = decide_install(app(old), app(new), action, Device(sdk))
-
-    if answer.outcome is Outcome.KEEPS_DATA:
-        assert action in {Action.UPGRADE, Action.DOWNGRADE}
-        older = {entry.certificate for entry in new.lineage if Capability.INSTALLED_DATA in entry.capabilities}
-        back = {entry.certificate for entry in old.lineage if Capability.ROLLBACK in entry.capabilities}
-        assert set(old.signers) == set(new.signers) or set(old.signers) <= older or set(new.signers) <= back
-
-
-optional = ["version_code", "min_sdk", "target_sdk", "shared_user_id", "test_only"]
-
-
-@given(old=st.sets(st.sampled_from(optional)), new=st.sets(st.sampled_from(optional)), sdk=st.integers(24, 36))
-def test_taking_facts_away_never_makes_an_update_more_welcome(old: set[str], new: set[str], sdk: int) -> None:
-    full = judge(app(), app(signed(B)), sdk=sdk)
-    partial = judge(app(**dict.fromkeys(old)), app(signed(B), **dict.fromkeys(new)), sdk=sdk)
-
-    assert full.outcome is Outcome.WOULD_WIPE
-    assert partial.outcome is Outcome.WOULD_WIPE
 
 
 @pytest.mark.parametrize("page", ["apk-rules.md", "apk-rules.zh-CN.md"])

@@ -2,7 +2,7 @@
 
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -40,26 +40,29 @@ def export(
     recovery_words_file: Annotated[Path | None, typer.Option("--recovery-words-file", metavar="FILE")] = None,
 ) -> ExitCode:
     """Write the conversations of a snapshot, or of all of them, into a new folder."""
-    from backupkit.ops.exporting.forms import Voice
+    from backupkit.ops.exporting.forms import Voice, Wish
 
     if all_snapshots and snapshot is not None:
         raise OptionsClash(first="--all-snapshots", second="SNAPSHOT", help="backupkit export --help")
     session = session_of(context)
-    options: dict[str, Any] = {
-        "form": form.value, "only": tuple(only or ()), "with_media": media,
-        "voice": Voice(session.say, session.catalogue.language, session.catalogue.zone),
-        "secret": session.secret(recovery_words_file), "clock": session.clock, "tell": session.tell,
-        "stop": session.stop, "keys": ChatKeys(session, chat_key_files, ask=ask_chat_key),
-    }  # fmt: skip
+    voice = Voice(session.say, session.catalogue.language, session.catalogue.zone)
+    wish = Wish(form.value, voice, tuple(only or ()), with_media=media)
+    secret, keys = session.secret(recovery_words_file), ChatKeys(session, chat_key_files, ask=ask_chat_key)
     history: HistoryCounts | None = None
     if all_snapshots:
         from backupkit.ops.exporting.history import export_history
 
-        exported, history = export_history(session.places, to.absolute(), **options)
+        exported, history = export_history(
+            session.places, to.absolute(), wish,
+            secret=secret, clock=session.clock, tell=session.tell, stop=session.stop, keys=keys,
+        )  # fmt: skip
     else:
         from backupkit.ops.exporting.export import export_snapshot
 
-        exported = export_snapshot(session.places, snapshot or "latest", to.absolute(), **options)
+        exported = export_snapshot(
+            session.places, snapshot or "latest", to.absolute(), wish,
+            secret=secret, clock=session.clock, tell=session.tell, stop=session.stop, keys=keys,
+        )  # fmt: skip
     catalogue = session.catalogue
     lines = [
         session.say(

@@ -103,7 +103,8 @@ def comparable_name(name: bytes) -> tuple[object, ...]:
     never to tell identities apart.
     """
     try:
-        parts = [sorted(map(_attribute, part.expect(der.SET).children())) for part in der.parse(name).children()]
+        found = der.parse(name).expect(der.SEQUENCE).children()
+        parts = [sorted(map(_attribute, part.expect(der.SET).children())) for part in found]
     except (NotAsn1, UnicodeDecodeError, ValueError):
         return ("raw", name)
     return tuple(tuple(part) for part in parts)

@@ -111,6 +111,11 @@ def read_signed_data(block: bytes) -> SignedData:
     if info[0].oid() != _SIGNED_DATA:
         raise NotAsn1
     fields = info[1].expect(_CONTEXT_0).first().expect(der.SEQUENCE).children(at_least=4)
+    # Nobody needs the version or the list of digests, and every Android reads them: a block in which they are odd is none.
+    fields[0].expect(der.INTEGER)
+    for item in fields[1].expect(der.SET).children():
+        for number in item.expect(der.SEQUENCE).children()[:1]:
+            number.oid()
     content_type = fields[2].expect(der.SEQUENCE).first().oid()
     certificates: list[Certificate] = []
     for field in fields[3:-1]:
@@ -140,7 +145,8 @@ def read_attributes(value: Value) -> SignedAttributes:
 
 def _read_signer(item: Value) -> SignerInfo:
     fields = item.expect(der.SEQUENCE).children(at_least=5)
-    _, sid, digest, *rest = fields
+    version, sid, digest, *rest = fields
+    version.expect(der.INTEGER)
     # A signer named by its key alone (RFC 5652, `subjectKeyIdentifier`) is no signer to Android (`sun.security.pkcs.SignerInfo`).
     name, number = sid.expect(der.SEQUENCE).pair()
     attributes = None
@@ -151,8 +157,12 @@ def _read_signer(item: Value) -> SignerInfo:
     return SignerInfo(
         name.raw,
         number.integer(),
-        digest.expect(der.SEQUENCE).first().oid(),
-        rest[0].expect(der.SEQUENCE).first().oid(),
+        _algorithm(digest),
+        _algorithm(rest[0]),
         attributes,
         rest[1].primitive_octets(),
     )
+
+
+def _algorithm(item: Value) -> str:
+    return item.expect(der.SEQUENCE).first().oid()

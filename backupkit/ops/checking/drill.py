@@ -60,11 +60,14 @@ def drill_snapshot(
 
     Raises:
         NoRepository, SnapshotNotFound: there is nothing to drill.
+        UnknownFeature: checking here takes what this program does not know.
         CannotUnlock: the secret opens nothing.
         OSError: there is no room for the restored files.
         ChatKeyWrong: a sealed backup is opened by none of its `keys`.
     """
     repository = open_repository(places, tell)
+    # A drill that passed issues coverage passes, as a verification does.
+    repository.config.require("check")
     known, lost = choose_snapshot(repository, snapshot, tell)
     ask = _asked_once(secret)
     expected = show(places, known.id, secret=ask, tell=tell).sources

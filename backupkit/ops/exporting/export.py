@@ -34,7 +34,7 @@ from backupkit.ids import SnapshotId
 from backupkit.ops.chats.chat_facts import chat_finding, export_damaged
 from backupkit.ops.chats.snapshot_chats import OpenedChats, open_chats
 from backupkit.ops.events import Found, Losses, Notice, Phase, Progress, Tell
-from backupkit.ops.exporting.forms import ExportForm, Voice, first_file, open_form
+from backupkit.ops.exporting.forms import ExportForm, Wish, first_file, open_form
 from backupkit.ops.exporting.order import OrderedMessages, ordered_messages
 from backupkit.ops.failures import ConversationNotFound, TargetNotEmpty
 from backupkit.ops.places import Places, require_new_folder, shown_path
@@ -96,18 +96,15 @@ def export_snapshot(
     places: Places,
     snapshot: str,
     to: Path,
+    wish: Wish,
     *,
-    form: str,
-    voice: Voice,
     secret: AskSecret,
     clock: Clock,
     tell: Tell,
-    only: tuple[str, ...] = (),
-    with_media: bool = True,
     stop: Callable[[], bool] = lambda: False,
     keys: KeysOf = no_keys,
 ) -> Exported:
-    """Export the conversations of a snapshot below `to`; `only` names some of them by title or key.
+    """Export the conversations of a snapshot below `to`.
 
     Raises:
         NoRepository, SnapshotNotFound: there is nothing to export from.
@@ -125,20 +122,20 @@ def export_snapshot(
     discard_leftovers(scratch)
     with private_folder(scratch) as folder, partial_folder(to) as partial, ExitStack() as sources:
         messages = sources.enter_context(ordered_messages(folder))
-        run = _Run(partial, messages, Losses(tell), stop, with_media=with_media, with_raw=form == "jsonl", keys=keys)
+        run = _Run(partial, messages, Losses(tell), stop, with_media=wish.with_media, with_raw=wish.with_raw, keys=keys)
         run.losses.found += chosen.lost
         for reader, source in lookup.sources(chosen, known, run.tell):
             run.take(sources, reader, source, folder / "archives")
-        run.settle(only, known.id)
-        with open_form(form, partial, voice) as out:
+        run.settle(wish.only, known.id)
+        with open_form(wish.form, partial, wish.voice) as out:
             run.write(out)
-            notes = [voice.say("export.damaged", count=len(run.damaged))] if run.damaged else []
+            notes = [wish.voice.say("export.damaged", count=len(run.damaged))] if run.damaged else []
             out.finish(clock.now(), known.id, notes)
         size = size_below(partial)
     return Exported(
         snapshot=known.id,
-        format=form,
-        path=first_file(form, to),
+        format=wish.form,
+        path=first_file(wish.form, to),
         conversations=len(run.wanted),
         messages=sum(one.record["messages"] for one in run.wanted.values()),
         media=sum(one.media for one in run.wanted.values()),

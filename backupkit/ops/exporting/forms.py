@@ -27,6 +27,21 @@ class Voice:
     zone: tzinfo | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is to come out: the form, who it speaks to, which conversations (`only` names some by title or key; all where empty), and whether their files."""
+
+    form: str
+    voice: Voice
+    only: tuple[str, ...] = ()
+    with_media: bool = True
+
+    @property
+    def with_raw(self) -> bool:
+        """Whether each message's raw record is written: only JSON lines have a place for it."""
+        return self.form == "jsonl"
+
+
 class ReadsMessages(Protocol):
     """The messages of one conversation, in order."""
 

@@ -42,7 +42,7 @@ from backupkit.ops.exporting.export import (
     require_place,
     size_below,
 )
-from backupkit.ops.exporting.forms import Voice, first_file, open_form
+from backupkit.ops.exporting.forms import Wish, first_file, open_form
 from backupkit.ops.exporting.history_rows import ExportRead, HistoryRows, history_rows
 from backupkit.ops.exporting.order import OrderedMessages, ordered_messages
 from backupkit.ops.failures import ConversationNotFound, NoSnapshotYet
@@ -72,14 +72,11 @@ class HistoryCounts:
 def export_history(
     places: Places,
     to: Path,
+    wish: Wish,
     *,
-    form: str,
-    voice: Voice,
     secret: AskSecret,
     clock: Clock,
     tell: Tell,
-    only: tuple[str, ...] = (),
-    with_media: bool = True,
     stop: Callable[[], bool] = lambda: False,
     keys: KeysOf = no_keys,
 ) -> tuple[Exported, HistoryCounts]:
@@ -104,27 +101,27 @@ def export_history(
     with private_folder(scratch) as folder, partial_folder(to) as partial, ExitStack() as stack:
         rows = stack.enter_context(history_rows(folder))
         ordered = stack.enter_context(ordered_messages(folder))
-        run = _Run(rows, ordered, folder, partial, Losses(tell), stop, with_raw=form == "jsonl", keys=keys)
+        run = _Run(rows, ordered, folder, partial, Losses(tell), stop, with_raw=wish.with_raw, keys=keys)
         run.losses.found += chosen.lost
         for known in kept:
             for reader, source in lookup.sources(chosen, known, run.tell):
                 run.take(known.id, reader, source)
-        run.settle(only, kept[-1].id)
-        if with_media:
+        run.settle(wish.only, kept[-1].id)
+        if wish.with_media:
             run.copy_media()
-        with open_form(form, partial, voice) as out:
+        with open_form(wish.form, partial, wish.voice) as out:
             for number, record in run.records.items():
                 for _count in out.write(record, _Messages(run, number)):
                     run.require_wanted()
-            notes = [voice.say("export.history.note", snapshots=len(kept))]
-            notes += [voice.say("export.damaged", count=len(run.damaged))] if run.damaged else []
+            notes = [wish.voice.say("export.history.note", snapshots=len(kept))]
+            notes += [wish.voice.say("export.damaged", count=len(run.damaged))] if run.damaged else []
             out.finish(clock.now(), kept[-1].id, notes)
         size = size_below(partial)
         counts = run.counts(len(kept))
     exported = Exported(
         snapshot=kept[-1].id,
-        format=form,
-        path=first_file(form, to),
+        format=wish.form,
+        path=first_file(wish.form, to),
         conversations=len(run.records),
         messages=sum(record["messages"] for record in run.records.values()),
         media=run.media,

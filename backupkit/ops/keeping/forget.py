@@ -14,6 +14,7 @@ from backupkit.ops.events import Tell
 from backupkit.ops.failures import NothingKept, SnapshotNeeded, SnapshotsShrunk
 from backupkit.ops.keeping.guard_holds import require_no_hold
 from backupkit.ops.keeping.retention import Candidate, Decision, KeepRules, decide, newest_verified, shrunk
+from backupkit.ops.memory.first_seen import Window
 from backupkit.ops.places import Places
 from backupkit.ops.repository.lifecycle import UNDO
 from backupkit.ops.repository.repository import Repository, open_repository
@@ -158,19 +159,18 @@ def _candidates(repository: Repository, known: Sequence[KnownSnapshot], now: dat
     # The log was just read: what is new to this machine was seen now.
     seen.note(size, now)
     windows = seen.windows(size)
-    found = []
-    for one in known:
-        before, after = windows[one.seq]
-        if before is not None and after is not None and before > after:
-            # Our own clock was wrong at one of the two: it vouches for nothing here.
-            before = None
-        latest = now if after is None else min(after, now)
-        claimed = one.statement.created_at
-        # A claim that cannot be true counts for nothing: the snapshot then counts as taken when it was seen.
-        is_possible = claimed <= latest and (before is None or before <= claimed)
-        at = claimed if is_possible else latest
-        found.append(_candidate(one, at))
-    return found
+    return [_candidate(one, counted_at(one.statement.created_at, windows[one.seq], now)) for one in known]
+
+
+def counted_at(claimed: datetime, window: Window, now: datetime) -> datetime:
+    """Say when a snapshot counts as taken: when it claims, where this machine's own sight of the log allows that, else when it was seen."""
+    before, after = window
+    if before is not None and after is not None and before > after:
+        # Our own clock was wrong at one of the two: it vouches for nothing here.
+        before = None
+    latest = now if after is None else min(after, now)
+    is_possible = claimed <= latest and (before is None or before <= claimed)
+    return claimed if is_possible else latest
 
 
 def _candidate(one: KnownSnapshot, at: datetime) -> Candidate:

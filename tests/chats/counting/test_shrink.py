@@ -20,6 +20,22 @@ def counted(messages: int, conversations: int = 1) -> Held:
         (counted(100), counted(0), ShrinkKind.WIPED),
         (counted(9), counted(0), None),
         (counted(100, 10), counted(40, 2), ShrinkKind.WIPED),
+        (counted(100, 10), counted(49, 7), ShrinkKind.WIPED),
+        (counted(100, 10), counted(40, 8), ShrinkKind.SHRUNK),
+        (counted(100, 10), counted(50, 2), ShrinkKind.SHRUNK),
+        (counted(100, 10), counted(80, 2), None),
+        (counted(100, 3), Held(4000, 40), ShrinkKind.WIPED),
+        (counted(100, 2), Held(4000, 40), ShrinkKind.SHRUNK),
+        (Held(10_000, 100), counted(40), ShrinkKind.SHRUNK),
+        (counted(100), counted(70), ShrinkKind.SHRUNK),
+        (counted(100), counted(71), None),
+        (counted(100), counted(10), ShrinkKind.WIPED),
+        (counted(10), counted(0), ShrinkKind.WIPED),
+        (counted(9), Held(0), None),
+        (counted(10), Held(1000), ShrinkKind.SHRUNK),
+        (counted(10), Held(900), ShrinkKind.SHRUNK),
+        (Held(1 << 20), Held(0), ShrinkKind.WIPED),
+        (Held((1 << 20) - 1), Held(0), None),
         (counted(100), Held(10_000), ShrinkKind.SHRUNK),
         (counted(100), Held(0), ShrinkKind.WIPED),
         (Held(50 << 20), Held(40 << 20), None),
@@ -45,6 +61,22 @@ def test_the_last_good_snapshot_before_a_wipe_is_pinned_until_the_messages_are_b
     assert wiped.open is not None
     assert wiped.open.before == counted(105)
     assert (back.pinned, back.suspends_retention) == ((), False)
+
+
+def test_the_best_so_far_is_the_one_with_the_most_messages_and_then_the_most_bytes() -> None:
+    """Of a sealed source nobody knows the messages: any count is more than that."""
+    unknown, few, same = Held(1 << 30), counted(20), Held(9000, 20, 1)
+
+    assert judge_history([few, same, Held(1000, 5, 1)]).open == shrink_between(same, Held(1000, 5, 1))
+    assert judge_history([same, few, Held(1000, 5, 1)]).open == shrink_between(same, Held(1000, 5, 1))
+    assert judge_history([unknown, Held(1 << 30, 20, 1), Held(1 << 30, 5, 1)]).suspends_retention
+    assert judge_history([]).open is None
+
+
+def test_a_source_that_only_grew_pins_nothing() -> None:
+    judged = judge_history([counted(10), counted(50), counted(100)])
+
+    assert (judged.pinned, judged.suspends_retention) == ((), False)
 
 
 def test_many_small_steps_add_up() -> None:

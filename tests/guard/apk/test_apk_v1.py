@@ -356,6 +356,20 @@ class TestSignerInfos:
             judge_range(path, first=23, last=36, strict=True)
         assert caught.value.reason is Reason.V1_SIGNER_UNACCEPTABLE
 
+    @pytest.mark.parametrize(
+        ("variant", "reason"),
+        [
+            ("version no number", Reason.V1_BLOCK_MALFORMED),
+            ("infos: version no number", Reason.V1_BLOCK_MALFORMED),
+            ("digest named in no sequence", Reason.V1_BLOCK_MALFORMED),
+            ("issuer: in no sequence", Reason.V1_SIGNER_UNACCEPTABLE),
+        ],
+    )
+    def test_what_nobody_needs_must_have_its_form_all_the_same(
+        self, tmp_path: Path, variant: str, reason: Reason
+    ) -> None:
+        assert refusal(tmp_path, block_variants()[variant](), 34) is reason
+
     def test_a_block_without_signers_is_refused(self, tmp_path: Path) -> None:
         empty = der(0x30, oid("1.2.840.113549.1.7.2") + der(0xA0, der(0x30, der(2, b"\1") + der(0x31, b"") + der(
             0x30, oid("1.2.840.113549.1.7.1")) + der(0x31, b""))))  # fmt: skip

@@ -2,6 +2,7 @@ import csv
 import json
 import random
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,17 +24,25 @@ from backupkit.ops.exporting.export import (
     partial_folder,
     require_place,
 )
-from backupkit.ops.exporting.forms import Voice
+from backupkit.ops.exporting.forms import Voice, Wish
 from backupkit.ops.failures import ConversationNotFound, TargetNotEmpty
 from backupkit.ops.unlock import Secret
 from backupkit.store import layout
 
 
-def export(scene: Scene, form: str = "html", to: str = "out", *, language: Language = "en", **more: Any) -> Exported:
+def export(
+    scene: Scene,
+    form: str = "html",
+    to: str = "out",
+    *,
+    language: Language = "en",
+    stop: Callable[[], bool] = lambda: False,
+    **more: Any,
+) -> Exported:
     catalogue = Catalogue(language)
     return export_snapshot(
-        scene.places, "latest", scene.folder / to, form=form, voice=Voice(catalogue.say, language),
-        secret=scene.secret, clock=scene.clock, tell=scene.tell, **more,
+        scene.places, "latest", scene.folder / to, Wish(form, Voice(catalogue.say, language), **more),
+        secret=scene.secret, clock=scene.clock, tell=scene.tell, stop=stop,
     )  # fmt: skip
 
 
@@ -168,8 +177,9 @@ def test_what_another_export_wrote_while_the_passphrase_was_asked_for_is_not_wri
 
     with pytest.raises(TargetNotEmpty):
         export_snapshot(
-            scene.places, "latest", scene.folder / "out", form="jsonl", voice=Voice(Catalogue("en").say, "en"),
-            secret=another_is_quicker, clock=scene.clock, tell=scene.tell, with_media=False,
+            scene.places, "latest", scene.folder / "out",
+            Wish("jsonl", Voice(Catalogue("en").say, "en"), with_media=False),
+            secret=another_is_quicker, clock=scene.clock, tell=scene.tell,
         )  # fmt: skip
 
     assert {path.name: path.read_text() for path in (scene.folder / "out").iterdir()} == {"messages.jsonl": "mine"}

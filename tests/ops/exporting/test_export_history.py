@@ -11,11 +11,14 @@ from json_schema import differences, schema_of
 from backupkit.i18n import Catalogue
 from backupkit.ops.events import Found
 from backupkit.ops.exporting.export import Exported
-from backupkit.ops.exporting.forms import Voice
+from backupkit.ops.exporting.forms import Voice, Wish
 from backupkit.ops.exporting.history import HistoryCounts, export_history
 from backupkit.ops.failures import ConversationNotFound
 
 WORDS = ("ok", "在吗", "ha", "周末回来吃饭吗")
+
+
+ENGLISH = Voice(Catalogue("en").say, "en")
 
 
 def telegram(scene: Scene, folder: str, messages: list[dict[str, Any]], *, name: str = "Family", chat: int = 7) -> None:
@@ -41,8 +44,8 @@ def whatsapp(scene: Scene, folder: str, lines: list[tuple[int, str, str]], name:
 
 def everything(scene: Scene, to: str = "out", **more: Any) -> tuple[Exported, HistoryCounts, list[dict[str, Any]]]:
     exported, counts = export_history(
-        scene.places, scene.folder / to, form="jsonl", voice=Voice(Catalogue("en").say, "en"), secret=scene.secret,
-        clock=scene.clock, tell=scene.tell, **more,
+        scene.places, scene.folder / to, Wish("jsonl", ENGLISH, **more), secret=scene.secret,
+        clock=scene.clock, tell=scene.tell,
     )  # fmt: skip
     lines = (scene.folder / to / "messages.jsonl").read_text("utf-8").splitlines()
     rows = [json.loads(line) for line in lines]
@@ -209,7 +212,7 @@ def test_every_form_says_what_is_gone(scene: Scene, form: str) -> None:
     scene.take(app="telegram")
 
     export_history(
-        scene.places, scene.folder / "out", form=form, voice=Voice(Catalogue("en").say, "en"), secret=scene.secret,
+        scene.places, scene.folder / "out", Wish(form, ENGLISH), secret=scene.secret,
         clock=scene.clock, tell=scene.tell,
     )  # fmt: skip
 

@@ -1,11 +1,11 @@
 """Forgetting and taking it back, on a real repository."""
 
 import random
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from backup_scene import Scene, some_chats
+from backup_scene import JUNE, Scene, some_chats
 from lifecycle_scene import decide_in_ledger, forget, keep, listed, take_days
 
 from backupkit.clock import to_rfc3339
@@ -20,11 +20,13 @@ from backupkit.ops.failures import (
     SnapshotNotFound,
     SnapshotsShrunk,
 )
-from backupkit.ops.keeping.forget import forget_snapshots
+from backupkit.ops.keeping.forget import counted_at, forget_snapshots
+from backupkit.ops.keeping.guard_holds import open_hold
 from backupkit.ops.keeping.undelete import undelete_snapshots
 from backupkit.ops.looking.list_snapshots import list_forgotten
 from backupkit.ops.looking.show import show
 from backupkit.ops.looking.status import status
+from backupkit.ops.memory.first_seen import Window
 
 
 def test_what_is_forgotten_is_listed_no_more_and_comes_back(scene: Scene) -> None:
@@ -225,6 +227,41 @@ def test_a_claimed_time_counts_no_further_than_this_machine_saw_it(scene: Scene)
     assert judged[-1].counted_at > judged[-2].created_at > judged[-1].created_at
 
 
+def at(hour: float | None) -> datetime:
+    return JUNE + timedelta(hours=hour or 0)
+
+
+@pytest.mark.parametrize(
+    ("claimed", "before", "after", "counted"),
+    [
+        (5, 4, 6, 5),
+        (4, 4, 6, 4),
+        (6, 4, 6, 6),
+        (3.9, 4, 6, 6),
+        (6.1, 4, 6, 6),
+        (-9000, None, 6, -9000),
+        (7, None, 6, 6),
+        (5, 4, None, 5),
+        (3, 4, None, 10),
+        (11, 4, None, 10),
+        (10, None, None, 10),
+        (11, None, None, 10),
+        # The clock was put back between the two: it cannot say that anything came later than it did.
+        (3, 8, 6, 3),
+        (7, 8, 6, 6),
+        # Seen in what is now the future.
+        (11, 4, 12, 10),
+        (9, 4, 12, 9),
+    ],
+)
+def test_a_snapshot_counts_as_taken_when_it_says_so_far_as_this_machine_saw_it(
+    claimed: float, before: float | None, after: float | None, counted: float
+) -> None:
+    window = Window(None if before is None else at(before), None if after is None else at(after))
+
+    assert counted_at(at(claimed), window, at(10)) == at(counted)
+
+
 def test_what_is_not_there_cannot_be_forgotten(scene: Scene) -> None:
     some_chats(scene)
     take_days(scene, 1)
@@ -277,3 +314,67 @@ def test_nothing_is_forgotten_in_a_copy(scene: Scene, tmp_path: Path) -> None:
         forget_snapshots(places, [first], clock=scene.clock, tell=scene.tell)
 
     assert refused.value.code == "repository-is-a-copy"
+
+
+def test_what_was_forgotten_before_is_not_judged_again(scene: Scene) -> None:
+    some_chats(scene)
+    first, second, third = take_days(scene, 3)
+    forget(scene, first)
+    begin = scene.clock.at
+
+    done = forget(scene, second)
+
+    assert [(one.snapshot, one.stays) for one in done.judged] == [(second, False), (third, True)]
+    assert not done.dry_run
+    assert timedelta(days=30) < done.undo_until - begin < timedelta(days=30, seconds=60)
+    assert [one.snapshot for one in keep(scene, last=5).judged] == [third]
+
+
+def test_rules_that_keep_nothing_are_refused(scene: Scene) -> None:
+    some_chats(scene)
+    take_days(scene, 2)
+
+    with pytest.raises(NothingKept):
+        keep(scene)
+
+    assert len(listed(scene)) == 2
+
+
+def asked(
+    decision: str, package: str | None = "com.tencent.mm", *, days_ago: float = 0, **more: object
+) -> dict[str, object]:
+    time = to_rfc3339(JUNE - timedelta(days=days_ago))
+    return {"time": time, "decision": decision, "package": package, **more}
+
+
+MM, QQ = "com.tencent.mm", "com.tencent.mobileqq"
+
+
+@pytest.mark.parametrize(
+    ("entries", "held"),
+    [
+        ([], None),
+        ([asked("hold")], MM),
+        ([asked("undecided")], MM),
+        ([asked("allow")], None),
+        ([asked("deny")], None),
+        ([asked("hold"), asked("allow")], None),
+        ([asked("allow"), asked("hold")], MM),
+        ([asked("hold"), asked("allow", QQ)], MM),
+        ([asked("hold"), asked("hold", QQ)], QQ),
+        ([asked("hold", None)], None),
+        ([asked("hold"), asked("allow", None)], MM),
+        ([asked("hold", days_ago=29.99)], MM),
+        ([asked("hold", days_ago=30)], None),
+        ([asked("hold", time="yesterday")], MM),
+        ([{"decision": "hold", "package": MM}], MM),
+        ([{"package": MM}], None),
+        ([asked("hold", "org.example.other")], None),
+    ],
+)
+def test_the_last_answer_about_each_app_tells_whether_it_is_held(
+    entries: list[dict[str, object]], held: str | None
+) -> None:
+    found = open_hold(entries, JUNE, lambda package, _: package != "org.example.other")
+
+    assert (found and found["package"]) == held

@@ -1,5 +1,7 @@
 """Deleting what nothing needs: in two phases, and never what a snapshot needs, whatever runs beside it."""
 
+import os
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -8,18 +10,21 @@ from backup_scene import Scene, bytes_of, some_chats
 from lifecycle_scene import decide_in_ledger, forget, listed
 
 from backupkit.ids import SnapshotId
-from backupkit.ops.failures import GuardHoldOpen, NeedUnknown, PacksSwept, SnapshotSwept
+from backupkit.ops.failures import GuardHoldOpen, NeedUnknown, NotAWriter, PacksSwept, SnapshotSwept
+from backupkit.ops.keeping.forget import forget_snapshots
 from backupkit.ops.keeping.sweep import Swept, sweep
 from backupkit.ops.keeping.undelete import undelete_snapshots
 from backupkit.ops.looking.list_snapshots import list_forgotten
 from backupkit.ops.mending.parity import write_parity
 from backupkit.ops.mending.repair import repair_repository
+from backupkit.ops.places import Places
 from backupkit.ops.repository.commit import commit_snapshot
 from backupkit.ops.repository.lifecycle import Lifecycle, lifecycle_of
 from backupkit.ops.repository.reach import packs_of
 from backupkit.ops.repository.snapshots import read_snapshot
 from backupkit.ops.repository.statements import publish_statement
 from backupkit.ops.saving.snapshot import SourceSpec, _take as _take_once
+from backupkit.proof.sweep_statement import SweepStatement
 from backupkit.store import layout
 from backupkit.store.objects.pack_list import publish_pack_list
 
@@ -326,6 +331,108 @@ def test_a_clock_that_was_put_back_makes_nothing_ripe(scene: Scene) -> None:
     later(scene, days=400, hours=25)
 
     assert swept(scene).deleted_packs == 2
+
+
+def sizes(scene: Scene, folder: str) -> int:
+    return sum(len(data) for data in bytes_of(scene.places.repository / folder).values())
+
+
+def test_what_would_go_and_what_went_are_told_in_bytes(scene: Scene) -> None:
+    replaced(scene)
+    later(scene, days=31)
+    dead = scene.repository.packs() - set(packs_of(scene.repository, *_alive(scene)))
+    dead_bytes = sum(scene.repository.backend.size(ref.name) for ref in dead)
+
+    marked = swept(scene)
+    at = scene.clock.at
+    later(scene, hours=25)
+    would = swept(scene, dry_run=True)
+    before = sizes(scene, "packs") + sizes(scene, "index")
+    done = swept(scene)
+
+    assert (marked.marked_bytes, marked.next_at, marked.dry_run) == (dead_bytes, at + timedelta(days=1), False)
+    assert (would.freed_bytes, would.waiting, would.next_at) == (dead_bytes, 0, None)
+    assert done.freed_bytes == before - sizes(scene, "packs") - sizes(scene, "index")
+    assert done.freed_bytes > dead_bytes
+    assert (done.marked_bytes, done.waiting, done.next_at, done.dry_run) == (0, 0, None, False)
+
+
+def _alive(scene: Scene) -> tuple[SnapshotId, Lifecycle]:
+    (kept,) = listed(scene)
+    return SnapshotId(kept), lifecycle_of(scene.repository, scene.repository.log.read().entries)
+
+
+def test_the_pack_list_of_a_snapshot_goes_with_its_packs_and_no_other_does(scene: Scene) -> None:
+    first, second = replaced(scene)
+    digests = [read_snapshot(scene.repository, SnapshotId(one)).packs.digest for one in (first, second)]
+    later(scene, days=31)
+    swept(scene)
+    later(scene, hours=25)
+    swept(scene)
+
+    names = [path for path in bytes_of(scene.places.repository) if "packlists/" in path]
+
+    assert [sum(digest in name for name in names) for digest in digests] == [0, 3]
+
+
+def test_what_a_killed_writer_left_goes_after_an_hour(scene: Scene) -> None:
+    scene.write("note.txt", "day one")
+    scene.take()
+    old, young = (scene.places.repository / f".tmp-1-{name}" for name in ("old", "young"))
+    for path in (old, young):
+        path.write_bytes(b"half a pack")
+    os.utime(old, (time.time() - 3601,) * 2)
+
+    swept(scene)
+
+    assert (old.exists(), young.exists()) == (False, True)
+
+
+def test_a_mark_whose_time_this_machine_forgot_counts_from_the_next_sweep_on(scene: Scene) -> None:
+    replaced(scene)
+    later(scene, days=31)
+    swept(scene)
+    later(scene, hours=25)
+    (scene.memory / "log-first-seen").unlink()
+
+    forgotten = swept(scene)
+    later(scene, days=31)
+
+    assert forgotten.deleted_packs == 0
+    assert swept(scene).deleted_packs == 2
+
+
+def test_a_pack_that_was_condemned_and_is_needed_all_the_same_stays_and_is_named(scene: Scene) -> None:
+    """Only a program that breaks the rules condemns what a kept snapshot needs."""
+    scene.write("note.txt", "day one")
+    scene.take()
+    named = tuple(sorted((ref.domain, ref.pack) for ref in scene.repository.packs()))
+    statement = SweepStatement(scene.repository.origin, named, (), scene.clock.now())
+    publish_statement(scene.repository, statement.encode(), "sweep", scene.clock.now())
+    before = packs(scene)
+
+    swept(scene)
+
+    assert packs(scene) == before
+    assert scene.codes().count("pack-needed-again") == len(before)
+    scene.restore()
+
+
+def test_a_machine_that_may_not_write_sweeps_nothing(scene: Scene) -> None:
+    first, _ = replaced(scene)
+    later(scene, days=31)
+    places = Places(scene.places.repository, scene.folder / "another state", scene.folder / "another cache")
+    before = bytes_of(scene.places.repository)
+
+    for dry_run in (False, True):
+        with pytest.raises(NotAWriter):
+            sweep(places, clock=scene.clock, tell=scene.tell, dry_run=dry_run)
+    with pytest.raises(NotAWriter):
+        forget_snapshots(places, ["latest"], clock=scene.clock, tell=scene.tell)
+    with pytest.raises(NotAWriter):
+        undelete_snapshots(places, [first], clock=scene.clock, tell=scene.tell)
+
+    assert bytes_of(scene.places.repository) == before
 
 
 def take_once(scene: Scene) -> None:

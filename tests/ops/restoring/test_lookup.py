@@ -8,7 +8,7 @@ from lifecycle_scene import forget, take_days
 
 from backupkit.i18n import Catalogue
 from backupkit.ops.exporting.export import export_snapshot
-from backupkit.ops.exporting.forms import Voice
+from backupkit.ops.exporting.forms import Voice, Wish
 from backupkit.ops.failures import SnapshotNotFound
 from backupkit.ops.looking.diff import diff_snapshots
 from backupkit.ops.looking.message_diff import diff_messages
@@ -40,7 +40,7 @@ def test_folders_that_lost_their_root_are_read_as_chats(scene: Scene) -> None:
     shown, chats = show_chats(scene.places, "latest", secret=scene.secret, clock=scene.clock, tell=scene.tell)
     found = search_messages(scene.places, Question(has=("image",)), secret=scene.secret, tell=scene.tell)
     exported = export_snapshot(
-        scene.places, "latest", scene.folder / "out", form="jsonl", voice=Voice(Catalogue("en").say, "en"),
+        scene.places, "latest", scene.folder / "out", Wish("jsonl", Voice(Catalogue("en").say, "en")),
         secret=scene.secret, clock=scene.clock, tell=scene.tell,
     )  # fmt: skip
 
