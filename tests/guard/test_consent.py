@@ -258,3 +258,10 @@ def test_what_the_owner_signed_as_something_else_is_no_token(changes: dict[str, 
 
 def test_the_steps_are_the_first_and_the_second() -> None:
     assert [step["step"] for step in Consent(BINDING, "微信").to_json()["steps"]] == [1, 2]
+
+
+def test_a_verdict_that_asks_for_no_consent_gets_none() -> None:
+    with pytest.raises(ConsentRefused) as refused:
+        asked_in(encode_canonical({"type": "verdict", "consent": None}))
+
+    assert reason_of(refused) == "no-consent-asked"

@@ -260,3 +260,51 @@ def test_another_app_beside_this_one_is_not_remembered_as_its_update(scene: Scen
 
     assert record is not None
     assert record.offered == ()
+
+
+@pytest.mark.parametrize(
+    ("place", "data"),
+    [
+        ("policy", b"[]"),
+        ("policy", b'{"needs":"saved"}'),
+        ("policy", b" " * (16 << 10) + b"{}"),
+        ("pins", b"{}"),
+        ("owner_key", b"aa\n"),
+        ("owner_key", b"a" * 63 + b"\n"),
+        ("owner_key", b"aa" * 33),
+        ("hook_key", b"aa\n"),
+        ("hook_key", b"aa" * 33),
+    ],
+)
+def test_a_file_of_the_guard_that_says_something_else_allows_nothing(scene: Scene, place: str, data: bytes) -> None:
+    scene.enrol_store()
+    scene.issue()
+    update = question(scene)
+    assert answer(scene, update).decision is Decision.ALLOW
+    path = getattr(scene.places, place)
+    path.write_bytes(data)
+
+    verdict = answer(scene, update)
+
+    reason = {"policy": "policy-unusable", "hook_key": "hook-key-unusable"}.get(place, "pins-unusable")
+    assert said(verdict)[::2] == ("undecided", reason)
+    assert path.read_bytes() == data
+
+
+def test_a_folder_in_place_of_a_pass_decides_nothing_and_one_in_place_of_a_consent_is_none(scene: Scene) -> None:
+    scene.enrol_store()
+    scene.issue()
+    scene.places.consent_of(WECHAT).mkdir(parents=True)
+    waiting = answer(scene, question(scene))
+    scene.places.pass_of(WECHAT).unlink()
+    scene.places.pass_of(WECHAT).mkdir()
+
+    assert waiting.waits_for_consent
+    assert said(answer(scene, question(scene)))[::2] == ("undecided", "pass-unreadable")
+
+
+def test_the_key_of_the_ledger_is_drawn_once_and_kept(scene: Scene) -> None:
+    first = load_hook_key(scene.places)
+
+    assert load_hook_key(scene.places).seed == first.seed
+    assert scene.places.hook_key.stat().st_mode & 0o777 == 0o600

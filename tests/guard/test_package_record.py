@@ -331,3 +331,14 @@ def test_a_file_that_is_still_being_written_is_no_record(tmp_path: Path) -> None
     (tmp_path / ".com.tencent.mobileqq.json").write_bytes(b"")
 
     assert records.packages() == [WECHAT]
+
+
+def test_what_may_be_installed_is_remembered_once() -> None:
+    record = enrol(FACTS, NOW, by=EnrolledBy.OWNER)
+    newer = FACTS._replace(version_code=20)
+
+    offered = with_offer(record, newer)
+
+    assert with_offer(offered, newer) == offered
+    assert with_offer(record, FACTS) == record
+    assert observe(offered, FACTS, LATER) == record
