@@ -201,6 +201,13 @@ class TargetNotEmpty(BackupkitError):
     exit_code = ExitCode.TARGET_NOT_EMPTY
 
 
+class RestoreUnfinished(BackupkitError):
+    """The target holds another restore that did not come to its end. Facts: `path`, `snapshot` (of that one)."""
+
+    code = "restore-unfinished"
+    exit_code = ExitCode.TARGET_NOT_EMPTY
+
+
 class TargetInRepository(BackupkitError):
     """Chats would be written in the clear into the sealed repository. Facts: `path`."""
 

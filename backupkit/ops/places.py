@@ -59,14 +59,23 @@ def _device(path: Path) -> int:
     return -1
 
 
+def require_outside(places: Places, to: Path) -> None:
+    """Refuse a target in the repository.
+
+    Raises:
+        TargetInRepository: it lies there.
+    """
+    if to.resolve().is_relative_to(places.repository.resolve()):
+        raise TargetInRepository(path=shown_path(to))
+
+
 def require_new_folder(places: Places, to: Path) -> None:
     """Refuse a target that holds anything, or that lies in the repository.
 
     Raises:
         TargetInRepository, TargetNotEmpty: so it is.
     """
-    if to.resolve().is_relative_to(places.repository.resolve()):
-        raise TargetInRepository(path=shown_path(to))
+    require_outside(places, to)
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise TargetNotEmpty(path=shown_path(to))
 

@@ -56,6 +56,23 @@ def test_a_disk_that_fills_up_while_a_snapshot_is_taken_harms_nothing(
     assert files_of(tmp_path / "again" / "chats") == files_of(chats)
 
 
+def test_a_restore_that_filled_the_disk_goes_on_once_there_is_room(
+    ready_computer: Computer, tmp_path: Path, small_disk: Path
+) -> None:
+    computer, chats, back = ready_computer, tmp_path / "chats", small_disk / "back"
+    grow(chats, random.Random(10), 120)
+    computer.run("snapshot", chats)
+
+    assert computer.run("restore", "latest", "--to", back, "--json", expect=14).last["code"] == "space-gone"
+    assert computer.run("restore", "latest", "--to", back, "--json", expect=14).last["code"] == "space-gone"
+    subprocess.run(["mount", "-o", "remount,size=64m", small_disk], check=True)
+    restored = computer.run("restore", "latest", "--to", back, "--json").last
+
+    assert 0 < restored["already_there"] < restored["files"] == 120
+    assert files_of(back / "chats") == files_of(chats)
+    assert sorted(path.name for path in back.iterdir()) == ["chats"]
+
+
 @pytest.mark.parametrize("free", [0, 4096, 65_536, 300_000, 1 << 20])
 def test_a_disk_with_hardly_any_room_left_gives_exit_14_at_whatever_step_it_ends(
     ready_computer: Computer, tmp_path: Path, small_disk: Path, free: int

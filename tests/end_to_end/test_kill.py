@@ -68,3 +68,34 @@ def test_two_snapshots_at_once_both_succeed(ready_computer: Computer, tmp_path: 
     for name, answer in zip(("one", "two"), answers, strict=True):
         computer.run("restore", answer.last["snapshot"], "--to", tmp_path / f"back-{name}")
         assert files_of(tmp_path / f"back-{name}" / name) == files_of(tmp_path / name)
+
+
+@pytest.mark.slow
+def test_a_restore_killed_at_random_moments_is_gone_on_with_by_the_same_command(
+    ready_computer: Computer, tmp_path: Path
+) -> None:
+    computer, dice = ready_computer, random.Random(2018)
+    chats, back = tmp_path / "chats", tmp_path / "back"
+    grow(chats, dice, 400)
+    computer.run("snapshot", chats)
+
+    killed, came = 0, 0
+    for _ in range(max(KILLS // 4, 8)):
+        running = subprocess.Popen(
+            computer.command("restore", "latest", "--to", back), env=computer.environment,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        # Each run gets some way further than the one before it.
+        wanted = came + dice.randrange(1, 60)
+        while running.poll() is None and came < wanted:
+            came = sum(1 for _ in (back / "chats").glob("*"))
+        if running.poll() is not None:
+            break
+        running.send_signal(signal.SIGKILL)
+        running.wait()
+        killed += 1
+    computer.run("restore", "latest", "--to", back, expect=None)
+
+    assert killed
+    assert files_of(back / "chats") == files_of(chats)
+    assert sorted(path.name for path in back.iterdir()) == ["chats"]

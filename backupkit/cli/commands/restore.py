@@ -43,6 +43,7 @@ def restore(
             files=restored.files,
             bytes=session.catalogue.size(restored.bytes),
         ),
+        *([session.say("restore.already-there", files=restored.already_there)] if restored.already_there else []),
         *(f"  {printable(str(folder))}" for folder in restored.folders),
         *_elsewhere_lines(session, restored.elsewhere, to.absolute()),
         *lost_line(session, restored.damaged),

@@ -67,7 +67,7 @@ MESSAGES: dict[str, str] = {
     "option.verify.opened": "Open everything; needs the passphrase or the recovery words",
     "option.verify.recovery-words-file": "Open with the recovery words in this file instead of the passphrase",
     "command.restore.summary": "Put a snapshot into a new folder",
-    "command.restore.about": "Each source becomes a folder below the one named with --to. Nothing is ever written over. What is damaged is named, and everything else is restored.",
+    "command.restore.about": "Each source becomes a folder below the one named with --to. Nothing is ever written over. What is damaged is named, and everything else is restored.\nA restore that ended in the middle goes on when the same command is run again.",
     "command.restore.example": "backupkit restore latest --to ~/Restored\nbackupkit restore 7c1f09ab --to ~/Restored --only wechat",
     "argument.restore.snapshot": "The first digits of a snapshot's id, or latest",
     "option.restore.to": "The folder to restore into; it must be new or empty",

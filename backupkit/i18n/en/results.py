@@ -88,6 +88,7 @@ MESSAGES: dict[str, str] = {
     "verify.method.drill": "restored and compared",
     "verify.coverage": "covers {package} for the guard until {expires}",
     "restore.done": "Restored {files} {files:plural:file|files}, {bytes}, from snapshot {snapshot:short}",
+    "restore.already-there": "{files} of them {files:plural:was|were} there already from a run that ended in the middle; each was compared",
     "restore.elsewhere": "Not in this snapshot, so not restored: {sources}. To bring back what snapshot {snapshot:short} holds:",
     "diff.same-snapshot": "Both are snapshot {snapshot:short}. Earlier ones are listed by: backupkit snapshots",
     "diff.summary": "{added} added, {removed} removed, {changed} changed, {same} the same",

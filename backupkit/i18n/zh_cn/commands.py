@@ -67,7 +67,7 @@ MESSAGES: dict[str, str] = {
     "option.verify.opened": "全部打开核验；需要口令或恢复词",
     "option.verify.recovery-words-file": "不用口令，改用该文件里的恢复词打开",
     "command.restore.summary": "把快照恢复到一个新文件夹",
-    "command.restore.about": "每个来源在 --to 指定的文件夹下各成一个文件夹。不会覆盖任何已有内容。损坏的部分会逐一列出，其余全部恢复。",
+    "command.restore.about": "每个来源在 --to 指定的文件夹下各成一个文件夹。不会覆盖任何已有内容。损坏的部分会逐一列出，其余全部恢复。\n中途停下的恢复，再运行一次同样的命令就会继续。",
     "command.restore.example": "backupkit restore latest --to ~/Restored\nbackupkit restore 7c1f09ab --to ~/Restored --only wechat",
     "argument.restore.snapshot": "快照编号的前几位，或 latest（最新）",
     "option.restore.to": "恢复到哪个文件夹；必须是新的或空的",

@@ -1,7 +1,8 @@
 """Bringing chats back: as much as can be read, in place of nothing, and every loss by name.
 
 A restore never writes over anything and never stops at a bad byte. Each file gets its name when it is whole and its SHA-256 is
-that of the file that was saved; what is damaged is left as `<name>.damaged`, the missing bytes zero, beside a report.
+that of the file that was saved; what is damaged is left as `<name>.damaged`, the missing bytes zero, beside a report. One that
+ended in the middle is gone on with by the same command (`unfinished.py`).
 """
 
 import json
@@ -16,11 +17,12 @@ from backupkit.errors import BackupkitError
 from backupkit.ids import SnapshotId
 from backupkit.ops.events import Found, Losses, Phase, Progress, Severity, Tell
 from backupkit.ops.failures import SourceNotInSnapshot
-from backupkit.ops.places import Places, require_new_folder
+from backupkit.ops.places import Places, require_outside
 from backupkit.ops.repository.snapshots import LATEST
 from backupkit.ops.restoring.elsewhere import Elsewhere, held_elsewhere
 from backupkit.ops.restoring.lookup import open_lookup
 from backupkit.ops.restoring.restored_files import PERMISSIONS, RestoredFiles, Written
+from backupkit.ops.restoring.unfinished import NOTE, Came, clear_partial, goes_on, noted_restore
 from backupkit.ops.unlock import AskSecret
 from backupkit.store.domains.domain_reader import DomainReader, in_any_order
 from backupkit.store.finding import Finding
@@ -37,7 +39,7 @@ _GROUP_FILES = 128
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What came back. `damaged` names every file or folder that did not come back whole.
+    """What came back. `damaged` names every file or folder that did not come back whole. `already_there` of the files had come back before.
 
     `distrust` says why the log could not be believed; the snapshot was then chosen without it. `elsewhere` names what the latest
     snapshot does not hold and others do.
@@ -50,6 +52,7 @@ class Restored:
     folders: tuple[Path, ...]
     distrust: BackupkitError | None = None
     elsewhere: tuple[Elsewhere, ...] = ()
+    already_there: int = 0
 
 
 def restore(
@@ -72,11 +75,13 @@ def restore(
         NoRepository, SnapshotNotFound, SourceNotInSnapshot: there is nothing to restore.
         CannotUnlock: the secret opens nothing.
         TargetInRepository, TargetNotEmpty: the target lies in the repository, or something lies there already.
+        RestoreUnfinished: another restore lies there that did not come to its end.
     """
     lookup = open_lookup(places, secret, tell)
     chosen = lookup.choose(snapshot, from_packs=from_packs)
     known = chosen.known
-    require_new_folder(places, to)
+    require_outside(places, to)
+    came = Came() if goes_on(to, known.id, only) else None
     losses = Losses(tell)
     there = list(lookup.sources(chosen, known, losses.tell))
     # Told already; but a latest snapshot that is not the latest must not pass for a whole restore.
@@ -89,24 +94,32 @@ def restore(
         raise SourceNotInSnapshot(source=unknown[0], snapshot=known.id, known=", ".join(names[:_MOST_NAMES]))
     # Chats are nobody else's to read, also while they come back.
     to.mkdir(mode=0o700, parents=True, exist_ok=True)
-    run = _Run(to, tell, stop)
+    run = _Run(to, tell, stop, came)
     run.damaged += lost
     run.total = sum(source.bytes for _, source in wanted)
-    for reader, source in wanted:
-        run.restore_source(reader, source)
-    if run.damaged:
-        _report(to / REPORT, known.id, run.damaged, clock)
+    with noted_restore(to, known.id, only):
+        if came:
+            clear_partial(to)
+            (to / REPORT).unlink(missing_ok=True)
+        for reader, source in wanted:
+            run.restore_source(reader, source)
+        if run.damaged:
+            _report(to / REPORT, known.id, run.damaged, clock)
     elsewhere: tuple[Elsewhere, ...] = ()
     if snapshot == LATEST and not only and chosen.distrust is None and not from_packs:
         elsewhere = held_elsewhere(lookup.repository, known.id, [source.path for _, source in there], lookup.keyring)
-    return Restored(known.id, run.files, run.size, tuple(run.damaged), tuple(run.folders), chosen.distrust, elsewhere)
+    already = came.files if came else 0
+    return Restored(
+        known.id, run.files, run.size, tuple(run.damaged), tuple(run.folders), chosen.distrust, elsewhere, already
+    )
 
 
 class _Run:
     """One restore: where it goes, and what came of it so far."""
 
-    def __init__(self, to: Path, tell: Tell, stop: Callable[[], bool]) -> None:
+    def __init__(self, to: Path, tell: Tell, stop: Callable[[], bool], came: Came | None) -> None:
         self.to = to
+        self._came = came
         self.files = 0
         self.size = 0
         self.damaged: list[Found] = []
@@ -114,7 +127,7 @@ class _Run:
         self.total = 0
         self._tell = tell
         self._stop = stop
-        self._files = RestoredFiles(to, self._require_wanted)
+        self._files = RestoredFiles(to, self._require_wanted, came)
 
     def lose(self, found: Found) -> None:
         """Note a loss, tell it, and go on."""
@@ -138,7 +151,8 @@ class _Run:
                 path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                 path.symlink_to(os.fsdecode(entry.target))
             except OSError as error:
-                self.lose(self._files.refused(path, error))
+                if not (self._came and _leads_to(path, entry.target)):
+                    self.lose(self._files.refused(path, error))
         # Folders last: writing into them changes their times, and a read-only one takes no files.
         for path, entry in reversed(finished):
             try:
@@ -197,20 +211,32 @@ class _Run:
 
     def _new_root(self, source: Source) -> Path:
         name = _safe_name(os.fsdecode(source.path.rstrip(b"/").rpartition(b"/")[2]) or source.name)
-        if name == REPORT:
-            # The restore's own name.
+        if name in {REPORT, NOTE}:
+            # The restore's own names.
             name = f"_{name}"
         root = self.to / name
         number = 2
-        while os.path.lexists(root):
+        while os.path.lexists(root) and not self._came_as(root):
             root = self.to / f"{name}-{number}"
             number += 1
         self.folders.append(root)
-        root.mkdir(mode=0o700)
+        root.mkdir(mode=0o700, exist_ok=self._came is not None)
         return root
+
+    def _came_as(self, root: Path) -> bool:
+        """Say whether an earlier run made this folder for the source that is next: sources come in the same order each time."""
+        is_folder = self._came is not None and root.is_dir() and not root.is_symlink()
+        return is_folder and not any(root.samefile(given) for given in self.folders)
 
     def _lose_folder(self, finding: Finding) -> None:
         self.lose(Found(finding.code, Severity.ERROR, finding.facts))
+
+
+def _leads_to(link: Path, target: bytes) -> bool:
+    try:
+        return os.fsencode(link.readlink()) == target
+    except OSError:
+        return False
 
 
 def _safe_name(name: str) -> str:

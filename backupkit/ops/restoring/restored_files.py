@@ -23,6 +23,7 @@ from backupkit.ids import ChunkId, PackName
 from backupkit.ops.events import Found, Severity
 from backupkit.ops.places import shown_path
 from backupkit.ops.restoring.names import names_like, shortened, tamed
+from backupkit.ops.restoring.unfinished import PARTIAL, Came
 from backupkit.store.domains.domain_reader import DomainReader
 from backupkit.store.domains.stretch import Lent
 from backupkit.store.failures import ChunkLost
@@ -31,7 +32,6 @@ from backupkit.store.trees.contents import LOST, PathEntry, content_chunks
 from backupkit.store.trees.page_map import PageMap, PageRun, read_page_map, run_bytes, runs_by_extent
 from backupkit.store.trees.tree import Entry, Pages, one_chunk
 
-PARTIAL = ".backupkit-partial"
 PERMISSIONS = 0o777
 """What is given back of a mode: no chat needs to run as somebody else."""
 
@@ -60,10 +60,14 @@ class _Folder(NamedTuple):
 
 
 class RestoredFiles:
-    """The files of one restore to `to`. `require_wanted` raises when somebody has stopped it. Safe for threads."""
+    """The files of one restore to `to`. `require_wanted` raises when somebody has stopped it. Safe for threads.
 
-    def __init__(self, to: Path, require_wanted: Callable[[], None]) -> None:
+    `came` knows what an earlier run of the same restore brought back; None for a new target.
+    """
+
+    def __init__(self, to: Path, require_wanted: Callable[[], None], came: Came | None = None) -> None:
         self._to = to
+        self._came = came
         self._require_wanted = require_wanted
         # No source can have a name that was thrown just now, and so none is ever in the way.
         self._temporary = f"{PARTIAL}-{secrets.token_hex(8)}-{{}}".format
@@ -142,15 +146,29 @@ class RestoredFiles:
         return shown_path(path.relative_to(self._to))
 
     def _write(self, folder: _Folder, entry: Entry, fill: _Fill) -> Written:
-        descriptor, temporary = self._begin(folder)
         name = os.fsdecode(entry.name)
+        assert entry.sha256 is not None
+        came = self._came and self._came.whole(folder.descriptor, name, entry.size, entry.sha256)
+        if came:
+            return self._written(folder, entry, name, came, is_refused=came == tamed(name))
+        descriptor, temporary = self._begin(folder)
         try:
             loss = fill(descriptor)
             os.fchmod(descriptor, entry.mode & PERMISSIONS)
             os.utime(descriptor, ns=(entry.mtime_ns, entry.mtime_ns))
             wanted = name if loss is None else shortened(name) + ".damaged"
+            if (
+                loss is not None
+                and self._came
+                and self._came.whole(folder.descriptor, wanted, entry.size, _sha256(descriptor))
+            ):
+                if temporary:
+                    os.unlink(temporary, dir_fd=folder.descriptor)
+                return self._damaged(folder, name, loss)
             give = partial(self._name, folder, temporary) if temporary else partial(_link, folder, descriptor)
             given, is_refused = _give(give, wanted)
+            if self._came:
+                self._came.count(descriptor)
         except BaseException:
             if temporary:
                 with suppress(FileNotFoundError):
@@ -159,12 +177,17 @@ class RestoredFiles:
         finally:
             os.close(descriptor)
         if loss is not None:
-            facts: dict[str, Fact] = {"path": self._shown(folder.path / name), "reason": loss}
-            return Written(0, Found("file-damaged", Severity.ERROR, facts))
-        if given != wanted:
-            found = self._renamed(folder.path / wanted, folder.path / given, is_refused=is_refused)
-            return Written(entry.size, found)
-        return Written(entry.size)
+            return self._damaged(folder, name, loss)
+        return self._written(folder, entry, wanted, given, is_refused=is_refused)
+
+    def _damaged(self, folder: _Folder, name: str, loss: str) -> Written:
+        facts: dict[str, Fact] = {"path": self._shown(folder.path / name), "reason": loss}
+        return Written(0, Found("file-damaged", Severity.ERROR, facts))
+
+    def _written(self, folder: _Folder, entry: Entry, wanted: str, given: str, *, is_refused: bool) -> Written:
+        if given == wanted:
+            return Written(entry.size)
+        return Written(entry.size, self._renamed(folder.path / wanted, folder.path / given, is_refused=is_refused))
 
     def _begin(self, folder: _Folder) -> tuple[int, str]:
         """Make a file in its own folder: file systems lay the files of a folder together by where they were made."""

@@ -16,7 +16,7 @@ from backupkit.ops.failures import SnapshotNotFound, SourceNotInSnapshot, Target
 from backupkit.ops.restoring import restored_files
 from backupkit.ops.restoring.names import tamed
 from backupkit.ops.restoring.restore import REPORT, restore
-from backupkit.ops.restoring.restored_files import PARTIAL
+from backupkit.ops.restoring.unfinished import PARTIAL
 from backupkit.ops.unlock import Secret
 from backupkit.store import layout
 
