@@ -29,16 +29,16 @@ def open_hold(
 
     Only what `concerns` this repository counts: anybody may ask the guard about any name, and must not stop all care by it.
     """
-    last: dict[object, Mapping[str, Any]] = {}
+    last: dict[str, Mapping[str, Any]] = {}
     for entry in entries:
         # An entry that names no package was no question that anybody could act on.
-        if entry.get("package") is not None:
-            last[entry["package"]] = entry
+        if isinstance(package := entry.get("package"), str):
+            last[package] = entry
     held = [
         entry
         for package, entry in last.items()
-        if entry.get("decision") in _OPEN
-        and concerns(str(package), Decision(entry["decision"]))
+        if (decision := str(entry.get("decision"))) in _OPEN
+        and concerns(package, Decision(decision))
         and _is_recent(entry, now)
     ]
     return held[-1] if held else None

@@ -3,6 +3,7 @@
 import random
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from backup_scene import JUNE, Scene, some_chats
@@ -194,6 +195,45 @@ def test_where_others_took_snapshots_too_every_hold_counts(scene: Scene) -> None
         keep(scene, last=1)
 
 
+@pytest.mark.parametrize("known_by", ["record_of", "pass_of"])
+def test_where_others_took_snapshots_an_unclear_answer_counts_for_apps_that_are_known(
+    scene: Scene, known_by: str
+) -> None:
+    some_chats(scene)
+    take_days(scene, 3)
+    (scene.memory / "journal.jsonl").unlink()
+    decide_in_ledger(scene, "undecided", "com.some.messenger")
+    assert len(keep(scene, last=2).forgotten) == 1
+    place = getattr(GuardPlaces(scene.places.guard), known_by)(AppPackage("com.some.messenger"))
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.touch()
+
+    with pytest.raises(GuardHoldOpen):
+        keep(scene, last=1)
+
+
+@pytest.mark.parametrize("package", ["../../policy", "a" * 300, "com.tencent.mm\x00", "微信", "", 7, []])
+def test_a_ledger_entry_about_no_package_at_all_stops_nothing_and_no_care(scene: Scene, package: Any) -> None:
+    some_chats(scene)
+    take_days(scene, 2)
+    decide_in_ledger(scene, "hold", package)
+
+    assert len(keep(scene, last=1).forgotten) == 1
+
+
+def test_a_ledger_that_cannot_be_read_holds_everything(scene: Scene) -> None:
+    some_chats(scene)
+    taken = take_days(scene, 2)
+    ledger = GuardPlaces(scene.places.guard).ledger
+    ledger.mkdir(parents=True)
+
+    with pytest.raises(GuardHoldOpen) as refused:
+        keep(scene, last=1)
+
+    assert refused.value.facts["package"] == "?"
+    assert listed(scene) == taken
+
+
 def test_a_hold_that_nobody_asked_about_again_ends_after_thirty_days(scene: Scene) -> None:
     some_chats(scene)
     take_days(scene, 2)
@@ -369,6 +409,8 @@ MM, QQ = "com.tencent.mm", "com.tencent.mobileqq"
         ([asked("hold", time="yesterday")], MM),
         ([{"decision": "hold", "package": MM}], MM),
         ([{"package": MM}], None),
+        ([asked("hold"), {"decision": ["hold"], "package": [MM]}], MM),
+        ([{"decision": ["hold"], "package": MM}], None),
         ([asked("hold", "org.example.other")], None),
     ],
 )
