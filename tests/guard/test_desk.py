@@ -9,12 +9,13 @@ from guard_scene import MAKER, NOON, STRANGER, WECHAT, Scene, answer, on_disk, q
 
 from backupkit.clock import to_rfc3339
 from backupkit.guard import desk
-from backupkit.guard.consent import ConsentAnswers
-from backupkit.guard.desk import Desk, load_hook_key
+from backupkit.guard.consent import ConsentAnswers, GivenConsent
+from backupkit.guard.desk import Desk, load_given, load_hook_key, load_policy, save_given, save_policy
 from backupkit.guard.examination import examine
 from backupkit.guard.ledger import read_ledger, verify_ledger
 from backupkit.guard.package_record import EnrolledBy, Records, enrol
 from backupkit.guard.package_source import read_facts
+from backupkit.guard.policy import GuardPolicy, Needs
 from backupkit.guard.request import OnDisk, OnRecord, UpdateRequest
 from backupkit.guard.verdict import Decision
 from backupkit.proof.witness import load as load_witness
@@ -308,3 +309,28 @@ def test_the_key_of_the_ledger_is_drawn_once_and_kept(scene: Scene) -> None:
 
     assert load_hook_key(scene.places).seed == first.seed
     assert scene.places.hook_key.stat().st_mode & 0o777 == 0o600
+
+
+def test_the_policy_on_file_counts_unless_the_desk_has_one_of_its_own(scene: Scene) -> None:
+    scene.enrol_store()
+    scene.issue()
+    strict = GuardPolicy(needs=Needs.DRILLED)
+
+    save_policy(scene.places, strict)
+
+    assert load_policy(scene.places) == strict
+    assert answer(scene, question(scene)).reason == "pass-policy-not-met"
+    assert answer(scene, question(scene), GuardPolicy()).reason == "backup-covers"
+
+
+def test_consent_that_was_kept_answers_the_next_question_about_this_update(scene: Scene) -> None:
+    scene.enrol_store()
+    scene.issue()
+    needed = answer(scene, question(scene)).consent
+    assert needed is not None
+    given = GivenConsent(needed.binding.id, scene.now)
+
+    save_given(scene.places, WECHAT, given)
+
+    assert load_given(scene.places, WECHAT) == given
+    assert not answer(scene, question(scene)).waits_for_consent

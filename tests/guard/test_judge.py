@@ -70,6 +70,12 @@ def test_a_package_signed_too_simply_for_its_android_is_refused_safely(scene: Sc
     verdict = answer(scene, question(scene, path))
 
     assert (verdict.outcome.value, verdict.install_result) == ("refused-safe", -103)
+    assert not verdict.would_erase
+
+    removal = answer(scene, question(scene, path, action=Action.REINSTALL))
+
+    assert said(removal)[:2] == ("deny", "not-genuine")
+    assert (removal.install_result, removal.would_erase) == (-103, True)
 
 
 def test_another_app_is_allowed_with_its_notice(scene: Scene) -> None:

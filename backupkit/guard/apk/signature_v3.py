@@ -57,6 +57,21 @@ class SchemeV3:
         """The lowest API level that any signer names: what v3 must say about v3.1."""
         return min(record.sdks.first for record in self._records if record.sdks)
 
+    def passed_on_from(self, level: int) -> int | None:
+        """What a device of this level, for which the block has no signer, takes for its lowest level: v3 must say the same.
+
+        The signer for a release in development that a released device skips counts alone from there on (AOSP `verifyAdditionalAttributes`).
+        """
+        lowest: int | None = None
+        for index, record in enumerate(self._records):
+            assert record.sdks is not None
+            first = record.sdks.first
+            if not record.sdks.holds(level):
+                lowest = first if lowest is None else min(lowest, first)
+            elif self._signer(index, record).targets_dev_release and first == level:
+                lowest = first
+        return lowest
+
     @property
     def last_level(self) -> int:
         """The highest API level that any signer names; of a package for all devices it has no end."""

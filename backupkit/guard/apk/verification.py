@@ -109,7 +109,7 @@ class Verification:
         for signer in self._all_v3(last):
             signers.append(signer)
             if last >= V31_SINCE:
-                self._check_rotation(signer)
+                self._check_rotation(signer, lambda v31: v31.first_level)
         if not has_end and V3 in self._block.values:
             wanted = self._v31.get().first_level - 1 if V31 in self._block.values else NO_END
             if self._v3.get().last_level < wanted:
@@ -194,7 +194,7 @@ class Verification:
             if signer is None:
                 raise PackageNotGenuine(Reason.SDK_RANGE_MISSING, scheme="v3")
             if level >= V31_SINCE:
-                self._check_rotation(signer)
+                self._check_rotation(signer, lambda v31: v31.passed_on_from(level))
             return _rotating("v3", signer, level)
         if level >= V2_SINCE and self._v2 is not None:
             signers = tuple(self._v2.signers_at(level, has_v3=V3 in values))
@@ -212,13 +212,13 @@ class Verification:
     def _found_schemes(self) -> set[int]:
         return {number for number, pair in ((2, V2), (3, V3)) if pair in self._block.values}
 
-    def _check_rotation(self, signer: RotatingSigner) -> None:
+    def _check_rotation(self, signer: RotatingSigner, begins: Callable[[SchemeV3], int | None]) -> None:
         """v3 says from which level on v3.1 takes over; if that block is gone, it was cut off."""
         if signer.rotation_min_sdk is None:
             return
         if V31 not in self._block.values:
             raise PackageNotGenuine(Reason.V31_STRIPPED, scheme="v3")
-        if self._v31.get().first_level != signer.rotation_min_sdk:
+        if begins(self._v31.get()) != signer.rotation_min_sdk:
             raise PackageNotGenuine(Reason.V31_RANGE_MISMATCH, scheme="v3")
 
 

@@ -101,7 +101,7 @@ def test_every_fact_is_read() -> None:
 
 @pytest.mark.parametrize(
     ("name", "level"),
-    [("Q", 27), ("O", 25), ("N", 23), ("M", 22), ("A", 1), ("Baklava", 34), ("CANARY", 9999)],
+    [("Q", 27), ("O", 25), ("N", 23), ("M", 22), ("C", 2), ("B", 1), ("A", 1), ("Baklava", 34), ("CANARY", 9999)],
 )
 def test_a_release_in_development_is_called_by_a_name(name: str, level: int) -> None:
     assert manifest(min_sdk=name).min_sdk == level

@@ -153,6 +153,8 @@ def test_broken_deflate_data_is_refused(refusal: Refusal) -> None:
     [
         (12, b"\xff\xff\xff\x00", Reason.ZIP_MALFORMED),  # a directory beyond the end
         (16, b"\xff\xff\xff\x7f", Reason.ZIP_MALFORMED),
+        (10, b"\3\0", Reason.ZIP_MALFORMED),  # one entry more than there are
+        (12, b"\x2f\0\0\0", Reason.ZIP_MALFORMED),  # a directory that ends in the second record
     ],
 )
 def test_an_end_record_that_lies_is_refused(refusal: Refusal, offset: int, value: bytes, reason: Reason) -> None:
