@@ -46,7 +46,12 @@ def ask_for_consent(session: Session, desk: "Desk", request: "UpdateRequest", ve
     assert asked is not None
     assert person is not None
     session.printer.record("verdict", {}, page_lines(session, verdict))
-    typed = _typed(session, person, verdict, asked)
+    try:
+        typed = _typed(session, person, verdict, asked)
+    except KeyboardInterrupt:
+        # Somebody who breaks off here wants to know one thing: whether the chats are still there.
+        session.printer.note("guard.kept", app=asked.app_name)
+        raise
     if typed is None:
         session.printer.summary({}, [session.say("guard.kept", app=asked.app_name)])
         return ExitCode.HOLD

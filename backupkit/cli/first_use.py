@@ -95,6 +95,8 @@ def create_repository(session: "Session", sheet: Path | None) -> Created:
     place = sheet.absolute() if sheet else _free(session.process.home / SHEET_NAME)
     with SheetFile(place) as file:
         session.printer.note("init.creating", path=str(session.places.repository))
+        if session.person is not None and not session.passphrases.is_named():
+            session.printer.note("init.passphrase")
         passphrase = session.passphrases.new(session.say("ask.new-passphrase"), session.say("ask.same-again"))
         made = initialise(session.places, passphrase=passphrase, clock=session.clock, tell=session.tell)
         file.write(render_sheet(made.sheet, session.catalogue.language))

@@ -19,6 +19,9 @@ from backupkit.ui.terminal import Role, Terminal
 MOST_ALIKE = 20
 """So many findings of one kind are printed one by one; the rest is counted. JSON lists all."""
 
+_TO_BE_DONE = frozenset({"recovery-not-confirmed"})
+"""What is told while the work goes on and to be done after it. It stands below the results, where a person looks last."""
+
 _MARKS: dict[Severity, tuple[str, Role]] = {
     Severity.INFO: ("i", "faint"),
     Severity.WARNING: ("!", "warning"),
@@ -46,6 +49,7 @@ class TextPrinter:
         self._progress = progress
         self._verbosity = verbosity
         self._seen: Counter[str] = Counter()
+        self._to_be_done: dict[str, str] = {}
 
     def event(self, event: Event) -> None:
         """Show what a use case tells."""
@@ -56,6 +60,8 @@ class TextPrinter:
                 self._seen[code] += 1
                 if self._seen[code] <= MOST_ALIKE and (severity is not Severity.INFO or self._verbosity >= 0):
                     self._remark(*_MARKS[severity], self._catalogue.say(f"finding.{code}", **facts), code)
+            case Notice(code, facts) if code in _TO_BE_DONE:
+                self._to_be_done[code] = self._catalogue.say(f"notice.{code}", **facts)
             case Notice(code, facts):
                 if self._verbosity >= 0:
                     self._remark("", "faint", self._catalogue.say(f"notice.{code}", **facts), code)
@@ -89,6 +95,10 @@ class TextPrinter:
         """Show the last result."""
         self.close()
         self.record(kind, fields, lines)
+        for code, sentence in self._to_be_done.items():
+            if self._verbosity >= 0:
+                self._remark("!", "warning", sentence, code)
+        self._to_be_done.clear()
 
     def error(self, error: BackupkitError) -> None:
         """Show the four parts of an error."""

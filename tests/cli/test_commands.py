@@ -412,3 +412,16 @@ def test_a_search_says_which_messages_are_ones_own(tmp_path: Path, language: str
     computer.run("snapshot", "phone")
 
     assert f"Family table  {you}\n" in computer.run("search", "--since", "2000-01-01", "--lang", language).out
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [("en", "Nothing found in 12 messages of 1 snapshot."), ("zh-CN", "没有找到；已搜索 1 个快照的 12 条消息。")],
+)
+def test_a_search_that_finds_nothing_says_so_and_where_it_looked(tmp_path: Path, language: str, told: str) -> None:
+    computer = Computer(tmp_path / "home")
+    computer.initialise()
+    write_telegram_chat(computer.home / "chat", messages=12)
+    computer.run("snapshot", "chat")
+
+    assert computer.run("search", "hippopotamus", "--lang", language).out == f"{told}\n"

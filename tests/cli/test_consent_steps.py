@@ -113,9 +113,10 @@ def test_ctrl_c_at_a_step_consents_to_nothing(computer: Computer) -> None:
     person = Person(computer, *CHECK)
     person.waits_for("to go on:")
     os.kill(person.process, signal.SIGINT)
-    code, _ = person.ends_with()
+    code, rest = person.ends_with()
 
     assert code == 130
+    assert "You keep Telegram. Nothing was changed." in rest
     assert store_asks(computer)["consent"]["state"] == "needed"
 
 

@@ -29,6 +29,7 @@ def computer(tmp_path: Path) -> Computer:
 def test_the_first_snapshot_asks_for_a_passphrase_and_for_two_words(computer: Computer) -> None:
     person = Person(computer, "snapshot", "chat")
 
+    assert "Reading and restoring will ask for it" in person.waits_for("A new passphrase")
     for _ in range(2):
         person.waits_for(":" if _ == 0 else "again:")
         person.types("correct horse battery staple")
@@ -84,6 +85,8 @@ def test_ctrl_c_at_a_question_is_exit_130_and_makes_nothing(computer: Computer) 
     code, shown = person.ends_with()
 
     assert code == 130
+    # There is no repository yet, so nothing can be said of it.
+    assert "repository is whole" not in shown
     assert "Traceback" not in shown
     assert "interrupted" in shown
     assert not computer.repository.exists()

@@ -65,6 +65,31 @@ def test_an_error_has_four_parts_in_both_languages(language: Language, labels: l
     assert "bug" in lines[-1]
 
 
+def test_what_is_to_be_done_stands_once_and_below_the_results() -> None:
+    """It stood in the middle of the bars of a long run, and nobody read it there."""
+    screen = io.StringIO()
+    printer = TextPrinter(Output(screen), screen, catalogue=Catalogue("en"), terminal=Terminal(), progress=NoProgress())
+
+    printer.event(Notice("recovery-not-confirmed"))
+    printer.event(Notice("recovery-not-confirmed"))
+    printer.summary({}, ["Snapshot 7c1f09ab  verified"])
+    printer.summary({}, ["Snapshot 7c1f09ac  verified"])
+
+    first, *remark, second = screen.getvalue().splitlines()
+    assert (first, second) == ("Snapshot 7c1f09ab  verified", "Snapshot 7c1f09ac  verified")
+    assert remark[0].startswith("! The recovery words have not been typed back")
+    assert " ".join(remark).count("backupkit key confirm") == 1
+
+
+def test_quiet_leaves_out_what_is_to_be_done() -> None:
+    _, notes, printer = text_printer(verbosity=-1)
+
+    printer.event(Notice("recovery-not-confirmed"))
+    printer.summary({}, ["Snapshot 7c1f09ab  verified"])
+
+    assert notes.getvalue() == ""
+
+
 def test_the_bar_is_finished_before_the_first_result_and_not_below_the_last() -> None:
     screen = io.StringIO()
     bar = ProgressBar(screen, Terminal(columns=80), Catalogue("en"), lambda: 0.0)

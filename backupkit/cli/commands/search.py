@@ -129,6 +129,8 @@ def _flat(text: str) -> str:
 
 
 def _total(session: Session, found: "SearchResult") -> str:
+    if not found.matches:
+        return session.say("search.none", messages=found.messages, snapshots=found.snapshots)
     key = "search.total" if found.is_exact else "search.total-at-most"
     return session.say(
         key, shown=len(found.hits), matches=found.matches, messages=found.messages, snapshots=found.snapshots

@@ -26,6 +26,7 @@ MESSAGES: dict[str, str] = {
     "search.absent": "last in snapshot {snapshot:short}, not in the newest",
     "search.replaced": "an earlier version, last in snapshot {snapshot:short}",
     "search.more": "To see the others: --limit N, or narrow it with more words, --in, --from or --until",
+    "search.none": "Nothing found in {messages} {messages:plural:message|messages} of {snapshots} {snapshots:plural:snapshot|snapshots}.",
     "search.total": "{matches} found, {shown} shown; searched {messages} {messages:plural:message|messages} of {snapshots} {snapshots:plural:snapshot|snapshots}",
     "search.total-at-most": "At most {matches} found, the newest {shown} shown; searched {messages} {messages:plural:message|messages} of {snapshots} {snapshots:plural:snapshot|snapshots}",
     "export.heading": "Chats",

@@ -3,7 +3,7 @@
 MESSAGES: dict[str, str] = {
     "error.no-repository.what": "There is no backup repository at {path}.",
     "error.no-repository.why": "Nothing has been saved there yet, or the disk that holds it is not connected.",
-    "error.no-repository.try": "backupkit init        or name the place with --repo",
+    "error.no-repository.try": "Connect the disk that holds it, or name the place with --repo.\nbackupkit init        only if nothing was ever saved there",
     "error.repository-is-a-copy.what": "{path} is a copy of the repository at {original}.",
     "error.repository-is-a-copy.why": "This computer writes to the original. Writing to both would split the history in two.",
     "error.repository-is-a-copy.try": "Write to the original, then copy again. If this is to be the only one, move the original away first.",

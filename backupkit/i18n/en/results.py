@@ -46,6 +46,7 @@ MESSAGES: dict[str, str] = {
     "error.host-path-unusable.why": "{host} or the shell would read some of its characters as something else.",
     "error.host-path-unusable.try": "Install backupkit in a folder of letters, digits, dots, dashes and underscores.",
     # Questions.
+    "init.passphrase": "Think of a passphrase. Reading and restoring will ask for it, saving will not. Nothing is shown while you type.",
     "ask.new-passphrase": "A new passphrase:",
     "ask.same-again": "The same again:",
     "ask.word": "To be sure that you have the sheet, type word {number}:",

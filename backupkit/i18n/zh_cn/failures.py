@@ -3,7 +3,7 @@
 MESSAGES: dict[str, str] = {
     "error.no-repository.what": "{path} 里没有备份库。",
     "error.no-repository.why": "这里还没有存过东西，或者存放备份库的磁盘没有连接。",
-    "error.no-repository.try": "backupkit init        或用 --repo 指定位置",
+    "error.no-repository.try": "请连接存放备份库的磁盘，或用 --repo 指定位置。\nbackupkit init        仅用于从未存过东西的情况",
     "error.repository-is-a-copy.what": "{path} 是 {original} 的副本。",
     "error.repository-is-a-copy.why": "这台电脑写入的是原来的备份库。两边都写，历史就会分成两份。",
     "error.repository-is-a-copy.try": "请写入原来的备份库，再复制一次。如果今后只用这一份，请先把原来的移走。",

@@ -46,6 +46,7 @@ MESSAGES: dict[str, str] = {
     "error.host-path-unusable.why": "其中有些字符会被 {host} 或 shell 理解成别的意思。",
     "error.host-path-unusable.try": "请把 backupkit 安装到名称只含字母、数字、点、短横线和下划线的文件夹。",
     # Questions.
+    "init.passphrase": "请想一个口令：读取和恢复时会问，备份时不会问。输入时屏幕上不显示任何字符。",
     "ask.new-passphrase": "请设置口令：",
     "ask.same-again": "请再输入一次：",
     "ask.word": "为确认您已保存恢复单，请输入第 {number} 个词：",
