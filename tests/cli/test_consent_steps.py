@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from apk_factory import build_apk, make_key, sign
 from chat_factory import write_telegram_chat
 from computer import Computer
 from person import Person
+
+from backupkit.cli.consent_steps import TokenUnreadable, token_in
 
 PACKAGE = "org.telegram.messenger"
 CHECK = ("guard", "check", "--installed", "old.apk", "--candidate", "new.apk", "--app-name", "Telegram")
@@ -209,3 +212,24 @@ def test_an_app_that_backupkit_knows_is_called_by_its_name_though_nobody_named_i
     assert code == 0
     assert PACKAGE not in shown
     assert computer.run(*nameless, "--json").last["consent"]["app_name"] == PACKAGE
+
+
+def test_a_token_is_read_from_a_pipe_and_one_that_nobody_fills_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was opened as a file is, and the command stood still until somebody wrote into the pipe."""
+    monkeypatch.setattr("backupkit.cli.handed_over.SECONDS", 0.2)
+    pipe = tmp_path / "token"
+    os.mkfifo(pipe)
+
+    with pytest.raises(TokenUnreadable) as refused:
+        token_in(pipe)
+    filling = threading.Thread(target=pipe.write_bytes, args=(b"a token",))
+    filling.start()
+    read = token_in(pipe)
+    filling.join()
+
+    assert refused.value.facts["path"] == str(pipe)
+    assert read is not None
+    assert read.token == b"a token"
+    assert token_in(None) is None

@@ -301,7 +301,7 @@ def _check_file(signer: _Signer, loaded: _Loaded, level: int, found_schemes: set
         if expected and _digest(expected[0], loaded.manifest[loaded.main.start : loaded.main.end]) != expected[1]:
             raise _wrong(Reason.V1_MANIFEST_CHANGED, signer.file.name)
     seen = set()
-    passed_over: PackageNotGenuine | None = None
+    wrong: PackageNotGenuine | None = None
     for section in sections:
         if section.name is None:
             return _wrong(Reason.V1_SECTION_UNNAMED, signer.file.name)
@@ -312,10 +312,15 @@ def _check_file(signer: _Signer, loaded: _Loaded, level: int, found_schemes: set
             continue
         target = loaded.by_name.get(section.name)
         if target is None:
-            passed_over = passed_over or _wrong(Reason.V1_DIGEST_MISSING, section.name)
-        else:
+            return _wrong(Reason.V1_DIGEST_MISSING, section.name)
+        try:
             _check_section(section, target, loaded, level, by_signtool=by_signtool)
-    return passed_over
+        except PackageNotGenuine as error:
+            # It counts only where nothing further down has the whole file passed over.
+            wrong = wrong or error
+    if wrong is not None:
+        raise wrong
+    return None
 
 
 def _check_section(section: Section, target: Section, loaded: _Loaded, level: int, *, by_signtool: bool) -> None:

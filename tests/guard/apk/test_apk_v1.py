@@ -115,6 +115,11 @@ def not_whole(file: bytes) -> bytes:
         lambda file: file + b"X: y\r\n\r\n",
         lambda file: file + b"Name: classes.dex\r\n\r\n",
         lambda file: not_whole(file) + b"Name: ghost\r\nSHA-256-Digest: AAAA\r\n\r\n",
+        # A digest that is wrong as well, before it or behind it, counts no more than the rest.
+        lambda file: not_whole(file).replace(
+            b"Name: classes.dex\r\nSHA-256-Digest: ", b"Name: ghost\r\n\r\nName: classes.dex\r\nSHA-256-Digest: A"
+        ),
+        lambda file: not_whole(file).replace(b"SHA-256-Digest: ", b"SHA-256-Digest: A") + b"X: y\r\n\r\n",
     ],
 )
 def test_a_signer_whose_file_makes_no_sense_is_passed_over_where_another_signed(tmp_path: Path, change: Change) -> None:

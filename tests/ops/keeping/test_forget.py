@@ -195,6 +195,31 @@ def test_where_others_took_snapshots_too_every_hold_counts(scene: Scene) -> None
         keep(scene, last=1)
 
 
+@pytest.mark.parametrize(
+    ("decision", "package", "is_held"),
+    [
+        ("hold", "com.whatsapp", True),
+        ("hold", "com.made.up", False),
+        ("undecided", "com.whatsapp", False),
+        ("undecided", "com.made.up", False),
+    ],
+)
+def test_where_a_source_has_no_name_a_hold_of_any_app_that_keeps_chats_counts(
+    scene: Scene, decision: str, package: str, is_held: bool
+) -> None:
+    some_chats(scene)
+    taken = take_days(scene, 2)
+    decide_in_ledger(scene, decision, package)
+
+    if is_held:
+        with pytest.raises(GuardHoldOpen):
+            keep(scene, last=1)
+    else:
+        keep(scene, last=1)
+
+    assert listed(scene) == (taken if is_held else taken[-1:])
+
+
 @pytest.mark.parametrize("known_by", ["record_of", "pass_of"])
 def test_where_others_took_snapshots_an_unclear_answer_counts_for_apps_that_are_known(
     scene: Scene, known_by: str

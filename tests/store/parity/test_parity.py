@@ -8,12 +8,12 @@ from itertools import combinations
 
 import pytest
 from hypothesis import given, settings, strategies as st
-from simulated_backends import PowerCut, PowerCutBackend, damage
+from simulated_backends import LyingBackend, Passing, PowerCut, PowerCutBackend, damage
 
 from backupkit.codec.malformed import MalformedObject, NewerFormat
 from backupkit.ids import DomainId, PackName
 from backupkit.store import layout
-from backupkit.store.backend import Backend
+from backupkit.store.backend import Backend, ObjectUnreadable
 from backupkit.store.backends.memory_backend import MemoryBackend
 from backupkit.store.finding import Finding
 from backupkit.store.layout import PackRef
@@ -268,6 +268,71 @@ def test_damaged_parity_is_made_again_when_it_is_checked(backend: MemoryBackend)
 
     assert {finding.name for finding in findings} == {first, second}
     assert {one: backend.read(one) for one in backend.names("")} == whole
+
+
+def test_a_parity_file_that_nobody_can_read_goes_where_it_is_checked_and_everything_is_protected(
+    backend: MemoryBackend,
+) -> None:
+    packs = packs_of(backend)
+    run(backend)
+    junk = layout.parity(DOMAIN, "00" * 32)
+    backend.create(junk, b"no parity")
+
+    made, told = run(backend)
+    assert (made, [one.code for one in told]) == ([], ["parity-unreadable"])
+    assert junk in set(backend.names(layout.parities(DOMAIN)))
+    kept = backend.read(name(packs[0]))
+    put(backend, 99, 5000)
+    damage(backend, name(packs[0]), b"damaged")
+    run(backend, check=True)
+    damaged_still = junk in set(backend.names(layout.parities(DOMAIN)))
+    damage(backend, name(packs[0]), kept)
+    run(backend, check=True)
+
+    assert damaged_still
+    assert junk not in set(backend.names(layout.parities(DOMAIN)))
+    assert run(backend, check=True) == ([], [])
+
+
+def test_parity_is_not_read_unless_it_is_to_be_checked(backend: MemoryBackend) -> None:
+    packs_of(backend)
+    run(backend)
+    parity = next(iter(backend.names(layout.parities(DOMAIN))))
+    data = bytearray(backend.read(parity))
+    data[-1] ^= 1
+    damage(backend, parity, bytes(data))
+
+    assert run(backend) == ([], [])
+    made, told = run(backend, check=True)
+    assert [(one.code, one.name, one.reason) for one in told] == [("parity-unreadable", parity, "wrong-sha256")]
+    assert len(made) == 1
+
+
+def test_parity_that_does_not_read_back_is_none(backend: MemoryBackend) -> None:
+    packs_of(backend)
+
+    with pytest.raises(MalformedObject) as refused:
+        run(LyingBackend(backend))
+
+    assert refused.value.facts["reason"] == "read-back-differs"
+    assert list(backend.names(layout.parities(DOMAIN))) == []
+
+
+def test_a_pack_whose_size_cannot_be_told_is_named_and_the_others_are_protected(backend: MemoryBackend) -> None:
+    packs = packs_of(backend)
+
+    class Sizeless(Passing):
+        def size(self, name_: str) -> int:
+            if name_ == name(packs[2]):
+                raise ObjectUnreadable(name=name_, reason="EIO")
+            return super().size(name_)
+
+    made, told = run(Sizeless(backend))
+
+    assert [(one.code, one.name) for one in told] == [("pack-damaged", name(packs[2]))]
+    (group,) = made
+    assert set(group.packs) == set(packs) - {packs[2]}
+    assert group.size == sum(backend.size(file) for file in group.files)
 
 
 def test_parity_takes_two_sixteenths(backend: MemoryBackend) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 import pytest
 from kept_chunks import KeptChunks
 from simulated_backends import BadSectorBackend, damage
-from stored import store_pages
+from stored import TINY_PACKS, save_files, store_pages
 
 from backupkit.crypto.domains import DomainSecrets
 from backupkit.ids import ChunkId, PackName
@@ -14,7 +14,7 @@ from backupkit.store import layout
 from backupkit.store.backends.memory_backend import MemoryBackend
 from backupkit.store.chunk_id import ChunkType, plain_sha256
 from backupkit.store.domains.domain_reader import DomainReader
-from backupkit.store.domains.domain_writer import DomainWriter, PackProfile
+from backupkit.store.domains.domain_writer import DomainWriter
 from backupkit.store.domains.stretch import Lent
 from backupkit.store.failures import ChunkLost
 from backupkit.store.finding import Finding
@@ -29,8 +29,6 @@ from backupkit.store.trees.page_map import write_page_map
 from backupkit.store.trees.tree import Chunks, Entry, EntryKind, Pages, file_content, write_tree
 from backupkit.store.upkeep.check import FileChecked, PackChecked, check_open, check_outline, check_sealed
 
-TINY = PackProfile(data_target=50_000, manifest_target=50_000, payload_size=4096)
-
 
 class Saved:
     """A snapshot of two sources: files small, large and empty, a link, folders, and a database by pages."""
@@ -43,7 +41,9 @@ class Saved:
         source = random.Random(11)
         self.index = Index.load(self.backend, address, secrets.index_key, self.findings.append)
         keys = secrets.writer_keys()
-        with DomainWriter(self.backend, address.repository, address.domain, keys, self.index, profile=TINY) as writer:
+        with DomainWriter(
+            self.backend, address.repository, address.domain, keys, self.index, profile=TINY_PACKS
+        ) as writer:
             self.writer = writer
             deep = write_tree(
                 writer, [self.file(b"deep/er/" + bytes([97 + n]), source.randbytes(900)) for n in range(9)]
@@ -224,7 +224,7 @@ def test_a_file_whose_bytes_are_not_those_that_were_saved_is_found(address: Addr
     backend = MemoryBackend()
     index = Index.load(backend, address, secrets.index_key, lambda _: None)
     keys = secrets.writer_keys()
-    with DomainWriter(backend, address.repository, address.domain, keys, index, profile=TINY) as writer:
+    with DomainWriter(backend, address.repository, address.domain, keys, index, profile=TINY_PACKS) as writer:
         one = writer.store(ChunkType.DATA, b"one").id
         two = writer.store(ChunkType.DATA, b"two").id
         entries = [
@@ -403,29 +403,6 @@ def test_a_pack_shorter_than_its_ends_is_damaged_and_no_crash(saved: Saved, size
 
     assert found is not None
     assert found.code == "pack-damaged"
-
-
-def save_files(
-    address: Address, secrets: DomainSecrets, files: dict[bytes, tuple[bytes, int]]
-) -> tuple[DomainReader, ChunkId]:
-    """Save files whose entries speak of the sizes given, in pieces of ten bytes."""
-    backend = MemoryBackend()
-    index = Index.load(backend, address, secrets.index_key, lambda _: None)
-    with DomainWriter(
-        backend, address.repository, address.domain, secrets.writer_keys(), index, profile=TINY
-    ) as writer:
-        entries = [
-            Entry(
-                path, EntryKind.FILE, 0, 0, size, plain_sha256(data),
-                file_content(writer, [writer.store(ChunkType.DATA, data[at : at + 10]).id for at in range(0, len(data), 10)]),
-            )
-            for path, (data, size) in files.items()
-        ]  # fmt: skip
-        source = Source("s", b"/s", write_tree(writer, entries), len(files), 0, "2018-06-01T08:30:00Z")
-        root = store_manifest(
-            writer, Manifest(address.domain, "2018-06-01T08:30:00Z", "h", {}, (source,), complete=True)
-        )
-    return DomainReader(backend, address.repository, address.domain, secrets), root
 
 
 def test_of_very_many_files_each_one_is_opened(address: Address, secrets: DomainSecrets) -> None:
