@@ -7,11 +7,14 @@ from backupkit.cli.chat_keys import ChatKeys
 from backupkit.cli.session import Session
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from backupkit.guard.desk import Desk
     from backupkit.guard.places import GuardPlaces
     from backupkit.guard.policy import GuardPolicy
     from backupkit.guard.request import UpdateRequest
     from backupkit.guard.verdict import Loss, Verdict
+    from backupkit.ids import AppPackage
     from backupkit.ops.guarding.guard_loss import Preview
 
 
@@ -20,6 +23,16 @@ def guard_places(session: Session) -> "GuardPlaces":
     from backupkit.guard.places import GuardPlaces
 
     return GuardPlaces(session.places.guard)
+
+
+def known_names(session: Session) -> "Mapping[AppPackage, str]":
+    """Return what people call the apps that backupkit knows. For programs an app keeps its package name, whatever the language."""
+    from backupkit.ids import AppPackage
+    from backupkit.ops.apps import PACKAGES
+
+    if session.asked.json:
+        return {}
+    return {AppPackage(package): session.say(f"app.{app}") for app, package in PACKAGES.items()}
 
 
 def guard_policy(session: Session) -> "GuardPolicy":

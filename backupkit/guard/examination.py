@@ -90,7 +90,8 @@ def examine(request: UpdateRequest, records: Records, now: datetime) -> Examined
         raise Unanswerable("package-mismatch", package=request.package, found=installed.package)
     judged = judged_of(request)._replace(
         package=installed.package,
-        app_name=name_to_type(record.label, request.app_name) or installed.package,
+        app_name=name_to_type(record.label, request.app_name, request.known_names.get(installed.package))
+        or installed.package,
         old_sha256=installed.sha256,
     )
     candidate, refusal = None, None

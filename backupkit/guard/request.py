@@ -5,8 +5,10 @@ so that a newer shop can ask an older guard. Specified in `docs/reference/hook-p
 """
 
 import re
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from backupkit.clock import from_rfc3339
@@ -72,6 +74,7 @@ class UpdateRequest(NamedTuple):
     device_sdk: int | None = None
     device: Device = Device()
     app_name: str | None = None
+    known_names: Mapping[AppPackage, str] = MappingProxyType({})
     pass_path: Path | None = None
     challenge: bytes | None = None
     loss: Loss | None = None

@@ -106,10 +106,22 @@ def _headline(verdict: Verdict) -> str:
             return f"headline.would-wipe.allow.{_counted(verdict.loss)}"
         case Outcome.WOULD_WIPE, _ if verdict.reason == "consent-refused":
             return "headline.would-wipe.unconsented"
+        case Outcome.WOULD_WIPE, _ if _may_be_saved(verdict):
+            return f"headline.would-wipe.saved.{_counted(verdict.loss)}"
         case Outcome.WOULD_WIPE, _:
             return f"headline.would-wipe.hold.{_counted(verdict.loss)}"
         case _:
             return f"headline.{verdict.outcome.value}"
+
+
+def _may_be_saved(verdict: Verdict) -> bool:
+    """Whether a backup holds some of what was counted, though it does not count now: "cannot be brought back" would be false then."""
+    loss = verdict.loss
+    if loss is None or _counted(loss) == "uncounted":
+        return False
+    if loss.not_in_backup is None or loss.messages is None:
+        return verdict.reason != "no-verified-backup"
+    return loss.not_in_backup < loss.messages
 
 
 def _steps(verdict: Verdict, facts: Mapping[str, Fact]) -> list[Sentence]:

@@ -193,6 +193,27 @@ def test_a_terminal_in_gbk_is_asked_and_answers_in_gbk(
     assert "您的同意已记录。" in rest
 
 
+@pytest.mark.parametrize(
+    ("language", "first", "question"),
+    [("en", "continue", "Type Telegram to give up"), ("zh-CN", "继续", "请输入“Telegram”")],
+)
+def test_an_app_that_backupkit_knows_is_called_by_its_name_though_nobody_named_it(
+    computer: Computer, language: str, first: str, question: str
+) -> None:
+    """The second step had `org.telegram.messenger` typed, and the first line said that its chats would be deleted."""
+    nameless = CHECK[:-2]
+    person = Person(computer, *nameless, "--lang", language)
+    shown = person.waits_for("to go on:" if language == "en" else "下一步：")
+    person.types(first)
+    person.waits_for(question)
+    person.types("Telegram")
+    code, _ = person.ends_with()
+
+    assert code == 0
+    assert PACKAGE not in shown
+    assert computer.run(*nameless, "--json").last["consent"]["app_name"] == PACKAGE
+
+
 def test_a_token_is_read_from_a_pipe_and_one_that_nobody_fills_is_not_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -118,6 +118,7 @@ def test_every_reason_says_what_why_and_one_thing_to_do(language: Language) -> N
 def test_every_outcome_and_variant_has_its_headline(language: Language) -> None:
     known = messages(language)
     keys = [f"headline.would-wipe.{decision}.{variant}" for decision in ("hold", "allow") for variant in VARIANTS]
+    keys += [f"headline.would-wipe.saved.{variant}" for variant in VARIANTS if variant != "uncounted"]
     keys += [f"consent.first.{variant}" for variant in VARIANTS]
     keys += [f"headline.{outcome.value}" for outcome in Outcome if outcome is not Outcome.WOULD_WIPE]
     keys += [f"verdict.{decision.value}" for decision in Decision]
@@ -229,3 +230,26 @@ def test_a_backup_that_holds_everything_and_does_not_count_is_not_called_complet
 
     assert "loss.in-backup.not-counting" in keys
     assert "loss.not-in-backup" in {sentence.key for sentence in wording(held.but(coverage=COVERAGE)).more}
+
+
+@pytest.mark.parametrize(
+    ("reason", "not_in_backup", "is_lost_for_good"),
+    [
+        ("no-verified-backup", None, True),
+        ("no-verified-backup", 50_000, True),
+        ("no-verified-backup", 0, False),
+        ("pass-expired", 1_789, False),
+        ("pass-expired", None, False),
+    ],
+)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_only_what_no_backup_holds_is_called_lost_for_good(
+    reason: str, not_in_backup: int | None, is_lost_for_good: bool, language: Language
+) -> None:
+    """ "They cannot be brought back" stood above "a backup holds all messages" when its proof had ended."""
+    verdict = HELD.but(reason=reason, loss=Loss(messages=50_000, not_in_backup=not_in_backup))
+
+    headline = said(verdict, language)[0]
+
+    assert ("brought back" in headline or "无法恢复" in headline) is is_lost_for_good
+    assert "50,000" in headline

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from backupkit.cli.consent_steps import ask_for_consent, can_be_asked, token_in
-from backupkit.cli.guard_desk import ask_desk, live_loss
+from backupkit.cli.guard_desk import ask_desk, known_names, live_loss
 from backupkit.cli.session import session_of
 from backupkit.cli.usage import ArgumentMissing, ValueWrong
 from backupkit.cli.verdict_page import tell_verdict
@@ -55,6 +55,7 @@ def guard_check(
         candidate=OnDisk(candidate.absolute()) if candidate else None,
         device_sdk=device_sdk,
         app_name=app_name,
+        known_names=known_names(session),
         pass_path=coverage.absolute() if coverage else None,
         challenge=_challenge(challenge),
         consent=token_in(consent_token),

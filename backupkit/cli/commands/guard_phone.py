@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from backupkit.cli.consent_steps import ask_for_consent, can_be_asked, token_in
-from backupkit.cli.guard_desk import ask_desk, live_loss
+from backupkit.cli.guard_desk import ask_desk, known_names, live_loss
 from backupkit.cli.session import session_of
 from backupkit.cli.usage import ValueWrong
 from backupkit.cli.verdict_page import tell_verdict
@@ -51,6 +51,7 @@ def guard_phone(
             device_sdk=device.sdk,
             device=device,
             app_name=app_name,
+            known_names=known_names(session),
             consent=token_in(consent_token),
             loss=live_loss(session, source) if source else None,
             store="adb",

@@ -10,7 +10,7 @@ _HEADLINES: dict[str, str] = {
     "verdict.undecided": "UNDECIDED",
     "headline.keeps-data": "Go ahead: this update keeps your chats.",
     "headline.keeps-data.rotated": "Go ahead: the maker changed its key and proved it. Your chats stay.",
-    "headline.parallel-app": "Go ahead: this is a different app with a similar name. Your chats stay in the old one.",
+    "headline.parallel-app": "Go ahead: this is a different app. Your chats stay in the old one.",
     "headline.refused-safe": (
         "Stopped: this update cannot be installed. Nothing was changed; your chats are safe. Do not uninstall."
     ),
@@ -33,6 +33,17 @@ _HEADLINES: dict[str, str] = {
     ),
     "headline.would-wipe.hold.uncounted": (
         "Stopped: installing this would delete all {app} chats on this phone, and no verified backup counts for them now."
+    ),
+    "headline.would-wipe.saved.chats": (
+        "Stopped: installing this would delete {conversations} {conversations:plural:chat|chats} with {messages} {messages:plural:message|messages} ({size:size}) on "
+        "this phone, and no verified backup counts for them now."
+    ),
+    "headline.would-wipe.saved.messages": (
+        "Stopped: installing this would delete {messages} {messages:plural:message|messages} of {app} on this phone, and no verified backup "
+        "counts for them now."
+    ),
+    "headline.would-wipe.saved.bytes": (
+        "Stopped: installing this would delete {size:size} of {app} chats on this phone, and no verified backup counts for them now."
     ),
     "headline.would-wipe.allow.chats": (
         "Your decision: {conversations} {conversations:plural:chat|chats} with {messages} {messages:plural:message|messages} ({size:size}) on this phone would be deleted."

@@ -10,7 +10,7 @@ _HEADLINES: dict[str, str] = {
     "verdict.undecided": "无法判断",
     "headline.keeps-data": "可以更新：聊天记录会保留。",
     "headline.keeps-data.rotated": "可以更新：开发者更换了密钥并提供了有效证明，聊天记录会保留。",
-    "headline.parallel-app": "可以安装：这是另一个名称相近的应用，聊天记录仍在原来的应用里。",
+    "headline.parallel-app": "可以安装：这是另一个应用，聊天记录仍在原来的应用里。",
     "headline.refused-safe": "已停止：无法安装本次更新。未做任何更改，聊天记录安全。请不要卸载应用。",
     "headline.not-genuine": "已停止：安装包已损坏或被篡改，请勿安装。",
     "headline.unknown": "已停止：无法判断本次更新是否安全，未做任何更改。",
@@ -21,7 +21,12 @@ _HEADLINES: dict[str, str] = {
     ),
     "headline.would-wipe.hold.messages": "已停止：继续安装会删除本机 {app} 的全部 {messages} 条消息，且无法恢复。",
     "headline.would-wipe.hold.bytes": "已停止：继续安装会删除本机 {app} 的聊天记录，共 {size:size}，且无法恢复。",
-    "headline.would-wipe.hold.uncounted": "已停止：继续安装会删除本机 {app} 的全部聊天记录，而且没有任何已核验的备份可用。",
+    "headline.would-wipe.hold.uncounted": "已停止：继续安装会删除本机 {app} 的全部聊天记录，而且目前没有算数的已核验备份。",
+    "headline.would-wipe.saved.chats": (
+        "已停止：继续安装会删除本机全部聊天记录：{conversations} 个会话、{messages} 条消息（{size:size}），而且目前没有算数的已核验备份。"
+    ),
+    "headline.would-wipe.saved.messages": "已停止：继续安装会删除本机 {app} 的全部 {messages} 条消息，而且目前没有算数的已核验备份。",
+    "headline.would-wipe.saved.bytes": "已停止：继续安装会删除本机 {app} 的聊天记录，共 {size:size}，而且目前没有算数的已核验备份。",
     "headline.would-wipe.allow.chats": (
         "由您决定：本机的 {conversations} 个会话、{messages} 条消息（{size:size}）将被删除。"
     ),
