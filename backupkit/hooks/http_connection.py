@@ -33,7 +33,7 @@ class GuardedConnection(H11Protocol):
 
     _watch: asyncio.TimerHandle | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # the library narrows it, too
         """Let the caller in, or hang up at once."""
         super().connection_made(transport)
         crowd = len(self.connections)

@@ -110,7 +110,7 @@ class _Elided(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: "memoryview") -> int:  # type: ignore[override]
+    def readinto(self, buffer: "memoryview") -> int:  # type: ignore[override]  # any buffer that is handed in is one
         while self._left_out and self._at >= self._left_out[-1].start:
             self._pass_over(self._left_out.pop().end)
         room = len(buffer)

@@ -182,6 +182,7 @@ class Repository:
             CannotUnlock: it opens no slot.
             KeysLost: there is no slot that can be read.
         """
+        # Imported here: a machine that only writes opens nothing, and starts sooner without.
         from backupkit.crypto.failures import CannotUnlock  # noqa: PLC0415
         from backupkit.crypto.recovery import RecoveryCode  # noqa: PLC0415
         from backupkit.crypto.slots import open_with_passphrase, open_with_recovery_code  # noqa: PLC0415

@@ -229,7 +229,7 @@ class FileSaver:
         if captured.kind.sealed or captured.companions:
             return ()
         from backupkit.capture.sqlite_health import image_complaints, soundness_findings  # noqa: PLC0415 - most runs meet no new database
-        from backupkit.codec.sqlite_soundness import Interrupted  # noqa: PLC0415
+        from backupkit.codec.sqlite_soundness import Interrupted  # noqa: PLC0415 - as above
 
         try:
             said = image_complaints(captured.image, stop=self._stop)

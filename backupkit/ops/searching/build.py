@@ -183,7 +183,7 @@ class Building:
         known = {
             row[0]: row[1:]
             for row in self.database.execute(
-                f"select id, content, segment, number, seen from known where id in ({places})",  # noqa: S608
+                f"select id, content, segment, number, seen from known where id in ({places})",  # noqa: S608 - only question marks
                 ids,
             )
         }
@@ -208,7 +208,7 @@ class Building:
         if again:
             places = ",".join("?" * len(again))
             self.database.execute(
-                f"update known set seen = ? where id in ({places})",  # noqa: S608
+                f"update known set seen = ? where id in ({places})",  # noqa: S608 - only question marks
                 [self._run, *again],
             )
         if self._filling.is_full:
