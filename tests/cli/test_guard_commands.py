@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from apk_factory import ZipEntry, build_apk, make_key, make_zip, sign
+from apk_factory import Reference, ZipEntry, build_apk, make_key, make_zip, sign
 from computer import Computer
 from json_schema import differences
 
@@ -35,6 +35,19 @@ def test_a_genuine_package_is_described(computer: Computer) -> None:
     assert differences(answer.last, schema) == []
     assert len(answer.objects) == 1
     assert (answer.last["genuine"], answer.last["package"]) == (True, PACKAGE)
+
+
+def test_a_version_that_a_resource_holds_is_not_shown(computer: Computer) -> None:
+    looked_up = build_apk(PACKAGE, root_attributes={"versionCode": Reference(0x7F010001)})
+    (computer.home / "looked-up.apk").write_bytes(sign(looked_up, make_key(name="A")))
+
+    told = computer.run("guard", "inspect", "looked-up.apk", "--json").last
+
+    schema = json.loads((Path(__file__).parents[2] / "backupkit/ui/schemas/package-1.json").read_text())
+    assert differences(told, schema) == []
+    assert told["version_code"] is None
+    assert computer.run("guard", "inspect", "looked-up.apk").out.splitlines()[0].endswith(f"  {PACKAGE}")
+    assert computer.run("guard", "inspect", "update.apk").out.splitlines()[0].endswith(f"  {PACKAGE}  2")
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

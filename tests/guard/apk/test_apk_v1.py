@@ -461,6 +461,14 @@ def test_a_digest_needs_not_be_filled_up() -> None:
     ]
 
 
+def test_a_digest_that_fills_its_text_by_itself_is_read_as_it_is() -> None:
+    """48 bytes need no sign at the end."""
+    digest = hashlib.sha384(b"a").digest()
+    (section,) = read_sections(b"Name: a\r\nSHA-384-Digest: " + base64.b64encode(digest) + b"\r\n\r\n")
+
+    assert section.digest_at(b"-digest", 24) == ("sha384", digest)
+
+
 @pytest.mark.parametrize(("level", "hash_name"), [(8, "sha1"), (17, "sha1"), (18, "sha256"), (36, "sha256")])
 def test_from_level_18_on_the_strongest_digest_is_checked_and_sha1_below(level: int, hash_name: str) -> None:
     (section,) = read_sections(b"Name: a\r\nSHA1-Digest: AAAA\r\nSHA-256-Digest: BBBB\r\n\r\n")
