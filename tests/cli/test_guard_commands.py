@@ -50,6 +50,24 @@ def test_a_version_that_a_resource_holds_is_not_shown(computer: Computer) -> Non
     assert computer.run("guard", "inspect", "update.apk").out.splitlines()[0].endswith(f"  {PACKAGE}  2")
 
 
+def test_a_version_below_zero_is_shown_as_android_counts_it(computer: Computer) -> None:
+    below = build_apk(PACKAGE, 5, root_attributes={"versionCodeMajor": 0xFFFFFFFF})
+    (computer.home / "below.apk").write_bytes(sign(below, make_key(name="A")))
+
+    told = computer.run("guard", "inspect", "below.apk", "--json").last
+    asked = computer.run(
+        "guard", "check", "--candidate", "update.apk", "--installed", "below.apk", "--device-sdk", "34", "--json"
+    ).last
+    from_record = computer.run(
+        "guard", "check", "--candidate", "update.apk", "--installed", PACKAGE, "--device-sdk", "34", "--json"
+    ).last
+
+    schema = json.loads((Path(__file__).parents[2] / "backupkit/ui/schemas/package-1.json").read_text())
+    assert differences(told, schema) == []
+    assert told["version_code"] == 5 - 2**32
+    assert (asked["decision"], from_record["decision"]) == ("allow", "allow")
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_damaged_package_is_refused_in_words(computer: Computer, language: Language) -> None:
     data = bytearray((computer.home / "update.apk").read_bytes())
