@@ -1,6 +1,7 @@
 """The disk with the backup comes to another computer: what it says there must be true, and work as it is typed."""
 
 import json
+import re
 import shlex
 import shutil
 from pathlib import Path
@@ -64,3 +65,15 @@ def test_programs_get_the_same_in_fields(other: Computer) -> None:
     answer = other.run("restore", "latest", "--to", "back", "--repo", "my disk", "--json")
 
     assert answer.last["elsewhere"] == [{"snapshot": listed[0]["snapshot"], "sources": ["my telegram"]}]
+
+
+@pytest.mark.parametrize("language", ["en", "zh-CN"])
+def test_a_snapshot_there_names_the_command_that_lets_this_computer_write(other: Computer, language: str) -> None:
+    """It was `backupkit key enrol`, which looked for a repository at home and found none."""
+    chat_factory.write_telegram_chat(other.home / "chat", messages=5)
+    answer = other.run("snapshot", "chat", "--repo", "my disk", "--lang", language, expect=12)
+
+    # An error is broken between words where the line is too long; the command is whole again without that.
+    (command,) = re.findall(r"backupkit (key enrol --repo '[^']+')", " ".join(answer.err.split()))
+    other.run(*shlex.split(command))
+    other.run("snapshot", "chat", "--repo", "my disk")

@@ -425,3 +425,30 @@ def test_a_search_that_finds_nothing_says_so_and_where_it_looked(tmp_path: Path,
     computer.run("snapshot", "chat")
 
     assert computer.run("search", "hippopotamus", "--lang", language).out == f"{told}\n"
+
+
+@pytest.mark.parametrize(
+    ("later", "english", "chinese"),
+    [
+        (timedelta(hours=1), "", ""),
+        (timedelta(days=1, hours=1), ", 1 day ago", "（1 天前）"),
+        (timedelta(days=40, hours=1), ", 40 days ago", "（40 天前）"),
+        (-timedelta(days=2), ", which is later than this computer's clock.", "，比这台电脑的时钟还晚"),
+    ],
+)
+def test_status_says_how_old_a_backup_is_that_grew_too_old(
+    tmp_path: Path, later: timedelta, english: str, chinese: str
+) -> None:
+    computer = Computer(tmp_path / "home")
+    computer.initialise()
+    write_telegram_chat(computer.home / "chat", messages=5)
+    computer.run("snapshot", computer.home / "chat")
+    computer.clock = FixedClock(datetime.now(UTC) + later)
+
+    told = computer.run_here("status", expect=None).out
+    said = computer.run_here("status", "--lang", "zh-CN", expect=None).out
+
+    moment = r"\d{4}-\d\d-\d\d \d\d:\d\d [+-]\d\d:\d\d"
+    assert re.search(rf"^  verified {moment}{re.escape(english)}.*   saved {moment}$", told, re.MULTILINE), told
+    assert re.search(rf"^  核验于 {moment}{re.escape(chinese)}.*   保存于 {moment}$", said, re.MULTILINE), said
+    assert ("ago" in told) is (" ago" in english)

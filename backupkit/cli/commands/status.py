@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import typer
@@ -87,13 +88,23 @@ def _next_lines(session: Session, steps: Iterable[str]) -> list[str]:
     return lines
 
 
+def _times(source: "SourceStatus", age: timedelta) -> str:
+    """How the times are told. Of what is stale a person asks how old it is, and of what lies ahead, whether the clock is right."""
+    # Two computers that share a repository differ by seconds.
+    if age < -timedelta(minutes=5):
+        return "status.times-ahead"
+    return "status.times-ago" if source.stale and age.days else "status.times"
+
+
 def _source_lines(session: Session, source: "SourceStatus") -> list[str]:
     say, catalogue = session.say, session.catalogue
     head = f"{session.terminal.paint('strong', printable(source.name))}  {state_word(session, source.state)}"
     verified, saved = catalogue.time(source.last_verified_at), catalogue.time(source.last_saved_at)
     # What a damaged snapshot was once verified for counts no more; "never" would not be true all the same.
     is_lost = source.state == "damaged" and source.last_verified_at is None
-    lines = ["", head, "  " + say("status.damaged" if is_lost else "status.times", verified=verified, saved=saved)]
+    age = timedelta() if source.last_verified_at is None else session.clock.now() - source.last_verified_at
+    times = "status.damaged" if is_lost else _times(source, age)
+    lines = ["", head, "  " + say(times, verified=verified, saved=saved, days=age.days)]
     if source.messages is not None:
         lines.append("  " + say("snapshots.messages", messages=source.messages))
     elif source.app is not None:

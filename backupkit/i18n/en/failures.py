@@ -21,7 +21,7 @@ MESSAGES: dict[str, str] = {
     "error.keys-lost.try": "Take {name} from another copy of this repository and put it in the same place. Leave everything else as it is until then.",
     "error.not-a-writer.what": "This computer has no keys for writing to {path}.",
     "error.not-a-writer.why": "It can verify and restore. To take snapshots it must be enrolled once, with the passphrase or the recovery words.",
-    "error.not-a-writer.try": "backupkit key enrol",
+    "error.not-a-writer.try": "backupkit key enrol --repo {path:shell}",
     "error.snapshot-not-found.what": "There is no snapshot {snapshot}.",
     "error.snapshot-not-found.why": "Nothing with this id is recorded in the repository's log.",
     "error.snapshot-not-found.try": "backupkit snapshots",

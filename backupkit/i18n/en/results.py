@@ -99,6 +99,8 @@ MESSAGES: dict[str, str] = {
     "status.stale": "Not safe: something has no verified backup that is whole and young enough.",
     "status.repository": "Repository {path}: {snapshots} {snapshots:plural:snapshot|snapshots}, {stored}",
     "status.times": "verified {verified}   saved {saved}",
+    "status.times-ago": "verified {verified}, {days} {days:plural:day|days} ago   saved {saved}",
+    "status.times-ahead": "verified {verified}, which is later than this computer's clock. Is its date right?   saved {saved}",
     "status.not-confirmed": "The recovery words have not been typed back. When you have the sheet: backupkit key confirm{there}",
     "status.drill-due": "It is time for a drill (verify.drill is {every}): backupkit drill",
     "status.sealed": "Snapshots of another computer lie here. They are sealed, so this one cannot say whether your chats are safe.",

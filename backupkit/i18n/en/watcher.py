@@ -3,7 +3,7 @@
 MESSAGES: dict[str, str] = {
     "notice.watch-started": "Watching {sources} {sources:plural:source|sources}.",
     "notice.watch-saving": "The chats have come to rest. Saving {sources} {sources:plural:source|sources}.",
-    "notice.watch-saved": "Saved {sources} {sources:plural:source|sources}. Watching on.",
+    "notice.watch-saved": "Saved {sources} {sources:plural:source|sources}.",
     "notice.watch-save-failed": "Saving failed ({reason}). Trying again in {retry_seconds:span}.",
     "notice.watch-verified-again": "Nothing new to save. {snapshots} {snapshots:plural:snapshot|snapshots} read back once more: every byte is there.",
     "notice.watch-saving-anew": "The backup of {source} is damaged. Saving it anew.",

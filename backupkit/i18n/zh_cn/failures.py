@@ -21,7 +21,7 @@ MESSAGES: dict[str, str] = {
     "error.keys-lost.try": "从这个备份库的另一份副本里取出 {name}，放回同样的位置。在那之前，其他东西都不要动。",
     "error.not-a-writer.what": "这台电脑没有写入 {path} 的密钥。",
     "error.not-a-writer.why": "它可以核验和恢复。要拍快照，需要先用口令或恢复词登记一次。",
-    "error.not-a-writer.try": "backupkit key enrol",
+    "error.not-a-writer.try": "backupkit key enrol --repo {path:shell}",
     "error.snapshot-not-found.what": "没有快照 {snapshot}。",
     "error.snapshot-not-found.why": "备份库的日志里没有这个编号。",
     "error.snapshot-not-found.try": "backupkit snapshots",

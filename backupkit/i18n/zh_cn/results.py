@@ -99,6 +99,8 @@ MESSAGES: dict[str, str] = {
     "status.stale": "尚不安全：有内容缺少完好且足够新的已核验备份。",
     "status.repository": "备份库 {path}：{snapshots} 个快照，{stored}",
     "status.times": "核验于 {verified}   保存于 {saved}",
+    "status.times-ago": "核验于 {verified}（{days} 天前）   保存于 {saved}",
+    "status.times-ahead": "核验于 {verified}，比这台电脑的时钟还晚，日期是不是不对？   保存于 {saved}",
     "status.not-confirmed": "恢复词还没有输入核对。拿到恢复单后请运行：backupkit key confirm{there}",
     "status.drill-due": "该做一次恢复演练了（verify.drill 为 {every}）：backupkit drill",
     "status.sealed": "这里有另一台电脑保存的快照。快照是封存的，因此这台电脑说不出您的聊天记录是否安全。",

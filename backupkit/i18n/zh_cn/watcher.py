@@ -3,7 +3,7 @@
 MESSAGES: dict[str, str] = {
     "notice.watch-started": "开始监视，共 {sources} 个来源。",
     "notice.watch-saving": "聊天已经安静下来，正在保存 {sources} 个来源。",
-    "notice.watch-saved": "已保存 {sources} 个来源，继续监视。",
+    "notice.watch-saved": "已保存 {sources} 个来源。",
     "notice.watch-save-failed": "保存失败（{reason}），{retry_seconds:span}后再试。",
     "notice.watch-verified-again": "没有新内容要保存。已把 {snapshots} 个快照重新读回：每个字节都在。",
     "notice.watch-saving-anew": "{source} 的备份已损坏，正在重新保存。",
