@@ -13,6 +13,8 @@ from backupkit.ui.json_fields import json_fields
 if TYPE_CHECKING:
     from backupkit.ops.mending.rebuild import Rebuilt
 
+_MOST_NAMED = 5
+
 
 def repair(
     context: typer.Context,
@@ -46,8 +48,13 @@ def repair(
     if rebuilt is not None:
         lines += _rebuilt_lines(session, rebuilt)
     lines += lost_line(session, (*done.findings, *left_out))
-    if done.lost:
+    if done.lost and done.state == "damaged":
         lines += [say("repair.lost-copy" if copy is None else "repair.lost"), "  " + say("repair.lost-snapshot")]
+    if done.needed_by:
+        ids = [one[:8] for one in done.needed_by[:_MOST_NAMED]]
+        lines.append(
+            "  " + say("repair.needed-by", count=len(done.needed_by), snapshots=", ".join(ids), command=" ".join(ids))
+        )
     if done.repaired or (rebuilt is not None and rebuilt.entered):
         lines.append(say("repair.next"))
     fields = json_fields(done)

@@ -64,6 +64,7 @@ MESSAGES: dict[str, str] = {
     "field.kept_entries": "How many entries of the old log stay",
     "field.seen_entries": "How many entries this computer had seen",
     "field.own": "Whether the owner of the export wrote it",
+    "field.needed_by": "The snapshots that need a lost pack and were not forgotten",
     "field.already_there": "How many of the files had come back already, in a run of the same restore that ended in the middle",
     "field.elsewhere": "Sources that the latest snapshot does not hold, by the newest snapshot that does",
     "field.entered": "The snapshots that were entered again",

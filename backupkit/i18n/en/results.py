@@ -257,5 +257,6 @@ MESSAGES: dict[str, str] = {
     "repair.lost-copy": "What lies in the other packs is safe and can be restored. If there is a second copy: backupkit repair --from DIR",
     "repair.lost": "What lies in the other packs is safe and can be restored.",
     "repair.lost-snapshot": "If the chats are still on this computer, this saves them anew: backupkit snapshot PATH",
+    "repair.needed-by": "Not whole any more: {count} {count:plural:snapshot|snapshots} ({snapshots}). Once no longer wanted: backupkit forget {command}",
     "repair.next": "Next: backupkit verify",
 }

@@ -60,6 +60,7 @@ MESSAGES: dict[str, str] = {
     "error.too-many-lost.why": "The group has {parities} parity files that can be read, and each makes up for one pack.",
     "error.too-many-lost.try": "backupkit repair        It saves what is still readable.",
     "finding.parity-unreadable": "A parity file cannot be read ({reason}): {name}. Nothing is lost; it is made again by the next repair.",
+    "finding.pack-needed-by-nobody": "A pack could not be repaired, and no snapshot that is kept needs it. sweep deletes it when its time has come: {name}",
     "finding.pack-beyond-repair": "A pack could not be repaired ({reason}): {name}",
     "finding.manifest-lost": "The list of what a snapshot holds cannot be read ({reason}): {name}",
 }

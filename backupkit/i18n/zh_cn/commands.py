@@ -264,7 +264,7 @@ MESSAGES: dict[str, str] = {
     "command.drill.about": "恢复并比对每一个字节，检查每一个数据库，重新数每一条消息，结果会签名。如果策略要求备份经过演练，只有这样才算数。\n临时位置是缓存里的私有文件夹，需要与聊天记录同样大的空间。",
     "command.drill.example": "backupkit drill\nbackupkit drill 7c1f09ab",
     "command.repair.summary": "修复备份库的损坏",
-    "command.repair.about": "检查每个小文件的三份副本，并读出每一个数据包。损坏或缺失的部分用副本和校验文件逐字节恢复原样；无法修复的逐一列出。还没有校验文件的数据包会补上。不需要口令。\n加上 --from，还会从第二份副本取回其中完好的数据包，包括从未有过校验文件的。\n加上 --rebuild，会用剩下的日志记录、签名声明和数据包，重新建立丢失或不可信的配置和日志。这需要口令或恢复词，期间不要有别的程序写入。此事会记入日志；记得旧日志的守卫会暂缓更新，直到您另行说明。\n退出码 20 表示：有内容无法修复。重复运行没有坏处。",
+    "command.repair.about": "检查每个小文件的三份副本，并读出每一个数据包。损坏或缺失的部分用副本和校验文件逐字节恢复原样；无法修复的逐一列出。还没有校验文件的数据包会补上。不需要口令。\n加上 --from，还会从第二份副本取回其中完好的数据包，包括从未有过校验文件的。\n加上 --rebuild，会用剩下的日志记录、签名声明和数据包，重新建立丢失或不可信的配置和日志。这需要口令或恢复词，期间不要有别的程序写入。此事会记入日志；记得旧日志的守卫会暂缓更新，直到您另行说明。\n退出码 20 表示：保留的快照所需的内容有无法修复的。重复运行没有坏处。",
     "command.repair.example": "backupkit repair\nbackupkit repair --from /media/usb/repository\nbackupkit repair --repo /media/usb/repository\nbackupkit repair --rebuild",
     "option.repair.copy": "损坏的数据包从备份库的这份第二副本里取回，只取其中完好的",
     "option.repair.rebuild": "用剩下的内容重新建立丢失的配置或日志；需要口令或恢复词",

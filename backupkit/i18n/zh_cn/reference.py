@@ -64,6 +64,7 @@ MESSAGES: dict[str, str] = {
     "field.kept_entries": "保留了旧日志的多少条记录",
     "field.seen_entries": "这台电脑此前见过多少条记录",
     "field.own": "是否由导出者本人发出",
+    "field.needed_by": "需要丢失的数据包、且没有放弃的快照",
     "field.already_there": "其中有多少个文件，在同一次恢复中断之前就已经恢复",
     "field.elsewhere": "最新快照里没有的来源，按含有它们的最新快照列出",
     "field.entered": "重新记入的快照",

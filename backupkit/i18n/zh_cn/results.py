@@ -257,5 +257,6 @@ MESSAGES: dict[str, str] = {
     "repair.lost-copy": "其他数据包里的内容都是安全的，可以恢复。如果有第二份副本：backupkit repair --from 文件夹",
     "repair.lost": "其他数据包里的内容都是安全的，可以恢复。",
     "repair.lost-snapshot": "如果聊天记录还在这台电脑上，重新保存即可：backupkit snapshot PATH",
+    "repair.needed-by": "有 {count} 个快照不再完整（{snapshots}）。不再需要时：backupkit forget {command}",
     "repair.next": "下一步：backupkit verify",
 }

@@ -60,6 +60,7 @@ MESSAGES: dict[str, str] = {
     "error.too-many-lost.why": "这一组能读出的校验文件有 {parities} 个，每个只能补回一个数据包。",
     "error.too-many-lost.try": "backupkit repair        它会把还能读出的内容保存下来。",
     "finding.parity-unreadable": "有一个校验文件读不出来（{reason}）：{name}。没有丢失任何内容，下次修复时会重新生成。",
+    "finding.pack-needed-by-nobody": "有一个数据包无法修复，但保留的快照都不需要它，到期后 sweep 会删除它：{name}",
     "finding.pack-beyond-repair": "有一个数据包无法修复（{reason}）：{name}",
     "finding.manifest-lost": "快照的内容清单读不出来（{reason}）：{name}",
 }

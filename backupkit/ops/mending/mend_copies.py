@@ -64,7 +64,7 @@ class MendCopies:
 
     def statements(
         self, history: History | None, *, swept: AbstractSet[SnapshotId] = frozenset()
-    ) -> list[SnapshotStatement]:
+    ) -> dict[SnapshotId, SnapshotStatement]:
         """Mend all that was signed: what lies there, and what the log says must. Return the snapshots to be had.
 
         Those that were `swept` stay on record. Where one of them is lost, or what the log does not name at all, that is told and
@@ -76,7 +76,7 @@ class MendCopies:
         named = None if history is None else {subject for _, subject in spoken} - swept
         for digest in sorted(others):
             self._mend(layout.statement(digest), partial(self._signed, digest), matters=_matters(digest, named))
-        found = []
+        found = {}
         for digest in sorted(taken):
             snapshot = SnapshotId(digest)
             matters = _matters(digest, named)
@@ -87,7 +87,7 @@ class MendCopies:
             with suppress(BackupkitError):
                 statement = decode_snapshot_statement(payload)
                 if matters:
-                    found.append(statement)
+                    found[snapshot] = statement
         return found
 
     def pack_list(self, digest: str) -> list[ListedPack]:

@@ -4,7 +4,7 @@ Nothing here needs a passphrase, and nothing is guessed: a pack is written back 
 pack that comes back is durable by itself, so a repair may be interrupted at any moment and taken up again.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Literal
 from backupkit.clock import Clock
 from backupkit.crypto.failures import SignatureInvalid
 from backupkit.errors import BackupkitError, Fact
-from backupkit.ids import DomainId, PackName
+from backupkit.ids import DomainId, PackName, SnapshotId
 from backupkit.ops.events import Event, Found, Notice, Phase, Progress, Severity, Tell
 from backupkit.ops.failures import HistoryForked, HistoryRolledBack, LogDamaged, NoRepository
 from backupkit.ops.mending.mend_copies import MendCopies
@@ -40,7 +40,10 @@ _DISTRUST = (SignatureInvalid, HistoryRolledBack, HistoryForked)
 
 @dataclass(frozen=True, slots=True)
 class Repaired:
-    """What came of it. `findings` are what remains; `copies` and `repaired` what was put right; `groups` got parity."""
+    """What came of it. `findings` are what remains; `copies` and `repaired` what was put right; `groups` got parity.
+
+    `lost` are packs beyond repair, `needed_by` the snapshots that need one of them and were not forgotten.
+    """
 
     state: Literal["whole", "repaired", "damaged"]
     copies: int
@@ -48,6 +51,7 @@ class Repaired:
     bytes_read: int
     repaired: tuple[PackName, ...]
     lost: tuple[PackName, ...]
+    needed_by: tuple[SnapshotId, ...]
     groups: int
     findings: tuple[Found, ...]
 
@@ -76,8 +80,10 @@ def repair_repository(places: Places, *, clock: Clock, tell: Tell, copy: Path | 
     if history is not None:
         mend.log(history)
     life = lifecycle_of(repository, () if history is None else history.entries)
-    expected = _expected(repository, mend, mend.statements(history, swept=life.swept), life)
-    _repair_packs(repository, expected, work, clock.now(), None if copy is None else PosixBackend(copy))
+    needs = _Needs(mend, life, mend.statements(history, swept=life.swept), is_all=history is not None)
+    expected = _expected(repository, needs)
+    beyond = _repair_packs(repository, expected, work, clock.now(), None if copy is None else PosixBackend(copy))
+    _note_lost(beyond, needs, work)
     for domain in domains_of(repository):
         _protect(repository.backend, domain, life.gone, work)
     if distrust is not None:
@@ -100,6 +106,7 @@ class _Work:
     bytes_read: int = 0
     repaired: list[PackName] = field(default_factory=list)
     lost: list[PackName] = field(default_factory=list)
+    needed_by: set[SnapshotId] = field(default_factory=set)
     groups: int = 0
 
     def hear(self, event: Event) -> None:
@@ -128,6 +135,7 @@ class _Work:
             bytes_read=self.bytes_read,
             repaired=tuple(sorted(self.repaired)),
             lost=tuple(sorted(self.lost)),
+            needed_by=tuple(sorted(self.needed_by)),
             groups=self.groups,
             findings=tuple(self.remains),
         )
@@ -167,7 +175,8 @@ def _with_head(repository: Repository, work: _Work) -> History:
 
 def _repair_packs(
     repository: Repository, expected: Collection[PackRef], work: _Work, started: datetime, copy: Backend | None
-) -> None:
+) -> list[Finding]:
+    """Repair packs, and return a finding for each that cannot be."""
     damaged: list[PackRef] = []
     whole: list[PackName] = []
     refs = sorted(expected)
@@ -187,28 +196,71 @@ def _repair_packs(
         for fetched in bring_back(repository.backend, copy, list(damaged)):
             damaged.remove(fetched.ref)
             _note_repaired(repository, work, fetched, "pack-from-copy")
+    beyond: list[Finding] = []
     for domain in sorted({ref.domain for ref in damaged}):
-        _repair_domain(repository, domain, [ref.pack for ref in damaged if ref.domain == domain], work)
+        beyond += _repair_domain(repository, domain, [ref.pack for ref in damaged if ref.domain == domain], work)
+    return beyond
 
 
-def _expected(
-    repository: Repository, mend: MendCopies, snapshots: list[SnapshotStatement], life: Lifecycle
-) -> set[PackRef]:
+class _Needs:
+    """Which snapshots need which packs, as their lists say. `is_all` is false where the log cannot name them all."""
+
+    def __init__(
+        self, mend: MendCopies, life: Lifecycle, snapshots: Mapping[SnapshotId, SnapshotStatement], *, is_all: bool
+    ) -> None:
+        self.life = life
+        self._mend = mend
+        self._by_list: dict[str, set[SnapshotId]] = {}
+        for snapshot, statement in snapshots.items():
+            self._by_list.setdefault(statement.packs.digest, set()).add(snapshot)
+        self._is_all = is_all and life.is_certain
+
+    def packs(self) -> Iterator[PackRef]:
+        """Give every pack that is needed, by forgotten snapshots too."""
+        for digest in sorted(self._by_list):
+            listed = self._mend.pack_list(digest)
+            # No snapshot needs nothing.
+            self._is_all = self._is_all and bool(listed)
+            yield from (one.ref for one in self.life.now_held_by(listed))
+
+    def of(self, lost: Collection[str]) -> dict[str, set[SnapshotId] | None]:
+        """Return the snapshots that need each of some packs and were not forgotten; None where nobody can say that these are all."""
+        found: dict[str, set[SnapshotId]] = {name: set() for name in lost}
+        for digest, snapshots in self._by_list.items() if lost else ():
+            wanting = snapshots - self.life.forgotten.keys()
+            for one in self.life.now_held_by(self._mend.pack_list(digest)) if wanting else ():
+                if one.ref.name in found:
+                    found[one.ref.name] |= wanting
+        return {name: wanting if wanting or self._is_all else None for name, wanting in found.items()}
+
+
+def _note_lost(beyond: Collection[Finding], needs: _Needs, work: _Work) -> None:
+    for finding, wanting in zip(beyond, needs.of([finding.name for finding in beyond]).values(), strict=True):
+        if wanting == set():
+            # Nothing that anybody still wants is lost. It goes with the next sweep that may delete it.
+            work.hear(Found("pack-needed-by-nobody", Severity.WARNING, finding.facts))
+            continue
+        work.hear(Found(finding.code, Severity.ERROR, finding.facts))
+        work.needed_by |= wanting or set()
+
+
+def _expected(repository: Repository, needs: _Needs) -> set[PackRef]:
     """Return the packs that are there, and those that a snapshot or a parity file says were there; none that a sweep deletes."""
     found: set[PackRef] = set()
     for name in repository.backend.names(layout.PACKS):
         ref = layout.pack_of(name)
         if ref is not None:
             found.add(ref)
-    for digest in sorted({statement.packs.digest for statement in snapshots}):
-        found.update(listed.ref for listed in life.now_held_by(mend.pack_list(digest)))
+    found.update(needs.packs())
     for domain in domains_of(repository):
         found.update(PackRef(domain, pack) for pack in protected_packs(repository.backend, domain))
-    return found - life.unusable
+    return found - needs.life.unusable
 
 
-def _repair_domain(repository: Repository, domain: DomainId, damaged: Collection[PackName], work: _Work) -> None:
-    """Repair what can be; again as long as that helps, for a pack may lie in two groups."""
+def _repair_domain(
+    repository: Repository, domain: DomainId, damaged: Collection[PackName], work: _Work
+) -> Collection[Finding]:
+    """Repair what can be; again as long as that helps, for a pack may lie in two groups. Return what is beyond it."""
     left = list(damaged)
     while left:
         beyond: dict[PackName, Finding] = {}
@@ -218,11 +270,10 @@ def _repair_domain(repository: Repository, domain: DomainId, damaged: Collection
             else:
                 beyond[pack] = outcome
         if len(beyond) == len(left):
-            for finding in beyond.values():
-                work.hear(Found(finding.code, Severity.ERROR, finding.facts))
             work.lost.extend(beyond)
-            return
+            return beyond.values()
         left = list(beyond)
+    return ()
 
 
 def _note_repaired(repository: Repository, work: _Work, outcome: PackRepaired, code: str) -> None:
@@ -234,10 +285,14 @@ def _note_repaired(repository: Repository, work: _Work, outcome: PackRepaired, c
 
 def _protect(backend: Backend, domain: DomainId, gone: set[PackRef], work: _Work) -> None:
     said = {PackRef(domain, pack).name for pack in work.lost}
+    there = set(backend.names(layout.parities(domain)))
     for outcome in protect(backend, domain, dead=dead_in(domain, gone), check=True):
         if isinstance(outcome, GroupProtected):
-            work.groups += 1
-        elif outcome.name not in said:
+            # Beside a pack that is lost, the rest of its group is computed again each time, to the same files.
+            work.groups += not there.issuperset(outcome.files)
+            continue
+        there.discard(outcome.name)
+        if outcome.name not in said:
             work.tell(store_finding(outcome))
 
 

@@ -2,13 +2,16 @@
 
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from backup_scene import Scene, bytes_of, some_chats
+from lifecycle_scene import forget
 
 from backupkit.ops.events import Notice
 from backupkit.ops.failures import HistoryRolledBack, NoRepository
+from backupkit.ops.keeping.undelete import undelete_snapshots
 from backupkit.ops.looking.list_snapshots import list_snapshots
 from backupkit.ops.mending import repair as repair_module
 from backupkit.ops.mending.parity import write_parity
@@ -126,6 +129,58 @@ def test_what_does_not_lie_in_the_lost_packs_is_restored(saved: Scene) -> None:
     assert saved.verify(opened=True).state == "verified"
     assert not saved.restore(to=saved.folder / "again").damaged
     assert bytes_of(saved.folder / "again" / "chats") == bytes_of(saved.chats)
+
+
+def test_once_only_forgotten_snapshots_need_what_is_lost_nothing_is_damaged_any_more(scene: Scene) -> None:
+    some_chats(scene)
+    first = scene.take().snapshot
+    scene.write("later.txt", "later")
+    second = scene.take().snapshot
+    lost = max(packs(scene), key=lambda name: (scene.places.repository / name).stat().st_size)
+    flip(scene, lost, 5000)
+
+    hurt = repair(scene)
+    assert (hurt.state, hurt.needed_by) == ("damaged", tuple(sorted((first, second))))
+    assert hurt.groups == 1
+    # The chats are there still: what was lost is known, and saved anew.
+    scene.take()
+    forget(scene, first)
+    assert repair(scene).needed_by == (second,)
+    forget(scene, second, accept_shrink=True)
+    scene.told.clear()
+    done = repair(scene)
+
+    assert (done.state, done.needed_by, done.findings, done.groups) == ("whole", (), (), 0)
+    assert done.lost == (lost.rpartition("/")[2],)
+    assert "pack-needed-by-nobody" in scene.codes()
+    undelete_snapshots(scene.places, (second,), clock=scene.clock, tell=scene.tell)
+    assert repair(scene).needed_by == (second,)
+
+
+@pytest.mark.parametrize("unknown", ["log", "list"])
+def test_where_nobody_can_say_who_needs_a_lost_pack_it_is_damage(scene: Scene, unknown: str) -> None:
+    some_chats(scene)
+    first = scene.take().snapshot
+    lost = max(packs(scene), key=lambda name: (scene.places.repository / name).stat().st_size)
+    digest = known_snapshots(scene.repository)[-1].statement.packs.digest
+    flip(scene, lost, 5000)
+    scene.write("later.txt", "later")
+    scene.take()
+    forget(scene, first)
+    if unknown == "list":
+        for copy in COPIES:
+            (scene.places.repository / f"{copy}{layout.pack_list(digest)}").unlink()
+    else:
+        for copy in COPIES:
+            shutil.rmtree(scene.places.repository / f"{copy}log")
+
+    scene.told.clear()
+
+    with suppress(HistoryRolledBack):
+        repair(scene)
+
+    assert "pack-beyond-repair" in scene.codes()
+    assert "pack-needed-by-nobody" not in scene.codes()
 
 
 def test_each_copy_of_each_small_object_is_mended(saved: Scene) -> None:
