@@ -1,5 +1,6 @@
 """Pieces that several commands' results are made of."""
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,14 @@ def lost_line(session: "Session", findings: Sequence[Found]) -> list[str]:
     if not findings:
         return []
     return [session.terminal.paint("bad", "x") + " " + session.say("results.damaged", count=len(findings))]
+
+
+def repair_line(session: "Session", findings: Sequence[Found]) -> list[str]:
+    """Name what may bring back the damage that was found, as it must be typed."""
+    if not findings:
+        return []
+    repository = ["--repo", session.asked.repo] if session.asked.repo else []
+    return [session.say("status.next", commands=shlex.join(["backupkit", "repair", *repository]))]
 
 
 def coverage_lines(session: "Session", covered: "Sequence[CoverageIssued]") -> list[str]:

@@ -84,3 +84,20 @@ def test_a_snapshot_that_is_not_read_back_or_told_so_writes_no_parity(tmp_path: 
     computer.run("snapshot", "chat", "--no-parity")
 
     assert not [path for path in (computer.repository / "parity").rglob("*") if path.is_file()]
+
+
+def test_a_restore_that_met_damage_ends_with_what_may_bring_it_back(tmp_path: Path) -> None:
+    """It ended with a count, and only `verify` told of `repair`."""
+    computer = Computer(tmp_path / "home")
+    computer.initialise()
+    write_telegram_chat(computer.home / "chat", messages=20)
+    computer.run("snapshot", "chat")
+    hurt = max(packs(computer), key=lambda path: path.stat().st_size)
+    hurt.chmod(0o600)
+    hurt.write_bytes(b"damaged")
+
+    told = computer.run("restore", "latest", "--to", "back", "--repo", computer.repository, expect=20).out
+
+    assert told.splitlines()[-1] == f"Next:  backupkit repair --repo {computer.repository}"
+    computer.run("repair", "--repo", computer.repository)
+    assert "Next:" not in computer.run("restore", "latest", "--to", "whole").out

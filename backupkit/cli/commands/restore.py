@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from backupkit.cli.results import conclude, fields_of, lost_line
+from backupkit.cli.results import conclude, fields_of, lost_line, repair_line
 from backupkit.cli.session import Session, session_of
 from backupkit.errors import ExitCode
 from backupkit.text import printable
@@ -47,6 +47,7 @@ def restore(
         *(f"  {printable(str(folder))}" for folder in restored.folders),
         *_elsewhere_lines(session, restored.elsewhere, to.absolute()),
         *lost_line(session, restored.damaged),
+        *repair_line(session, restored.damaged),
     ]
     session.printer.summary(fields_of(restored), lines)
     return conclude(restored.damaged, restored.distrust)

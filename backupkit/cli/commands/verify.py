@@ -1,6 +1,5 @@
 """`backupkit verify`: read every byte back."""
 
-import shlex
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from backupkit.cli.guard_desk import publish_policy
-from backupkit.cli.results import conclude, coverage_lines, fields_of, lost_line, state_word
+from backupkit.cli.results import conclude, coverage_lines, fields_of, lost_line, repair_line, state_word
 from backupkit.cli.session import Session, session_of
 from backupkit.cli.usage import OptionsClash, ValueWrong
 from backupkit.errors import ExitCode
@@ -55,9 +54,7 @@ def verify(
     if checked.method in {"sample", "quick"} and checked.state == "saved":
         lines += _not_verified(session, checked)
     lines += coverage_lines(session, checked.coverage)
-    if checked.findings:
-        repository = ["--repo", session.asked.repo] if session.asked.repo else []
-        lines.append(session.say("status.next", commands=shlex.join(["backupkit", "repair", *repository])))
+    lines += repair_line(session, checked.findings)
     session.printer.summary(fields_of(checked), lines)
     return conclude(checked.findings, checked.distrust)
 
