@@ -219,8 +219,10 @@ class _Needs:
         """Give every pack that is needed, by forgotten snapshots too."""
         for digest in sorted(self._by_list):
             listed = self._mend.pack_list(digest)
-            # No snapshot needs nothing.
-            self._is_all = self._is_all and bool(listed)
+            if not listed:
+                # No snapshot needs nothing: the list is lost, and that was told.
+                self._is_all = False
+                del self._by_list[digest]
             yield from (one.ref for one in self.life.now_held_by(listed))
 
     def of(self, lost: Collection[str]) -> dict[str, set[SnapshotId] | None]:

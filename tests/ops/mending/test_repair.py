@@ -136,7 +136,7 @@ def test_once_only_forgotten_snapshots_need_what_is_lost_nothing_is_damaged_any_
     first = scene.take().snapshot
     scene.write("later.txt", "later")
     second = scene.take().snapshot
-    lost = max(packs(scene), key=lambda name: (scene.places.repository / name).stat().st_size)
+    lost = str(scene.largest_pack().relative_to(scene.places.repository))
     flip(scene, lost, 5000)
 
     hurt = repair(scene)
@@ -161,7 +161,7 @@ def test_once_only_forgotten_snapshots_need_what_is_lost_nothing_is_damaged_any_
 def test_where_nobody_can_say_who_needs_a_lost_pack_it_is_damage(scene: Scene, unknown: str) -> None:
     some_chats(scene)
     first = scene.take().snapshot
-    lost = max(packs(scene), key=lambda name: (scene.places.repository / name).stat().st_size)
+    lost = str(scene.largest_pack().relative_to(scene.places.repository))
     digest = known_snapshots(scene.repository)[-1].statement.packs.digest
     flip(scene, lost, 5000)
     scene.write("later.txt", "later")
@@ -181,6 +181,21 @@ def test_where_nobody_can_say_who_needs_a_lost_pack_it_is_damage(scene: Scene, u
 
     assert "pack-beyond-repair" in scene.codes()
     assert "pack-needed-by-nobody" not in scene.codes()
+
+
+def test_a_lost_list_beside_a_lost_pack_is_told_once(scene: Scene) -> None:
+    some_chats(scene)
+    scene.take()
+    digest = known_snapshots(scene.repository)[-1].statement.packs.digest
+    flip(scene, str(scene.largest_pack().relative_to(scene.places.repository)), 5000)
+    for copy in COPIES:
+        (scene.places.repository / f"{copy}{layout.pack_list(digest)}").unlink()
+
+    done = repair(scene)
+
+    told = [found.facts["name"] for found in done.findings]
+    assert layout.pack_list(digest) in told
+    assert len(told) == len(set(told))
 
 
 def test_each_copy_of_each_small_object_is_mended(saved: Scene) -> None:
