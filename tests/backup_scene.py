@@ -17,6 +17,7 @@ from backupkit.ops.repository.repository import PLACE_FILE, Repository, open_rep
 from backupkit.ops.restoring.restore import Restored, restore
 from backupkit.ops.saving.snapshot import SnapshotTaken, SourceSpec, take_snapshot
 from backupkit.ops.unlock import Secret
+from backupkit.store import layout
 
 PASSPHRASE = "correct horse battery staple"
 JUNE = datetime(2018, 6, 1, 12, tzinfo=UTC)
@@ -104,6 +105,18 @@ class Scene:
         return restore(
             self.places, snapshot, target, secret=self.secret, clock=self.clock, tell=self.tell, **more
         )  # fmt: skip
+
+    def largest_pack(self) -> Path:
+        """The pack that holds the most: what names the files lies elsewhere, where the chats are of any size."""
+        names = self.repository.backend.names(layout.PACKS)
+        return max((self.places.repository / name for name in names), key=lambda path: path.stat().st_size)
+
+    def damage_largest_pack(self) -> None:
+        """Turn a bit over in the middle of it."""
+        path = self.largest_pack()
+        data = bytearray(path.read_bytes())
+        data[len(data) // 2] ^= 1
+        path.write_bytes(data)
 
     def copy_to(self, folder: Path) -> "Scene":
         """Another person's disk that is just like this one: not a copy that knows where it came from."""

@@ -23,7 +23,7 @@ from backupkit.ids import ChunkId, PackName
 from backupkit.ops.events import Found, Severity
 from backupkit.ops.places import shown_path
 from backupkit.ops.restoring.names import names_like, shortened, tamed
-from backupkit.ops.restoring.unfinished import PARTIAL, Came
+from backupkit.ops.restoring.unfinished import PARTIAL, Came, sha256_of
 from backupkit.store.domains.domain_reader import DomainReader
 from backupkit.store.domains.stretch import Lent
 from backupkit.store.failures import ChunkLost
@@ -35,7 +35,6 @@ from backupkit.store.trees.tree import Entry, Pages, one_chunk
 PERMISSIONS = 0o777
 """What is given back of a mode: no chat needs to run as somebody else."""
 
-_PIECE = 1 << 20
 _NEW_FILE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _UNNAMED: int = getattr(os, "O_TMPFILE", 0)
 _GIVES_UP = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
@@ -160,7 +159,7 @@ class RestoredFiles:
             if (
                 loss is not None
                 and self._came
-                and self._came.whole(folder.descriptor, wanted, entry.size, _sha256(descriptor))
+                and self._came.whole(folder.descriptor, wanted, entry.size, sha256_of(descriptor))
             ):
                 if temporary:
                     os.unlink(temporary, dir_fd=folder.descriptor)
@@ -254,7 +253,7 @@ class RestoredFiles:
         if end != entry.size:
             return "wrong-size"
         # Pages of a database come in the order in which they were stored, so that the whole is hashed at the end.
-        found = whole.digest() if is_in_order and hashed == entry.size else _sha256(descriptor)
+        found = whole.digest() if is_in_order and hashed == entry.size else sha256_of(descriptor)
         return None if found == entry.sha256 else "wrong-sha256"
 
 
@@ -386,14 +385,6 @@ def _write_at(descriptor: int, offset: int, data: bytes | memoryview) -> None:
     done = os.pwrite(descriptor, data, offset)
     while done < len(data):
         done += os.pwrite(descriptor, memoryview(data)[done:], offset + done)
-
-
-def _sha256(descriptor: int) -> bytes:
-    whole, offset = hashlib.sha256(), 0
-    while piece := os.pread(descriptor, _PIECE, offset):
-        whole.update(piece)
-        offset += len(piece)
-    return whole.digest()
 
 
 def _give(give: Callable[[str], str], wanted: str) -> tuple[str, bool]:

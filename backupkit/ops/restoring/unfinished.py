@@ -5,7 +5,6 @@ file that came back whole, which is hashed to know it, and writes the rest. What
 """
 
 import hashlib
-import json
 import os
 import re
 import stat
@@ -13,10 +12,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
-from backupkit.codec.canonical import decode_json
+from backupkit.codec.canonical import Json, decode_json, encode_canonical
 from backupkit.codec.malformed import MalformedObject
+from backupkit.guard.places import read_small
 from backupkit.ids import SnapshotId
 from backupkit.ops.failures import RestoreUnfinished, TargetNotEmpty
 from backupkit.ops.places import shown_path
@@ -25,6 +24,7 @@ from backupkit.ops.restoring.names import names_like, tamed
 NOTE = "backupkit-restore-unfinished.json"
 PARTIAL = ".backupkit-partial"
 
+_WHAT = "unfinished-restore"
 _VERSION = 1
 _MOST_NOTE_BYTES = 1 << 20
 _LEFT_PARTIAL = re.compile(re.escape(PARTIAL) + r"-[0-9a-f]{16}-[0-9a-z]+")
@@ -38,14 +38,19 @@ def goes_on(to: Path, snapshot: SnapshotId, only: tuple[str, ...]) -> bool:
         RestoreUnfinished: it holds another one.
         TargetNotEmpty: it holds anything else.
     """
-    if not to.exists() or (to.is_dir() and not any(to.iterdir())):
+    if not to.exists():
         return False
-    noted = _noted(to / NOTE)
-    if noted is None:
+    there = list(to.iterdir()) if to.is_dir() else [to]
+    data = _noted(to / NOTE)
+    # A run that was killed before it wrote its note brought nothing back.
+    if not there or (there == [to / NOTE] and data == b""):
+        return False
+    if data == _note(snapshot, only):
+        return True
+    other = _snapshot_in(data)
+    if other is None:
         raise TargetNotEmpty(path=shown_path(to))
-    if noted != _note(snapshot, only):
-        raise RestoreUnfinished(path=shown_path(to), snapshot=noted["snapshot"])
-    return True
+    raise RestoreUnfinished(path=shown_path(to), snapshot=other)
 
 
 @contextmanager
@@ -56,16 +61,11 @@ def noted_restore(to: Path, snapshot: SnapshotId, only: tuple[str, ...]) -> Iter
         TargetNotEmpty: another process restores into it now, or something came to lie there meanwhile.
     """
     path = to / NOTE
-    is_new = not path.exists()
-    flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | (os.O_CREAT | os.O_EXCL if is_new else 0)
-    try:
-        handle = os.open(path, flags, 0o600)
-    except (FileExistsError, FileNotFoundError) as error:
-        raise TargetNotEmpty(path=shown_path(to)) from error
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         _require_alone(handle, to)
-        if is_new:
-            os.write(handle, json.dumps(_note(snapshot, only)).encode())
+        if not os.fstat(handle).st_size:
+            os.write(handle, _note(snapshot, only))
             os.fsync(handle)
         yield
         path.unlink()
@@ -92,22 +92,26 @@ def _require_alone(handle: int, to: Path) -> None:
         return
 
 
-def _note(snapshot: SnapshotId, only: tuple[str, ...]) -> dict[str, object]:
-    return {"type": "unfinished-restore", "v": _VERSION, "snapshot": snapshot, "only": sorted(only)}
+def _note(snapshot: SnapshotId, only: tuple[str, ...]) -> bytes:
+    # The command line may hand in bytes that are no text.
+    names: list[Json] = [name.encode("utf-8", "backslashreplace").decode() for name in sorted(only)]
+    return encode_canonical({"type": _WHAT, "v": _VERSION, "snapshot": snapshot, "only": names})
 
 
-def _noted(path: Path) -> dict[str, Any] | None:
-    """Read a note; None where there is none, or none that could be ours."""
+def _noted(path: Path) -> bytes | None:
     try:
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                return None
-            data = file.read(_MOST_NOTE_BYTES + 1)
-        noted = decode_json(data, what="unfinished-restore", max_bytes=_MOST_NOTE_BYTES)
-    except (OSError, MalformedObject):
+        return None if path.is_symlink() else read_small(path, most=_MOST_NOTE_BYTES)
+    except OSError:
         return None
-    is_note = isinstance(noted, dict) and noted.get("type") == "unfinished-restore"
-    return noted if is_note and isinstance(noted.get("snapshot"), str) else None
+
+
+def _snapshot_in(data: bytes | None) -> str | None:
+    """Return the snapshot that a note names; None where it is no note of ours."""
+    try:
+        noted = decode_json(data or b"", what=_WHAT, max_bytes=_MOST_NOTE_BYTES)
+    except MalformedObject:
+        return None
+    return str(noted.get("snapshot")) if isinstance(noted, dict) and noted.get("type") == _WHAT else None
 
 
 def clear_partial(to: Path) -> None:
@@ -116,6 +120,15 @@ def clear_partial(to: Path) -> None:
         for name in names:
             if _LEFT_PARTIAL.fullmatch(name):
                 Path(folder, name).unlink(missing_ok=True)
+
+
+def sha256_of(descriptor: int) -> bytes:
+    """Hash an open file from its start."""
+    whole, offset = hashlib.sha256(), 0
+    while piece := os.pread(descriptor, _PIECE, offset):
+        whole.update(piece)
+        offset += len(piece)
+    return whole.digest()
 
 
 class Came:
@@ -159,12 +172,12 @@ class Came:
             descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
         except OSError:
             return False
-        with os.fdopen(descriptor, "rb", buffering=0) as file:
-            whole = hashlib.sha256()
-            while piece := file.read(_PIECE):
-                whole.update(piece)
+        try:
+            found = sha256_of(descriptor)
+        finally:
+            os.close(descriptor)
         with self._alone:
-            if whole.digest() != sha256 or inode in self._counted:
+            if found != sha256 or inode in self._counted:
                 return False
             self._counted.add(inode)
             self.files += 1

@@ -13,7 +13,6 @@ from backupkit.ops.looking.status import Status, status
 from backupkit.proof.coverage_pass import RESTORE_DRILL, decode_coverage_pass
 from backupkit.proof.dsse import open_envelope
 from backupkit.proof.statement import PAYLOAD_TYPE
-from backupkit.store import layout
 
 TELEGRAM = AppPackage("org.telegram.messenger")
 
@@ -92,13 +91,7 @@ def test_a_drilled_backup_says_so_in_its_coverage_pass(scene: Scene) -> None:
 def test_damage_is_found_and_the_snapshot_is_not_called_drilled(scene: Scene) -> None:
     some_chats(scene)
     scene.take()
-    largest = max(
-        (scene.places.repository / name for name in scene.repository.backend.names(layout.PACKS)),
-        key=lambda path: path.stat().st_size,
-    )
-    data = bytearray(largest.read_bytes())
-    data[len(data) // 2] ^= 1
-    largest.write_bytes(data)
+    scene.damage_largest_pack()
 
     done = drill(scene)
 

@@ -21,15 +21,6 @@ from backupkit.ops.unlock import Secret
 from backupkit.store import layout
 
 
-def damage_largest_pack(scene: Scene) -> None:
-    """Change a byte in the middle of the pack that holds the most, so that what names the files stays whole."""
-    names = list(scene.repository.backend.names(layout.PACKS))
-    path = max((scene.places.repository / name for name in names), key=lambda path: path.stat().st_size)
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 1
-    path.write_bytes(data)
-
-
 def test_nothing_is_written_over(scene: Scene) -> None:
     some_chats(scene)
     scene.take()
@@ -102,7 +93,7 @@ def test_damaged_files_lie_beside_a_report_and_never_under_their_own_name(scene:
     for number in range(20):
         scene.write(f"{number:02d}.bin", os.urandom(100_000))
     scene.take()
-    damage_largest_pack(scene)
+    scene.damage_largest_pack()
 
     restored = scene.restore()
 
@@ -117,15 +108,7 @@ def test_damaged_files_lie_beside_a_report_and_never_under_their_own_name(scene:
     assert {one["path"] for one in report["damaged"]} == lost
 
 
-@pytest.fixture(params=["without a name", "under another name"])
-def unfinished(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """How files lie in the target until they are whole."""
-    if request.param == "under another name":
-        monkeypatch.setattr(restored_files, "_UNNAMED", 0)
-    return str(request.param)
-
-
-@pytest.mark.usefixtures("unfinished")
+@pytest.mark.usefixtures("until_whole")
 def test_all_kinds_of_files_come_back_with_rights_and_times(scene: Scene) -> None:
     scene.write("empty", b"")
     scene.write("small", b"a few words")
@@ -182,14 +165,14 @@ def test_a_target_that_names_no_nameless_file_gets_all_the_same(
     assert sorted(path.name for path in restore_to.iterdir()) == ["chats"]
 
 
-@pytest.mark.usefixtures("unfinished")
+@pytest.mark.usefixtures("until_whole")
 def test_a_damaged_file_does_not_take_the_name_of_a_whole_one(scene: Scene) -> None:
     """`photo` is damaged and becomes `photo.damaged`; a real file of that name was then renamed over it."""
     real = scene.write("photo.damaged", "a real file")
     scene.take(real)
     scene.write("photo", os.urandom(400_000))
     scene.take()
-    damage_largest_pack(scene)
+    scene.damage_largest_pack()
 
     restored = scene.restore()
 
@@ -286,7 +269,7 @@ def test_a_tame_name_keeps_its_ending_and_is_taken_everywhere(name: str, tame: s
     assert tame is None or tamed(tame) is None
 
 
-@pytest.mark.usefixtures("unfinished")
+@pytest.mark.usefixtures("until_whole")
 def test_a_stop_leaves_only_whole_files(scene: Scene) -> None:
     for number in range(20):
         scene.write(f"{number:02d}", os.urandom(20_000))

@@ -12,10 +12,8 @@ from backup_scene import Scene, bytes_of, some_chats
 
 from backupkit.ops.events import Found
 from backupkit.ops.failures import RestoreUnfinished, TargetNotEmpty
-from backupkit.ops.restoring import restored_files
 from backupkit.ops.restoring.restore import REPORT
 from backupkit.ops.restoring.unfinished import NOTE, PARTIAL, Came, clear_partial
-from backupkit.store import layout
 
 Seen = dict[str, tuple[int, int, bytes]]
 
@@ -57,15 +55,7 @@ def stopped(scene: Scene, to: Path, after: int, **more: Any) -> bool:
     return False
 
 
-@pytest.fixture(params=["without a name", "under another name"])
-def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """How files lie in the target until they are whole."""
-    if request.param == "under another name":
-        monkeypatch.setattr(restored_files, "_UNNAMED", 0)
-    return str(request.param)
-
-
-@pytest.mark.usefixtures("way")
+@pytest.mark.usefixtures("until_whole")
 def test_wherever_a_restore_ends_the_same_one_goes_on_to_the_same_tree(scene: Scene) -> None:
     varied_chats(scene)
     scene.take(scene.chats, scene.folder / "more" / "chats")
@@ -99,18 +89,12 @@ def test_what_had_come_back_is_kept_and_counted(scene: Scene) -> None:
     assert restored.folders == (to / "chats",)
 
 
-@pytest.mark.usefixtures("way")
+@pytest.mark.usefixtures("until_whole")
 def test_what_is_damaged_lies_there_once_however_often_the_restore_ended(scene: Scene) -> None:
     varied_chats(scene)
     scene.write("large.bin.damaged", "a real file")
     scene.take()
-    largest = max(
-        (scene.places.repository / name for name in scene.repository.backend.names(layout.PACKS)),
-        key=lambda path: path.stat().st_size,
-    )
-    data = bytearray(largest.read_bytes())
-    data[len(data) // 2] ^= 1
-    largest.write_bytes(data)
+    scene.damage_largest_pack()
     whole = scene.folder / "whole"
     damaged = scene.restore(to=whole).damaged
     assert damaged
@@ -205,6 +189,22 @@ def test_a_restore_that_ends_before_anything_came_back_leaves_nothing(scene: Sce
 
     assert not any(path.is_file() for path in to.rglob("*") if path.name != NOTE)
     assert not scene.restore(to=to).damaged
+
+
+def test_a_run_that_was_killed_before_it_wrote_its_note_is_begun_anew(scene: Scene) -> None:
+    varied_chats(scene)
+    scene.take()
+    to = scene.folder / "back"
+    to.mkdir()
+    (to / NOTE).touch()
+
+    assert not scene.restore(to=to).damaged
+    (scene.folder / "other").mkdir()
+    (scene.folder / "other" / NOTE).touch()
+    (scene.folder / "other" / "mine").touch()
+    for only in ((), ("no text \udcff",)):
+        with pytest.raises(TargetNotEmpty):
+            scene.restore(to=scene.folder / "other", only=only)
 
 
 def test_a_source_may_be_called_as_the_note_is(scene: Scene) -> None:
