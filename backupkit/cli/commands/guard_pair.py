@@ -22,6 +22,8 @@ def guard_pair(
     )
     said = "guard.pair.done" if paired.changed else "guard.pair.already"
     lines = [session.say(said, path=paired.repository)]
+    if paired.forgot_time:
+        lines.append(session.say("guard.pair.forgot-time"))
     if paired.changed:
         lines.append(session.say("status.next", commands="backupkit verify"))
     session.printer.summary(json_fields(paired), lines)

@@ -23,6 +23,7 @@ MESSAGES: dict[str, str] = {
     "guard.install.ask": "Write it? Type yes:",
     "guard.install.left": "Nothing was written.",
     "guard.pair.done": "The guard counts the backups in {path} from now on, and no other's.",
+    "guard.pair.forgot-time": "It forgot that it was asked at a later time than now. Ask again about the update.",
     "guard.pair.already": "The guard counts the backups in {path} already.",
     "guard.install.done": "Written to {path}. From now on {host} asks before it changes a chat program.",
     "guard.uninstall.done": "Removed {path}. {host} no longer asks.",

@@ -23,6 +23,7 @@ MESSAGES: dict[str, str] = {
     "guard.install.ask": "要写入吗？请输入“是”或 yes：",
     "guard.install.left": "没有写入任何内容。",
     "guard.pair.done": "从现在起，守卫承认 {path} 里的备份，不再承认别的。",
+    "guard.pair.forgot-time": "守卫已忘掉比现在更晚的那次询问时间。请再问一次这次更新。",
     "guard.pair.already": "守卫已经承认 {path} 里的备份。",
     "guard.install.done": "已写入 {path}。从现在起，{host} 改动聊天程序之前会先询问。",
     "guard.uninstall.done": "已移除 {path}，{host} 不再询问。",

@@ -20,12 +20,14 @@ from backupkit.ops.unlock import AskSecret
 class Paired:
     """The repository that counts now, by the name of its log.
 
-    `changed`: another one, or none, counted before, or the guard forgot what it remembered of this one's log.
+    `changed`: another one, or none, counted before, or what was remembered of its log was not readable. `forgot_time`: it counted before, and
+    the guard forgot that it was asked at a time that has not come.
     """
 
     repository: str
     origin: str
     changed: bool
+    forgot_time: bool = False
 
 
 def pair_guard(places: Places, *, secret: AskSecret, clock: Clock, tell: Tell = tell_nobody) -> Paired:
@@ -46,7 +48,7 @@ def pair_guard(places: Places, *, secret: AskSecret, clock: Clock, tell: Tell = 
     is_changed = counts_another(repository) is not False or not remembers_log(repository)
     if is_changed:
         pin_instead(repository)
-    elif asked_after(repository, clock.now()):
+    is_ahead = not is_changed and asked_after(repository, clock.now())
+    if is_ahead:
         forget_when_asked(repository)
-        is_changed = True
-    return Paired(str(places.repository), repository.origin, is_changed)
+    return Paired(str(places.repository), repository.origin, is_changed, is_ahead)

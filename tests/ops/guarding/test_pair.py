@@ -114,8 +114,9 @@ def test_a_guard_that_was_asked_under_a_clock_that_was_ahead_is_paired_anew_and_
     with pytest.raises(ClockWentBack):
         check(scene)
 
-    assert pair_guard(scene.places, secret=scene.secret, clock=scene.clock).changed
+    paired = pair_guard(scene.places, secret=scene.secret, clock=scene.clock)
 
+    assert (paired.changed, paired.forgot_time) == (False, True)
     check(scene)
     assert load(places.witness) == seen._replace(at=None)
-    assert not pair_guard(scene.places, secret=scene.secret, clock=scene.clock).changed
+    assert not pair_guard(scene.places, secret=scene.secret, clock=scene.clock).forgot_time
