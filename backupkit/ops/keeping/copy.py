@@ -317,8 +317,7 @@ class _Copy:
             if self._size_there(name) is not None:
                 # It is not what it must be: somebody looked.
                 self._tell(Found("second-copy-damaged", Severity.WARNING, {"name": name}))
-                self._backend.delete(name)
-            self._backend.create(name, data, check=lambda written: require_hash(pieces_of(written)))
+            self._backend.overwrite(name, data, check=lambda written: require_hash(pieces_of(written)))
         except NoSpace:
             raise
         except AlreadyExists:
