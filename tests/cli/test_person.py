@@ -3,6 +3,8 @@
 import os
 import re
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -104,6 +106,38 @@ def test_a_terminal_that_is_closed_at_a_question_leaves_nothing_behind(computer:
 
     assert os.waitstatus_to_exitcode(status) == 143
     assert {path for path in set(computer.home.rglob("*")) - before if path.is_file()} == set()
+
+
+def test_a_process_that_is_killed_at_a_question_leaves_nothing_behind(computer: Computer) -> None:
+    before = set(computer.home.rglob("*"))
+    person = Person(computer, "init")
+    person.waits_for("passphrase:")
+
+    os.kill(person.process, signal.SIGKILL)
+    code, _ = person.ends_with()
+
+    assert code == -signal.SIGKILL
+    assert {path for path in set(computer.home.rglob("*")) - before if path.is_file()} == set()
+
+
+def test_words_that_a_killed_run_left_half_written_go_with_the_next_one(computer: Computer) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    left = computer.home / f".sheet.html.{ended.pid}.tmp"
+    of_others = [
+        computer.home / f".sheet.html.{os.getpid()}.tmp",
+        computer.home / f".other.html.{ended.pid}.tmp",
+        computer.home / ".sheet.html.tmp",
+    ]
+    for path in (left, *of_others):
+        path.write_text("abandon ability able")
+
+    computer.run("init", "--no-input", "--recovery-sheet", computer.home / "sheet.html")
+
+    assert not left.exists()
+    assert all(path.exists() for path in of_others)
+    assert len(words_on(computer.home / "sheet.html")) == 24
+    assert (computer.home / "sheet.html").stat().st_mode & 0o777 == 0o600
 
 
 def test_no_input_asks_nobody_even_at_a_terminal(computer: Computer) -> None:
