@@ -32,16 +32,16 @@ class FixedClock(NamedTuple):
 
 def to_rfc3339(moment: datetime) -> str:
     """Write a time as RFC 3339 in UTC to the second: `2018-06-01T08:30:00Z`."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.astimezone(UTC).isoformat(timespec="seconds")[:19] + "Z"
 
 
 def from_rfc3339(text: str) -> datetime:
     """Read a time written by `to_rfc3339`.
 
     Raises:
-        ValueError: the text is anything else, local times without a zone included.
+        ValueError: the text is anything else, local times without a zone and years before 1000 included.
     """
-    if len(text) != 20 or not text.endswith("Z") or not text.isascii():
+    if len(text) != 20 or text[0] == "0" or not text.endswith("Z") or not text.isascii():
         raise ValueError(text)
     # Not strptime: loading it takes longer than the hook takes to decide.
     moment = datetime.fromisoformat(text)

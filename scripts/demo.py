@@ -186,7 +186,7 @@ def count_rows(database: Path) -> int:
 def recovery_words(sheet: Path) -> str:
     """Read the words off the sheet, as a person with the paper in hand would."""
     listed = sheet.read_text("utf-8").partition('<ol class="words">')[2].partition("</ol>")[0]
-    return " ".join(re.findall(r"<li><span>([^<]+)</span></li>", listed))
+    return " ".join(re.findall(r"<li><span>([^<]+)</span>", listed))
 
 
 def main() -> None:

@@ -487,7 +487,7 @@ def make_idsig(
     certificate: bytes | None = None,
 ) -> bytes:
     """Write the v4 signature of a signed package; `more` are further signers by block id, each with its package digest."""
-    root = fs_verity_root(apk, salt)
+    root, tree = fs_verity(apk, salt)
 
     def info(signer: AppKey, digest: bytes) -> bytes:
         own = certificate or signer.certificate
@@ -497,18 +497,19 @@ def make_idsig(
 
     signing = info(key, content_digest(apk, "sha256") if package_digest is None else package_digest)
     signing += b"".join(u32(block) + sized(info(signer, digest)) for block, signer, digest in more)
-    return u32(2) + sized(u32(1) + bytes((12,)) + sized(salt) + sized(root)) + sized(signing) + sized(b"tree")
+    return u32(2) + sized(u32(1) + bytes((12,)) + sized(salt) + sized(root)) + sized(signing) + sized(tree)
 
 
-def fs_verity_root(data: bytes, salt: bytes = b"") -> bytes:
-    """The root of the kernel's hash tree over a file: pages of 4 KiB, the salt filled up to a block of SHA-256."""
+def fs_verity(data: bytes, salt: bytes = b"") -> tuple[bytes, bytes]:
+    """The root of the kernel's hash tree over a file and the tree: pages of 4 KiB, the salt filled up to a block of SHA-256."""
     prefix = salt.ljust(-(-len(salt) // 64) * 64, b"\0")
-    level = data
+    level, tree = data, b""
     while True:
         level += bytes(-len(level) % 4096)
         level = b"".join(hashlib.sha256(prefix + level[at : at + 4096]).digest() for at in range(0, len(level), 4096))
         if len(level) == 32:
-            return level
+            return level, tree
+        tree = level + bytes(-len(level) % 4096) + tree
 
 
 def content_digest(apk: bytes, kind: str) -> bytes:

@@ -30,21 +30,34 @@ public class Judge {
     static String answer(String[] question) {
         try {
             ApkVerifier.Builder builder = new ApkVerifier.Builder(new File(question[0]));
+            if (question[1].equals("stamp")) {
+                ApkVerifier.Result result = builder.build().verifySourceStamp();
+                return told(result.isSourceStampVerified(), "", result);
+            }
+            if (question[1].equals("idsig")) {
+                ApkVerifier.Result result = builder.setV4SignatureFile(new File(question[2])).build().verify();
+                return told(result.isVerified() && result.isVerifiedUsingV4Scheme(), "", result);
+            }
             if (!question[1].equals("-")) builder.setMinCheckedPlatformVersion(Integer.parseInt(question[1]));
             if (!question[2].equals("-")) builder.setMaxCheckedPlatformVersion(Integer.parseInt(question[2]));
             ApkVerifier.Result result = builder.build().verify();
-            StringJoiner signers = new StringJoiner(","), issues = new StringJoiner(",");
+            StringJoiner signers = new StringJoiner(",");
             for (X509Certificate signer : result.getSignerCertificates()) {
                 StringBuilder hex = new StringBuilder();
                 for (byte one : MessageDigest.getInstance("SHA-256").digest(signer.getEncoded()))
                     hex.append(String.format("%02x", one));
                 signers.add(hex);
             }
-            for (ApkVerifier.IssueWithParams issue : result.getAllErrors()) issues.add(issue.getIssue().name());
-            return (result.isVerified() ? "verified" : "refused") + "\\t" + signers + "\\t" + issues;
+            return told(result.isVerified(), signers.toString(), result);
         } catch (Throwable failure) {
             return "refused\\t\\t" + failure.getClass().getSimpleName();
         }
+    }
+
+    static String told(boolean isGenuine, String signers, ApkVerifier.Result result) {
+        StringJoiner issues = new StringJoiner(",");
+        for (ApkVerifier.IssueWithParams issue : result.getAllErrors()) issues.add(issue.getIssue().name());
+        return (isGenuine ? "verified" : "refused") + "\\t" + signers + "\\t" + issues;
     }
 }
 """
@@ -91,9 +104,20 @@ class ApkSig:
 
     def ask(self, path: Path, first: int | None, last: int | None) -> Opinion:
         """Ask about one package, over a range of levels or its own."""
+        return self._ask(path, first or "-", last or "-")
+
+    def ask_stamp(self, path: Path) -> Opinion:
+        """Ask whether a package's source stamp holds."""
+        return self._ask(path, "stamp", "")
+
+    def ask_idsig(self, path: Path, idsig: Path) -> Opinion:
+        """Ask whether an `.idsig` file belongs to a package that is genuine."""
+        return self._ask(path, "idsig", idsig)
+
+    def _ask(self, *question: object) -> Opinion:
         assert self._process.stdin
         assert self._process.stdout
-        self._process.stdin.write(f"{path}\t{first or '-'}\t{last or '-'}\n")
+        self._process.stdin.write("\t".join(map(str, question)) + "\n")
         self._process.stdin.flush()
         verdict, signers, issues = self._process.stdout.readline().rstrip("\n").split("\t")
         return Opinion(verdict == "verified", [one for one in signers.split(",") if one], frozenset(issues.split(",")))

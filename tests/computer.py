@@ -171,7 +171,7 @@ class Computer:
 def words_on(sheet: Path) -> list[str]:
     """Read the 24 words off a recovery sheet, as a person with the paper in hand would."""
     listed = sheet.read_text("utf-8").partition('<ol class="words">')[2].partition("</ol>")[0]
-    words = re.findall(r"<li><span>([^<]+)</span></li>", listed)
+    words = re.findall(r"<li><span>([^<]+)</span>", listed)
     assert len(words) == 24, words
     return words
 

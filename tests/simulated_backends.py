@@ -22,6 +22,9 @@ class Passing:
     def create(self, name: str, data: bytes | bytearray | memoryview, *, check: ReadBack | None = None) -> None:
         self.inner.create(name, data, check=check)
 
+    def overwrite(self, name: str, data: bytes | bytearray | memoryview, *, check: ReadBack | None = None) -> None:
+        self.inner.overwrite(name, data, check=check)
+
     def read(self, name: str, offset: int = 0, length: int | None = None) -> bytes:
         return self.inner.read(name, offset, length)
 
@@ -55,6 +58,10 @@ class PowerCutBackend(Passing):
         self._spend()
         super().create(name, data, check=check)
 
+    def overwrite(self, name: str, data: bytes | bytearray | memoryview, *, check: ReadBack | None = None) -> None:
+        self._spend()
+        super().overwrite(name, data, check=check)
+
     def delete(self, name: str) -> None:
         self._spend()
         super().delete(name)
@@ -80,6 +87,10 @@ class FullBackend(Passing):
         self._take(name, len(data))
         super().create(name, data, check=check)
 
+    def overwrite(self, name: str, data: bytes | bytearray | memoryview, *, check: ReadBack | None = None) -> None:
+        self._take(name, len(data))
+        super().overwrite(name, data, check=check)
+
     def swap(self, name: str, expected: bytes | None, new: bytes) -> None:
         self._take(name, len(new))
         super().swap(name, expected, new)
@@ -94,10 +105,17 @@ class LyingBackend(Passing):
     """Flips one bit of everything it writes, as failing memory does."""
 
     def create(self, name: str, data: bytes | bytearray | memoryview, *, check: ReadBack | None = None) -> None:
-        damaged = bytearray(data)
-        if damaged:
-            damaged[len(damaged) // 2] ^= 0x10
-        super().create(name, damaged, check=check)
+        super().create(name, _flipped(data), check=check)
+
+    def overwrite(self, name: str, data: bytes | bytearray | memoryview, *, check: ReadBack | None = None) -> None:
+        super().overwrite(name, _flipped(data), check=check)
+
+
+def _flipped(data: bytes | bytearray | memoryview) -> bytearray:
+    damaged = bytearray(data)
+    if damaged:
+        damaged[len(damaged) // 2] ^= 0x10
+    return damaged
 
 
 class BadSectorBackend(Passing):

@@ -31,6 +31,7 @@ def test_a_time_of_another_zone_is_written_in_utc() -> None:
         "2018-06-01T08:30:61Z",
         "２018-06-01T08:30:00Z",
         "2018-06-01T08:30:00z",
+        "0999-06-01T08:30:00Z",
     ],
 )
 def test_any_other_text_is_no_time(text: str) -> None:

@@ -15,6 +15,8 @@ Json: TypeAlias = "bool | int | str | list[Json] | dict[str, Json] | None"
 MAX_INTEGER = 2**53 - 1
 MAX_DEPTH = 64
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
 
 def encode_canonical(value: Any) -> bytes:
     """Write a value as canonical JSON.
@@ -24,8 +26,7 @@ def encode_canonical(value: Any) -> bytes:
         ValueError: an integer is too large, a string cannot be UTF-8, or the nesting is too deep.
     """
     _require_canonical(value, 0)
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return text.encode("utf-8")
+    return _CANONICAL.encode(value).encode("utf-8")
 
 
 def decode_json(data: bytes | memoryview, *, what: str, max_bytes: int) -> Any:
@@ -39,13 +40,7 @@ def decode_json(data: bytes | memoryview, *, what: str, max_bytes: int) -> Any:
     if len(data) > max_bytes:
         raise MalformedObject(what=what, reason="too-large")
     try:
-        value = json.loads(
-            bytes(data).decode("utf-8"),
-            object_pairs_hook=_unique_pairs,
-            parse_float=_refuse,
-            parse_constant=_refuse,
-            parse_int=_bounded_int,
-        )
+        value = _STRICT.decode(bytes(data).decode("utf-8"))
         _require_canonical(value, 0)
     except (ValueError, TypeError, RecursionError) as error:
         raise MalformedObject(what=what, reason="not-strict-json") from error
@@ -68,6 +63,11 @@ def _bounded_int(text: str) -> int:
     if len(text) > 17:
         raise ValueError("integer too large")
     return int(text)
+
+
+_STRICT = json.JSONDecoder(
+    object_pairs_hook=_unique_pairs, parse_float=_refuse, parse_constant=_refuse, parse_int=_bounded_int
+)
 
 
 def _require_canonical(value: Any, depth: int) -> None:

@@ -70,23 +70,26 @@ class RecoveryCode:
 
     @classmethod
     def from_words(cls, text: str) -> "RecoveryCode":
-        """Read the words as a person types them: either language, any case and spacing, numbered or not.
+        """Read the words as a person types them: either language, also mixed, any case and spacing, numbered or not.
+
+        A Chinese sheet has each word in both languages, so whoever copies it from beginning to end types 48.
 
         Raises:
-            UnknownRecoveryWord: names the first word that is not in the list of the first word's language.
+            UnknownRecoveryWord: names the first word that is in neither list.
             WrongRecoveryWordCount: there are not 24.
             RecoveryChecksumWrong: the words are right one by one, and not together.
         """
         words = typed_words(text)
-        language: Language = "zh-CN" if words and _is_ideograph(words[0]) else "en"
-        known = _positions(language)
+        known = _positions()
         for position, word in enumerate(words, 1):
             if word not in known:
                 raise UnknownRecoveryWord(position=position, word=printable(word, limit=20))
-        if len(words) != WORD_COUNT:
+        positions = _told_once([known[word] for word in words])
+        if len(positions) != WORD_COUNT:
             raise WrongRecoveryWordCount(count=len(words), expected=WORD_COUNT)
+        english = _word_list("en")
         try:
-            return cls(bytes(_word_list(language).to_entropy(words)))
+            return cls(bytes(english.to_entropy([english.wordlist[position] for position in positions])))
         except ValueError as error:
             raise RecoveryChecksumWrong from error
 
@@ -107,13 +110,17 @@ def typed_words(text: str) -> list[str]:
     return _WORD.findall(unicodedata.normalize("NFKC", text[:MAX_TYPED]).casefold())
 
 
-def _is_ideograph(word: str) -> bool:
-    return "\u3400" <= word <= "\u9fff"
+def _told_once(positions: list[int]) -> list[int]:
+    """Return half of twice as many words as there should be, where each was typed in both languages."""
+    if len(positions) == 2 * WORD_COUNT and positions[::2] == positions[1::2]:
+        return positions[::2]
+    return positions
 
 
 @cache
-def _positions(language: Language) -> frozenset[str]:
-    return frozenset(_word_list(language).wordlist)
+def _positions() -> dict[str, int]:
+    """Where each word of both languages stands in its list: no word is in both, and the same place means the same bits."""
+    return {word: position for language in _LISTS for position, word in enumerate(_word_list(language).wordlist)}
 
 
 @cache

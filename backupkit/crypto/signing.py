@@ -1,6 +1,7 @@
 """Ed25519 keys. A check raises; it never answers with a bool that somebody can forget to look at."""
 
 import os
+from hmac import compare_digest
 from typing import NamedTuple
 
 from cryptography.exceptions import InvalidSignature
@@ -29,13 +30,28 @@ class VerifyKey(NamedTuple):
             raise SignatureInvalid(what=what) from error
 
 
-class SigningKey(NamedTuple):
+class SigningKey:
     """A private signing key: the 32-byte seed of RFC 8032. Its text does not show the seed."""
 
-    seed: bytes
+    __slots__ = ("_opened", "seed")
+
+    def __init__(self, seed: bytes) -> None:
+        """Open the key: its scalar and its public half are derived once, for however much is signed.
+
+        Raises:
+            ValueError: the seed is not 32 bytes.
+        """
+        self.seed = seed
+        self._opened = Ed25519PrivateKey.from_private_bytes(seed)
 
     def __repr__(self) -> str:
         return "SigningKey()"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SigningKey) and compare_digest(self.seed, other.seed)
+
+    def __hash__(self) -> int:
+        return hash(self.verify_key)
 
     @classmethod
     def generate(cls) -> "SigningKey":
@@ -45,8 +61,8 @@ class SigningKey(NamedTuple):
     @property
     def verify_key(self) -> VerifyKey:
         """The public half."""
-        return VerifyKey(Ed25519PrivateKey.from_private_bytes(self.seed).public_key().public_bytes_raw())
+        return VerifyKey(self._opened.public_key().public_bytes_raw())
 
     def sign(self, message: bytes) -> bytes:
         """Return the 64-byte signature of `message`."""
-        return Ed25519PrivateKey.from_private_bytes(self.seed).sign(message)
+        return self._opened.sign(message)

@@ -50,7 +50,7 @@ class LedgerChecked(NamedTuple):
 
 def entry_of(verdict: Verdict, now: datetime) -> dict[str, Any]:
     """What is kept of a verdict: which update, what was answered and why. No counts, no texts, no people."""
-    judged = verdict.judged
+    judged, consent = verdict.judged, verdict.consent
     return {
         "time": to_rfc3339(now),
         "decision": verdict.decision.value,
@@ -63,8 +63,8 @@ def entry_of(verdict: Verdict, now: datetime) -> dict[str, Any]:
         "new_sha256": judged.new_sha256,
         "store": None if judged.store is None else judged.store[:200],
         "snapshot": verdict.coverage.snapshot if verdict.coverage else None,
-        "consent": None if verdict.consent is None else verdict.consent.to_json()["by"] or "needed",
-        "consent_id": None if verdict.consent is None else verdict.consent.binding.id,
+        "consent": None if consent is None else consent.given_by.value if consent.given_by else "needed",
+        "consent_id": None if consent is None else consent.binding.id,
         "exit_code": int(verdict.exit_code),
     }
 
@@ -76,6 +76,7 @@ def append(path: Path, event: dict[str, Any], key: SigningKey) -> dict[str, Any]
         OSError: it cannot be written; then nothing counts as recorded.
     """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    public = key.verify_key.public.hex()
     handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
@@ -87,7 +88,7 @@ def append(path: Path, event: dict[str, Any], key: SigningKey) -> dict[str, Any]
             "prev": last.digest,
             "torn": last.torn,
             **event,
-            "key": key.verify_key.public.hex(),
+            "key": public,
         }
         signature = key.sign(_PREFIX + encode_canonical(entry))
         line = encode_canonical({**entry, "sig": signature.hex()})
@@ -117,8 +118,10 @@ def _last_entry(handle: int) -> _Last:
     size = os.fstat(handle).st_size
     tail = os.pread(handle, _TAIL_BYTES, max(size - _TAIL_BYTES, 0))
     is_open = bool(tail) and not tail.endswith(b"\n")
-    torn = 0
-    for line in reversed(tail.split(b"\n")):
+    torn, end = 0, len(tail)
+    while end:
+        start = tail.rfind(b"\n", 0, end) + 1
+        line, end = tail[start:end], max(start - 1, 0)
         if not line:
             continue
         try:

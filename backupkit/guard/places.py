@@ -74,15 +74,15 @@ class GuardPlaces(NamedTuple):
 
     def pass_of(self, package: AppPackage) -> Path:
         """The newest coverage pass of one app."""
-        return self.root / "passes" / f"{file_name_of(package)}.pass"
+        return self.root / f"passes/{file_name_of(package)}.pass"
 
     def consent_of(self, package: AppPackage) -> Path:
         """What was last consented to at the owner's terminal."""
-        return self.root / "consents" / f"{file_name_of(package)}.json"
+        return self.root / f"consents/{file_name_of(package)}.json"
 
     def hint_of(self, package: AppPackage) -> Path:
         """How much of an app no verified backup held when it was last counted."""
-        return self.root / "hints" / f"{file_name_of(package)}.json"
+        return self.root / f"hints/{file_name_of(package)}.json"
 
 
 def file_name_of(package: AppPackage) -> str:
@@ -192,7 +192,14 @@ def read_small(path: Path, *, most: int) -> bytes | None:
             # It names a place that is not there now, such as a disk that is not connected: not the same as nothing at all.
             raise
         return None
-    with os.fdopen(handle, "rb") as file:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
+    try:
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, "not a regular file", str(path))
-        return file.read(most + 1)
+        # One read for the whole file, which is small as a rule, and one more that finds its end.
+        at_once, data = max(status.st_size, 4096), b""
+        while more := os.read(handle, min(at_once, most + 1 - len(data))):
+            data += more
+        return data
+    finally:
+        os.close(handle)

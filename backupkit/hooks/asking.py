@@ -30,14 +30,14 @@ def places_in(environment: Mapping[str, str], system: str = sys.platform) -> Gua
 
 def decide(
     data: bytes,
-    environment: Mapping[str, str],
+    places: GuardPlaces,
     expect_within: Callable[[float], None],
     *,
     clock: Clock | None = None,
 ) -> tuple[bytes, int]:
     """Return the answer's line and exit code. `expect_within` is told the deadline that the question asks for."""
     now = (clock or SystemClock()).now()
-    desk = Desk(places_in(environment))
+    desk = Desk(places)
     try:
         fields = read_fields(data)
         expect_within(deadline_of(fields).total_seconds())

@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import NamedTuple
 
-from backupkit.hooks.asking import decide
+from backupkit.hooks.asking import decide, places_in
 from backupkit.hooks.protocol import DEFAULT_DEADLINE_SECONDS, UNDECIDED_EXIT, undecided_line
 
 
@@ -37,7 +37,7 @@ class Counter:
     """One guard, many askers. Lives on one event loop; the work is done in threads, for files are read and flushed."""
 
     def __init__(self, environment: Mapping[str, str], limits: Limits | None = None) -> None:
-        self._environment = environment
+        self._places = places_in(environment)
         self._limits = limits or Limits()
         self._threads = ThreadPoolExecutor(self._limits.at_once, thread_name_prefix="question")
         self._in_work = 0
@@ -99,4 +99,4 @@ class Counter:
             self._idle.set()
 
     def _decide(self, data: bytes, expect_within: Callable[[float], None]) -> Answer:
-        return Answer(*decide(data, self._environment, expect_within))
+        return Answer(*decide(data, self._places, expect_within))

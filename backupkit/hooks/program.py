@@ -158,9 +158,9 @@ def _answer(request_file: str | None, environment: Mapping[str, str], started: f
         answer.expect_within(DEFAULT_DEADLINE_SECONDS)
         data = _read(0 if request_file is None else _open(request_file))
         # Imported under the deadline, and after the question came: a question that is too large costs nothing.
-        from backupkit.hooks.asking import decide
+        from backupkit.hooks.asking import decide, places_in
 
-        line, code = decide(data, environment, answer.expect_within)
+        line, code = decide(data, places_in(environment), answer.expect_within)
     except BaseException as error:  # noqa: BLE001 - a guard that crashes must hold, and say so
         line, code = undecided_line(_failure(error)), UNDECIDED_EXIT
     try:

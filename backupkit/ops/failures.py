@@ -166,6 +166,13 @@ class CopyOfAnother(BackupkitError):
     exit_code = ExitCode.TARGET_NOT_EMPTY
 
 
+class CopyRunning(BackupkitError):
+    """Another run is copying to the same place. Facts: `path`."""
+
+    code = "copy-running"
+    exit_code = ExitCode.LOCKED
+
+
 class CopyIsNewer(BackupkitError):
     """The copy knows more than the repository that is to be copied over it. Facts: `path`, `copy`, `own` (sizes)."""
 

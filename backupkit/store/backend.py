@@ -1,7 +1,7 @@
 """Where a repository's objects lie: a flat space of names and bytes.
 
-The five things asked of a backend are those an object store with conditional writes can do too: create what was not there,
-read a range, list, delete, and swap one object for another. What is created is whole and durable or not there at all.
+What is asked of a backend an object store with conditional writes can do too: create what was not there, write over what is
+damaged, read a range, list, delete, and swap one object for another. What is created is whole and durable or not there at all.
 """
 
 import re
@@ -77,6 +77,13 @@ class Backend(Protocol):
 
         Raises:
             SwapLost: it is something else by now; it was not touched.
+        """
+        ...
+
+    def overwrite(self, name: str, data: bytes | bytearray | memoryview, *, check: ReadBack | None = None) -> None:
+        """Write an object whole, and only then put it in the place of what lies under its name, if anything does.
+
+        For an object whose name says what it must be, so that only damage can be replaced. `check` works as in `create`.
         """
         ...
 

@@ -70,13 +70,29 @@ def test_the_first_unknown_word_is_named_with_its_place() -> None:
     assert caught.value.exit_code == ExitCode.CANNOT_UNLOCK
 
 
-def test_a_word_of_the_other_language_is_unknown() -> None:
-    code = RecoveryCode(bytes(32))
+@given(codes, st.lists(st.sampled_from(LANGUAGES), min_size=24, max_size=24))
+def test_words_of_both_languages_may_be_mixed_where_paper_is_torn(
+    code: RecoveryCode, languages: list[Language]
+) -> None:
+    words = [code.words(language)[place] for place, language in enumerate(languages)]
 
-    with pytest.raises(UnknownRecoveryWord) as caught:
-        RecoveryCode.from_words(" ".join(code.words("en")[:23] + code.words("zh-CN")[23:]))
+    assert RecoveryCode.from_words(" ".join(words)) == code
 
-    assert caught.value.facts["position"] == 24
+
+def test_each_word_may_be_typed_in_both_languages_as_a_chinese_sheet_has_them() -> None:
+    code = RecoveryCode(bytes(range(32)))
+    both = list(zip(code.words("zh-CN"), code.words("en"), strict=True))
+
+    assert RecoveryCode.from_words("\n".join(f"{number} {zh}\n{en}" for number, (zh, en) in enumerate(both, 1))) == code
+
+
+def test_forty_eight_words_that_do_not_pair_are_counted() -> None:
+    code = RecoveryCode(bytes(range(32)))
+
+    with pytest.raises(WrongRecoveryWordCount) as caught:
+        RecoveryCode.from_words(" ".join(code.words("zh-CN") + code.words("en")))
+
+    assert caught.value.facts == {"count": 48, "expected": 24}
 
 
 @pytest.mark.parametrize("count", [0, 12, 23, 25])

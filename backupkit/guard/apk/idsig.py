@@ -2,11 +2,12 @@
 
     u32 version 2 | sized hashing info (u32 algorithm, u8 log2 of the block, sized salt, sized root hash)
     | sized signing info (sized package digest, certificate, additional data, public key, u32 algorithm, sized signature)
-      and further ones after a u32 block id | sized tree, which is not read
+      and further ones after a u32 block id | sized tree: the levels of digests from the top down, each in whole pages
 
 It never decides who signed a package: that is v3's or v2's to say, and the file repeats it. So it is compared. Found beside a package, a wrong
-one is told and nothing more, because every other way of installing ignores it; handed over on purpose, a wrong one is a refusal. Sources: AOSP
-`V4Signature`, `ApkSignatureSchemeV4Verifier`; apksig `V4SchemeVerifier`.
+one is told and nothing more, because every other way of installing ignores it; handed over on purpose, a wrong one is a refusal. A salt is refused:
+the kernel hashes without it and apksig with it, and no signer writes one. Sources: AOSP `V4Signature`, `ApkSignatureSchemeV4Verifier`, incfs
+`integrity.c`, adb's `incremental_utils.cpp` (the tree must be there); apksig `V4SchemeVerifier`.
 """
 
 import hashlib
@@ -26,13 +27,12 @@ from backupkit.guard.apk.records import Record, RecordMalformed
 from backupkit.guard.apk.signing_block import V31
 
 MOST_BYTES = 64 << 20
-"""The tree of a package of 8 GiB; it is not read, only bounded."""
+"""The tree of a package of 8 GiB."""
 _MOST_INFO = 1 << 20
 _VERSION = 2
 _SHA256 = 1
 _LOG2_PAGE = 12
 _PAGE = 1 << _LOG2_PAGE
-_MOST_SALT = 32
 _MOST_ADDITIONAL = 128
 
 
@@ -45,6 +45,7 @@ class IdsigIssue(StrEnum):
     SIGNER_DIFFERS = "signer-differs"
     DIGEST_DIFFERS = "digest-differs"
     CONTENT_DIFFERS = "content-differs"
+    TREE_DIFFERS = "tree-differs"
 
 
 class SigningInfo(NamedTuple):
@@ -60,16 +61,16 @@ class SigningInfo(NamedTuple):
 
 
 class Idsig(NamedTuple):
-    """An `.idsig` file, read and not compared."""
+    """The head of an `.idsig` file, read and not compared. `tree` is where the tree begins, after its length."""
 
-    salt: bytes
     root: bytes
     signers: tuple[SigningInfo, ...]
+    tree: int
 
     def signed_bytes(self, size: int, info: SigningInfo) -> bytes:
         """Return what a signature is over, for a package of so many bytes."""
         body = size.to_bytes(8, "little") + _SHA256.to_bytes(4, "little") + bytes((_LOG2_PAGE,))
-        for field in (self.salt, self.root, info.package_digest, info.certificate, info.additional):
+        for field in (b"", self.root, info.package_digest, info.certificate, info.additional):
             body += len(field).to_bytes(4, "little") + field
         return (len(body) + 4).to_bytes(4, "little") + body
 
@@ -87,16 +88,17 @@ def read_idsig(data: bytes) -> Idsig:
     if hashing.u32() != _SHA256 or hashing.byte() != _LOG2_PAGE:
         raise RecordMalformed
     salt, root = hashing.sized(), hashing.sized()
+    if salt or hashing or len(root) != hashlib.sha256().digest_size:
+        raise RecordMalformed
     signing = Record(record.sized())
+    tree = len(data) - len(record.rest()) + 4
     signers = [_signing_info(signing, 0)]
     while signing:
         block = signing.u32()
         signers.append(_signing_info(Record(signing.sized()), block))
         if len(signers) > 8:
             raise RecordMalformed
-    if len(salt) > _MOST_SALT or len(root) != hashlib.sha256().digest_size:
-        raise RecordMalformed
-    return Idsig(salt, root, tuple(signers))
+    return Idsig(root, tuple(signers), tree)
 
 
 def _signing_info(record: Record, block: int) -> SigningInfo:
@@ -109,15 +111,18 @@ def _signing_info(record: Record, block: int) -> SigningInfo:
 def compare(idsig: Path, path: Path, package: Package) -> IdsigIssue | None:
     """Compare an `.idsig` file with the package that was read from `path`; None where it belongs to it."""
     try:
-        with PackageFile(idsig) as file:
-            if file.size > MOST_BYTES:
+        with PackageFile(idsig) as beside:
+            if beside.size > MOST_BYTES:
                 return IdsigIssue.MALFORMED
-            found = read_idsig(file.read(0, min(file.size, _MOST_INFO)))
-        for info in found.signers:
-            if (issue := _compare(found, info, package)) is not None:
-                return issue
-        with PackageFile(path) as file:
-            return None if _root(file, found.salt) == found.root else IdsigIssue.CONTENT_DIFFERS
+            found = read_idsig(beside.read(0, min(beside.size, _MOST_INFO)))
+            for info in found.signers:
+                if (issue := _compare(found, info, package)) is not None:
+                    return issue
+            with PackageFile(path) as file:
+                root, levels = _tree(file)
+            if root != found.root:
+                return IdsigIssue.CONTENT_DIFFERS
+            return None if _holds_tree(beside, found.tree, levels) else IdsigIssue.TREE_DIFFERS
     except PackageUndecided:
         return IdsigIssue.UNREADABLE
     except (RecordMalformed, PackageNotGenuine, KeyMalformed, NotAsn1):
@@ -137,23 +142,38 @@ def _compare(found: Idsig, info: SigningInfo, package: Package) -> IdsigIssue | 
     return None if any(info.package_digest in claim.digests for claim in meant) else IdsigIssue.DIGEST_DIFFERS
 
 
-def _root(package: PackageFile, salt: bytes) -> bytes:
-    """Build the tree that the kernel would build over the whole file (fs-verity, pages of 4 KiB)."""
-    # The salt fills a block of the hash function (Linux, Documentation/filesystems/fsverity).
-    salted = hashlib.sha256(salt.ljust(-(-len(salt) // 64) * 64, b"\0"))
+def _tree(package: PackageFile) -> tuple[bytes, list[bytes]]:
+    """Build the tree that the kernel would build over the whole file, pages of 4 KiB: its root, and its levels from the top down.
 
-    def digest(page: memoryview) -> bytes:
-        hashed = salted.copy()
-        hashed.update(page)
-        hashed.update(bytes(_PAGE - len(page)))
-        return hashed.digest()
+    A file of one page has no levels: its digest is the root.
+    """
 
-    def leaves(pieces: Iterable[bytes]) -> bytes:
-        return b"".join(
-            digest(memoryview(piece)[at : at + _PAGE]) for piece in pieces for at in range(0, len(piece), _PAGE)
-        )
+    def digests(pieces: Iterable[bytes]) -> bytes:
+        pages = (memoryview(piece)[at : at + _PAGE] for piece in pieces for at in range(0, len(piece), _PAGE))
+        return b"".join(hashlib.sha256(page if len(page) == _PAGE else _filled(page)).digest() for page in pages)
 
-    level = leaves(package.stream(0, package.size))
+    levels: list[bytes] = []
+    level = digests(package.stream(0, package.size))
     while len(level) > hashlib.sha256().digest_size:
-        level = leaves((level,))
-    return level
+        levels.insert(0, level)
+        level = digests((level,))
+    return level, levels
+
+
+def _filled(page: memoryview) -> bytes:
+    return bytes(page).ljust(_PAGE, b"\0")
+
+
+def _holds_tree(idsig: PackageFile, start: int, levels: list[bytes]) -> bool:
+    """Whether the tree is there in full, with its length before it and nothing behind it."""
+    sizes = [-(-len(level) // _PAGE) * _PAGE for level in levels]
+    if idsig.size != start + sum(sizes) or int.from_bytes(idsig.read(start - 4, 4), "little") != sum(sizes):
+        return False
+    for level, size in zip(levels, sizes, strict=True):
+        at = 0
+        for piece in idsig.stream(start, size):
+            if piece != level[at : at + len(piece)].ljust(len(piece), b"\0"):
+                return False
+            at += len(piece)
+        start += size
+    return True

@@ -4,6 +4,7 @@ MESSAGES: dict[str, str] = {
     "sheet.title": "Recovery sheet",
     "sheet.subtitle": "These 24 words open the saved chats when the passphrase is lost.",
     "sheet.words": "The 24 words, in this order",
+    "sheet.either": "The English words open it too. Install backupkit, connect the disk, run the command below, where DIR is the backup's folder, and type them.",
     "sheet.store": "Repository",
     "sheet.fingerprint": "Sheet number",
     "sheet.created": "Made on",

@@ -173,7 +173,7 @@ _SAID: dict[str, tuple[str, ...]] = {
     "the stamp's entry is missing": ("entry-missing",),
     "the certificate is another": ("certificate-mismatch", "signer-differs"),
     "a signature of the package is not covered": ("scheme-not-signed",),
-    "it does not fit the package": ("did-not-verify", "digest-differs", "content-differs"),
+    "it does not fit the package": ("did-not-verify", "digest-differs", "content-differs", "tree-differs"),
     "its time cannot be right": ("time-invalid",),
     "the history of its signers is wrong": ("lineage-invalid",),
     # What is not known of two packages, by the rule that asks for it.

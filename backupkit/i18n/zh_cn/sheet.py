@@ -4,6 +4,7 @@ MESSAGES: dict[str, str] = {
     "sheet.title": "恢复单",
     "sheet.subtitle": "忘了口令时，用这 24 个词就能打开保存的聊天记录。",
     "sheet.words": "24 个词，顺序不能变",
+    "sheet.either": "每个词旁边是同一个词的英文写法：两种都能打开备份，输入一种就行，混着输入也可以。",
     "sheet.store": "备份库",
     "sheet.fingerprint": "本单编号",
     "sheet.created": "制作日期",

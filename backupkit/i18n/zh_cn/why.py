@@ -144,7 +144,7 @@ _SAID: dict[str, tuple[str, ...]] = {
     "缺少印记条目": ("entry-missing",),
     "证书不是同一张": ("certificate-mismatch", "signer-differs"),
     "安装包的一种签名没有包括在内": ("scheme-not-signed",),
-    "与安装包不符": ("did-not-verify", "digest-differs", "content-differs"),
+    "与安装包不符": ("did-not-verify", "digest-differs", "content-differs", "tree-differs"),
     "时间不可能正确": ("time-invalid",),
     "签名沿革不对": ("lineage-invalid",),
     # 对两个安装包还不知道的事，按提出疑问的规则列出。

@@ -22,9 +22,9 @@ from backupkit.crypto.keyring import read_public
 from backupkit.errors import BackupkitError, Fact
 from backupkit.ids import PackName, SnapshotId
 from backupkit.ops.events import Found, Notice, Phase, Progress, Severity, Tell
-from backupkit.ops.failures import CopyForked, CopyIsNewer, CopyOfAnother, CopyToItself
+from backupkit.ops.failures import CopyForked, CopyIsNewer, CopyOfAnother, CopyRunning, CopyToItself
 from backupkit.ops.memory.pack_reads import PackReads
-from backupkit.ops.places import Places, on_same_disk
+from backupkit.ops.places import Places, on_same_disk, taken
 from backupkit.ops.repository.lifecycle import Lifecycle, lifecycle_of
 from backupkit.ops.repository.reach import packs_of
 from backupkit.ops.repository.repository import Repository, open_repository
@@ -92,19 +92,28 @@ def copy_repository(
     Raises:
         NoRepository: there is nothing to copy.
         CopyToItself: the copy would lie in the repository, or the repository in it.
-        CopyOfAnother: something else lies there. CopyIsNewer, CopyForked: its log is not an older one of ours.
+        CopyOfAnother: something else lies there. CopyRunning: another run copies there now. CopyIsNewer, CopyForked: its log is not an older one of ours.
         NoSpace, BackendDenied: it cannot be written. What was copied stays, and the next run goes on.
     """
     repository = open_repository(places, tell)
     own, other = places.repository.resolve(), to.resolve()
     if own == other or own in other.parents or other in own.parents:
         raise CopyToItself(path=os.fspath(to))
-    history = repository.log.read()
     if to.exists() and (not to.is_dir() or (any(to.iterdir()) and not _is_begun(to))):
         raise CopyOfAnother(path=os.fspath(to))
     to.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with taken(to) as is_alone:
+        # Two runs would each take for damage what the other one has begun.
+        if not is_alone:
+            raise CopyRunning(path=os.fspath(to))
+        return _copy(repository, to, clock=clock, tell=tell, check=check, stop=stop)
+
+
+def _copy(
+    repository: Repository, to: Path, *, clock: Clock, tell: Tell, check: bool, stop: Callable[[], bool]
+) -> Copied:
     started = clock.now()
-    run = _Copy(repository, history, PosixBackend(to), to, tell, stop)
+    run = _Copy(repository, repository.log.read(), PosixBackend(to), to, tell, stop)
     head = run.require_older()
     reads = _reads_of(repository, to)
     try:
@@ -317,8 +326,7 @@ class _Copy:
             if self._size_there(name) is not None:
                 # It is not what it must be: somebody looked.
                 self._tell(Found("second-copy-damaged", Severity.WARNING, {"name": name}))
-                self._backend.delete(name)
-            self._backend.create(name, data, check=lambda written: require_hash(pieces_of(written)))
+            self._backend.overwrite(name, data, check=lambda written: require_hash(pieces_of(written)))
         except NoSpace:
             raise
         except AlreadyExists:

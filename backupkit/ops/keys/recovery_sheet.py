@@ -19,7 +19,7 @@ RESTORE_COMMAND = "backupkit restore latest --to chats --repo DIR"
 
 @dataclass(frozen=True, slots=True)
 class SheetFacts:
-    """What one sheet says. The words are the same 256 bits in both languages; `fingerprint` is 16 hex digits."""
+    """What one sheet says. The words are the same 256 bits in both languages, word for word; `fingerprint` is 16 hex digits."""
 
     origin: str
     words_en: tuple[str, ...] = field(repr=False)
@@ -34,10 +34,13 @@ def sheet_texts(language: str) -> Mapping[str, str]:
 
 
 def render_sheet(facts: SheetFacts, language: str) -> str:
-    """Return the sheet as one HTML page with the words of its language."""
+    """Return the sheet as one HTML page with the words of its language.
+
+    Beside each Chinese word stands the English one: many a printer and many a rescue system has no Chinese letters, and
+    prints boxes that open nothing.
+    """
     in_chinese = language == "zh-CN"
     texts = {name.removeprefix("sheet."): escape(text) for name, text in sheet_texts(language).items()}
-    words = facts.words_zh if in_chinese else facts.words_en
     return _PAGE.format(
         lang="zh-CN" if in_chinese else "en",
         style=_STYLE,
@@ -46,7 +49,8 @@ def render_sheet(facts: SheetFacts, language: str) -> str:
         title=texts["title"],
         subtitle=texts["subtitle"],
         words_title=texts["words"],
-        words="\n".join(f"<li><span>{escape(word)}</span></li>" for word in words),
+        words="\n".join(f"<li>{word}</li>" for word in (_in_both(facts) if in_chinese else _in_english(facts))),
+        either=_either() if in_chinese else "",
         facts="\n".join(
             f"<div><dt>{name}</dt><dd>{escape(value)}</dd></div>"
             for name, value in (
@@ -62,6 +66,21 @@ def render_sheet(facts: SheetFacts, language: str) -> str:
         place=texts["place"],
         place_hint=texts["place.hint"],
     )
+
+
+def _in_english(facts: SheetFacts) -> list[str]:
+    return [f"<span>{escape(word)}</span>" for word in facts.words_en]
+
+
+def _in_both(facts: SheetFacts) -> list[str]:
+    pairs = zip(facts.words_zh, facts.words_en, strict=True)
+    return [f'<span>{escape(chinese_word)}</span> <b lang="en">{escape(word)}</b>' for chinese_word, word in pairs]
+
+
+def _either() -> str:
+    """Return a paragraph that says so in both languages: the English half is all that is left where the other prints as boxes."""
+    here, in_english = (escape(texts["sheet.either"]) for texts in (chinese.MESSAGES, english.MESSAGES))
+    return f'<p class="either">{here}<br><span lang="en">{in_english}</span></p>\n'
 
 
 def _in_fours(digits: str) -> str:
@@ -85,6 +104,8 @@ ol.words li:nth-child(n + 19) { border-right: 0; }
 ol.words li::before { content: counter(word); width: 5mm; margin-right: 2.5mm; flex: none; text-align: right; color: #666; font-size: 9pt; font-variant-numeric: tabular-nums; }
 ol.words span { font: 600 13pt/1.3 ui-monospace, "Cascadia Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; }
 :lang(zh) ol.words span { font: 600 18pt/1.25 "Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", sans-serif; }
+ol.words b { margin-left: auto; font: 10pt/1.25 ui-monospace, "Cascadia Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; }
+.either { margin-top: 2mm; font-size: 9.5pt; line-height: 1.4; }
 dl { margin: 6mm 0 7mm; }
 dl div { display: flex; align-items: baseline; gap: 4mm; padding: .6mm 0; }
 dt { width: 28mm; flex: none; color: #444; }
@@ -131,7 +152,7 @@ _PAGE = """<!DOCTYPE html>
 <ol class="words">
 {words}
 </ol>
-<dl>
+{either}<dl>
 {facts}
 </dl>
 <h2>{steps_title}</h2>

@@ -39,6 +39,15 @@ class MemoryBackend:
                 raise AlreadyExists(name=name)
             self._objects[name] = copy
 
+    def overwrite(self, name: str, data: bytes | bytearray | memoryview, *, check: ReadBack | None = None) -> None:
+        """Write an object in the place of another."""
+        require_name(name)
+        copy = bytes(data)
+        if check is not None:
+            check(WrittenBytes(copy))
+        with self._lock:
+            self._objects[name] = copy
+
     def read(self, name: str, offset: int = 0, length: int | None = None) -> bytes:
         """Return a range of an object."""
         data = self._object(name)

@@ -63,6 +63,17 @@ class PosixBackend:
                 self._publish(temporary, path, name)
             _sync_folder(path.parent)
 
+    def overwrite(self, name: str, data: bytes | bytearray | memoryview, *, check: ReadBack | None = None) -> None:
+        """Write an object in the place of what is damaged. Until the rename that stays what it was, and nothing comes between."""
+        path = self._path(name)
+        with _system_errors(name):
+            self._make_folder(path.parent)
+            with self._unfinished(data, check) as temporary:
+                if path.is_dir() and not path.is_symlink():
+                    path.rename(self.root / f"{ASIDE}{secrets.token_hex(8)}")
+                temporary.replace(path)
+            _sync_folder(path.parent)
+
     def read(self, name: str, offset: int = 0, length: int | None = None) -> bytes:
         """Return a range of an object."""
         with _system_errors(name):

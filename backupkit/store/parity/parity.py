@@ -90,7 +90,7 @@ def protect(
             yield item
             continue
         groups.setdefault(item.group.packs, []).append(item)
-        if check and not _is_whole(backend, item):
+        if check and not _is_whole(backend, item.name):
             yield Finding("parity-unreadable", item.name, "wrong-sha256")
         else:
             whole.setdefault(item.group.packs, set()).add(item.which)
@@ -118,8 +118,12 @@ def protect(
             backend.delete(name)
 
 
-def _is_whole(backend: Backend, file: ParityFile) -> bool:
-    return hashlib.sha256(backend.read(file.name)).hexdigest() == file.name.rpartition("/")[2]
+def _is_whole(backend: Backend, name: str) -> bool:
+    try:
+        return hashlib.sha256(backend.read(name)).hexdigest() == name.rpartition("/")[2]
+    except BackendError:
+        # A bad sector past the header.
+        return False
 
 
 def _protect_group(backend: Backend, domain: DomainId, packs: Sequence[PackName]) -> Iterator[GroupProtected | Finding]:
@@ -213,6 +217,5 @@ def _publish(backend: Backend, name: str, data: bytearray) -> None:
         backend.create(name, data, check=check)
     except AlreadyExists:
         # The same packs give the same parity, so what lies there is this or a damaged copy of it.
-        if backend.read(name) != data:
-            backend.delete(name)
-            backend.create(name, data, check=check)
+        if not _is_whole(backend, name):
+            backend.overwrite(name, data, check=check)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from backupkit.codec.malformed import MalformedObject
 from backupkit.ids import DomainId, PackName
-from backupkit.store.backend import AlreadyExists, Backend, BackendError, Written, pieces_of
+from backupkit.store.backend import Backend, BackendError, Written, pieces_of
 from backupkit.store.finding import Finding
 from backupkit.store.layout import PackRef
 from backupkit.store.packs.pack_format import MAX_PACK
@@ -144,13 +144,8 @@ def _groups_with(files: Sequence[ParityFile], pack: PackName) -> Iterator[tuple[
 
 
 def _write_back(backend: Backend, ref: PackRef, data: bytearray) -> None:
-    """Put a pack in its place. What is there is damaged and can be computed or fetched again, so it may go first."""
-    backend.delete(ref.name)
-    try:
-        backend.create(ref.name, data, check=lambda back: _require_name(back, ref))
-    except AlreadyExists:
-        # Somebody else repaired it at the same time.
-        return
+    # What is there is damaged, but its readable rest may be all there is until the whole one has its name.
+    backend.overwrite(ref.name, data, check=lambda back: _require_name(back, ref))
 
 
 def _require_name(written: Written, ref: PackRef) -> None:

@@ -39,14 +39,25 @@ class Page(HTMLParser):
         return [attributes for name, attributes in self.tags if name == tag]
 
 
-@pytest.mark.parametrize(("language", "words"), [("en", FACTS.words_en), ("zh-CN", FACTS.words_zh)])
-def test_the_words_stand_on_the_sheet_in_order_and_open_what_they_should(language: str, words: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_words_stand_on_the_sheet_in_order_and_open_what_they_should(language: str) -> None:
     page = Page(render_sheet(FACTS, language))
+    words = FACTS.words_en if language == "en" else FACTS.words_zh
     first = page.texts.index(words[0])
+    listed = page.texts[first : first + (24 if language == "en" else 48)]
 
-    assert tuple(page.texts[first : first + 24]) == words
-    assert RecoveryCode.from_words(" ".join(page.texts[first : first + 24])) == CODE
+    assert tuple(listed[:: len(listed) // 24]) == words
+    assert RecoveryCode.from_words(" ".join(listed)) == CODE
     assert page.attributes("html") == [{"lang": language, "translate": "no"}]
+
+
+def test_a_chinese_sheet_printed_where_no_chinese_letters_are_still_opens_the_chats() -> None:
+    printed = [re.sub(r"[^\x00-\x7f]+", "▯", text) for text in Page(render_sheet(FACTS, "zh-CN")).texts]
+    words = [text for text in printed if text in FACTS.words_en]
+
+    assert RecoveryCode.from_words(" ".join(words)) == CODE
+    in_english = printed.index(sheet_texts("en")["sheet.either"])
+    assert "backupkit restore latest --to chats --repo DIR" in printed[in_english:]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -64,7 +75,7 @@ def test_the_sheet_asks_nothing_of_the_network(language: str) -> None:
 
     assert {tag for tag, _ in page.tags} <= {
         *("html", "head", "meta", "title", "style", "body", "main", "header", "h1", "h2", "p", "ol", "li"),
-        *("span", "dl", "div", "dt", "dd", "code", "i"),
+        *("span", "b", "br", "dl", "div", "dt", "dd", "code", "i"),
     }
     assert not {"src", "href", "style", "onload"} & {name for _, attributes in page.tags for name in attributes}
     assert "url(" not in html
@@ -92,7 +103,7 @@ def test_hostile_facts_are_shown_and_not_obeyed(language: str) -> None:
     page = Page(render_sheet(facts, language))
 
     assert not page.attributes("script")
-    assert page.texts.count(hostile) == 25
+    assert page.texts.count(hostile) == (25 if language == "en" else 49)
 
 
 def test_both_languages_have_the_same_sentences() -> None:

@@ -1,6 +1,7 @@
 """What only a folder can show: permissions, leftovers, a full disk."""
 
 import os
+import random
 import subprocess
 import sys
 import time
@@ -8,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from power_cut import VARIANTS, Disk, Recorder
 
 from backupkit.store.backend import BackendDenied, ObjectMissing
 from backupkit.store.backends.posix_backend import PosixBackend
@@ -96,3 +98,34 @@ def test_what_others_leave_in_the_folder_is_no_object(tmp_path: Path) -> None:
         (tmp_path / name).touch()
 
     assert list(backend.names("")) == ["packs/ab/abcd"]
+
+
+def test_whenever_the_power_fails_while_an_object_is_written_over_it_is_the_old_or_the_whole_one(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "repository").mkdir()
+    backend = PosixBackend(tmp_path / "repository")
+    backend.create("packs/ab", b"rotten" * 50)
+    recorder = Recorder(tmp_path, ("repository",))
+    with recorder.recording():
+        backend.overwrite("packs/ab", b"whole!" * 60)
+
+    held = set()
+    disk = Disk(recorder.start)
+    for call in (None, *recorder.calls):
+        if call is not None:
+            disk.do(call)
+        held |= {disk.holds(variant, random.Random(1))["repository/packs/ab"] for variant in VARIANTS}
+
+    assert held == {b"rotten" * 50, b"whole!" * 60}
+    assert disk.holds("nothing-unsynced", random.Random(1))["repository/packs/ab"] == b"whole!" * 60
+
+
+def test_a_folder_in_the_place_of_an_object_is_set_aside_when_that_is_written_over(tmp_path: Path) -> None:
+    (tmp_path / "packs/ab").mkdir(parents=True)
+    (tmp_path / "packs/ab/somebodys").write_text("kept")
+
+    PosixBackend(tmp_path).overwrite("packs/ab", b"whole")
+
+    assert PosixBackend(tmp_path).read("packs/ab") == b"whole"
+    assert [path.read_text() for path in tmp_path.glob(".aside-*/somebodys")] == ["kept"]

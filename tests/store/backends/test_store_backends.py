@@ -104,6 +104,33 @@ def test_a_refused_object_never_appears(backend: Backend) -> None:
     assert backend.read("config") == b"other"
 
 
+def test_what_is_written_over_is_there_whole_whether_or_not_anything_was(backend: Backend) -> None:
+    backend.create("packs/ab/damaged", b"rotten")
+
+    backend.overwrite("packs/ab/damaged", bytearray(b"whole again"))
+    backend.overwrite("packs/cd/missing", memoryview(b"back"))
+
+    assert backend.read("packs/ab/damaged") == b"whole again"
+    assert backend.read("packs/cd/missing") == b"back"
+    assert list(backend.names("")) == ["packs/ab/damaged", "packs/cd/missing"]
+    assert backend.sweep_unfinished(timedelta(0)) == 0
+
+
+def test_what_is_refused_when_it_is_written_over_changes_nothing(backend: Backend) -> None:
+    backend.create("packs/ab/damaged", b"rotten, but some of it can be read")
+
+    def refuse(written: Written) -> None:
+        assert bytes(written.read(0, 100)) == b"whole again"
+        assert backend.read("packs/ab/damaged") == b"rotten, but some of it can be read"
+        raise Refused
+
+    with pytest.raises(Refused):
+        backend.overwrite("packs/ab/damaged", b"whole again", check=refuse)
+
+    assert backend.read("packs/ab/damaged") == b"rotten, but some of it can be read"
+    assert list(backend.names("")) == ["packs/ab/damaged"]
+
+
 def test_names_are_sorted_and_begin_with_the_prefix(backend: Backend) -> None:
     for name in ("b/2", "a.b", "a/b", "a/b.c/d", "ab", "b/1", "b/11"):
         backend.create(name, b"")
@@ -151,6 +178,7 @@ def test_names_that_could_lead_elsewhere_are_refused(backend: Backend, name: str
         lambda: backend.size(name),
         lambda: backend.delete(name),
         lambda: backend.swap(name, None, b""),
+        lambda: backend.overwrite(name, b""),
     ]
     for ask in asks:
         with pytest.raises(BadName):

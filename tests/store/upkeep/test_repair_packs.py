@@ -4,16 +4,17 @@ import hashlib
 import random
 
 import pytest
-from simulated_backends import BadSectorBackend, LyingBackend, damage
+from simulated_backends import BadSectorBackend, LyingBackend, Passing, damage
 
 from backupkit.codec.malformed import MalformedObject
 from backupkit.ids import DomainId, PackName
 from backupkit.store import layout
+from backupkit.store.backend import NoSpace, ObjectUnreadable, ReadBack
 from backupkit.store.backends.memory_backend import MemoryBackend
 from backupkit.store.finding import Finding
 from backupkit.store.layout import PackRef
 from backupkit.store.packs.pack_format import MAX_PACK
-from backupkit.store.parity.parity import protect
+from backupkit.store.parity.parity import GroupProtected, protect
 from backupkit.store.upkeep.repair import PackRepaired, bring_back, protected_packs, repair_packs
 
 DOMAIN = DomainId(bytes(range(16)))
@@ -112,3 +113,63 @@ def test_without_parity_and_beyond_it_the_reason_is_told(backend: MemoryBackend,
 
     assert bare == Finding("pack-beyond-repair", packs[0].name, "no-parity")
     assert lost == [Finding("pack-beyond-repair", ref.name, "too-many-lost") for ref in packs]
+
+
+class Refusing(Passing):
+    """Fails every write as a full disk does, and forgets nothing that it was told to delete."""
+
+    def __init__(self, inner: MemoryBackend) -> None:
+        super().__init__(inner)
+        self.deleted: list[str] = []
+
+    def create(self, name: str, data: bytes | bytearray | memoryview, *, check: ReadBack | None = None) -> None:
+        raise NoSpace(name=name)
+
+    overwrite = create
+
+    def delete(self, name: str) -> None:
+        self.deleted.append(name)
+        super().delete(name)
+
+
+def test_where_the_whole_pack_cannot_be_written_the_damaged_one_stays_with_all_that_can_be_read_of_it(
+    backend: MemoryBackend, packs: list[PackRef]
+) -> None:
+    copy = copied(backend)
+    list(protect(backend, DOMAIN))
+    damage(backend, packs[0].name, b"its rest can be read")
+    full = Refusing(backend)
+
+    for repairing in (bring_back(full, copy, packs[:1]), repair_packs(full, DOMAIN, [packs[0].pack])):
+        with pytest.raises(NoSpace):
+            list(repairing)
+
+    assert backend.read(packs[0].name) == b"its rest can be read"
+    assert full.deleted == []
+
+
+def test_parity_that_cannot_be_read_past_its_header_is_made_anew(backend: MemoryBackend, packs: list[PackRef]) -> None:
+    (made,) = [one for one in protect(backend, DOMAIN) if isinstance(one, GroupProtected)]
+    bad = made.files[0]
+    kept = backend.read(bad)
+
+    class Rotten(Passing):
+        """Has a sector in the file's midst that cannot be read until the file is written anew."""
+
+        is_rotten = True
+
+        def read(self, name: str, offset: int = 0, length: int | None = None) -> bytes:
+            if self.is_rotten and name == bad and (length is None or offset + length > len(kept) // 2):
+                raise ObjectUnreadable(name=name, reason="EIO")
+            return super().read(name, offset, length)
+
+        def overwrite(self, name: str, data: bytes | bytearray | memoryview, *, check: ReadBack | None = None) -> None:
+            super().overwrite(name, data, check=check)
+            self.is_rotten = False
+
+    disk = Rotten(backend)
+    outcomes = list(protect(disk, DOMAIN, check=True))
+
+    assert Finding("parity-unreadable", bad, "wrong-sha256") in outcomes
+    assert disk.read(bad) == kept
+    assert list(protect(disk, DOMAIN, check=True)) == []

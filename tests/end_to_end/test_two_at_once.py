@@ -1,0 +1,66 @@
+"""Two processes on one repository or one copy: nothing is lost, and whoever has to wait is told so."""
+
+import fcntl
+import json
+import os
+import random
+import subprocess
+from pathlib import Path
+
+from computer import Answer, Computer, files_of, grow
+
+
+def at_once(computer: Computer, *commands: tuple[object, ...]) -> list[Answer]:
+    """Run several commands, all at the same time."""
+    running = [
+        subprocess.Popen(
+            computer.command(*command), env=computer.environment, cwd=computer.home,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )
+        for command in commands
+    ]  # fmt: skip
+    answers = []
+    for one in running:
+        out, err = one.communicate(timeout=300)
+        assert "Traceback" not in out + err, err
+        answers.append(Answer(one.returncode, out, err))
+    return answers
+
+
+def test_a_copy_that_another_run_is_writing_is_left_to_it_and_said_to_be(
+    ready_computer: Computer, tmp_path: Path
+) -> None:
+    computer, usb = ready_computer, tmp_path / "usb"
+    grow(tmp_path / "chats", random.Random(1), 5)
+    computer.run("snapshot", tmp_path / "chats")
+    usb.mkdir()
+    other = os.open(usb, os.O_RDONLY)
+    fcntl.flock(other, fcntl.LOCK_EX)
+
+    refused = computer.run("copy", "--to", usb, "--json", expect=11)
+    left = files_of(usb)
+    os.close(other)
+    copied = computer.run("copy", "--to", usb, "--json")
+
+    assert refused.last["code"] == "copy-running"
+    assert left == {}
+    assert copied.last["state"] == "whole"
+
+
+def test_copies_to_one_place_at_once_leave_it_whole_and_call_nothing_damaged(
+    ready_computer: Computer, tmp_path: Path
+) -> None:
+    computer, usb, dice = ready_computer, tmp_path / "usb", random.Random(2)
+    for _ in range(3):
+        grow(tmp_path / "chats", dice, 12)
+        computer.run("snapshot", tmp_path / "chats", "--no-verify")
+
+        answers = at_once(computer, *[("copy", "--to", usb, "--json")] * 3)
+
+        assert 0 in {one.code for one in answers} <= {0, 11}
+        told = [json.loads(line) for one in answers for line in one.out.splitlines()]
+        assert [one for one in told if one["type"] == "finding"] == []
+        assert {one["code"] for one in told if one["type"] == "error"} <= {"copy-running"}
+    computer.run("verify", "--repo", usb)
+    computer.run("restore", "--repo", usb, "--to", tmp_path / "back")
+    assert files_of(tmp_path / "back/chats") == files_of(tmp_path / "chats")
