@@ -88,8 +88,6 @@ def answer(process: Process, arguments: Sequence[str]) -> ExitCode:
     first = peeked(arguments)
     try:
         return _invoke(process, arguments, first)
-    except BackupkitError as error:
-        return _fail(process, first, error)
     except KeyboardInterrupt:
         process.stop.rest()
         process.stop.asked = process.stop.asked or signal.SIGINT
@@ -100,11 +98,16 @@ def answer(process: Process, arguments: Sequence[str]) -> ExitCode:
         return _fail(process, first, process.stop.error())
     except BrokenPipeError:
         raise
-    except Exception as problem:  # noqa: BLE001  -- the last line of defence: nobody is shown a traceback
+    except BaseException as problem:  # the last line of defence: nobody is shown a traceback
         if process.stop.at_once:
-            # Torn out of whatever it did, a library may come to an error of its own: that is the stop's, and no mistake.
+            # Torn out of whatever it did, code may come to an error of its own, and a library written in Rust to a panic:
+            # that is the stop's, and neither damage nor a mistake.
             process.stop.rest()
             return _fail(process, first, process.stop.error())
+        if isinstance(problem, BackupkitError):
+            return _fail(process, first, problem)
+        if not isinstance(problem, Exception):
+            raise
         return _fail(process, first, _unforeseen(process, first, problem))
 
 

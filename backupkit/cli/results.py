@@ -1,18 +1,21 @@
 """Pieces that several commands' results are made of."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from backupkit.errors import BackupkitError, ExitCode
 from backupkit.ops.events import Found, Severity
+from backupkit.text import printable
 from backupkit.ui.json_fields import json_fields
 from backupkit.ui.terminal import Role
 
 if TYPE_CHECKING:
     from backupkit.cli.session import Session
     from backupkit.ops.checking.coverage import CoverageIssued
+    from backupkit.ops.restoring.elsewhere import Elsewhere
 
 MOST_LISTED = 20
 _ROLES: dict[str, Role] = {
@@ -43,6 +46,22 @@ def repair_line(session: "Session", findings: Sequence[Found]) -> list[str]:
         return []
     repository = ["--repo", session.asked.repo] if session.asked.repo else []
     return [session.say("status.next", commands=shlex.join(["backupkit", "repair", *repository]))]
+
+
+def elsewhere_lines(
+    session: "Session", verb: str, elsewhere: "Iterable[Elsewhere]", *, to: Path | None = None, more: Sequence[str] = ()
+) -> list[str]:
+    """Name what the latest snapshot does not hold, each with the command that gets it beside what came now."""
+    lines = []
+    repository = ["--repo", session.asked.repo] if session.asked.repo else []
+    for one in elsewhere:
+        names = ", ".join(printable(name) for name in one.sources)
+        said = session.say(f"{verb}.elsewhere", sources=names, snapshot=one.snapshot)
+        lines.append(f"{session.terminal.paint('warning', '!')} {said}")
+        short = one.snapshot[:8]
+        beside = [] if to is None else ["--to", f"{to}-{short}"]
+        lines.append("  " + printable(shlex.join(["backupkit", verb, short, *beside, *more, *repository])))
+    return lines
 
 
 def coverage_lines(session: "Session", covered: "Sequence[CoverageIssued]") -> list[str]:

@@ -18,6 +18,11 @@ _MOMENT = 0.01
 """Seconds until a stop that Python dropped is said again: whatever swallowed it has returned by then."""
 
 
+ONE_PRESS = 0.05
+"""Seconds in which signals are one stop. `timeout` and shells send one to the process and again to its group; nobody presses twice so
+fast; and the way out of the first must not be torn by the others."""
+
+
 _HANG_UP: int | None = getattr(signal, "SIGHUP", None)
 """The terminal was closed. Windows has no such signal."""
 
@@ -50,6 +55,7 @@ class Stop:
         self.listening = False
         self.farewell = b""
         self._main = 0
+        self._heard_at = -ONE_PRESS
 
     def __call__(self) -> bool:
         """Tell whether the work should come to an end soon."""
@@ -83,6 +89,10 @@ class Stop:
         return Interrupted() if self.asked == signal.SIGINT else TerminatedBySignal()
 
     def _heard(self, number: int, _frame: FrameType | None) -> None:
+        now = time.monotonic()
+        if now - self._heard_at < ONE_PRESS:
+            return
+        self._heard_at = now
         if self.polled and self.asked is None:
             self.asked = number
             if self.farewell:
@@ -108,4 +118,5 @@ class Stop:
         # A true signal, to the thread that minds them: it is woken even where it waits for the system.
         # Once nobody listens any more it would end the process in the middle of its last words.
         if self.listening:
+            self._heard_at = -ONE_PRESS
             signal.pthread_kill(self._main, number)

@@ -49,6 +49,44 @@ def test_a_restore_there_names_the_source_that_the_latest_snapshot_does_not_hold
     assert (other.home / f"back-{words[1]}" / "my telegram").is_dir()
 
 
+def test_an_export_there_names_it_too_with_the_command_that_exports_it(other: Computer) -> None:
+    answer = other.run("export", "--format", "jsonl", "--to", "out", "--repo", "my disk")
+
+    assert "! Not in this snapshot, so not exported: my telegram" in answer.out
+    (command,) = [line for line in answer.out.splitlines() if line.startswith("  backupkit export")]
+    _, *words = shlex.split(command)
+    other.run(*words)
+    exported = other.home / f"out-{words[1]}"
+    assert sum(path.read_text().count('"message"') for path in exported.glob("*.jsonl")) >= 20
+
+
+def test_what_is_shown_there_names_it_too_with_the_command_that_shows_it(other: Computer) -> None:
+    for brief in ([], ["--brief"]):
+        answer = other.run("show", *brief, "--repo", "my disk")
+
+        assert "! Not in this snapshot: my telegram" in answer.out
+        (command,) = [line for line in answer.out.splitlines() if line.startswith("  backupkit show")]
+        assert "my telegram" in other.run(*shlex.split(command)[1:]).out
+
+
+def test_whoever_chose_a_snapshot_or_a_conversation_hears_of_no_other(other: Computer) -> None:
+    snapshot = other.run("show", "--brief", "--json", "--repo", "my disk").last["snapshot"]
+    (title,) = [
+        json.loads(line)["title"]
+        for line in other.run("show", "--json", "--repo", "my disk").out.splitlines()
+        if '"type":"conversation"' in line.replace(" ", "")
+    ]
+
+    for words in (
+        ["show", snapshot],
+        ["show", f"latest:{title}"],
+        ["export", snapshot, "--to", "chosen"],
+        ["export", "--only", title, "--to", "one"],
+        ["export", "--all-snapshots", "--to", "all"],
+    ):
+        assert other.run(*words, "--json", "--repo", "my disk").last["elsewhere"] == []
+
+
 def test_the_list_there_calls_a_size_that_was_rounded_up_no_exact_one(disk: Path, other: Computer) -> None:
     answer = other.run("snapshots", "--repo", "my disk")
 
@@ -65,6 +103,8 @@ def test_programs_get_the_same_in_fields(other: Computer) -> None:
     answer = other.run("restore", "latest", "--to", "back", "--repo", "my disk", "--json")
 
     assert answer.last["elsewhere"] == [{"snapshot": listed[0]["snapshot"], "sources": ["my telegram"]}]
+    for words in (["show"], ["show", "--brief"], ["export", "--to", "fields"]):
+        assert other.run(*words, "--json", "--repo", "my disk").last["elsewhere"] == answer.last["elsewhere"]
 
 
 @pytest.mark.parametrize("language", ["en", "zh-CN"])

@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,8 +16,9 @@ from command_line import Run
 from backupkit.cli import main
 from backupkit.cli.crash import report_text
 from backupkit.cli.session import Process
-from backupkit.cli.stopping import Stop, Terminated
+from backupkit.cli.stopping import ONE_PRESS, Stop, Terminated
 from backupkit.errors import ExitCode
+from backupkit.ops.failures import LogDamaged
 
 SECRET_OF_A_CHAT = "see you at the station, platform nine"
 
@@ -87,19 +89,37 @@ def test_the_first_interrupt_is_heard_by_who_polls_and_the_second_stops_at_once(
     assert not stop()
     stop._heard(signal.SIGINT, None)
     assert stop()
+    time.sleep(ONE_PRESS)
     with pytest.raises(KeyboardInterrupt):
         stop._heard(signal.SIGINT, None)
 
 
+def test_a_signal_that_is_sent_to_the_process_and_again_to_its_group_is_one_stop() -> None:
+    """`timeout` does that: the first let the work come to an end, the second broke it off."""
+    stop = Stop()
+    stop()
+
+    stop._heard(signal.SIGTERM, None)
+    stop._heard(signal.SIGTERM, None)
+
+    assert stop()
+    assert not stop.at_once
+
+
+class Panic(BaseException):
+    """As libraries in Rust raise it."""
+
+
+@pytest.mark.parametrize("error", [RuntimeError("release unlocked lock"), Panic(), LogDamaged(size=1, reason="cut")])
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_error_that_a_library_comes_to_when_it_is_torn_out_of_its_work_is_the_stops_and_no_bug(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, code: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, code: int, error: BaseException
 ) -> None:
     def torn(here: Process, _arguments: Sequence[str], _first: object) -> ExitCode:
         try:
             here.stop._heard(number, None)
         except (KeyboardInterrupt, Terminated):
-            raise RuntimeError("release unlocked lock") from None
+            raise error from None
         return ExitCode.DONE
 
     _, notes, here = process(tmp_path)
@@ -133,13 +153,20 @@ def test_an_interrupt_stops_at_once_where_nobody_polls() -> None:
         Stop()._heard(signal.SIGTERM, None)
 
 
-def test_a_stop_that_a_finalizer_swallowed_is_said_again_outside_of_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("times", [1, 2, 5])
+def test_a_stop_that_a_finalizer_swallowed_is_said_again_outside_of_it(tmp_path: Path, times: int) -> None:
     # `__del__` runs anywhere, a signal's handler inside it too, and Python drops what is raised there.
-    script = """
-import os, signal, time
-from backupkit.cli.stopping import Stop
+    script = f"""
+import os, signal, sys, time
+from backupkit.cli.stopping import ONE_PRESS, Stop
 stop = Stop()
 stop.listen()
+swallowed = sys.unraisablehook
+def hook(unraisable):
+    for _ in range({times} - 1):
+        os.kill(os.getpid(), signal.SIGINT)
+    swallowed(unraisable)
+sys.unraisablehook = hook
 class Finalized:
     def __del__(self):
         os.kill(os.getpid(), signal.SIGINT)

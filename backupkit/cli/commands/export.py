@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from backupkit.cli.chat_keys import AskChatKey, ChatKeyFiles, ChatKeys
-from backupkit.cli.results import conclude, fields_of, lost_line
+from backupkit.cli.results import conclude, elsewhere_lines, fields_of, lost_line
 from backupkit.cli.session import session_of
 from backupkit.cli.usage import OptionsClash
 from backupkit.errors import ExitCode
@@ -77,7 +77,12 @@ def export(
     if exported.media:
         key = "snapshot.media-missing" if exported.media_missing else "snapshot.media"
         lines.append("  " + session.say(key, media=exported.media, missing=exported.media_missing))
-    lines += [f"  {printable(str(exported.path))}", *lost_line(session, exported.damaged)]
+    more = [] if form is ExportFormat.HTML else ["--format", form.value]
+    lines += [
+        f"  {printable(str(exported.path))}",
+        *elsewhere_lines(session, "export", exported.elsewhere, to=to.absolute(), more=more),
+        *lost_line(session, exported.damaged),
+    ]
     fields = fields_of(exported)
     if history is not None:
         fields["history"] = json_fields(history)

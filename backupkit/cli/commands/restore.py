@@ -1,20 +1,14 @@
 """`backupkit restore`: put a snapshot into a new folder. Nothing is ever written over."""
 
-import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from backupkit.cli.results import conclude, fields_of, lost_line, repair_line
-from backupkit.cli.session import Session, session_of
+from backupkit.cli.results import conclude, elsewhere_lines, fields_of, lost_line, repair_line
+from backupkit.cli.session import session_of
 from backupkit.errors import ExitCode
 from backupkit.text import printable
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from backupkit.ops.restoring.elsewhere import Elsewhere
 
 
 def restore(
@@ -45,23 +39,9 @@ def restore(
         ),
         *([session.say("restore.already-there", files=restored.already_there)] if restored.already_there else []),
         *(f"  {printable(str(folder))}" for folder in restored.folders),
-        *_elsewhere_lines(session, restored.elsewhere, to.absolute()),
+        *elsewhere_lines(session, "restore", restored.elsewhere, to=to.absolute()),
         *lost_line(session, restored.damaged),
         *repair_line(session, restored.damaged),
     ]
     session.printer.summary(fields_of(restored), lines)
     return conclude(restored.damaged, restored.distrust)
-
-
-def _elsewhere_lines(session: Session, elsewhere: "Iterable[Elsewhere]", to: Path) -> list[str]:
-    """Name what the latest snapshot does not hold, each with the command that brings it back beside what came back now."""
-    lines = []
-    repository = ["--repo", session.asked.repo] if session.asked.repo else []
-    for one in elsewhere:
-        names = ", ".join(printable(name) for name in one.sources)
-        said = session.say("restore.elsewhere", sources=names, snapshot=one.snapshot)
-        lines.append(f"{session.terminal.paint('warning', '!')} {said}")
-        short = one.snapshot[:8]
-        words = ["backupkit", "restore", short, "--to", f"{to}-{short}", *repository]
-        lines.append("  " + printable(shlex.join(words)))
-    return lines

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from backupkit.cli.chat_keys import AskChatKey, ChatKeyFiles, ChatKeys
-from backupkit.cli.results import MOST_LISTED, conclude, fields_of, lost_line, state_word
+from backupkit.cli.results import MOST_LISTED, conclude, elsewhere_lines, fields_of, lost_line, state_word
 from backupkit.cli.session import Session, session_of
 from backupkit.errors import ExitCode
 from backupkit.text import printable
@@ -61,6 +61,7 @@ def show(
             session.printer.record("conversation", {"source": one.source, **json_fields(about)})
         for finding in one.findings:
             session.tell(finding)
+    lines += elsewhere_lines(session, "show", shown.elsewhere)
     lines += lost_line(session, shown.damaged)
     fields = fields_of(shown)
     for plain, source in zip(fields["sources"], shown.sources, strict=True):

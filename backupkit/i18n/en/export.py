@@ -3,7 +3,7 @@
 MESSAGES: dict[str, str] = {
     "error.nothing-to-export.what": "Snapshot {snapshot:short} holds no chat whose messages can be read.",
     "error.nothing-to-export.why": "Its sources are plain files, or databases that their app encrypts. They are saved as they are, and backupkit never looks for the key.",
-    "error.nothing-to-export.try": "See what is in it: backupkit show {snapshot:short}\nThe files themselves come back with: backupkit restore {snapshot:short} --to DIR",
+    "error.nothing-to-export.try": "See what is in it: backupkit show {snapshot:short}\nThe files themselves come back with: backupkit restore {snapshot:short} --to DIR\nOther snapshots may hold chats: backupkit snapshots",
     "error.chats-lost.what": "No message of snapshot {snapshot:short} can be read.",
     "error.chats-lost.why": "The chats in it are damaged where their reading begins. What is damaged was named above.",
     "error.chats-lost.try": "Mend the repository, then try again: backupkit repair\nBring back what can be read of the files: backupkit restore {snapshot:short} --to DIR",

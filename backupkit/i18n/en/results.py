@@ -92,6 +92,8 @@ MESSAGES: dict[str, str] = {
     "restore.done": "Restored {files} {files:plural:file|files}, {bytes}, from snapshot {snapshot:short}",
     "restore.already-there": "{files} of them {files:plural:was|were} there already from a run that ended in the middle; each was compared",
     "restore.elsewhere": "Not in this snapshot, so not restored: {sources}. To bring back what snapshot {snapshot:short} holds:",
+    "export.elsewhere": "Not in this snapshot, so not exported: {sources}. To export what snapshot {snapshot:short} holds:",
+    "show.elsewhere": "Not in this snapshot: {sources}. To see what snapshot {snapshot:short} holds:",
     "diff.same-snapshot": "Both are snapshot {snapshot:short}. Earlier ones are listed by: backupkit snapshots",
     "diff.summary": "{added} added, {removed} removed, {changed} changed, {same} the same",
     "status.fresh": "Every source has a verified backup.",

@@ -3,7 +3,7 @@
 MESSAGES: dict[str, str] = {
     "error.nothing-to-export.what": "快照 {snapshot:short} 里没有能读出消息的聊天记录。",
     "error.nothing-to-export.why": "其中的来源是普通文件，或是应用自己加密的数据库。它们已原样保存，backupkit 从不寻找密钥。",
-    "error.nothing-to-export.try": "查看快照里有什么：backupkit show {snapshot:short}\n取回文件本身：backupkit restore {snapshot:short} --to DIR",
+    "error.nothing-to-export.try": "查看快照里有什么：backupkit show {snapshot:short}\n取回文件本身：backupkit restore {snapshot:short} --to DIR\n别的快照里可能有聊天记录：backupkit snapshots",
     "error.chats-lost.what": "快照 {snapshot:short} 里的消息一条也读不出来。",
     "error.chats-lost.why": "其中的聊天记录从开头就已损坏。损坏之处已在上面列出。",
     "error.chats-lost.try": "先修复备份库，再试一次：backupkit repair\n把文件能读的部分取回来：backupkit restore {snapshot:short} --to DIR",

@@ -92,6 +92,8 @@ MESSAGES: dict[str, str] = {
     "restore.done": "已从快照 {snapshot:short} 恢复 {files} 个文件，{bytes}",
     "restore.already-there": "其中 {files} 个文件在上次中断前已经恢复，这次逐个比对过",
     "restore.elsewhere": "这个快照里没有，因此没有恢复：{sources}。要恢复快照 {snapshot:short} 里的内容，请运行：",
+    "export.elsewhere": "这个快照里没有，因此没有导出：{sources}。要导出快照 {snapshot:short} 里的内容，请运行：",
+    "show.elsewhere": "这个快照里没有：{sources}。要查看快照 {snapshot:short} 里的内容，请运行：",
     "diff.same-snapshot": "两边都是快照 {snapshot:short}。列出更早的快照：backupkit snapshots",
     "diff.summary": "新增 {added}，删除 {removed}，改动 {changed}，相同 {same}",
     "status.fresh": "每个来源都有已核验的备份。",

@@ -38,6 +38,7 @@ from backupkit.ops.exporting.forms import ExportForm, Wish, first_file, open_for
 from backupkit.ops.exporting.order import OrderedMessages, ordered_messages
 from backupkit.ops.failures import ConversationNotFound, TargetNotEmpty
 from backupkit.ops.places import Places, require_new_folder, shown_path
+from backupkit.ops.restoring.elsewhere import Elsewhere, beside_latest
 from backupkit.ops.restoring.lookup import open_lookup
 from backupkit.ops.unlock import AskSecret
 from backupkit.store.domains.domain_reader import DomainReader
@@ -64,7 +65,8 @@ class ChatsLost(BackupkitError):
 class Exported:
     """What was written. `path` is what to open first; `skipped` names sources without readable messages.
 
-    `distrust` says why the log could not be believed; the snapshot was then chosen without it.
+    `distrust` says why the log could not be believed; the snapshot was then chosen without it. `elsewhere` names what the latest
+    snapshot does not hold and others do.
     """
 
     snapshot: SnapshotId
@@ -78,6 +80,7 @@ class Exported:
     skipped: tuple[str, ...]
     damaged: tuple[Found, ...]
     distrust: BackupkitError | None = None
+    elsewhere: tuple[Elsewhere, ...] = ()
 
 
 @dataclass(slots=True)
@@ -124,7 +127,8 @@ def export_snapshot(
         messages = sources.enter_context(ordered_messages(folder))
         run = _Run(partial, messages, Losses(tell), stop, with_media=wish.with_media, with_raw=wish.with_raw, keys=keys)
         run.losses.found += chosen.lost
-        for reader, source in lookup.sources(chosen, known, run.tell):
+        there = list(lookup.sources(chosen, known, run.tell))
+        for reader, source in there:
             run.take(sources, reader, source, folder / "archives")
         run.settle(wish.only, known.id)
         with open_form(wish.form, partial, wish.voice) as out:
@@ -132,6 +136,9 @@ def export_snapshot(
             notes = [wish.voice.say("export.damaged", count=len(run.damaged))] if run.damaged else []
             out.finish(clock.now(), known.id, notes)
         size = size_below(partial)
+    elsewhere: tuple[Elsewhere, ...] = ()
+    if not wish.only:
+        elsewhere = beside_latest(lookup, snapshot, chosen, [source.path for _, source in there])
     return Exported(
         snapshot=known.id,
         format=wish.form,
@@ -144,6 +151,7 @@ def export_snapshot(
         skipped=tuple(run.skipped),
         damaged=tuple(run.damaged),
         distrust=chosen.distrust,
+        elsewhere=elsewhere,
     )
 
 

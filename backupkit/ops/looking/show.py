@@ -9,6 +9,7 @@ from backupkit.ids import SnapshotId
 from backupkit.ops.chats.chat_facts import EXPORT_DAMAGED
 from backupkit.ops.events import Found, Losses, Tell, tell_nobody
 from backupkit.ops.places import Places
+from backupkit.ops.restoring.elsewhere import Elsewhere, beside_latest
 from backupkit.ops.restoring.lookup import Chosen, open_lookup
 from backupkit.ops.unlock import AskSecret
 from backupkit.store.trees.manifest import ChatFacts, Source
@@ -37,7 +38,10 @@ class ShownSource:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A snapshot, opened. `damaged` is what could not be read of it; `distrust` says why the log could not be believed."""
+    """A snapshot, opened. `damaged` is what could not be read of it; `distrust` says why the log could not be believed.
+
+    `elsewhere` names what the latest snapshot does not hold and others do.
+    """
 
     snapshot: SnapshotId
     created_at: datetime
@@ -47,6 +51,7 @@ class Shown:
     sources: tuple[ShownSource, ...]
     damaged: tuple[Found, ...] = ()
     distrust: BackupkitError | None = None
+    elsewhere: tuple[Elsewhere, ...] = ()
 
 
 def show(places: Places, snapshot: str, *, secret: AskSecret, tell: Tell = tell_nobody) -> Shown:
@@ -59,10 +64,10 @@ def show(places: Places, snapshot: str, *, secret: AskSecret, tell: Tell = tell_
     lookup, losses = open_lookup(places, secret, tell), Losses(tell)
     chosen = lookup.choose(snapshot)
     sources = [source for _, source in lookup.sources(chosen, chosen.known, losses.tell)]
-    return shown_of(chosen, sources, losses)
+    return shown_of(chosen, sources, losses, beside_latest(lookup, snapshot, chosen, [one.path for one in sources]))
 
 
-def shown_of(chosen: Chosen, sources: Iterable[Source], losses: Losses) -> Shown:
+def shown_of(chosen: Chosen, sources: Iterable[Source], losses: Losses, elsewhere: tuple[Elsewhere, ...]) -> Shown:
     """Return an opened snapshot as it is shown."""
     known, statement = chosen.known, chosen.known.statement
     # An export may have been damaged when it was saved, and is saved whole.
@@ -76,6 +81,7 @@ def shown_of(chosen: Chosen, sources: Iterable[Source], losses: Losses) -> Shown
         sources=tuple(_shown(source) for source in sources),
         damaged=(*chosen.lost, *losses.found),
         distrust=chosen.distrust,
+        elsewhere=elsewhere,
     )
 
 

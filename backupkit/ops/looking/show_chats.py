@@ -15,6 +15,7 @@ from backupkit.ops.events import Found, Losses, Phase, Progress, Tell, tell_nobo
 from backupkit.ops.failures import ConversationNotFound
 from backupkit.ops.looking.show import Shown, shown_of
 from backupkit.ops.places import Places
+from backupkit.ops.restoring.elsewhere import Elsewhere, beside_latest
 from backupkit.ops.restoring.lookup import open_lookup
 from backupkit.ops.unlock import AskSecret
 
@@ -73,7 +74,10 @@ def show_chats(
         found = [chats for chats in found if chats.conversations]
         if not found and not losses.found:
             raise ConversationNotFound(conversation=conversation[:200])
-    return shown_of(chosen, [source for _reader, source in opened], losses), tuple(found)
+    elsewhere: tuple[Elsewhere, ...] = ()
+    if conversation is None:
+        elsewhere = beside_latest(lookup, snapshot, chosen, [source.path for _, source in opened])
+    return shown_of(chosen, [source for _reader, source in opened], losses, elsewhere), tuple(found)
 
 
 def _chats(source: str, summary: ChatSummary, wanted: str | None) -> ShownChats:

@@ -1,7 +1,7 @@
 """Sources that a snapshot does not hold, and other snapshots do.
 
 Each snapshot holds what was named when it was taken. Whoever restores the latest one after an accident and saved two apps apart
-must not take the half for everything.
+must not take the half for everything. So it is with whoever exports it or looks into it.
 """
 
 import os
@@ -15,7 +15,8 @@ from backupkit.errors import BackupkitError
 from backupkit.ids import DomainId, SnapshotId
 from backupkit.ops.places import shown_path
 from backupkit.ops.repository.repository import Repository
-from backupkit.ops.repository.snapshots import KnownSnapshot, known_snapshots
+from backupkit.ops.repository.snapshots import LATEST, KnownSnapshot, known_snapshots
+from backupkit.ops.restoring.lookup import Chosen, Lookup
 from backupkit.store.domains.domain_reader import DomainReader
 from backupkit.store.trees.manifest import read_manifest
 
@@ -28,7 +29,14 @@ class Elsewhere:
     sources: tuple[str, ...]
 
 
-def held_elsewhere(
+def beside_latest(lookup: Lookup, wanted: str, chosen: Chosen, there: Iterable[bytes]) -> tuple[Elsewhere, ...]:
+    """Return what other snapshots hold beside the latest one, whose sources have the paths `there`; nothing where somebody chose."""
+    if wanted != LATEST or chosen.distrust is not None or chosen.in_packs:
+        return ()
+    return _held_elsewhere(lookup.repository, chosen.known.id, there, lookup.keyring)
+
+
+def _held_elsewhere(
     repository: Repository, chosen: SnapshotId, there: Iterable[bytes], keyring: Keyring
 ) -> tuple[Elsewhere, ...]:
     """Return what other snapshots hold of sources whose paths are not in `there`, the newest snapshot first.

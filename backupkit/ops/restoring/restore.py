@@ -18,8 +18,7 @@ from backupkit.ids import SnapshotId
 from backupkit.ops.events import Found, Losses, Phase, Progress, Severity, Tell
 from backupkit.ops.failures import SourceNotInSnapshot
 from backupkit.ops.places import Places, require_outside
-from backupkit.ops.repository.snapshots import LATEST
-from backupkit.ops.restoring.elsewhere import Elsewhere, held_elsewhere
+from backupkit.ops.restoring.elsewhere import Elsewhere, beside_latest
 from backupkit.ops.restoring.lookup import open_lookup
 from backupkit.ops.restoring.restored_files import PERMISSIONS, RestoredFiles, Written
 from backupkit.ops.restoring.unfinished import NOTE, Came, clear_partial, goes_on, noted_restore
@@ -106,8 +105,8 @@ def restore(
         if run.damaged:
             _report(to / REPORT, known.id, run.damaged, clock)
     elsewhere: tuple[Elsewhere, ...] = ()
-    if snapshot == LATEST and not only and chosen.distrust is None and not from_packs:
-        elsewhere = held_elsewhere(lookup.repository, known.id, [source.path for _, source in there], lookup.keyring)
+    if not only and not from_packs:
+        elsewhere = beside_latest(lookup, snapshot, chosen, [source.path for _, source in there])
     already = came.files if came else 0
     return Restored(
         known.id, run.files, run.size, tuple(run.damaged), tuple(run.folders), chosen.distrust, elsewhere, already
