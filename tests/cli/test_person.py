@@ -12,6 +12,8 @@ from chat_factory import write_telegram_chat
 from computer import Computer, words_on
 from person import Person
 
+from backupkit.crypto.recovery import RecoveryCode
+
 
 def answers_the_words(person: Person, sheet: Path) -> None:
     for _ in range(2):
@@ -206,3 +208,40 @@ def test_three_times_wrong_is_the_end(saved: Computer) -> None:
 
     assert code == 12
     assert "cannot-unlock" in shown
+
+
+@pytest.mark.parametrize("line_end", ["", "\n"])
+def test_recovery_words_may_be_pasted_as_they_stand_on_the_sheet_and_none_is_left_for_the_shell(
+    saved: Computer, line_end: str
+) -> None:
+    """Only the first line was read, three times over, and the shell got the rest to run and to remember."""
+    words = (saved.home / "words").read_text().split()
+    person = Person(saved, "show", "latest", line="{}; echo then; cat")
+
+    person.waits_for("recovery words:")
+    os.write(person.terminal, ("\n".join(words) + line_end).encode())
+    person.types("")
+    person.types("")
+    before = person.waits_for("then")
+    person.types("what comes next")
+    os.write(person.terminal, b"\x04")
+    code, after = person.ends_with()
+
+    assert "5 messages" in before
+    assert code == 0
+    assert after.split() == ["what", "comes", "next"] * 2
+    assert not any(word in before for word in words if len(word) > 6)
+
+
+def test_words_of_both_languages_are_pasted_from_a_chinese_sheet(saved: Computer) -> None:
+    english = (saved.home / "words").read_text().split()
+    chinese = RecoveryCode.from_words(" ".join(english)).words("zh-CN")
+    person = Person(saved, "key", "confirm")
+
+    person.waits_for("recovery sheet:")
+    os.write(person.terminal, "\n".join(map(" ".join, zip(chinese, english, strict=True))).encode())
+    person.types("")
+    person.types("")
+    code, shown = person.ends_with()
+
+    assert code == 0, shown

@@ -31,6 +31,7 @@ from backupkit.chats.reading.media_files import find_media, is_link, role_of_nam
 from backupkit.chats.reading.reader import Recognition, Told, read_each
 from backupkit.chats.records.json_fields import within_time
 from backupkit.chats.sources.source import Content, SourceFiles
+from backupkit.chats.texts.holes import has_hole, without_origin
 from backupkit.chats.texts.html_pieces import Elements, Piece, pieces_of
 
 _LOOKED_AT = 256 * 1024
@@ -121,7 +122,13 @@ class _Page:
         if found.number is None or not (found.is_closed or piece.is_last):
             yield Finding("record-not-understood", Severity.WARNING, locator)
         elif found.is_closed:
-            yield self._message(locator, piece, found)
+            message = self._message(locator, piece, found)
+            yield without_origin(message) if found.is_torn else message
+            if found.is_torn:
+                yield Finding("record-not-understood", Severity.WARNING, locator)
+        if found.is_torn or has_hole(piece.data):
+            # Another may have spoken in what is gone.
+            found.sender = (None, None)
 
     def _message(self, locator: Locator, piece: Piece, found: "_Parser") -> Message:
         person, name = found.sender

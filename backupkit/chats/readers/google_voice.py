@@ -32,11 +32,14 @@ from backupkit.chats.reading.reader import Recognition, Told, read_each
 from backupkit.chats.records.json_fields import iso_to_us
 from backupkit.chats.sources.source import Content, SourceFiles
 from backupkit.chats.texts.damage import damaged_lines
+from backupkit.chats.texts.holes import without_origin
 from backupkit.chats.texts.html_pieces import has_endless_tag
 
 _MARK = re.compile(rb"class=\"(?:hChatLog|haudio)\b")
 _LOOKED_AT = 64 * 1024
 _MAX_PAGE_BYTES = 16 * 2**20
+_PAIRED = ("abbr", "cite", "a", "span", "q")
+_NO_TEXT = re.compile("[\udc80-\udcff]")
 _ENDINGS = (".jpg", ".jpeg", ".gif", ".png", ".mp4", ".3gp", ".mp3", ".amr", ".vcf", ".pdf", "")
 
 
@@ -67,10 +70,10 @@ def _read_page(source: SourceFiles, name: str) -> Iterator[Told]:
         data, failure = read_some(stream, _MAX_PAGE_BYTES, name)
     if has_endless_tag(data):
         raise MalformedExport(Locator(name), "page-damaged")
-    text = data.decode("utf-8", "replace")
+    text = data.decode("utf-8", "surrogateescape")
     page = _Page()
     try:
-        page.feed(text)
+        page.feed(_NO_TEXT.sub("\ufffd", text))
         if page.is_closed:
             page.close()
     except AssertionError as error:
@@ -78,21 +81,37 @@ def _read_page(source: SourceFiles, name: str) -> Iterator[Told]:
         raise MalformedExport(Locator(name), "page-damaged") from error
     people = {tel: shown for tel, shown in page.people if tel or shown}
     own = page.own()
-    others = sorted(tel for tel in people if tel not in own)
+    others = sorted(tel for tel in people if tel and tel not in own)
     key = "~".join(others) or posixpath.basename(name).partition(" - ")[0] or name
     kind = ConversationKind.GROUP if len(others) > 1 else ConversationKind.PRIVATE
     participants = tuple(Participant(tel, shown or None, tel in own) for tel, shown in people.items())
     yield Conversation(
         key, posixpath.basename(name).partition(" - ")[0] or None, kind, participants, locator=Locator(name)
     )
+    torn = _torn(page.messages, text)
     for number, found in enumerate(page.messages):
-        yield _message(source, name, (key, number), found, text, is_own=found.tel in own or found.name == "Me")
+        message = _message(source, name, (key, number), found, text, is_own=found.tel in own or found.name == "Me")
+        # Each message has a time and a sender, so one without them is what a hole left of two.
+        is_whole = message.ts_utc_us is not None and bool(found.tel or found.name) and number not in torn
+        yield message if is_whole else without_origin(message)
+        if found.is_over or not is_whole:
+            yield Finding("record-not-understood", Severity.WARNING, message.locator)
     if damaged := damaged_lines(data):
         yield Finding("text-not-utf-8", Severity.ERROR, Locator(name), {"count": damaged})
     if failure is not None:
         raise failure
     if not page.is_closed:
         raise TruncatedExport(Locator(name), "page-unclosed")
+
+
+def _torn(messages: list["_Found"], page: str) -> set[int]:
+    """Return the numbers of the messages in which elements have no end or no beginning, where nearly all others have both."""
+    torn = set()
+    for number, found in enumerate(messages):
+        said = page[found.start : max(found.end, found.start)]
+        if any(len(re.findall(rf"<{tag}\b", said)) != said.count(f"</{tag}>") for tag in _PAIRED):
+            torn.add(number)
+    return torn if len(torn) * 10 <= len(messages) else set()
 
 
 class _Found:
@@ -146,10 +165,13 @@ class _Page(HTMLParser):
                 self._message_depth = self._depth
                 self._in_quote = self._in_name = False
                 self.messages.append(_Found(self._offset()))
+                self._tel = ""
         message = self.messages[-1] if self._message_depth is not None else None
         if "tel" in classes and tag == "a":
             self._tel = found.get("href", "").removeprefix("tel:")
-        elif message is not None and (message.is_over or ("fn" in classes and message.name)):
+        elif message is not None and (
+            message.is_over or ("fn" in classes and message.name) or ("dt" in classes and message.when)
+        ):
             # Another message has run into this one.
             message.is_over = True
             self._in_name = self._in_quote = False
@@ -208,7 +230,7 @@ def _message(
     return Message(
         conversation=key,
         locator=Locator(name, f"message {number}"),
-        raw=page[found.start : max(found.end, found.start)].encode("utf-8", "surrogatepass"),
+        raw=page[found.start : max(found.end, found.start)].encode("utf-8", "surrogateescape"),
         ts_utc_us=ts_us,
         ts_precision=Precision.MILLISECOND,
         ts_zone=OFFSET_ZONE if has_zone else UNKNOWN_ZONE,

@@ -78,7 +78,7 @@ class Mapped:
                 continue
             reading = _Reading(source, name, mapping)
             files = [file for file in _files_of(source, name, mapping) if file in claimed]
-            yield from read_each(files, reading.read_file)
+            yield from read_each(files, reading.read_file, is_foreign=True)
             yield from reading.findings(files)
 
 

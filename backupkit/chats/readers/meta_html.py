@@ -10,14 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from backupkit.chats.model import (
-    Locator,
-    Media,
-    Message,
-    MessageKind,
-    Precision,
-    Reaction,
-)
+from backupkit.chats.model import Finding, Locator, Media, Message, MessageKind, Precision, Reaction, Severity
 from backupkit.chats.readers.google_chat import day_in
 from backupkit.chats.readers.meta_json import missing_pages
 from backupkit.chats.reading.media_files import find_media_above, is_link, role_of_name
@@ -120,6 +113,8 @@ class _Page(MessagePage):
         written = " ".join(found.fields.get("when", "").split())
         # The block above the messages names who takes part, and has no time. Of one that the page ends in, none is certain.
         if not written or (piece.is_last and found.is_open):
+            if "sender" in found.fields and not piece.is_last:
+                yield Finding("record-not-understood", Severity.WARNING, locator)
             return
         sender = " ".join(found.fields.get("sender", "").split()) or None
         self.people.saw(None, sender)
@@ -188,6 +183,10 @@ class _Block(Elements):
         super().take(data, file, offset)
 
     def field_of(self, tag: str, classes: frozenset[str], attributes: dict[str, str]) -> str | None:
+        if classes & _SENDER and "words" in self._parts and "when" not in self._parts:
+            # The end of this message and the beginning of the next are gone.
+            self.has_run_on = True
+            return ""
         for known, field in ((_SENDER, "sender"), (_WORDS, "words"), (_WHEN, "when")):
             # Only the first of each: what follows the last block of a page has codes too.
             if classes & known and field not in self._parts:

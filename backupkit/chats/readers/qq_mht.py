@@ -31,6 +31,7 @@ from backupkit.chats.readers.qq_text import RECALLED, SENDER
 from backupkit.chats.reading.reader import Recognition, Told, read_each
 from backupkit.chats.sources.source import Content, SourceFiles
 from backupkit.chats.texts.damage import DayInHeading, damaged_lines
+from backupkit.chats.texts.holes import without_origin
 from backupkit.chats.texts.html_pieces import Elements, Piece, pieces_of
 from backupkit.chats.texts.wall_time import HALF_DAY, SPACE, DateOrder, seconds_of_day
 
@@ -160,7 +161,7 @@ class _Page:
 class _RowElements(Elements):
     """What a row of the page holds."""
 
-    single = frozenset({"nick"})
+    single = frozenset({"head", "nick"})
 
     def take(self, data: bytes, file: str, offset: int) -> None:
         self.images: list[str] = []
@@ -226,8 +227,9 @@ class _Reading:
         if "nick" in fields and clock is not None and found.has_body:
             if not self._day_in_heading.is_known_at(_second_of(clock)):
                 self._day, self._date = None, ""
-            yield self._message(piece, offset, fields, clock)
-            if found.has_run_on:
+            message = self._message(piece, offset, fields, clock)
+            yield without_origin(message) if found.is_torn else message
+            if found.has_run_on or found.is_torn:
                 yield Finding("record-not-understood", Severity.WARNING, Locator(self.file, f"byte {offset}"))
         elif (date := _DATE.match(fields.get("cell", "") or head)) is not None:
             self._day_in_heading.begins()

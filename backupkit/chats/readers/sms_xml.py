@@ -43,6 +43,7 @@ _NO_XML = re.compile(
     rb"\xed[\xa0-\xaf][\x80-\xbf]\xed[\xb0-\xbf][\x80-\xbf]|\xed[\xa0-\xbf][\x80-\xbf]|\xef\xbf[\xbe\xbf]"
 )
 _REPLACED = b"&#65533;"
+_NO_TEXT = re.compile("[\udc80-\udcff]")
 _OTHER_ENCODING = re.compile(rb"<\?xml[^>]{0,200}encoding\s*=\s*[\"'](?!utf-?8[\"'])", re.IGNORECASE)
 _BLOCK_BYTES = 1 << 16
 _MAX_RECORD_BYTES = 96 * 2**20
@@ -249,7 +250,8 @@ class _Parsing:
             data = _NO_XML.sub(_possible_bytes, data)
             if damaged := damaged_lines(data):
                 self.bad_lines += damaged
-                data = data.decode("utf-8", "replace").encode("utf-8")
+                # As a letter it could be part of a name, and make one record of two.
+                data = _NO_TEXT.sub("&#65533;", data.decode("utf-8", "surrogateescape")).encode("utf-8")
         return _CONTROL.sub(_REPLACED, data)
 
     def records(self) -> Iterator[_Record | Finding]:

@@ -35,6 +35,7 @@ from backupkit.chats.reading.media_files import find_media, is_link, role_of_nam
 from backupkit.chats.reading.reader import Recognition, Told, read_each
 from backupkit.chats.records.json_fields import within_time
 from backupkit.chats.sources.source import Content, SourceFiles
+from backupkit.chats.texts.holes import has_hole, without_origin
 from backupkit.chats.texts.html_pieces import Elements, Piece, pieces_of
 
 _LOOKED_AT = 16 * 1024
@@ -225,9 +226,15 @@ class _Chat:
         if found.number is None or not (found.is_closed or piece.is_last):
             yield Finding("record-not-understood", Severity.WARNING, locator)
         elif not found.is_own_line and found.is_closed:
-            yield self._message(name, locator, piece, found)
-            if found.has_run_on:
+            message = self._message(name, locator, piece, found)
+            yield without_origin(message) if found.is_torn else message
+            is_timeless = not message.ts_raw and not found.is_service
+            has_more = not piece.is_last and piece.data[len(message.raw) :].strip()
+            if found.has_run_on or found.is_torn or has_more or is_timeless:
                 yield Finding("record-not-understood", Severity.WARNING, locator)
+        if found.is_torn or has_hole(piece.data):
+            # Another may have spoken in what is gone.
+            self._sender = self._forward = None
 
     def _message(self, name: str, locator: Locator, piece: Piece, found: "_MessageElements") -> Message:
         def text(field: str) -> str:
@@ -298,7 +305,8 @@ class _Chat:
 
 
 def _moment(when: str) -> tuple[int | None, str]:
-    found = _MOMENT.search(when)
+    # Only at the very beginning: two times that ran together are none.
+    found = _MOMENT.match(when.strip(_SPACE))
     if found is None:
         return None, UNKNOWN_ZONE
     day, month, year, hour, minute, second = (int(part) for part in found.groups()[:6])

@@ -100,6 +100,10 @@ class _Reading:
                 if not self._form.may_be(fields):
                     self._leave_out(lines, locator)
                     continue
+            if self._form.is_settled and self._form.has_never_had(len(fields)) and len(fields) > len(columns):
+                # The end of one row and the beginning of the next are gone.
+                self._leave_out(lines, locator)
+                continue
             if any(b"\0" in line.raw for line in lines) and self._form.is_settled and not self._form.may_be(fields):
                 self._leave_out(lines, locator)
                 continue
@@ -198,6 +202,10 @@ class _Form:
     def is_settled(self) -> bool:
         """Whether so many rows were seen that one unlike them all is odd."""
         return self._looked_at >= _SETTLED
+
+    def has_never_had(self, count: int) -> bool:
+        """Say whether no row had so many fields."""
+        return count not in self._counts
 
     def may_be(self, fields: list[str]) -> bool:
         """Say whether fields may begin a row, as far as they go."""

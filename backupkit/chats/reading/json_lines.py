@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from backupkit.chats.malformed import MalformedExport, TruncatedExport
 from backupkit.chats.model import Finding, Locator, Severity
 from backupkit.chats.reading.json_records import Record
+from backupkit.chats.records.json_window import said_once
 from backupkit.chats.sources.source import SourceFiles
 from backupkit.chats.texts.head import text_head
 from backupkit.chats.texts.lines import Line, lines_of
@@ -104,7 +105,7 @@ def _value(text: str) -> dict[str, Any] | None:
         return None
     try:
         # Some programs leave line ends and tabs in strings as they are.
-        value = json.loads(text.lstrip("\ufeff"), strict=False)
+        value = json.loads(text.lstrip("\ufeff"), strict=False, object_pairs_hook=said_once)
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None

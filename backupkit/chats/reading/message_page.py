@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from typing import Final
 
 from backupkit.chats.malformed import MalformedExport, TruncatedExport
-from backupkit.chats.model import Conversation, Finding, Locator, Severity
+from backupkit.chats.model import Conversation, Finding, Locator, Message, Severity
 from backupkit.chats.people import People
 from backupkit.chats.reading.reader import Told
 from backupkit.chats.sources.source import SourceFiles
+from backupkit.chats.texts.holes import without_origin
 from backupkit.chats.texts.html_pieces import Elements, Piece, pieces_of
 
 _END: Final = re.compile(rb"</html>\s*\Z", re.IGNORECASE)
@@ -67,4 +68,8 @@ class MessagePage:
         except MalformedExport as error:
             yield Finding("record-not-understood", Severity.WARNING, locator, {"reason": error.reason})
             return
-        yield from self.message(locator, piece)
+        is_torn = self._elements.is_torn
+        for told in self.message(locator, piece):
+            yield without_origin(told) if is_torn and isinstance(told, Message) else told
+        if is_torn:
+            yield Finding("record-not-understood", Severity.WARNING, locator)

@@ -14,6 +14,7 @@ from backupkit.chats.malformed import MalformedExport, TruncatedExport
 from backupkit.chats.model import Conversation, Finding, Locator, Message, MessageKind, Severity
 from backupkit.chats.sources.source import Content, SourceFiles
 from backupkit.chats.texts.head import text_head
+from backupkit.chats.texts.holes import placed_by_holes
 
 SURPRISES = (
     LookupError,
@@ -27,6 +28,8 @@ SURPRISES = (
     struct.error,
 )
 """What a reader that is too trusting may raise over a stranger's file."""
+
+_TIMED_TO_ONE = 20
 
 Told: TypeAlias = Conversation | Message | Finding
 """What a reader streams. A conversation comes before its messages, and may come again with more known."""
@@ -83,8 +86,10 @@ def claim_text(
     return Recognition({name: score for name, score in scores.items() if score})
 
 
-def read_each(names: Iterable[str], read_one: Callable[[str], Iterator[Told]]) -> Iterator[Told]:
-    """Read file after file, so that one damaged file never hides the others.
+def read_each(
+    names: Iterable[str], read_one: Callable[[str], Iterator[Told]], *, is_foreign: bool = False
+) -> Iterator[Told]:
+    """Read file after file, so that one damaged file never hides the others. In `is_foreign` ones records may be in another encoding than UTF-8.
 
     Raises:
         MalformedExport: the first that any file raised, at the very end.
@@ -92,7 +97,7 @@ def read_each(names: Iterable[str], read_one: Callable[[str], Iterator[Told]]) -
     first: MalformedExport | None = None
     for name in names:
         try:
-            yield from _only_malformed(name, read_one)
+            yield from _only_malformed(name, read_one, is_foreign=is_foreign)
         except TruncatedExport as error:
             yield Finding("export-cut", Severity.ERROR, error.locator, {"reason": error.reason})
         except MalformedExport as error:
@@ -121,7 +126,10 @@ def _without_lost_names(message: Message) -> Message:
     return message
 
 
-def _only_malformed(name: str, read_one: Callable[[str], Iterator[Told]]) -> Iterator[Told]:
+def _only_malformed(name: str, read_one: Callable[[str], Iterator[Told]], *, is_foreign: bool) -> Iterator[Told]:
+    timed = untimed = 0
+    only: str | None = None
+    is_mixed = False
     try:
         for told in read_one(name):
             if not isinstance(told, Message):
@@ -129,7 +137,17 @@ def _only_malformed(name: str, read_one: Callable[[str], Iterator[Told]]) -> Ite
             elif _says_nothing(told):
                 yield Finding("record-not-understood", Severity.WARNING, told.locator)
             else:
-                yield _without_lost_names(told)
+                timed += told.ts_utc_us is not None
+                untimed += told.ts_utc_us is None
+                # Where many times are not understood, they are written in a way that is not known here.
+                is_time_lost = told.ts_utc_us is None and untimed * _TIMED_TO_ONE <= timed
+                only = only or told.conversation
+                is_mixed = is_mixed or told.conversation != only
+                placed = told if is_foreign else placed_by_holes(told, is_time_lost=is_time_lost, is_mixed=is_mixed)
+                if placed is not None:
+                    yield _without_lost_names(placed)
+                if placed is None or (is_time_lost and placed != told):
+                    yield Finding("record-not-understood", Severity.WARNING, told.locator)
     except SURPRISES as error:
         # The last line of defence: whatever a stranger's file does to a reader is the file's fault, not a crash.
         raise MalformedExport(Locator(name), "unexpected-shape") from error

@@ -25,6 +25,22 @@ _NUMBER = re.compile(r"[-+.0-9eE]*")
 _NO_TEXT = re.compile("[\udc80-\udcff]")
 
 
+class SaidTwice(ValueError):
+    """An object has two values under one key, as where a hole made one record of two: which is its own nobody knows."""
+
+
+def said_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make an object of its members.
+
+    Raises:
+        SaidTwice: two of them have one key, and differ.
+    """
+    value = dict(pairs)
+    if len(value) != len(pairs) and any(value[key] != said for key, said in pairs):
+        raise SaidTwice
+    return value
+
+
 class JsonWindow:
     """Reads values out of a stream of bytes in UTF-8. `_damage` keeps the first thing that was wrong without ending the reading."""
 
@@ -42,8 +58,10 @@ class JsonWindow:
         self._damage: MalformedExport | None = None
         self._failure: MalformedExport | None = None
         self._mended: deque[int] = deque()
-        self._decoder = json.JSONDecoder(parse_constant=self._refuse_constant)
-        self._lenient = json.JSONDecoder(parse_constant=self._refuse_constant, strict=False)
+        self._decoder = json.JSONDecoder(parse_constant=self._refuse_constant, object_pairs_hook=said_once)
+        self._lenient = json.JSONDecoder(
+            parse_constant=self._refuse_constant, object_pairs_hook=said_once, strict=False
+        )
         self._more()
         if self._text.startswith("\ufeff"):
             self._at = 1
@@ -93,6 +111,8 @@ class JsonWindow:
                     self._wrong("json-broken", cause=error)
             except RecursionError as error:
                 self._wrong("nested-too-deeply", cause=error)
+            except SaidTwice as error:
+                self._wrong("said-twice", cause=error)
             except ValueError as error:
                 self._wrong("number-not-understood", cause=error)
             else:

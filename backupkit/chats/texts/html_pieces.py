@@ -23,6 +23,17 @@ _OVERLAP = 512
 _TAG = re.compile(rb"<[A-Za-z][^>]*")
 _LONG_TAG_BYTES = 1 << 14
 _MAX_ATTRIBUTES = 4096
+_EVEN_ENOUGH = 3
+_STRAY = re.compile(rb">[^<>]*>")
+# What programs write in pages; two halves of tags that were joined are mostly none of it.
+_ATTRIBUTE = re.compile(
+    r"(?:(?:data|aria|xlink|xml|v|o)[-:].*|on[a-z]+|accesskey|align|alt|autoplay|background|bgcolor|border|cellpadding|cellspacing|charset|class|clear|color"
+    r"|cols|colspan|content|contenteditable|controls|coords|crossorigin|d|datetime|decoding|dir|download|draggable|enctype|face|fill|for|form|frameborder|height"
+    r"|hidden|href|hreflang|hspace|http-equiv|id|itemid|itemprop|itemref|itemscope|itemtype|kind|label|lang|language|loading|loop|media|method|muted|name|nowrap"
+    r"|open|ping|placeholder|poster|preload|property|rel|role|rows|rowspan|scope|sizes|size|slot|span|spellcheck|src|srcset|start|stroke.*|style|tabindex|target"
+    r"|title|transform|translate|type|usemap|valign|value|version|viewbox|vspace|width|xmlns.*|[xy][12]?|cx|cy|r|rx|ry|points)"
+)
+_TAG_NAME = re.compile(r"[a-z][a-z0-9]*(?:[-:][a-z0-9-]+)*")
 _VOID = frozenset(
     ["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"]
 )
@@ -85,7 +96,8 @@ class Elements(HTMLParser):
     """Follows the open elements of one piece, and gathers text into the fields that a subclass gives them.
 
     `field_of` names the field for an element, None for one that only passes its text on, and "" for one to leave out. Where one of
-    the `single` fields begins again, another message has run into this one: what follows is left out, and `has_run_on`.
+    the `single` fields begins again, another message has run into this one: what follows is left out, and `has_run_on`. Where the tags of a piece
+    do not fit together as those of the pieces before it did, it `is_torn`: a stretch is missing, and perhaps another message begins in it.
     """
 
     single: frozenset[str] = frozenset()
@@ -97,6 +109,8 @@ class Elements(HTMLParser):
         self._open: list[tuple[str, str | None]] = []
         self._damaged = 0
         self.has_run_on = False
+        self._is_uneven = False
+        self._taken = self._uneven = 0
 
     def damage(self, file: str) -> Iterator[Finding]:
         """Tell of damaged text in the pieces that were taken."""
@@ -116,6 +130,8 @@ class Elements(HTMLParser):
         if has_endless_tag(data):
             raise MalformedExport(Locator(file, f"byte {offset}"), "element-damaged")
         self.has_run_on = False
+        # Programs write such a sign as an entity: by itself it is the end of a tag whose beginning is gone.
+        self._is_uneven = _STRAY.search(data) is not None
         self._begun: set[str] = set()
         try:
             self.feed(data.decode("utf-8", "replace"))
@@ -125,6 +141,14 @@ class Elements(HTMLParser):
         except RecursionError as error:
             raise MalformedExport(Locator(file, f"byte {offset}"), "nested-too-deep") from error
         self.fields = {field: "".join(parts) for field, parts in self._parts.items()}
+        self._taken += 1
+        self._uneven += self._is_uneven
+
+    @property
+    def is_torn(self) -> bool:
+        """Whether tags do not fit together here, though they do on the page."""
+        others = self._uneven - 1
+        return self._is_uneven and self._taken - self._uneven >= _EVEN_ENOUGH and others * 10 <= self._taken
 
     @property
     def is_open(self) -> bool:
@@ -148,6 +172,8 @@ class Elements(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Note an element that begins."""
         attributes = {name: value or "" for name, value in attrs}
+        if not self._is_uneven:
+            self._is_uneven = not (_TAG_NAME.fullmatch(tag) and all(map(_ATTRIBUTE.fullmatch, attributes)))
         classes = frozenset(attributes.get("class", "").split())
         field = "" if self.has_run_on else self.field_of(tag, classes, attributes)
         if field in self.single:
@@ -172,8 +198,10 @@ class Elements(HTMLParser):
         """Note an element that ends, and whatever was left open inside it."""
         for place in range(len(self._open) - 1, -1, -1):
             if self._open[place][0] == tag:
+                self._is_uneven = self._is_uneven or place < len(self._open) - 1
                 del self._open[place:]
                 return
+        self._is_uneven = self._is_uneven or bool(self._open)
 
     def handle_data(self, data: str) -> None:
         """Give text to the nearest element that has a field."""

@@ -132,6 +132,7 @@ _SAID: dict[str, tuple[str, ...]] = {
     "a list is missing": ("array-expected",),
     "an object is missing": ("object-expected",),
     "a number is written in a way that is not understood": ("number-not-understood",),
+    "a record says two things under one name": ("said-twice",),
     "a value is too long": ("value-too-long", "cell-too-long"),
     "a line is too long": ("line-too-long",),
     "a message is too long": ("message-too-long", "record-too-long"),

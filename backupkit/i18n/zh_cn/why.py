@@ -103,6 +103,7 @@ _SAID: dict[str, tuple[str, ...]] = {
     "缺少列表": ("array-expected",),
     "缺少对象": ("object-expected",),
     "数字的写法看不懂": ("number-not-understood",),
+    "同一条记录里的同一项有两个不同的值": ("said-twice",),
     "有一个值太长": ("value-too-long", "cell-too-long"),
     "有一行太长": ("line-too-long",),
     "有一条消息太长": ("message-too-long", "record-too-long"),

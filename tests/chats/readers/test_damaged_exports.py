@@ -28,6 +28,109 @@ def test_a_damage_costs_the_messages_that_it_hit(tmp_path: Path, name: str) -> N
         assert not list(complaints(name.split(maxsplit=1)[0], whole, spans, damage, read(path))), damage.name
 
 
+@pytest.mark.parametrize("lost", [b"\0", b"\xff"], ids=["zeros", "no text"])
+@pytest.mark.parametrize("name", LONG)
+def test_a_hole_gives_no_message_the_name_or_the_time_of_another(tmp_path: Path, name: str, lost: bytes) -> None:
+    file, data = LONG[name](120)
+    path = tmp_path / file
+    path.write_bytes(data)
+    whole = read(path)
+    spans = spans_of(data, whole.messages)
+    known = {one.text.strip(): {one.sender_name, one.sender_id, one.ts_utc_us, None} for one in whole.messages}
+    dice = random.Random(f"hole {name}")
+
+    for _hole in range(24):
+        at = dice.randrange(*spans[dice.randrange(40, 110)])
+        size = dice.choice([20, 40, 80, 150, 300, 1500])
+        path.write_bytes((data[:at] + lost * size + data[at + size :])[: len(data)])
+        for one in read(path).messages:
+            said = {one.sender_name, one.sender_id, one.ts_utc_us}
+            assert said <= known.get(one.text.strip(), said), f"{size} at {at}: {one.text}"
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "key"),
+    [
+        ("discord-json", b"hello 30", b'"timestamp": "2023'),
+        ("telegram-json on one line", b"word 30 ", b'"from": '),
+        ("google-chat json", b"word 30 ", b'"created_date": '),
+        ("signal-jsonl", b"word 30 ", b'"chatItem": '),
+        ("wechat-chatlog json", b"word 30 ", b'"sender": '),
+    ],
+)
+def test_a_record_that_says_two_things_under_one_name_is_told_and_not_read(
+    tmp_path: Path, name: str, said: bytes, key: bytes
+) -> None:
+    file, data = LONG[name](60)
+    path = tmp_path / file
+    path.write_bytes(data)
+    whole = read(path)
+    # The end of a record and the beginning of the next are gone, and what is left of both is whole by its brackets.
+    at = data.index(said) + len(said) - 3
+    open_objects = b"}}}}, " if name == "signal-jsonl" else b", "
+    path.write_bytes(data[:at] + b'"' + open_objects + data[data.index(key, at) :])
+
+    found = read(path)
+
+    assert {"record-not-understood", "export-damaged"} & found.codes
+    assert len(found.messages) == 58
+    assert not found.keys - whole.keys
+
+
+@pytest.mark.parametrize(
+    ("name", "mark", "begins", "ends"),
+    [
+        ("telegram-html", b'<div class="message', b"pull_right", b"om_name"),
+        ("imessage-html", b'<div class="message"', b'<span class="sender', b'lass="sender'),
+        ("google-voice", b'<div class="message', b"<cite", b"pan class"),
+        ("facebook-html", b'<div class="pam', b'_3-94 _a6-o"', b"pim _a6-h"),
+        ("discord-html", b'<div id="chatlog__message', b"chatlog__author", b'ser-id="'),
+    ],
+)
+def test_two_messages_of_a_page_that_a_gap_made_one_are_nobodys(
+    tmp_path: Path, name: str, mark: bytes, begins: bytes, ends: bytes
+) -> None:
+    file, data = LONG[name](60)
+    path = tmp_path / file
+    path.write_bytes(data)
+    whole = read(path)
+    known = {one.text.strip(): one for one in whole.messages}
+    first = data.rindex(mark, 0, data.index(b"word 30 ")) if mark in data else data.index(b"word 29 ")
+    second = data.index(b"word 30 ")
+    path.write_bytes(data[: data.index(begins, first) + 8] + data[data.index(ends, second) :])
+
+    found = read(path)
+
+    assert "record-not-understood" in found.codes
+    assert len(found.messages) in {58, 59}
+    for one in found.messages:
+        before = known.get(one.text.strip(), one)
+        assert one.sender_name in {before.sender_name, None}
+        assert one.ts_utc_us in {before.ts_utc_us, None}
+
+
+@pytest.mark.parametrize(
+    ("name", "time", "half"),
+    [
+        ("discord-csv", b"2023-01-16T16:30:07.41", b"2023-01-16T16:31:07.41"),
+        ("google-chat json", b"Monday, January 16, 2023 at 04:30", b"January 16, 2023 at 04:31"),
+        ("signal-sigtop blocks", b"Sent: Mon, 16 Jan 2023 16:30", b"an 2023 16:31"),
+        ("wechat-memotrace one", b"2023-01-16 16:30", b"023-01-16 16:31"),
+    ],
+)
+def test_a_time_made_of_two_leaves_the_words_without_a_name(
+    tmp_path: Path, name: str, time: bytes, half: bytes
+) -> None:
+    file, data = LONG[name](60)
+    path = tmp_path / file
+    path.write_bytes(data[: data.index(time) + len(time)] + data[data.index(half) :])
+
+    found = read(path)
+
+    assert [one.sender_name for one in found.messages if one.text.startswith(("word 31 ", "hello 31"))] == [None]
+    assert "record-not-understood" in found.codes
+
+
 def changed(tmp_path: Path, name: str, *changes: tuple[bytes, bytes], messages: int = 60) -> Path:
     """Write an export in which each text was replaced once."""
     file, data = LONG[name](messages)
