@@ -5,6 +5,7 @@ for at once, and until they were typed back nothing counts as covered.
 """
 
 import os
+import re
 import secrets
 import unicodedata
 from dataclasses import dataclass
@@ -54,15 +55,28 @@ class SheetFile:
         if self.path.exists() or self.path.is_symlink():
             raise SheetExists(path=str(self.path))
         try:
-            descriptor = os.open(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            self._clear_left()
+            os.close(self._opened())
+            # Questions are asked now. Whoever is killed at one of them leaves nothing.
+            self._temporary.unlink()
         except OSError as problem:
             raise SheetUnwritable(path=str(self.path), reason=problem.strerror or "unwritable") from problem
-        os.close(descriptor)
         return self
+
+    def _opened(self) -> int:
+        return os.open(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+
+    def _clear_left(self) -> None:
+        """Remove what a run left that was killed while it wrote the words down: nobody would ever look there."""
+        name = re.compile(rf"\.{re.escape(self.path.name)}\.(\d{{1,9}})\.tmp")
+        for entry in os.scandir(self.path.parent):
+            left = name.fullmatch(entry.name)
+            if left is not None and not _runs(int(left[1])):
+                Path(entry.path).unlink(missing_ok=True)
 
     def write(self, html: str) -> None:
         """Write the sheet under its name, whole or not at all."""
-        with self._temporary.open("wb") as file:
+        with os.fdopen(self._opened(), "wb") as file:
             file.write(html.encode("utf-8"))
             file.flush()
             os.fsync(file.fileno())
@@ -76,6 +90,17 @@ class SheetFile:
     ) -> None:
         """Leave nothing half written behind."""
         self._temporary.unlink(missing_ok=True)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        # Somebody else's.
+        return True
+    return True
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,6 +104,9 @@ class PassphraseSources:
             first = self._person.secret(question)
             if not first:
                 raise PassphraseEmpty
+            if "\ufffd" in first:
+                # The terminal is set to another writing than the locale. Whatever was meant, it could not be typed again elsewhere.
+                raise PassphraseUnreadable(source="/dev/tty", reason="not-utf-8")
             if self._person.secret(again) == first:
                 if len(first.encode()) < SHORT_BYTES:
                     self._tell(Found("passphrase-short", Severity.WARNING, {}))

@@ -229,6 +229,12 @@ class HistoryRolledBack(BackupkitError):
     exit_code = ExitCode.NOT_AUTHENTIC
 
 
+class CopyIsOlder(HistoryRolledBack):
+    """A copy has not all that the repository has, which lies where it always did. Facts: `path`, `original`, `seen`, `found` (sizes)."""
+
+    code = "copy-is-older"
+
+
 class HistoryForked(BackupkitError):
     """The repository's log is another history than the one this machine has seen. Facts: `seen`, `found` (sizes)."""
 

@@ -112,6 +112,23 @@ def test_another_name_keeps_the_app(computer: Computer) -> None:
     assert memory_of(computer) == before
 
 
+def test_answers_that_were_typed_before_the_questions_or_pasted_at_once_consent_to_nothing(computer: Computer) -> None:
+    """Whoever pastes both answers has not read what the second question says."""
+    before = memory_of(computer)
+    person = Person(computer, *CHECK, line="sleep 1; {}")
+    person.types("continue")
+    person.types("Telegram")
+
+    person.waits_for("to go on:")
+    os.write(person.terminal, b"continue\nTelegram\n\n")
+    code, rest = person.ends_with()
+
+    assert code == 40
+    assert "You keep Telegram." in rest
+    assert "Step 2 of 2" not in rest
+    assert memory_of(computer) == before
+
+
 def test_ctrl_c_at_a_step_consents_to_nothing(computer: Computer) -> None:
     person = Person(computer, *CHECK)
     person.waits_for("to go on:")

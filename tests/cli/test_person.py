@@ -3,12 +3,16 @@
 import os
 import re
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from chat_factory import write_telegram_chat
 from computer import Computer, words_on
 from person import Person
+
+from backupkit.crypto.recovery import RecoveryCode
 
 
 def answers_the_words(person: Person, sheet: Path) -> None:
@@ -106,6 +110,38 @@ def test_a_terminal_that_is_closed_at_a_question_leaves_nothing_behind(computer:
     assert {path for path in set(computer.home.rglob("*")) - before if path.is_file()} == set()
 
 
+def test_a_process_that_is_killed_at_a_question_leaves_nothing_behind(computer: Computer) -> None:
+    before = set(computer.home.rglob("*"))
+    person = Person(computer, "init")
+    person.waits_for("passphrase:")
+
+    os.kill(person.process, signal.SIGKILL)
+    code, _ = person.ends_with()
+
+    assert code == -signal.SIGKILL
+    assert {path for path in set(computer.home.rglob("*")) - before if path.is_file()} == set()
+
+
+def test_words_that_a_killed_run_left_half_written_go_with_the_next_one(computer: Computer) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    left = computer.home / f".sheet.html.{ended.pid}.tmp"
+    of_others = [
+        computer.home / f".sheet.html.{os.getpid()}.tmp",
+        computer.home / f".other.html.{ended.pid}.tmp",
+        computer.home / ".sheet.html.tmp",
+    ]
+    for path in (left, *of_others):
+        path.write_text("abandon ability able")
+
+    computer.run("init", "--no-input", "--recovery-sheet", computer.home / "sheet.html")
+
+    assert not left.exists()
+    assert all(path.exists() for path in of_others)
+    assert len(words_on(computer.home / "sheet.html")) == 24
+    assert (computer.home / "sheet.html").stat().st_mode & 0o777 == 0o600
+
+
 def test_no_input_asks_nobody_even_at_a_terminal(computer: Computer) -> None:
     code, shown = Person(computer, "init", "--no-input").ends_with()
 
@@ -172,3 +208,40 @@ def test_three_times_wrong_is_the_end(saved: Computer) -> None:
 
     assert code == 12
     assert "cannot-unlock" in shown
+
+
+@pytest.mark.parametrize("line_end", ["", "\n"])
+def test_recovery_words_may_be_pasted_as_they_stand_on_the_sheet_and_none_is_left_for_the_shell(
+    saved: Computer, line_end: str
+) -> None:
+    """Only the first line was read, three times over, and the shell got the rest to run and to remember."""
+    words = (saved.home / "words").read_text().split()
+    person = Person(saved, "show", "latest", line="{}; echo then; cat")
+
+    person.waits_for("recovery words:")
+    os.write(person.terminal, ("\n".join(words) + line_end).encode())
+    person.types("")
+    person.types("")
+    before = person.waits_for("then")
+    person.types("what comes next")
+    os.write(person.terminal, b"\x04")
+    code, after = person.ends_with()
+
+    assert "5 messages" in before
+    assert code == 0
+    assert after.split() == ["what", "comes", "next"] * 2
+    assert not any(word in before for word in words if len(word) > 6)
+
+
+def test_words_of_both_languages_are_pasted_from_a_chinese_sheet(saved: Computer) -> None:
+    english = (saved.home / "words").read_text().split()
+    chinese = RecoveryCode.from_words(" ".join(english)).words("zh-CN")
+    person = Person(saved, "key", "confirm")
+
+    person.waits_for("recovery sheet:")
+    os.write(person.terminal, "\n".join(map(" ".join, zip(chinese, english, strict=True))).encode())
+    person.types("")
+    person.types("")
+    code, shown = person.ends_with()
+
+    assert code == 0, shown

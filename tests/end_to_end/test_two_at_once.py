@@ -4,6 +4,8 @@ import fcntl
 import json
 import os
 import random
+import re
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -45,6 +47,23 @@ def test_a_copy_that_another_run_is_writing_is_left_to_it_and_said_to_be(
     assert refused.last["code"] == "copy-running"
     assert left == {}
     assert copied.last["state"] == "whole"
+
+
+def test_a_copy_that_was_checked_too_early_is_called_older_and_the_advice_brings_it_up_to_date(
+    ready_computer: Computer, tmp_path: Path
+) -> None:
+    computer, usb = ready_computer, tmp_path / "usb"
+    grow(tmp_path / "chats", random.Random(4), 5)
+    computer.run("snapshot", tmp_path / "chats")
+    computer.run("copy", "--to", usb)
+    computer.run("snapshot", tmp_path / "chats")
+
+    refused = [" ".join(computer.run(verb, "--repo", usb, expect=21).err.split()) for verb in ("verify", "repair")]
+    (advice,) = set(re.findall(r"backupkit (copy --to \S+)", " ".join(refused)))
+    computer.run(*shlex.split(advice))
+
+    assert all("older than the repository" in err and "rebuild" not in err for err in refused)
+    computer.run("verify", "--repo", usb)
 
 
 def test_copies_to_one_place_at_once_leave_it_whole_and_call_nothing_damaged(

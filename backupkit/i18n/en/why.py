@@ -256,6 +256,7 @@ _SAID: dict[str, tuple[str, ...]] = {
     "the address cannot be used": ("system-eaddrnotavail",),
     # Why nothing could be saved.
     "the repository was put back to an older state": ("history-rolled-back",),
+    "the copy is older than the repository": ("copy-is-older",),
     "the repository's history is another than this computer has seen": ("history-forked",),
     "another run is using the repository": ("repository-locked",),
     "there is no repository": ("no-repository",),

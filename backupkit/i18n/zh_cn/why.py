@@ -225,6 +225,7 @@ _SAID: dict[str, tuple[str, ...]] = {
     "地址无法使用": ("system-eaddrnotavail",),
     # 为什么没能保存。
     "备份库被退回到了旧的状态": ("history-rolled-back",),
+    "副本比备份库旧": ("copy-is-older",),
     "备份库的历史与这台电脑见过的不同": ("history-forked",),
     "另一次运行正在使用备份库": ("repository-locked",),
     "没有备份库": ("no-repository",),

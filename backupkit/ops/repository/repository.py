@@ -20,7 +20,15 @@ from backupkit.crypto.writer import WriterState, decode_writer_state
 from backupkit.errors import BackupkitError, reason_of
 from backupkit.ids import DomainId, RepositoryId
 from backupkit.ops.events import Found, Notice, Severity, Tell, tell_nobody
-from backupkit.ops.failures import ConfigLost, KeysLost, NoRepository, NotAWriter, RepositoryIsCopy
+from backupkit.ops.failures import (
+    ConfigLost,
+    CopyIsOlder,
+    HistoryRolledBack,
+    KeysLost,
+    NoRepository,
+    NotAWriter,
+    RepositoryIsCopy,
+)
 from backupkit.ops.memory.damaged_packs import DamagedPacks
 from backupkit.ops.memory.journal import Journal
 from backupkit.ops.memory.let_go import LetGo
@@ -133,6 +141,13 @@ class Repository:
             return open_repository(places).id == self.id
         except BackupkitError:
             return True
+
+    def behind(self, seen: int, found: int) -> HistoryRolledBack:
+        """Say what it means that this machine has seen more entries of the log than there are: of a copy, only that it is older."""
+        original = self.original
+        if original is None or not self._lies_at(original):
+            return HistoryRolledBack(seen=seen, found=found)
+        return CopyIsOlder(path=str(self.places.repository), original=str(original), seen=seen, found=found)
 
     def remember_place(self) -> None:
         """Keep where the repository lies that this machine writes to."""
@@ -293,8 +308,13 @@ def _assembled(
 ) -> Repository:
     told, memory = _telling(tell), places.state_of(config.repository)
     objects = SmallObjects(backend, told)
-    log = SignedLog(LogStore(backend, told), objects, config, memory)
-    return Repository(places, backend, objects, config, public, _read_writer(memory / WRITER_FILE, tell), log)
+
+    def behind(seen: int, found: int) -> HistoryRolledBack:
+        return opened.behind(seen, found)
+
+    log = SignedLog(LogStore(backend, told), objects, config, memory, behind)
+    opened = Repository(places, backend, objects, config, public, _read_writer(memory / WRITER_FILE, tell), log)
+    return opened
 
 
 def _read_writer(path: Path, tell: Tell) -> WriterState | None:

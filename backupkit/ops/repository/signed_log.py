@@ -44,12 +44,23 @@ class History:
 
 
 class SignedLog:
-    """Reads and extends one repository's log. `memory` is this machine's folder for what it has seen of it."""
+    """Reads and extends one repository's log. `memory` is this machine's folder for what it has seen of it.
 
-    def __init__(self, store: LogStore, objects: SmallObjects, config: RepositoryConfig, memory: Path) -> None:
+    `behind` says what it means that fewer entries are there than were seen: as many as were seen, as many as are there.
+    """
+
+    def __init__(
+        self,
+        store: LogStore,
+        objects: SmallObjects,
+        config: RepositoryConfig,
+        memory: Path,
+        behind: Callable[[int, int], HistoryRolledBack],
+    ) -> None:
         self._store = store
         self._objects = objects
         self._config = config
+        self._behind = behind
         self._seen = memory / "seen-checkpoint"
         self._leaves_cache = memory / "log-leaves"
         self._lock = memory / "seen-checkpoint.lock"
@@ -70,7 +81,7 @@ class SignedLog:
         checkpoint = None if head is None else self._open(head)
         entries = self._entries(checkpoint) if checkpoint is not None else ()
         leaves = tuple(entry.hash() for entry in entries)
-        _require_continued(seen, checkpoint, leaves)
+        self._require_continued(seen, checkpoint, leaves)
         if head is not None and checkpoint is not None:
             # A full or read-only disk of this machine must keep nobody from their backup. What was remembered before still
             # counts, and the next run that can write remembers this head, too.
@@ -105,7 +116,7 @@ class SignedLog:
 
         def sign(head: bytes | None, sequence: int, entry: bytes) -> bytes:
             before = self._leaves_under(head)
-            _require_continued(seen, None if head is None else self._open(head), before)
+            self._require_continued(seen, None if head is None else self._open(head), before)
             leaves = (*before, leaf_hash(entry))
             checkpoint = Checkpoint(self._config.origin, sequence + 1, tree_root(leaves))
             return sign_checkpoint(checkpoint, writer.log)
@@ -195,6 +206,18 @@ class SignedLog:
         if not self._objects.names(name):
             raise ObjectMissing(name=name)
 
+    def _require_continued(
+        self, seen_head: bytes | None, checkpoint: Checkpoint | None, leaves: tuple[bytes, ...]
+    ) -> None:
+        seen = _claimed(seen_head)
+        if seen is None:
+            return
+        found = 0 if checkpoint is None else checkpoint.size
+        if found < seen.size:
+            raise self._behind(seen.size, found)
+        if tree_root(leaves[: seen.size]) != seen.root:
+            raise HistoryForked(seen=seen.size, found=found)
+
     def _leaves_under(self, head: bytes | None) -> tuple[bytes, ...]:
         """Return the leaf hashes that a head covers, from the cache as far as that adds up."""
         if head is None:
@@ -283,14 +306,3 @@ def _claimed(head: bytes | None) -> Checkpoint | None:
         return claimed_checkpoint(head)
     except BackupkitError:
         return None
-
-
-def _require_continued(seen_head: bytes | None, checkpoint: Checkpoint | None, leaves: tuple[bytes, ...]) -> None:
-    seen = _claimed(seen_head)
-    if seen is None:
-        return
-    found = 0 if checkpoint is None else checkpoint.size
-    if found < seen.size:
-        raise HistoryRolledBack(seen=seen.size, found=found)
-    if tree_root(leaves[: seen.size]) != seen.root:
-        raise HistoryForked(seen=seen.size, found=found)

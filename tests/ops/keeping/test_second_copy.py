@@ -9,7 +9,7 @@ from backup_scene import PASSPHRASE, Scene, bytes_of, some_chats
 
 from backupkit.guard.places import GuardPlaces
 from backupkit.ids import AppPackage
-from backupkit.ops.failures import HistoryRolledBack, RepositoryIsCopy
+from backupkit.ops.failures import CopyIsOlder, HistoryRolledBack, RepositoryIsCopy
 from backupkit.ops.keys.initialise import initialise
 from backupkit.ops.places import Places
 from backupkit.proof.coverage_pass import MAX_PASS_BYTES, SECOND_COPY, decode_coverage_pass
@@ -90,10 +90,24 @@ def test_an_old_copy_is_noticed_and_a_snapshot_into_a_copy_is_refused(scene: Sce
     copy = copied(scene)
     scene.take()
 
-    with pytest.raises(HistoryRolledBack):
+    with pytest.raises(CopyIsOlder) as older:
         copy.verify()
+    assert older.value.facts["path"] == str(copy.places.repository)
     with pytest.raises(RepositoryIsCopy):
         copied(scene).take()
+
+
+def test_an_old_copy_whose_original_is_gone_lacks_what_was_newer(scene: Scene) -> None:
+    some_chats(scene)
+    scene.take()
+    copy = copied(scene)
+    scene.take()
+    scene.places.repository.rename(scene.folder / "unplugged")
+
+    with pytest.raises(HistoryRolledBack) as lacking:
+        copy.verify()
+
+    assert lacking.value.code == "history-rolled-back"
 
 
 def test_a_copy_takes_the_place_of_an_original_that_is_gone(scene: Scene) -> None:
