@@ -267,8 +267,8 @@ def open_members(
         for name, member in sorted(members.items()):
             if any(name.startswith(prefix) and is_stored_file(name.removeprefix(prefix)) for prefix in seen_as_backup):
                 continue
-            may_be_archive = len(members) == 1 or may_be_archive(name)
-            if not (may_be_archive and gathering.add_copied_archive(name, member, copy)):
+            is_looked_at = len(members) == 1 or may_be_archive(name)
+            if not (is_looked_at and gathering.add_copied_archive(name, member, copy)):
                 gathering.add(name, member)
         gathering.settle()
         source = SourceFiles(label, gathering.members, tuple(gathering.findings), stack)

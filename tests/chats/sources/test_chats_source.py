@@ -12,10 +12,11 @@ from chat_reading import summary_of
 from hypothesis import given, settings, strategies as st
 
 from backupkit.chats.archives.archive import open_archive
+from backupkit.chats.archives.members import DiskMember
 from backupkit.chats.malformed import MalformedExport, TruncatedExport
 from backupkit.chats.model import Locator
 from backupkit.chats.sources import gathering
-from backupkit.chats.sources.source import Content, content_of, open_source
+from backupkit.chats.sources.source import Content, content_of, open_members, open_source
 
 
 def zip_of(path: Path, members: dict[str, bytes]) -> Path:
@@ -93,6 +94,18 @@ def test_a_zip_is_known_by_what_it_is(tmp_path: Path, name: str, front: bytes, w
         (found,) = source.names()
         assert source.head(found) == b"hello"
         assert source.findings == ()
+
+
+def test_a_renamed_zip_of_a_snapshot_is_looked_into_as_on_the_disk(tmp_path: Path) -> None:
+    inner = zip_of(tmp_path / "inner.zip", {"_chat.txt": b"hello"})
+    (tmp_path / "note.txt").write_bytes(b"no archive")
+    members = {
+        name: DiskMember(str(tmp_path / file), (tmp_path / file).stat().st_size)
+        for name, file in {"old/export.bak": "inner.zip", "note.txt": "note.txt"}.items()
+    }
+
+    with open_members("snapshot", members, lambda _name: inner) as source:
+        assert source.names() == ("note.txt", "old/export.bak/_chat.txt")
 
 
 def test_a_zip_without_its_beginning_and_its_end_is_told(tmp_path: Path) -> None:
