@@ -24,6 +24,7 @@ from backupkit.guard.places import GuardPlaces, read_small, write_first, write_w
 from backupkit.guard.policy import GuardPolicy, PolicyRefused
 from backupkit.guard.request import UpdateRequest
 from backupkit.guard.verdict import Decision, Judged, Verdict, undecided
+from backupkit.home import is_open_to_others
 from backupkit.ids import AppPackage
 from backupkit.proof.coverage_pass import MAX_PASS_BYTES
 from backupkit.proof.pins import MAX_PINS_BYTES, Pins, decode_pins
@@ -60,6 +61,7 @@ class Desk(NamedTuple):
         return self._recorded(undecided(reason, facts=facts), now)
 
     def _judge(self, request: UpdateRequest, now: datetime) -> Verdict:
+        _require_private(self.places)
         policy = self.policy or load_policy(self.places)
         records = Records(self.places.records)
         examined = examine(request, records, now)
@@ -86,6 +88,7 @@ class Desk(NamedTuple):
         return judgement.verdict
 
     def _decide_desktop(self, change: DesktopChange, now: datetime) -> Verdict:
+        _require_private(self.places)
         with _held(self.places) as witness:
             known = Known(
                 pins=load_pins(self.places),
@@ -194,6 +197,17 @@ def load_hook_key(places: GuardPlaces) -> SigningKey:
     write_first(places.hook_key, SigningKey.generate().seed.hex().encode() + b"\n")
     # Whoever came first, both must use the one that lies there.
     return load_hook_key(places)
+
+
+def _require_private(places: GuardPlaces) -> None:
+    """Make sure that nobody else could have laid down what lies in the guard's folders: a policy, a pinned store, a consent."""
+    for folder in places.folders:
+        try:
+            is_open = is_open_to_others(folder)
+        except OSError as error:
+            raise Unanswerable("memory-unwritable", detail=reason_of(error)) from error
+        if is_open:
+            raise Unanswerable("memory-open", detail=str(folder))
 
 
 @contextmanager

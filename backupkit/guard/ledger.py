@@ -22,6 +22,7 @@ from backupkit.crypto.failures import SignatureInvalid
 from backupkit.crypto.signing import SigningKey, VerifyKey
 from backupkit.errors import BackupkitError, ExitCode
 from backupkit.guard.verdict import Verdict
+from backupkit.home import make_private
 
 MAX_LINE_BYTES = 16 << 10
 _TAIL_BYTES = 4 * MAX_LINE_BYTES
@@ -75,7 +76,7 @@ def append(path: Path, event: dict[str, Any], key: SigningKey) -> dict[str, Any]
     Raises:
         OSError: it cannot be written; then nothing counts as recorded.
     """
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private(path.parent)
     public = key.verify_key.public.hex()
     handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:

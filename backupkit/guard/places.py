@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from backupkit.codec.malformed import MalformedObject
 from backupkit.guard.package_name import LONGEST_NAME
+from backupkit.home import make_private
 from backupkit.ids import AppPackage
 
 UNFINISHED_FOR = 3600.0
@@ -102,7 +103,7 @@ def write_whole(path: Path, data: bytes) -> None:
     Raises:
         OSError: the folder cannot be made or written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private(path.parent)
     temporary = _unfinished(path)
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:

@@ -13,6 +13,7 @@ import struct
 from contextlib import suppress
 from pathlib import Path
 
+from backupkit.home import make_private
 from backupkit.hooks.counter import Answer, Counter, undecided
 from backupkit.hooks.protocol import DEFAULT_DEADLINE_SECONDS, MAX_REQUEST_BYTES
 
@@ -39,7 +40,7 @@ def bind(path: Path) -> socket.socket:
         FolderOpenToAll: everybody may replace files in its folder.
         OSError: it cannot be made.
     """
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private(path.parent)
     mode = path.parent.stat().st_mode
     if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
         raise FolderOpenToAll(errno.EPERM, os.strerror(errno.EPERM), str(path.parent))

@@ -2,12 +2,12 @@
 
 import os
 import secrets
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from backupkit.home import make_private
 from backupkit.ops.failures import TargetInRepository, TargetNotEmpty
 
 
@@ -95,14 +95,6 @@ def write_private(path: Path, data: bytes) -> None:
         temporary.unlink(missing_ok=True)
         raise
     _sync_folder(path.parent)
-
-
-def make_private(folder: Path) -> None:
-    """Make a folder that only its owner may enter."""
-    if not folder.is_dir():
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if stat.S_IMODE(folder.stat().st_mode) & 0o077:
-            folder.chmod(0o700)
 
 
 @contextmanager

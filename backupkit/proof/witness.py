@@ -16,6 +16,7 @@ from typing import NamedTuple
 from backupkit.clock import to_rfc3339
 from backupkit.codec.canonical import Json, decode_json, encode_canonical
 from backupkit.codec.malformed import MalformedObject, NewerFormat
+from backupkit.home import make_private
 from backupkit.proof.base64_text import to_base64
 from backupkit.proof.checkpoint import MAX_SIZE, Checkpoint
 from backupkit.proof.coverage_pass import Consistency
@@ -140,7 +141,7 @@ def save(path: Path, state: WitnessState) -> None:
     Raises:
         OSError: it could not be kept, and the old one stands.
     """
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private(path.parent)
     temporary = path.with_name(f".{path.name}.{os.urandom(6).hex()}")
     try:
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -182,7 +183,7 @@ def held_witness(path: Path) -> Iterator[KeptWitness]:
         MalformedObject, NewerFormat: as `load`.
         OSError: nothing can be written there.
     """
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private(path.parent)
     handle = os.open(path.with_name(f"{path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
     try:
         _lock(handle)

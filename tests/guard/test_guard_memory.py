@@ -7,9 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from guard_scene import NOON, Scene, on_disk
+from guard_scene import NOON, WECHAT, Scene, on_disk
 
 from backupkit.guard.desk import Desk, load_hook_key
+from backupkit.guard.desktop import DesktopChange
+from backupkit.guard.outcome import Action
 from backupkit.guard.places import GuardPlaces
 from backupkit.guard.request import UpdateRequest
 
@@ -70,6 +72,32 @@ def test_a_folder_that_cannot_be_written_is_told_as_that_and_not_as_our_mistake(
     in_the_way_of_the_lock = answer(scene)
 
     assert in_the_way_of_records == in_the_way_of_the_lock == ("undecided", "memory-unwritable")
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o1777, 0o720, 0o702])
+@pytest.mark.parametrize("name", [".", "records", "passes", "consents", "hints"])
+def test_a_folder_that_others_may_write_in_counts_for_nothing(scene: Scene, name: str, mode: int) -> None:
+    """A consent in it could be anybody's, and so could the repository whose backups count."""
+    scene.enrol_store()
+    scene.issue()
+    assert answer(scene) == ("allow", "backup-covers")
+    folder = scene.places.root / name
+    folder.mkdir(exist_ok=True)
+
+    folder.chmod(mode)
+    open_to_others = answer(scene)
+    folder.chmod(0o755)
+
+    assert open_to_others == ("undecided", "memory-open")
+    assert answer(scene) == ("allow", "backup-covers")
+
+
+def test_a_package_of_the_system_is_not_decided_over_an_open_folder_either(scene: Scene) -> None:
+    scene.enrol_store()
+    scene.places.root.chmod(0o777)
+    change = DesktopChange("wechat", Action.UNINSTALL, WECHAT, "apt")
+
+    assert Desk(scene.places).answer_desktop(change, NOON).reason == "memory-open"
 
 
 @pytest.mark.parametrize("has_hard_links", [True, False])

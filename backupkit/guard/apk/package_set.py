@@ -107,7 +107,8 @@ def files_of(path: Path) -> list[Path]:
         if not path.is_dir():
             return [path]
         with os.scandir(path) as found:
-            names = [one.name for one in found if one.name.lower().endswith(".apk") and one.is_file()]
+            # A pipe or a link to nothing counts as well: who installs the folder may find a package in its place.
+            names = [one.name for one in found if one.name.lower().endswith(".apk") and not one.is_dir()]
     except OSError as error:
         raise PackageUndecided(Doubt.UNREADABLE) from error
     if not names:

@@ -358,6 +358,11 @@ REASONS: dict[str, tuple[str, str, str]] = {
         "What was learned is kept before an update is let through.",
         "Make room on the disk, and see that the guard's folder is yours and can be written. Then ask again.",
     ),
+    "memory-open": (
+        "Others on this computer can write in the guard's folder: {detail}",
+        "Whoever can write there could lay down a consent that nobody gave, or a repository that is not yours, so nothing in it counts.",
+        "Let only yourself write there (chmod go-w, chown). If you do not know who did, move the folder away and begin anew: backupkit guard pair",
+    ),
     "pass-unreadable": (
         "The proof of a backup cannot be read.",
         "What was not read was not checked.",

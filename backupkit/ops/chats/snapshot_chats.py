@@ -23,9 +23,9 @@ from backupkit.chats.sources.source import SourceFiles, open_members
 from backupkit.crypto.domains import DomainSecrets
 from backupkit.crypto.keyring import Keyring
 from backupkit.errors import BackupkitError
+from backupkit.home import make_private
 from backupkit.ids import DomainId
 from backupkit.ops.events import Event, Found, Severity, Tell
-from backupkit.ops.places import make_private
 from backupkit.ops.repository.repository import Repository, store_finding
 from backupkit.ops.repository.snapshots import KnownSnapshot
 from backupkit.store.domains.domain_reader import DomainReader

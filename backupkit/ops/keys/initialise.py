@@ -7,11 +7,12 @@ from backupkit.clock import Clock, to_rfc3339
 from backupkit.crypto.keyring import Keyring
 from backupkit.crypto.slots import make_passphrase_slot, make_recovery_slot
 from backupkit.crypto.writer import WriterKeys, WriterState
+from backupkit.home import make_private
 from backupkit.ids import RepositoryId
 from backupkit.ops.events import Notice, Tell
 from backupkit.ops.failures import ConfigLost, RepositoryExists
 from backupkit.ops.keys.recovery_sheet import SheetFacts
-from backupkit.ops.places import Places, make_private, on_same_disk, write_private
+from backupkit.ops.places import Places, on_same_disk, write_private
 from backupkit.ops.repository.guard_files import write_pins
 from backupkit.ops.repository.repository import WRITER_FILE, is_initialised, is_left_over, open_repository
 from backupkit.ops.repository.statements import record_keys

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from backupkit.clock import from_rfc3339, to_rfc3339
-from backupkit.ops.places import make_private, write_private
+from backupkit.home import make_private
+from backupkit.ops.places import write_private
 
 _MOST = 16 << 20
 

@@ -16,7 +16,8 @@ from backupkit.chats.owner_keys import OPENED_BY_OWN_KEY
 from backupkit.clock import to_rfc3339
 from backupkit.codec.canonical import decode_json
 from backupkit.errors import BackupkitError
-from backupkit.ops.places import make_private, shown_path
+from backupkit.home import make_private
+from backupkit.ops.places import shown_path
 from backupkit.proof.fields import Fields
 from backupkit.store.trees.manifest import ChatFacts, Source
 

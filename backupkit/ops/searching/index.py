@@ -20,8 +20,9 @@ from backupkit.crypto.derive import derive
 from backupkit.crypto.domains import DomainSecrets
 from backupkit.crypto.failures import OpenFailed
 from backupkit.crypto.sealing import open_blob, seal_blob
+from backupkit.home import make_private
 from backupkit.ids import RepositoryId
-from backupkit.ops.places import make_private, write_private
+from backupkit.ops.places import write_private
 from backupkit.ops.searching.segment import Filling, Place, Segment, merged, open_segment, write_segment
 
 STATE = "state"

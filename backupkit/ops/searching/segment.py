@@ -31,7 +31,7 @@ from backupkit.chats.search.terms import Needed, Way, is_word
 from backupkit.codec.malformed import MalformedObject
 from backupkit.crypto.derive import derive
 from backupkit.crypto.sealing import SALT_SIZE, TAG_SIZE, RecordCipher
-from backupkit.ops.places import make_private
+from backupkit.home import make_private
 
 MAGIC = b"BKSEARCH"
 VERSION = 2

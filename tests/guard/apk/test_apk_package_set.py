@@ -247,6 +247,21 @@ def test_a_folder_without_packages_is_not_judged(tmp_path: Path) -> None:
     assert caught.value.reason is Doubt.NO_PACKAGE
 
 
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("nowhere")])
+def test_a_folder_with_something_else_under_a_packages_name_is_not_judged(
+    tmp_path: Path, make: Callable[[Path], object]
+) -> None:
+    """It was passed over, and whoever installs the folder would have taken what lies there by then."""
+    (tmp_path / "base.apk").write_bytes(sign(build_apk(), A))
+    read_package_set([tmp_path])
+
+    make(tmp_path / "split.apk")
+
+    with pytest.raises(PackageUndecided) as caught:
+        read_package_set([tmp_path])
+    assert caught.value.reason is Doubt.UNREADABLE
+
+
 def test_a_folder_that_cannot_be_listed_is_not_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(path: Path) -> None:
         raise PermissionError(path)
