@@ -27,6 +27,7 @@ MAX_DIRECTORY_BYTES = 64 * 2**20
 MAX_SWELLING = 200
 FREE_BYTES = 64 * 2**20
 
+_END_MARK, _ENTRY_MARK = b"PK\x05\x06", b"PK\x01\x02"
 _END = struct.Struct("<4s4H2LH")
 _END_64 = struct.Struct("<4sQ2H2L4Q")
 _LOCATOR_64 = struct.Struct("<4sLQL")
@@ -48,12 +49,28 @@ def open_archive(stream: BinaryIO, locator: Locator, max_members: int) -> zipfil
         raise MalformedExport(locator, "archive-directory-damaged") from error
 
 
+def has_zip_directory(stream: BinaryIO) -> bool:
+    """Say whether a file ends with the directory of a zip archive, whatever stands in front of it: a program that unpacks it, or a hole."""
+    length = stream.seek(0, io.SEEK_END)
+    start = max(0, length - _END.size - 0xFFFF)
+    stream.seek(start)
+    tail = stream.read()
+    at = tail.rfind(_END_MARK)
+    if at < 0 or len(tail) - at < _END.size:
+        return False
+    begins = start + at - _END.unpack_from(tail, at)[5]
+    if begins < 0:
+        return False
+    stream.seek(begins)
+    return stream.read(4) == _ENTRY_MARK
+
+
 def _declared_directory(stream: BinaryIO, locator: Locator) -> tuple[int, int]:
     length = stream.seek(0, io.SEEK_END)
     start = max(0, length - _END.size - 0xFFFF)
     stream.seek(start)
     tail = stream.read()
-    at = tail.rfind(b"PK\x05\x06")
+    at = tail.rfind(_END_MARK)
     if at < 0 or len(tail) - at < _END.size:
         raise MalformedExport(locator, "archive-cut")
     members, directory_bytes = _END.unpack_from(tail, at)[4:6]

@@ -64,6 +64,30 @@ _NEVER_AN_EXPORT = frozenset(
 )
 
 
+# What people and programs call an archive: browsers while they load it, and whoever keeps an old one.
+_ARCHIVES = (
+    ".zip",
+    ".tar",
+    ".tgz",
+    ".gz",
+    ".ab",
+    ".exe",
+    ".bak",
+    ".backup",
+    ".old",
+    ".part",
+    ".download",
+    ".crdownload",
+    ".tmp",
+)
+
+
+def may_be_archive(name: str) -> bool:
+    """Say whether a file with this name is looked at as an archive inside a folder or another archive: by its ending, or where it has none."""
+    last = name.lower().rpartition("/")[2]
+    return last.endswith(_ARCHIVES) or "." not in last or ".zip" in last
+
+
 def may_hold_an_export(name: str) -> bool:
     """Say whether a file with this name is looked at inside a folder or an archive: not where it is media or code by its ending."""
     return os.path.splitext(name)[1].lower() not in _NEVER_AN_EXPORT  # noqa: PTH122  called for every file of a source

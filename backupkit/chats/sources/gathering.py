@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from backupkit.chats.archives.archive import (
+    has_zip_directory,
     inflate,
     inflates_to_tar,
     is_inflatable,
@@ -22,7 +23,15 @@ from backupkit.chats.archives.archive import (
     trouble_with_name,
 )
 from backupkit.chats.archives.cut_zip import members_of_cut_zip
-from backupkit.chats.archives.members import LOG_ENDINGS, MAX_FILES, ArchiveMember, DiskMember, Member, TarMember
+from backupkit.chats.archives.members import (
+    LOG_ENDINGS,
+    MAX_FILES,
+    ArchiveMember,
+    DiskMember,
+    Member,
+    TarMember,
+    may_be_archive,
+)
 from backupkit.chats.backups.ios_backup import MANIFEST, PROPERTIES, is_stored_file, look_at_backup
 from backupkit.chats.backups.opened_backups import open_sealed
 from backupkit.chats.malformed import MalformedExport
@@ -30,10 +39,11 @@ from backupkit.chats.model import Finding, Locator, Severity
 from backupkit.chats.owner_keys import OwnerKeys
 from backupkit.chats.partial import read_some
 from backupkit.chats.sources.source_members import SourceMembers
+from backupkit.chats.texts.head import is_text
 
 MAX_ARCHIVE_DEPTH = 3
+_LOOKED_AT = 4096
 MAX_NESTED_BYTES = 4 * 2**30
-ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".ab")
 _REASONS = {
     errno.EACCES: "permission-denied",
     errno.EPERM: "permission-denied",
@@ -83,7 +93,7 @@ class Gathering:
         inner = prefix + entry.name
         if not entry.is_file(follow_symlinks=False):
             return
-        if not (inner.lower().endswith(ARCHIVES) and self._add_archive(Path(entry.path), inner + "/")):
+        if not (may_be_archive(inner) and self._add_archive(Path(entry.path), inner + "/")):
             self._require_room(inner)
             self.members.add_disk_file(prefix, folder, entry.name, entry.stat(follow_symlinks=False).st_size)
 
@@ -162,22 +172,29 @@ class Gathering:
         """Add what is in an archive that does not lie on the disk; False where it is none."""
         try:
             with member.open() as stream:
-                head, _failure = read_some(stream, 512, name)
-            return _begins_archive(head) and self._add_archive(copy(name), name + "/")
+                head, _failure = read_some(stream, _LOOKED_AT, name)
+            return _may_be_archive(name, head) and self._add_archive(copy(name), name + "/")
         except (MalformedExport, OSError):
             return False
 
     def _add_archive(self, path: Path, prefix: str) -> bool:
         with path.open("rb") as stream:
-            head = stream.read(512)
-        if not _begins_archive(head):
-            return False
+            head = stream.read(_LOOKED_AT)
+            label = prefix.rstrip("/") or path.name
+            if not _begins_archive(head):
+                if not _may_be_archive(label, head):
+                    return False
+                if not has_zip_directory(stream):
+                    facts = {"reason": "archive-directory-damaged"}
+                    if label.lower().endswith(".zip"):
+                        self.findings.append(Finding("archive-damaged", Severity.ERROR, Locator(label), facts))
+                    return False
         if head[257:262] == b"ustar":
-            return self._add_tar(path, prefix, Locator(prefix.rstrip("/") or path.name))
+            return self._add_tar(path, prefix, Locator(label))
         if is_inflatable(head):
             return self._add_inflated_tar(path, prefix)
         opened = self._stack.enter_context(path.open("rb"))
-        return self._add_zip(opened, prefix, prefix.rstrip("/") or path.name, 1) or self._add_cut_zip(path, prefix)
+        return self._add_zip(opened, prefix, label, 1) or self._add_cut_zip(path, prefix)
 
     def _add_inflated_tar(self, path: Path, prefix: str) -> bool:
         if not inflates_to_tar(path):
@@ -216,7 +233,7 @@ class Gathering:
                 self.findings.append(Finding("member-left-out", Severity.WARNING, Locator(name), {"reason": trouble}))
                 continue
             member = ArchiveMember(archive, info, name)
-            if info.filename.lower().endswith(".zip") and depth < MAX_ARCHIVE_DEPTH and self._add_nested(member, depth):
+            if depth < MAX_ARCHIVE_DEPTH and _is_zip(member) and self._add_nested(member, depth):
                 continue
             self.add(name, member)
         return True
@@ -291,6 +308,24 @@ def place_unread(name: str, error: OSError) -> Finding:
 
 def _begins_archive(head: bytes) -> bool:
     return head[257:262] == b"ustar" or head[:4] in {b"PK\x03\x04", b"PK\x05\x06"} or is_inflatable(head)
+
+
+def _may_be_archive(name: str, head: bytes) -> bool:
+    """Say whether a file may be an archive, at its beginning or behind a program that unpacks it."""
+    is_called_so = name.lower().endswith(".zip") and not is_text(head)
+    return _begins_archive(head) or head[:2] in {b"MZ", b"#!"} or is_called_so
+
+
+def _is_zip(member: ArchiveMember) -> bool:
+    if member.name.lower().endswith(".zip"):
+        return True
+    if not may_be_archive(member.name):
+        return False
+    try:
+        with member.open() as stream:
+            return stream.read(4) == b"PK\x03\x04"
+    except (MalformedExport, OSError):
+        return False
 
 
 def _trouble_with(info: zipfile.ZipInfo) -> str | None:

@@ -12,7 +12,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar, cast
 
-from backupkit.chats.archives.members import LOG_ENDINGS, MAPPING_NAME, DiskMember, Member, may_hold_an_export
+from backupkit.chats.archives.members import (
+    LOG_ENDINGS,
+    MAPPING_NAME,
+    DiskMember,
+    Member,
+    may_be_archive,
+    may_hold_an_export,
+)
 from backupkit.chats.backups.ios_backup import is_stored_file
 from backupkit.chats.backups.ios_keybag import DecryptedMember
 from backupkit.chats.backups.opened_backups import OpenedMember
@@ -21,8 +28,8 @@ from backupkit.chats.model import Finding, Locator, Severity
 from backupkit.chats.owner_keys import NO_KEYS, OwnerKeys
 from backupkit.chats.partial import read_some
 from backupkit.chats.records.json_sample import sample_json
-from backupkit.chats.sources.gathering import ARCHIVES, Gathering, place_unread
-from backupkit.chats.texts.encoding import encoding_of, in_utf_8
+from backupkit.chats.sources.gathering import Gathering, place_unread
+from backupkit.chats.texts.encoding import Writing, writing_of
 from backupkit.chats.texts.head import is_text, text_head
 
 T = TypeVar("T")
@@ -68,7 +75,7 @@ class SourceFiles:
         self.sealed_backups: frozenset[str] = frozenset()
         self._known_contents: Mapping[str, Content] | None = None
         self._samples: dict[str, Any] = {}
-        self._encodings: dict[str, str | None] = {}
+        self._writings: dict[str, Writing | None] = {}
         chats = (name for name in members if not name.endswith((*LOG_ENDINGS, MAPPING_NAME)))
         self._is_single = len(list(islice(chats, 2))) == 1
 
@@ -141,16 +148,16 @@ class SourceFiles:
         return member.member if isinstance(member, OpenedMember) else None
 
     def open(self, name: str) -> BinaryIO:
-        """Open a file for reading. Text in another encoding comes as UTF-8, which is what every reader knows.
+        """Open a file for reading. Text that is written otherwise comes as every reader knows it, in UTF-8.
 
         Raises:
             MalformedExport: it cannot be opened.
         """
-        if name not in self._encodings:
+        if name not in self._writings:
             self.head(name)
         stream = self.open_bytes(name)
-        encoding = self._encodings.get(name)
-        return stream if encoding is None else in_utf_8(stream, encoding)
+        writing = self._writings.get(name)
+        return stream if writing is None else writing.stream(stream)
 
     def open_bytes(self, name: str) -> BinaryIO:
         """Open a file for reading its bytes as they are.
@@ -192,9 +199,8 @@ class SourceFiles:
             elif isinstance(error, MalformedExport):
                 facts = {"reason": error.reason}
                 self._unread.setdefault(name, Finding("archive-damaged", Severity.ERROR, error.locator, facts))
-        encoding = self._encodings[name] = encoding_of(head)
-        if encoding is not None:
-            head = head.decode(encoding, "ignore").encode("utf-8", "replace")
+        writing = self._writings[name] = writing_of(head)
+        head = head if writing is None else writing.head(head)
         self._heads[name] = head[:HEAD_BYTES]
         if len(self._heads) > _HEADS_REMEMBERED:
             self._heads.popitem(last=False)
@@ -261,8 +267,8 @@ def open_members(
         for name, member in sorted(members.items()):
             if any(name.startswith(prefix) and is_stored_file(name.removeprefix(prefix)) for prefix in seen_as_backup):
                 continue
-            may_be_archive = len(members) == 1 or name.lower().endswith(ARCHIVES)
-            if not (may_be_archive and gathering.add_copied_archive(name, member, copy)):
+            is_looked_at = len(members) == 1 or may_be_archive(name)
+            if not (is_looked_at and gathering.add_copied_archive(name, member, copy)):
                 gathering.add(name, member)
         gathering.settle()
         source = SourceFiles(label, gathering.members, tuple(gathering.findings), stack)

@@ -1,4 +1,4 @@
-"""Text that is not UTF-8, as some computers save it, read as UTF-8.
+"""Text as some computers save it, read as every reader knows it: in UTF-8, from its first word on, with line feeds.
 
 UTF-16 is known by its mark or by its zero bytes. The older encodings of East Asia look alike, so a file counts as one of them only
 where all of its head decodes and the commonest words of that language are in it.
@@ -6,6 +6,8 @@ where all of its head decodes and the commonest words of that language are in it
 
 import codecs
 import io
+import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from backupkit.chats.texts.head import is_text
@@ -23,7 +25,12 @@ _COMMON = {
     "cp932": "のにはをたがでてとしれさるいかまなもこあすっらりきくんよねうえだじゃトーク履歴保存日時",
 }
 # Looked up once here: a look-up that fails, for want of a file handle for instance, is remembered as "no such encoding".
-_DECODERS = {name: codecs.getincrementaldecoder(name) for name in (*_COMMON, "utf-16-le", "utf-16-be")}
+_DECODERS = {
+    name: codecs.getincrementaldecoder(name) for name in (*_COMMON, "utf-16-le", "utf-16-be", "utf-16", "utf-32")
+}
+# Lines without a word, and marks that cannot be seen: what editors and programs that join files leave there.
+_BEFORE = re.compile(rb"(?:\xef\xbb\xbf|\xe2\x80\x8b|\xe2\x81\xa0|[ \t]{0,80}(?:\r\n|\r|\n)){1,200}")
+_LEAST_RETURNS = 2
 _MOST_LETTERS = 2000
 _LEAST_COMMON = 6
 _ODD = frozenset(map(chr, [*range(9), 11, 12, *range(14, 32), 127]))
@@ -31,6 +38,8 @@ _ODD = frozenset(map(chr, [*range(9), 11, 12, *range(14, 32), 127]))
 
 def encoding_of(head: bytes) -> str | None:
     """Name the encoding of a file that begins so; None where it is UTF-8 or no text."""
+    if head.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return "utf-32" if _decoded(head, "utf-32") else None
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16" if is_text(head) else None
     if not head or is_text(head):
@@ -67,16 +76,47 @@ def _share_of_common(head: bytes, encoding: str) -> float:
     return common / len(letters) if common >= _LEAST_COMMON else 0.0
 
 
-def in_utf_8(stream: BinaryIO, encoding: str) -> BinaryIO:
-    """Return a stream that gives the text of one in another encoding in UTF-8."""
-    return cast("BinaryIO", io.BufferedReader(_Decoded(stream, encoding), _BLOCK))
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """How a file is written, where not as readers expect it: in another encoding, with marks before its first word, or with returns alone at the ends of lines."""
+
+    encoding: str | None
+    skipped_bytes: int
+    has_returns: bool
+
+    def head(self, head: bytes) -> bytes:
+        """Return a file's head as readers expect it."""
+        if self.encoding is not None:
+            head = head.decode(self.encoding, "ignore").encode("utf-8", "replace")
+        head = head[self.skipped_bytes :]
+        return head.replace(b"\r", b"\n") if self.has_returns else head
+
+    def stream(self, stream: BinaryIO) -> BinaryIO:
+        """Return a stream that gives a file as readers expect it."""
+        return cast("BinaryIO", io.BufferedReader(_Rewritten(stream, self), _BLOCK))
 
 
-class _Decoded(io.RawIOBase):
-    def __init__(self, inner: BinaryIO, encoding: str) -> None:
+def writing_of(head: bytes) -> Writing | None:
+    """Say how a file that begins so is written; None where it is as readers expect it, or no text."""
+    encoding = encoding_of(head)
+    if encoding is None and not is_text(head):
+        return None
+    text = head if encoding is None else head.decode(encoding, "ignore").encode("utf-8", "replace")
+    before = _BEFORE.match(text)
+    skipped = before.end() if before and before[0] != codecs.BOM_UTF8 else 0
+    has_returns = b"\n" not in text[skipped:] and text.count(b"\r") >= _LEAST_RETURNS
+    writing = Writing(encoding, skipped, has_returns)
+    return None if writing == Writing(None, 0, has_returns=False) else writing
+
+
+class _Rewritten(io.RawIOBase):
+    def __init__(self, inner: BinaryIO, writing: Writing) -> None:
         super().__init__()
         self._inner = inner
-        self._decoder = codecs.getincrementaldecoder(encoding)(errors="replace")
+        encoding = writing.encoding
+        self._decoder = None if encoding is None else _DECODERS[encoding](errors="replace")
+        self._left_to_skip = writing.skipped_bytes
+        self._has_returns = writing.has_returns
         self._ready = b""
 
     def readable(self) -> bool:
@@ -86,13 +126,21 @@ class _Decoded(io.RawIOBase):
         view = memoryview(buffer)
         while not self._ready:
             block = self._inner.read(min(_BLOCK, len(view)))
-            self._ready = self._decoder.decode(block, final=not block).encode("utf-8", "replace")
+            self._ready = self._as_expected(block)
             if not block:
                 break
         given = self._ready[: len(view)]
         self._ready = self._ready[len(given) :]
         view[: len(given)] = given
         return len(given)
+
+    def _as_expected(self, block: bytes) -> bytes:
+        text = block
+        if self._decoder is not None:
+            text = self._decoder.decode(block, final=not block).encode("utf-8", "replace")
+        skipped, self._left_to_skip = self._left_to_skip, max(self._left_to_skip - len(text), 0)
+        text = text[skipped:]
+        return text.replace(b"\r", b"\n") if self._has_returns else text
 
     def close(self) -> None:
         self._inner.close()

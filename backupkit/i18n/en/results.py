@@ -137,7 +137,7 @@ MESSAGES: dict[str, str] = {
     "doctor.pages-sound": "Its pages hang together (SQLite's quick check).",
     "doctor.authentic": "{checked} {checked:plural:page|pages} checked with the key, {damaged} of them damaged",
     "doctor.conversation": "{title}: {messages} {messages:plural:message|messages}",
-    "doctor.not-understood": "{path} is no chat export that backupkit understands. It can still be saved as files.",
+    "doctor.not-understood": "{path} is no chat export that backupkit understands. It can still be saved as files. An archive that is no zip or tar, such as RAR or 7z, has to be unpacked first.",
     "inspect.genuine": "Genuine",
     "inspect.not-genuine": "Not genuine",
     "inspect.undecided": "Undecided",

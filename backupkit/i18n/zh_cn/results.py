@@ -137,7 +137,7 @@ MESSAGES: dict[str, str] = {
     "doctor.pages-sound": "页与页之间都对得上（SQLite 的快速检查）。",
     "doctor.authentic": "用密钥检查了 {checked} 页，其中 {damaged} 页损坏",
     "doctor.conversation": "{title}：{messages} 条消息",
-    "doctor.not-understood": "{path} 不是 backupkit 看得懂的聊天导出，但仍可作为文件保存。",
+    "doctor.not-understood": "{path} 不是 backupkit 看得懂的聊天导出，但仍可作为文件保存。如果是 zip、tar 以外的压缩包（如 RAR、7z），请先解压。",
     "inspect.genuine": "完好",
     "inspect.not-genuine": "不可信",
     "inspect.undecided": "无法判断",

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from backupkit.chats.losing.ledger import Ledger
 
 _KEPT_PER_SOURCE = 6
-_ARCHIVES = (".zip", ".tar")
 
 
 class MessageLedgers:
@@ -89,9 +88,11 @@ def newest_archive(path: Path) -> tuple[int, ...]:
 
 
 def _archives(path: Path) -> Iterator[Path]:
+    from backupkit.chats.archives.members import may_be_archive  # noqa: PLC0415 - only where chats are counted anew
+
     if path.is_file():
         yield path
     for folder, _folders, files in os.walk(path):
         for name in files:
-            if name.lower().endswith(_ARCHIVES):
+            if may_be_archive(name):
                 yield Path(folder, name)

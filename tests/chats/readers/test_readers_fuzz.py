@@ -56,7 +56,20 @@ def test_a_file_is_known_whatever_it_is_called(tmp_path: Path, name: str) -> Non
 
 @pytest.mark.parametrize(
     "saved_as",
-    ["utf-16 with a mark", "utf-16 the other way", "utf-16 without a mark", "other line ends", "a mark in front"],
+    [
+        "utf-16 with a mark",
+        "utf-16 the other way",
+        "utf-16 without a mark",
+        "utf-32",
+        "other line ends",
+        "returns alone",
+        "returns alone in utf-16",
+        "a mark in front",
+        "two marks in front",
+        "an empty line and a mark",
+        "empty lines in front",
+        "a space without width",
+    ],
 )
 @pytest.mark.parametrize("name", SAMPLES)
 def test_a_file_that_was_saved_again_says_the_same(tmp_path: Path, name: str, saved_as: str) -> None:
@@ -67,7 +80,14 @@ def test_a_file_that_was_saved_again_says_the_same(tmp_path: Path, name: str, sa
         "utf-16 the other way": b"\xfe\xff" + text.encode("utf-16-be"),
         "utf-16 without a mark": text.encode("utf-16-le"),
         "other line ends": text.replace("\r\n", "\n").replace("\n", "\r\n").encode(),
+        "utf-32": text.encode("utf-32"),
+        "returns alone": text.replace("\r\n", "\n").replace("\n", "\r").encode(),
+        "returns alone in utf-16": text.replace("\r\n", "\n").replace("\n", "\r").encode("utf-16"),
         "a mark in front": b"\xef\xbb\xbf" + text.encode(),
+        "two marks in front": b"\xef\xbb\xbf" * 2 + text.encode(),
+        "an empty line and a mark": b"\r\n\xef\xbb\xbf" + text.encode(),
+        "empty lines in front": b"\n \n" + text.encode(),
+        "a space without width": "\u200b".encode() + text.encode(),
     }[saved_as]
     (tmp_path / file).write_bytes(data)
     before = first_messages(tmp_path / file, count=1000)

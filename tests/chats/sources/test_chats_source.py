@@ -12,10 +12,11 @@ from chat_reading import summary_of
 from hypothesis import given, settings, strategies as st
 
 from backupkit.chats.archives.archive import open_archive
+from backupkit.chats.archives.members import DiskMember
 from backupkit.chats.malformed import MalformedExport, TruncatedExport
 from backupkit.chats.model import Locator
 from backupkit.chats.sources import gathering
-from backupkit.chats.sources.source import Content, content_of, open_source
+from backupkit.chats.sources.source import Content, content_of, open_members, open_source
 
 
 def zip_of(path: Path, members: dict[str, bytes]) -> Path:
@@ -63,6 +64,63 @@ def test_a_zip_is_read_in_place(tmp_path: Path) -> None:
         assert source.names() == ("_chat.txt", "a/b.txt")
         with source.open("a/b.txt") as stream:
             assert stream.read() == b"there"
+
+
+@pytest.mark.parametrize(
+    ("name", "front"),
+    [
+        ("export.zip", b"\0" * 3000),
+        ("export.exe", b"MZ" + bytes(range(256)) * 40),
+        ("export", b"#!/bin/sh\nexec unzip $0\n" + bytes(9)),
+        ("export.bak", b""),
+        ("export.zip (1)", b""),
+        ("export", b""),
+    ],
+    ids=["zeros in front", "a program in front", "a script in front", "a copy", "loaded twice", "no ending"],
+)
+@pytest.mark.parametrize("where", ["alone", "in a folder", "in a zip"])
+def test_a_zip_is_known_by_what_it_is(tmp_path: Path, name: str, front: bytes, where: str) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    inner = zip_of(tmp_path / "inner.zip", {"_chat.txt": b"hello"}).read_bytes()
+    path = folder / name
+    path.write_bytes(front + inner)
+    if where == "in a zip":
+        if front and not name.endswith(".zip"):
+            pytest.skip("inside another archive, only what begins as one is looked into")
+        path = zip_of(tmp_path / "outer.zip", {name: path.read_bytes()})
+
+    with open_source(folder if where == "in a folder" else path) as source:
+        (found,) = source.names()
+        assert source.head(found) == b"hello"
+        assert source.findings == ()
+
+
+def test_a_renamed_zip_of_a_snapshot_is_looked_into_as_on_the_disk(tmp_path: Path) -> None:
+    inner = zip_of(tmp_path / "inner.zip", {"_chat.txt": b"hello"})
+    (tmp_path / "note.txt").write_bytes(b"no archive")
+    members = {
+        name: DiskMember(str(tmp_path / file), (tmp_path / file).stat().st_size)
+        for name, file in {"old/export.bak": "inner.zip", "note.txt": "note.txt"}.items()
+    }
+
+    with open_members("snapshot", members, lambda _name: inner) as source:
+        assert source.names() == ("note.txt", "old/export.bak/_chat.txt")
+
+
+def test_a_zip_without_its_beginning_and_its_end_is_told(tmp_path: Path) -> None:
+    (tmp_path / "export.zip").write_bytes(bytes(2000) + os.urandom(5000))
+
+    with open_source(tmp_path) as source:
+        assert [finding.code for finding in source.findings] == ["archive-damaged"]
+
+
+def test_a_document_that_is_a_zip_too_stays_a_document(tmp_path: Path) -> None:
+    inner = zip_of(tmp_path / "inner", {"_chat.txt": b"hello"})
+    inner.rename(tmp_path / "letter.docx")
+
+    with open_source(tmp_path) as source:
+        assert source.names() == ("letter.docx",)
 
 
 def test_an_archive_inside_an_archive_is_opened_to_a_bounded_depth(tmp_path: Path) -> None:
