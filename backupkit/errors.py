@@ -56,8 +56,21 @@ class BackupkitError(Exception):
         return f"{self.code}({facts})"
 
 
+class Unplugged(Exception):
+    """What everything lies on went away meanwhile. `error` is what to tell of it.
+
+    No `BackupkitError`: whoever goes on past the damage of one thing would take all the rest for damaged, too.
+    """
+
+    def __init__(self, error: BackupkitError) -> None:
+        super().__init__(error)
+        self.error = error
+
+
 def reason_of(problem: Exception) -> str:
     """Return what the `reason` of a sentence is filled with: a code, or what the system said. Never the name of a Python class."""
+    if isinstance(problem, Unplugged):
+        problem = problem.error
     if isinstance(problem, BackupkitError):
         detail = problem.facts.get("reason")
         return f"{problem.code}/{detail}" if isinstance(detail, str) else problem.code

@@ -1019,6 +1019,39 @@ def memotrace_one(_folder: Path) -> tuple[str, bytes]:
     )  # fmt: skip
 
 
+def memotrace_page(*said: str, title: str = "外婆") -> bytes:
+    """Return a page of WeChatMsg around the messages of its script."""
+    head = f'<!DOCTYPE html>\n<html lang="zh-CN">\n<head><meta charset="UTF-8"><style>.page {{ flex: 1 }}</style><title>{title}</title></head>\n<body>\n'
+    return f"{head}<script>\nconst chatMessages = [\n{''.join(said)}\n];\n\n</script>\n<script>\nconst itemsPerPage = [100][0];\n</script>\n</body></html>".encode()
+
+
+@sample("wechat-memotrace-html")
+def memotrace_html(folder: Path) -> tuple[str, bytes]:
+    (folder / "image").mkdir(exist_ok=True)
+    (folder / "image" / "1.png").write_bytes(b"picture")
+    by = "avatar_path:'./avatar/wxid_{}.png',timestamp:{},is_chatroom:0,displayname:'{}'"
+    own, other = (by.format("me", "{}", "我"), by.format("li", "{}", "外婆"))
+    return "外婆.html", memotrace_page(
+        "{ type:0, text: '2023-11-15 06:13:20',is_send:0,avatar_path:'',timestamp:1700000000},",
+        "{ type:1, text: '早安\\n &lt;3 it\\'s',is_send:1," + own.format(1700000000) + "},",
+        "{ type:3, text: './image/1.png',is_send:0," + other.format(1700000001) + "},",
+        "{ type:34, text:'./voice/2.mp3',is_send:0,voice_to_text:'听见了'," + other.format(1700000002) + "},",
+        "{ type:49, text: '好',is_send:0,sub_type:57,refer_text: '我：早安'," + other.format(1700000003) + "},",
+        "{ type:49, text: './file/a.pdf',is_send:0," + other.format(1700000004) + "\n ,icon_path: './icon/pdf.png'\n ,sub_type:6,file_name: 'a.pdf',file_size: '1 KB'},",
+        "{ type:49,sub_type:5, text:'',is_send:1," + own.format(1700000005) + ",url:'https://example.org/',title:'一篇文章',description:'None'},\n",
+        "{ type:0, text: '&quot;外婆&quot; 撤回了一条消息',is_send:0,avatar_path:'',timestamp:1700000006,is_chatroom:0,displayname:''},",
+    )  # fmt: skip
+
+
+@sample("wechat-memotrace-html new")
+def memotrace_html_json(_folder: Path) -> tuple[str, bytes]:
+    said = [
+        {"type": 1, "text": "早安 😀", "MsgSvrID": "1812312321483237439", "is_send": 0, "avatar_path": 2, "timestamp": 1700000000 + number, "is_chatroom": 1,
+         "displayname": ("外婆", "Tom")[number % 2], "token": "e3"} for number in range(4)
+    ]  # fmt: skip
+    return "一家人.html", memotrace_page(",".join(map(json.dumps, said)), title="一家人")
+
+
 @sample("wechat-chatlog-csv")
 def chatlog_csv(_folder: Path) -> tuple[str, bytes]:
     return "wxid_li_2023-11-15_2023-11-16.csv", _text(

@@ -20,6 +20,7 @@ from chat_samples import (
     discord_words,
     hangouts_event,
     imessage_page,
+    memotrace_page,
     meta_block,
     meta_page,
     qq_exported,
@@ -542,6 +543,16 @@ def memotrace(messages: int) -> tuple[str, bytes]:
 def memotrace_one(messages: int) -> tuple[str, bytes]:
     rows = [f"{88000 + n},文本,{_name(n)},{_at(n):%Y-%m-%d %H:%M:%S},{_said(n)},外婆,b," for n in range(messages)]
     return "外婆.csv", _text(["消息ID,类型,发送人,时间,内容,备注,昵称,更多信息", *rows])
+
+
+@long("wechat-memotrace-html")
+def memotrace_html(messages: int) -> tuple[str, bytes]:
+    said = (
+        f"{{ type:1, text: '{_said(n)}',is_send:{int(n % 3 == 0)},avatar_path:'./avatar/wxid_{n % 3}.png',"
+        f"timestamp:{_SECONDS + 60 * n},is_chatroom:1,displayname:'{_name(n)}'}},"
+        for n in range(messages)
+    )
+    return "一家人.html", memotrace_page(*said, title="一家人")
 
 
 @long("wechat-chatlog-csv")

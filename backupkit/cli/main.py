@@ -16,7 +16,7 @@ from backupkit.cli.grammar import command_at
 from backupkit.cli.session import Process, Session
 from backupkit.cli.stopping import Terminated
 from backupkit.cli.usage import understood
-from backupkit.errors import BackupkitError, ExitCode
+from backupkit.errors import BackupkitError, ExitCode, Unplugged
 from backupkit.ui.output import OutputLost
 
 _UsageError: type[Exception] = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "UsageError")
@@ -104,6 +104,8 @@ def answer(process: Process, arguments: Sequence[str]) -> ExitCode:
             # that is the stop's, and neither damage nor a mistake.
             process.stop.rest()
             return _fail(process, first, process.stop.error())
+        if isinstance(problem, Unplugged):
+            problem = problem.error
         if isinstance(problem, BackupkitError):
             return _fail(process, first, problem)
         if not isinstance(problem, Exception):

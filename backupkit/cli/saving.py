@@ -9,7 +9,7 @@ from backupkit.cli.chat_keys import ChatKeys
 from backupkit.cli.session import Session
 from backupkit.cli.usage import ArgumentMissing, OptionsClash, ValueWrong
 from backupkit.config.keys import KEYS
-from backupkit.errors import BackupkitError, ExitCode, reason_of
+from backupkit.errors import BackupkitError, ExitCode, Unplugged, reason_of
 from backupkit.ops.events import Notice, Tell
 from backupkit.ui.json_fields import json_fields
 
@@ -46,7 +46,7 @@ def write_parity(session: Session, tell: Tell) -> None:
 
     try:
         write(session.places, tell=tell, stop=session.stop)
-    except (BackupkitError, OSError) as error:
+    except (BackupkitError, Unplugged, OSError) as error:
         reason = reason_of(error)
         tell(Notice("parity-not-written", {"reason": reason}))
 

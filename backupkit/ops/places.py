@@ -9,6 +9,8 @@ from pathlib import Path
 
 from backupkit.home import make_private
 from backupkit.ops.failures import TargetInRepository, TargetNotEmpty
+from backupkit.store.backend import NoLocks
+from backupkit.store.backends.posix_backend import NO_LOCKS
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,12 @@ def held(path: Path) -> Iterator[None]:
         except ImportError:  # pragma: no cover - one process at a time is the owner's promise there
             pass
         else:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+            except OSError as error:
+                if error.errno in NO_LOCKS:
+                    raise NoLocks(path=str(path.parent)) from error
+                raise
         yield
     finally:
         os.close(descriptor)

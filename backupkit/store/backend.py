@@ -38,7 +38,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*(?:/[a-z0-9][a-z0-9._-]*)*", re.ASCII)
 class Backend(Protocol):
     """Holds named objects. Names are lower-case ASCII paths such as `packs/ab/abcd`; see `require_name`.
 
-    Every method may raise `NoSpace`, `BackendDenied` and `ObjectUnreadable`. Calls from several threads are safe.
+    Every method may raise `NoSpace`, `BackendDenied`, `ObjectUnreadable`, and `Unplugged` for all of it. Calls from several threads are safe.
     """
 
     def create(self, name: str, data: bytes | bytearray | memoryview, *, check: ReadBack | None = None) -> None:
@@ -143,6 +143,20 @@ class NoSpace(BackendError):
 
     code = "no-space"
     exit_code = ExitCode.NO_SPACE
+
+
+class NoLocks(BackendError):
+    """The medium knows no locks, so two writers could undo each other. Facts: `path`."""
+
+    code = "no-locks"
+    exit_code = ExitCode.USAGE
+
+
+class DiskGone(BackupkitError):
+    """All of it went away while it was in use: unplugged, unmounted, moved. It comes in an `Unplugged`. Facts: `path`."""
+
+    code = "disk-gone"
+    exit_code = ExitCode.NO_REPOSITORY
 
 
 class SwapLost(BackendError):

@@ -15,7 +15,7 @@ from pathlib import Path
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 
-from backupkit.errors import BackupkitError
+from backupkit.errors import BackupkitError, Unplugged
 from backupkit.ops.events import Notice, Tell, tell_nobody
 from backupkit.watcher.glance import Glance, glance
 from backupkit.watcher.lookout import Lookout
@@ -169,7 +169,7 @@ class _Watcher:
         """Have it verified that what was saved is still whole. What is not counts as changed, so that it is saved anew."""
         try:
             damaged = self.recheck()
-        except (BackupkitError, OSError) as error:
+        except (BackupkitError, Unplugged, OSError) as error:
             self.tell(Notice("watch-check-failed", {"reason": _reason(error)}))
             return
         for name in sorted(damaged):
@@ -192,7 +192,7 @@ class _Watcher:
         self.tell(Notice("watch-saving", {"sources": len(names)}))
         try:
             self.save(names)
-        except (BackupkitError, OSError) as error:
+        except (BackupkitError, Unplugged, OSError) as error:
             if self.once:
                 raise
             self.changes.put_back({name: taken[name] for name in names})
@@ -203,7 +203,7 @@ class _Watcher:
             self.failed_in_a_row = 0
             self.tell(Notice("watch-saved", {"sources": len(names)}))
 
-    def _failed(self, error: BackupkitError | OSError) -> None:
+    def _failed(self, error: BackupkitError | Unplugged | OSError) -> None:
         self.failures += 1
         self.failed_in_a_row += 1
         wait = back_off(self.failed_in_a_row, self.pace).total_seconds()
@@ -221,7 +221,9 @@ class _Watcher:
         return look
 
 
-def _reason(error: BackupkitError | OSError) -> str:
+def _reason(error: BackupkitError | Unplugged | OSError) -> str:
+    if isinstance(error, Unplugged):
+        error = error.error
     if isinstance(error, BackupkitError):
         return error.code
     return errno.errorcode.get(error.errno or 0, "unusable")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from backup_scene import SteppingClock
+from chat_factory import write_telegram_chat
 from computer import Computer, files_of, grow
 
 SIZE = 12 << 20
@@ -269,3 +270,25 @@ def test_without_root_a_limit_on_file_sizes_stands_for_a_full_disk(ready_compute
     computer.run("restore", first, "--to", tmp_path / "back")
     assert files_of(tmp_path / "back" / "chats") == whole
     assert computer.run("snapshot", chats, "--json").last["state"] == "verified"
+
+
+def test_a_full_disk_under_the_cache_keeps_nobody_from_a_backup_on_another_one(
+    ready_computer: Computer, tmp_path: Path, small_disk: Path
+) -> None:
+    computer, chats = ready_computer, tmp_path / "chats"
+    grow(chats, random.Random(14), 6)
+    write_telegram_chat(chats / "telegram", messages=20)
+    cache = computer.home / ".cache"
+    shutil.copytree(cache, small_disk / "cache", dirs_exist_ok=True) if cache.exists() else None
+    shutil.rmtree(cache, ignore_errors=True)
+    cache.symlink_to(small_disk / "cache")
+    (small_disk / "cache").mkdir(exist_ok=True)
+    computer.run("snapshot", chats / "telegram")
+    write_telegram_chat(chats / "telegram", messages=30)
+    fill(small_disk, free=0)
+
+    taken = computer.run("snapshot", chats, "--json").last
+
+    assert taken["state"] == "verified"
+    computer.run("restore", "latest", "--to", tmp_path / "back")
+    assert files_of(tmp_path / "back/chats") == files_of(chats)

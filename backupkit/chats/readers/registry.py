@@ -45,6 +45,7 @@ from backupkit.chats.readers.wechat_chatlog import WechatChatlog
 from backupkit.chats.readers.wechat_chatlog_csv import WechatChatlogCsv
 from backupkit.chats.readers.wechat_iphone_db import WechatIphoneDatabase
 from backupkit.chats.readers.wechat_memotrace import WechatMemotrace
+from backupkit.chats.readers.wechat_memotrace_html import WechatMemotraceHtml
 from backupkit.chats.readers.wechat_weflow import WechatWeflow
 from backupkit.chats.readers.whatsapp_android_db import WhatsAppAndroidDatabase
 from backupkit.chats.readers.whatsapp_iphone_db import WhatsAppIphoneDatabase
@@ -87,6 +88,7 @@ READERS: tuple[ChatReader, ...] = (
     WechatChatlog(),
     WechatChatlogCsv(),
     WechatMemotrace(),
+    WechatMemotraceHtml(),
     WhatsAppAndroidDatabase(),
     WhatsAppIphoneDatabase(),
     AppleDatabase(),

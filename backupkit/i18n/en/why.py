@@ -261,6 +261,8 @@ _SAID: dict[str, tuple[str, ...]] = {
     "the repository's history is another than this computer has seen": ("history-forked",),
     "another run is using the repository": ("repository-locked",),
     "there is no repository": ("no-repository",),
+    "the disk was taken away meanwhile": ("disk-gone",),
+    "the disk has no locks": ("no-locks",),
     "this computer may not write to the repository": ("not-a-writer",),
     "the source is not there": ("source-not-found",),
     "the source is backupkit's own folder": ("source-is-own",),

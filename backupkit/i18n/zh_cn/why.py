@@ -230,6 +230,8 @@ _SAID: dict[str, tuple[str, ...]] = {
     "备份库的历史与这台电脑见过的不同": ("history-forked",),
     "另一次运行正在使用备份库": ("repository-locked",),
     "没有备份库": ("no-repository",),
+    "运行途中磁盘被拔掉了": ("disk-gone",),
+    "磁盘不支持文件锁": ("no-locks",),
     "这台电脑不能写入备份库": ("not-a-writer",),
     "来源不在那里": ("source-not-found",),
     "来源是 backupkit 自己的文件夹": ("source-is-own",),

@@ -1,6 +1,7 @@
 """Counting the chats of a source, and not counting them again while its bytes are the same."""
 
 import json
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -60,7 +61,9 @@ class ChatFactsCache:
         rows.pop(tree.hex() + mark, None)
         rows[tree.hex() + mark] = {} if facts is None else asdict(facts)
         newest = dict(list(rows.items())[-_KEPT:])
-        write_private(self._path, json.dumps({"v": _VERSION, "by": __version__, "rows": newest}).encode())
+        # A cache on a full disk must keep nobody from a backup on another one.
+        with suppress(OSError):
+            write_private(self._path, json.dumps({"v": _VERSION, "by": __version__, "rows": newest}).encode())
 
     def _rows(self) -> dict[str, object]:
         try:

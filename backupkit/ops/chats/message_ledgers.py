@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,7 +52,9 @@ class MessageLedgers:
 
     def write(self, tree: str, ledger: "Ledger") -> None:
         """Keep a ledger."""
-        write_private(self._path(tree), ledger.encode(self.key))
+        # A cache on a full disk must keep nobody from a backup on another one.
+        with suppress(OSError):
+            write_private(self._path(tree), ledger.encode(self.key))
 
     def forget_but(self, wanted: set[str]) -> None:
         """Remove what no snapshot worth comparing with needs."""

@@ -24,6 +24,7 @@ from backupkit.ids import PackName, SnapshotId
 from backupkit.ops.events import Found, Notice, Phase, Progress, Severity, Tell
 from backupkit.ops.failures import CopyForked, CopyIsNewer, CopyOfAnother, CopyRunning, CopyToItself
 from backupkit.ops.memory.pack_reads import PackReads
+from backupkit.ops.mending.soundness import sound_bytes
 from backupkit.ops.places import Places, on_same_disk, taken
 from backupkit.ops.repository.lifecycle import Lifecycle, lifecycle_of
 from backupkit.ops.repository.reach import packs_of
@@ -40,7 +41,9 @@ from backupkit.store.layout import PackRef
 from backupkit.store.objects.config import decode_config
 from backupkit.store.objects.pack_list import MAX_PACK_LIST
 from backupkit.store.objects.small_objects import SmallObjects
+from backupkit.store.packs.index import MAX_INDEX
 from backupkit.store.parity.parity import ParityFile, read_parity_files
+from backupkit.store.parity.parity_format import MAX_PARITY
 
 MARK = ".backupkit-copy"
 """Names a copy to this machine. It begins with a dot and is no object."""
@@ -310,7 +313,9 @@ class _Copy:
                 raise MalformedObject(what=name, reason="wrong-sha256")
 
         try:
-            data = self._own.read(name)
+            # What is longer than anything that is named by its hash is cut there: it would be held in memory.
+            most = MAX_INDEX if name.startswith(layout.INDEXES) else MAX_PARITY
+            data = self._own.read(name, 0, min(size, most))
             # Ours first: where it is the damaged one, the copy may have the only good one.
             require_hash([data])
         except ObjectMissing:
@@ -319,7 +324,7 @@ class _Copy:
             return
         except (BackendError, MalformedObject) as error:
             there = self._size_there(name)
-            is_whole = there is not None and self._is_sound_there(name, there)
+            is_whole = there is not None and there <= MAX_INDEX and self._is_sound_there(name, there)
             self._lose(name, cause(error), code="original-damaged-copy-whole" if is_whole else "original-damaged")
             return
         try:
@@ -358,16 +363,16 @@ class _Copy:
             self._objects.create_named(layout.log_entry(entry.seq), data)
 
     def _put(self, name: str, *, replace: bool = False) -> None:
-        """Copy a small object, in three copies. Only what changes in its life is replaced."""
+        """Copy a small object, in three copies, as one of its sound copies is. Only what changes in its life is replaced."""
         try:
-            data = self._repository.objects.up_to(MAX_PACK_LIST).read(name, bytes)
+            data = sound_bytes(self._repository, name)
         except BackupkitError as error:
             self._lose(name, cause(error), code="original-damaged")
             return
         there = self._objects.read_or_none(name)
         self._count(data, there != data)
         if there is not None and there != data and replace:
-            self._objects.replace(name, there, data)
+            self._objects.put(name, data)
         else:
             self._objects.create_named(name, data)
 

@@ -7,6 +7,7 @@ database anew, as after a reinstall or a wipe: nothing else tells that without a
 import hmac
 import json
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from backupkit.codec.canonical import decode_json
@@ -39,7 +40,9 @@ class KnownSalts:
             rows[key] = value
         if rows != before:
             newest = dict(list(rows.items())[-_MOST:])
-            write_private(self._path, json.dumps({"v": _VERSION, "rows": newest}).encode())
+            # A cache on a full disk must keep nobody from a backup on another one.
+            with suppress(OSError):
+                write_private(self._path, json.dumps({"v": _VERSION, "rows": newest}).encode())
         return found
 
     def _rows(self) -> dict[str, str]:

@@ -5,7 +5,6 @@ most of its sound copies say. What changes while the repository lives is its new
 also while somebody writes.
 """
 
-import hashlib
 from collections.abc import Callable, Set as AbstractSet
 from contextlib import suppress
 from functools import partial
@@ -19,13 +18,11 @@ from backupkit.crypto.slots import decode_slot
 from backupkit.errors import BackupkitError
 from backupkit.ids import SnapshotId
 from backupkit.ops.events import Found, Severity, Tell
+from backupkit.ops.mending.soundness import SSHSIG, passes, require_signed, require_ssh_signed
 from backupkit.ops.repository.repository import Repository, store_finding
 from backupkit.ops.repository.signed_log import History
 from backupkit.proof.checkpoint import verify_checkpoint
-from backupkit.proof.dsse import open_envelope
 from backupkit.proof.snapshot_statement import SnapshotStatement, decode_snapshot_statement
-from backupkit.proof.sshsig import SNAPSHOT_NAMESPACE, verify_ssh
-from backupkit.proof.statement import PAYLOAD_TYPE
 from backupkit.store import layout
 from backupkit.store.backend import BackendError, BadName, ObjectMissing
 from backupkit.store.finding import Finding, cause
@@ -33,7 +30,6 @@ from backupkit.store.objects.config import decode_config
 from backupkit.store.objects.pack_list import MAX_PACK_LIST, ListedPack, decode_listed
 from backupkit.store.objects.small_objects import COPIES, MAX_SMALL
 
-_SSHSIG = ".sshsig"
 _T = TypeVar("_T")
 
 
@@ -75,15 +71,25 @@ class MendCopies:
         others = self._digests(layout.STATEMENTS) | {subject for is_snapshot, subject in spoken if not is_snapshot}
         named = None if history is None else {subject for _, subject in spoken} - swept
         for digest in sorted(others):
-            self._mend(layout.statement(digest), partial(self._signed, digest), matters=_matters(digest, named))
+            self._mend(
+                layout.statement(digest),
+                partial(require_signed, self._repository, digest),
+                matters=_matters(digest, named),
+            )
         found = {}
         for digest in sorted(taken):
             snapshot = SnapshotId(digest)
             matters = _matters(digest, named)
-            payload = self._mend(layout.snapshot(snapshot), partial(self._signed, digest), matters=matters)
+            payload = self._mend(
+                layout.snapshot(snapshot), partial(require_signed, self._repository, digest), matters=matters
+            )
             if payload is None:
                 continue
-            self._mend(layout.snapshot_signature(snapshot), partial(self._ssh_signed, payload), matters=matters)
+            self._mend(
+                layout.snapshot_signature(snapshot),
+                partial(require_ssh_signed, self._repository, payload),
+                matters=matters,
+            )
             with suppress(BackupkitError):
                 statement = decode_snapshot_statement(payload)
                 if matters:
@@ -99,7 +105,7 @@ class MendCopies:
     ) -> _T | None:
         """Make all copies of an object what most of its sound copies are, and return what `check` makes of it."""
         objects = self._objects.up_to(most)
-        sound = [data for data in objects.versions(name) if _passes(data, check)]
+        sound = [data for data in objects.versions(name) if passes(data, check)]
         if not sound:
             self._say_lost(name, check, Severity.ERROR if matters else Severity.WARNING)
             return None
@@ -130,7 +136,7 @@ class MendCopies:
             self._objects.refresh_copies(name)
         for copy in COPIES:
             present = self._present(copy + name)
-            if present is None or not _passes(present, age):
+            if present is None or not passes(present, age):
                 self._tell(Found("copy-not-written", Severity.ERROR, {"name": copy + name}))
 
     def _require_written(self, name: str, data: bytes) -> None:
@@ -158,24 +164,8 @@ class MendCopies:
         found = set()
         for name in self._objects.names(prefix):
             with suppress(BadName):
-                found.add(layout.require_digest(name.removeprefix(prefix).removesuffix(_SSHSIG)))
+                found.add(layout.require_digest(name.removeprefix(prefix).removesuffix(SSHSIG)))
         return found
-
-    def _signed(self, digest: str, data: bytes) -> bytes:
-        keys = [writer.attest_key for writer in self._repository.config.writers]
-        payload = open_envelope(data, keys, PAYLOAD_TYPE)
-        if hashlib.sha256(payload).hexdigest() != digest:
-            raise MalformedObject(what="statement", reason="wrong-digest")
-        return payload
-
-    def _ssh_signed(self, payload: bytes, data: bytes) -> None:
-        failure: BackupkitError = SignatureInvalid(what="sshsig")
-        for writer in self._repository.config.writers:
-            try:
-                return verify_ssh(payload, data, writer.attest_key, SNAPSHOT_NAMESPACE)
-            except BackupkitError as error:
-                failure = error
-        raise failure
 
     def _size_of(self, head: bytes) -> int:
         failure: BackupkitError = SignatureInvalid(what="checkpoint")
@@ -190,11 +180,3 @@ class MendCopies:
 def _matters(digest: str, named: AbstractSet[str] | None) -> bool:
     """Tell whether anybody needs a statement: the log names it, or nobody knows what the log names."""
     return named is None or digest in named
-
-
-def _passes(data: bytes, check: Callable[[bytes], object]) -> bool:
-    try:
-        check(data)
-    except BackupkitError:
-        return False
-    return True

@@ -16,10 +16,13 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 
+from backupkit.errors import Unplugged
 from backupkit.store.backend import (
     WINDOW,
     AlreadyExists,
     BackendDenied,
+    DiskGone,
+    NoLocks,
     NoSpace,
     ObjectMissing,
     ObjectTruncated,
@@ -40,6 +43,11 @@ _DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 
 
+NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
+"""What file systems without locks answer."""
+_GONE = {errno.ENODEV, errno.ENXIO, errno.ESTALE, errno.ENOTCONN}
+
+
 class PosixBackend:
     """Keeps each object in a file below `root`, which must exist.
 
@@ -49,13 +57,14 @@ class PosixBackend:
     def __init__(self, root: Path, *, hard_links: bool | None = None) -> None:
         self.root = root
         self._links = hard_links
+        self._identity = _identity_of(root)
         self._durable_folders: set[Path] = set()
         self._by_thread = threading.local()
 
     def create(self, name: str, data: bytes | bytearray | memoryview, *, check: ReadBack | None = None) -> None:
         """Write a new object."""
         path = self._path(name)
-        with _system_errors(name):
+        with self._system_errors(name):
             if path.exists():
                 raise AlreadyExists(name=name)
             self._make_folder(path.parent)
@@ -66,7 +75,7 @@ class PosixBackend:
     def overwrite(self, name: str, data: bytes | bytearray | memoryview, *, check: ReadBack | None = None) -> None:
         """Write an object in the place of what is damaged. Until the rename that stays what it was, and nothing comes between."""
         path = self._path(name)
-        with _system_errors(name):
+        with self._system_errors(name):
             self._make_folder(path.parent)
             with self._unfinished(data, check) as temporary:
                 if path.is_dir() and not path.is_symlink():
@@ -76,7 +85,7 @@ class PosixBackend:
 
     def read(self, name: str, offset: int = 0, length: int | None = None) -> bytes:
         """Return a range of an object."""
-        with _system_errors(name):
+        with self._system_errors(name):
             descriptor = self._open(name)
             try:
                 # The size is looked at before anything is allocated: an index may ask for a range that is not there.
@@ -93,27 +102,27 @@ class PosixBackend:
 
     def size(self, name: str) -> int:
         """Return an object's size in bytes."""
-        with _system_errors(name):
+        with self._system_errors(name):
             return self._path(name).stat().st_size
 
     def names(self, prefix: str) -> Iterator[str]:
         """List the names that begin with `prefix`, sorted."""
         folder = prefix.rpartition("/")[0]
-        with _system_errors(prefix):
+        with self._system_errors(prefix):
             found = sorted(name for name in self._walk(folder) if name.startswith(prefix))
         return iter(found)
 
     def delete(self, name: str) -> None:
         """Delete an object."""
         path = self._path(name)
-        with _system_errors(name), suppress(FileNotFoundError):
+        with self._system_errors(name), suppress(FileNotFoundError):
             path.unlink()
             _sync_folder(path.parent)
 
     def swap(self, name: str, expected: bytes | None, new: bytes) -> None:
         """Replace an object if it still is `expected`. Other processes of this machine wait while it is compared and replaced."""
         path = self._path(name)
-        with _system_errors(name):
+        with self._system_errors(name):
             self._make_folder(path.parent)
             with self._unfinished(new, None) as temporary, self._locked():
                 if not self._holds(name, expected):
@@ -124,7 +133,7 @@ class PosixBackend:
     def set_aside(self, name: str, most: int) -> None:
         """Rename what can be no object. It is kept: a person may know what it was, or read it on a better day."""
         path = self._path(name)
-        with _system_errors(name), self._locked():
+        with self._system_errors(name), self._locked():
             if not os.path.lexists(path) or self._can_be_read(name, most):
                 return
             path.rename(self.root / f"{ASIDE}{secrets.token_hex(8)}")
@@ -134,7 +143,7 @@ class PosixBackend:
         """Remove `.tmp-` files that nobody has written to for so long."""
         limit = time.time() - older_than.total_seconds()
         swept = 0
-        with _system_errors(UNFINISHED):
+        with self._system_errors(UNFINISHED):
             for entry in os.scandir(self.root):
                 if entry.name.startswith(UNFINISHED):
                     # Another writer may be sweeping, too.
@@ -190,6 +199,7 @@ class PosixBackend:
             try:
                 entries = list(os.scandir(self.root / parent))
             except (FileNotFoundError, NotADirectoryError):
+                self._require_there()
                 continue
             for entry in entries:
                 name = f"{parent}/{entry.name}" if parent else entry.name
@@ -211,9 +221,35 @@ class PosixBackend:
             _sync_folder(folder.parent)
         self._durable_folders.add(folder)
 
+    def _require_there(self) -> None:
+        """Tell a disk that went away from objects that did."""
+        if self._identity is not None and _identity_of(self.root) != self._identity:
+            raise Unplugged(DiskGone(path=os.fspath(self.root)))
+
+    @contextmanager
+    def _system_errors(self, name: str) -> Iterator[None]:
+        """Turn what the system says into the errors of the backend protocol."""
+        try:
+            yield
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+            self._require_there()
+            raise ObjectMissing(name=name) from error
+        except OSError as error:
+            number = error.errno or 0
+            if number in _FULL:
+                raise NoSpace(name=name) from error
+            if number in _GONE:
+                self._require_there()
+            reason = errno.errorcode.get(number, "unknown")
+            if number in _DENIED:
+                raise BackendDenied(name=name, reason=reason) from error
+            raise ObjectUnreadable(name=name, reason=reason) from error
+
     @contextmanager
     def _unfinished(self, data: bytes | bytearray | memoryview, check: ReadBack | None) -> Iterator[Path]:
         """Write, fsync and read back a file without a name of its own, and remove it at the end if it still is there."""
+        # What stays of a disk that was unmounted is an empty folder, and that takes files.
+        self._require_there()
         temporary = self.root / f"{UNFINISHED}{os.getpid()}-{secrets.token_hex(8)}"
         descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
@@ -258,7 +294,12 @@ class PosixBackend:
                 raise ObjectUnreadable(name=_LOCK, reason="not-a-file") from error
             raise
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+            except OSError as error:
+                if error.errno in NO_LOCKS:
+                    raise NoLocks(path=os.fspath(self.root)) from error
+                raise
             yield
         finally:
             os.close(descriptor)
@@ -283,21 +324,12 @@ class _WrittenFile:
         return view[:done]
 
 
-@contextmanager
-def _system_errors(name: str) -> Iterator[None]:
-    """Turn what the system says into the errors of the backend protocol."""
+def _identity_of(folder: Path) -> tuple[int, int] | None:
     try:
-        yield
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
-        raise ObjectMissing(name=name) from error
-    except OSError as error:
-        number = error.errno or 0
-        if number in _FULL:
-            raise NoSpace(name=name) from error
-        reason = errno.errorcode.get(number, "unknown")
-        if number in _DENIED:
-            raise BackendDenied(name=name, reason=reason) from error
-        raise ObjectUnreadable(name=name, reason=reason) from error
+        found = folder.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _write_all(descriptor: int, data: bytes | bytearray | memoryview) -> None:

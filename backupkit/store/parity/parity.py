@@ -16,9 +16,11 @@ from backupkit.store import layout
 from backupkit.store.backend import AlreadyExists, Backend, BackendError, Written, holds_same
 from backupkit.store.finding import Finding, cause
 from backupkit.store.layout import PackRef
+from backupkit.store.packs.pack_format import MAX_PACK
 from backupkit.store.parity import gf256
 from backupkit.store.parity.parity_format import (
     BLOCK_SIZE,
+    MAX_PARITY,
     Member,
     Parity,
     ParityGroup,
@@ -120,7 +122,10 @@ def protect(
 
 def _is_whole(backend: Backend, name: str) -> bool:
     try:
-        return hashlib.sha256(backend.read(name)).hexdigest() == name.rpartition("/")[2]
+        return (
+            backend.size(name) <= MAX_PARITY
+            and hashlib.sha256(backend.read(name)).hexdigest() == name.rpartition("/")[2]
+        )
     except BackendError:
         # A bad sector past the header.
         return False
@@ -131,9 +136,14 @@ def _protect_group(backend: Backend, domain: DomainId, packs: Sequence[PackName]
     for pack in packs:
         name = PackRef(domain, pack).name
         try:
-            sizes[pack] = backend.size(name)
+            size = backend.size(name)
         except BackendError as error:
             yield Finding("pack-damaged", name, cause(error))
+            continue
+        if size > MAX_PACK:
+            yield Finding("pack-damaged", name, "wrong-size")
+        else:
+            sizes[pack] = size
     while sizes:
         encoder = _Encoder(backend, domain, sizes)
         damaged = encoder.run()

@@ -20,6 +20,8 @@ _HEAD = struct.Struct(">16sBIQH")
 _MEMBER = struct.Struct(">32sQ")
 _SIZE = struct.Struct(">I")
 _MAX_HEADER = 1 << 20
+MAX_PARITY = MAX_PACK + 2 * _MAX_HEADER
+"""No parity file is longer."""
 _WHAT = "parity"
 
 

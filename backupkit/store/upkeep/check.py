@@ -22,7 +22,7 @@ from backupkit.store.failures import ChunkLost, WrongChunkType
 from backupkit.store.finding import Finding, cause
 from backupkit.store.layout import PackRef
 from backupkit.store.objects.pack_list import ListedPack
-from backupkit.store.packs.pack_format import FOOTER, HEADER_SIZE, Address, parse_footer, parse_header
+from backupkit.store.packs.pack_format import FOOTER, HEADER_SIZE, MAX_PACK, Address, parse_footer, parse_header
 from backupkit.store.trees.contents import LOST, PathEntry, content_chunks, walk_each_once
 from backupkit.store.trees.manifest import Manifest, read_manifest
 from backupkit.store.trees.page_map import read_page_map, read_pages, run_bytes, runs_by_extent
@@ -169,6 +169,9 @@ def _require_outline(backend: Backend, address: Address, pack: ListedPack) -> No
 def _check_pack(backend: Backend, ref: PackRef) -> PackChecked | Finding:
     try:
         size, hasher = backend.size(ref.name), hashlib.sha256()
+        if size > MAX_PACK:
+            # No pack is that long, and a file with holes may be endless to read.
+            return Finding("pack-damaged", ref.name, "wrong-size")
         for offset in range(0, size, _PIECE):
             hasher.update(backend.read(ref.name, offset, min(_PIECE, size - offset)))
     except BackendError as error:

@@ -9,7 +9,7 @@ from chat_samples import SAMPLES
 
 TEXT = (
     "whatsapp-text", "line-text", "signal-text", "signal-sigtop", "kakaotalk-text", "qq-text", "discord-csv", "discord-package csv",
-    "wechat-memotrace", "wechat-chatlog-csv",
+    "wechat-memotrace whole", "wechat-memotrace one", "wechat-chatlog-csv",
 )  # fmt: skip
 
 

@@ -17,7 +17,14 @@ from backupkit.chats.sources.source import open_source
 LINES = (
     "whatsapp-text", "line-text", "signal-text", "signal-sigtop lines", "kakaotalk-text windows", "kakaotalk-text android", "qq-text",
 )  # fmt: skip
-TABLES = ("discord-csv", "discord-package csv", "wechat-memotrace", "kakaotalk-text csv", "wechat-chatlog-csv")
+TABLES = (
+    "discord-csv",
+    "discord-package csv",
+    "wechat-memotrace whole",
+    "wechat-memotrace one",
+    "kakaotalk-text csv",
+    "wechat-chatlog-csv",
+)
 
 
 def read(path: Path) -> tuple[list[Message], set[str]]:

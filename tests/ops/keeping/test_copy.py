@@ -22,6 +22,7 @@ from backupkit.ops.places import Places
 from backupkit.proof.coverage_pass import SECOND_COPY, decode_coverage_pass
 from backupkit.proof.dsse import open_envelope
 from backupkit.proof.statement import PAYLOAD_TYPE
+from backupkit.store.objects.small_objects import COPIES
 
 
 class SceneOfCopy(Scene):
@@ -324,4 +325,45 @@ def test_a_copy_follows_what_was_repacked_and_restores_by_itself(scene: Scene) -
     seen = seen_from(scene)
     assert seen.verify(second).state == "verified"
     seen.restore(second)
+    assert bytes_of(scene.folder / "back/chats") == bytes_of(scene.chats)
+
+
+def test_a_file_with_a_hole_longer_than_any_is_not_read_into_memory_and_not_copied(scene: Scene) -> None:
+    some_chats(scene)
+    scene.take()
+    copied(scene)
+    pack = scene.largest_pack()
+    with pack.open("r+b") as file:
+        file.truncate(20 << 30)
+
+    again = copied(scene)
+
+    assert [found.code for found in again.findings] == ["original-damaged-copy-whole"]
+    assert seen_from(scene).verify().state == "verified"
+
+
+@pytest.mark.parametrize(
+    "kind", ["keyring", "config", "slots/", "domains/", "packlists/", "snapshots/", "statements/", "log/"]
+)
+@pytest.mark.parametrize("how", ["flipped", "cut", "empty", "all copies flipped"])
+def test_damage_to_a_small_object_of_the_repository_never_comes_into_a_copy(scene: Scene, kind: str, how: str) -> None:
+    some_chats(scene)
+    scene.take(verify=True)
+    copied(scene)
+    usb = scene.folder / "usb"
+    good = objects_of(usb)
+    root = scene.places.repository
+    if how.startswith("all") and kind in {"keyring", "config", "log/"}:
+        pytest.skip("nothing can be copied from what cannot be opened")
+    for name in [name for name in good if name.startswith(kind)]:
+        for copy in COPIES if how.startswith("all") else COPIES[:1]:
+            data = bytearray((root / (copy + name)).read_bytes())
+            data[len(data) // 2] ^= 1
+            (root / (copy + name)).write_bytes({"cut": bytes(data[:-9]), "empty": b""}.get(how, bytes(data)))
+
+    again = copied(scene)
+
+    assert objects_of(usb) == good
+    assert {found.code for found in again.findings} == ({"original-damaged"} if how.startswith("all") else set())
+    seen_from(scene).restore()
     assert bytes_of(scene.folder / "back/chats") == bytes_of(scene.chats)

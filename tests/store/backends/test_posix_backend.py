@@ -1,17 +1,22 @@
 """What only a folder can show: permissions, leftovers, a full disk."""
 
+import errno
+import fcntl
 import os
 import random
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from power_cut import VARIANTS, Disk, Recorder
 
-from backupkit.store.backend import BackendDenied, ObjectMissing
+from backupkit.errors import Unplugged
+from backupkit.ops.places import held
+from backupkit.store.backend import BackendDenied, DiskGone, NoLocks, ObjectMissing
 from backupkit.store.backends.posix_backend import PosixBackend
 
 
@@ -75,6 +80,55 @@ def test_a_folder_that_may_not_be_written_is_a_denial(ordinary_folder: Path) -> 
 
     with pytest.raises(BackendDenied):
         PosixBackend(ordinary_folder).create("a", b"")
+
+
+def test_a_disk_that_was_taken_away_is_gone_and_its_objects_are_not_missing(tmp_path: Path) -> None:
+    root = tmp_path / "disk"
+    root.mkdir()
+    backend = PosixBackend(root)
+    backend.create("packs/ab", b"sealed")
+    root.rename(tmp_path / "in a pocket")
+    asks: list[Callable[[], object]] = [
+        lambda: backend.read("packs/ab"),
+        lambda: backend.size("packs/ab"),
+        lambda: list(backend.names("packs/")),
+        lambda: backend.create("packs/cd", b""),
+        lambda: backend.overwrite("packs/ab", b""),
+        lambda: backend.swap("packs/ab", b"sealed", b""),
+    ]
+
+    # As where nothing is mounted any more, and as where an empty folder is left that would take what is written.
+    for is_left in (False, True):
+        if is_left:
+            root.mkdir()
+        for ask in asks:
+            with pytest.raises(Unplugged) as gone:
+                ask()
+            assert isinstance(gone.value.error, DiskGone)
+    assert list(root.iterdir()) == []
+
+    root.rmdir()
+    (tmp_path / "in a pocket").rename(root)
+    assert backend.read("packs/ab") == b"sealed"
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS])
+def test_a_disk_without_locks_is_said_to_have_none_before_anything_is_replaced_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    backend = PosixBackend(tmp_path)
+    backend.swap("head", None, b"one")
+
+    def refuse(_descriptor: int, _how: int) -> None:
+        raise OSError(number, "no locks")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+
+    with pytest.raises(NoLocks):
+        backend.swap("head", b"one", b"two")
+    with pytest.raises(NoLocks), held(tmp_path / "memory.lock"):
+        pass
+    assert backend.read("head") == b"one"
 
 
 def test_a_root_that_does_not_exist_holds_nothing(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from backupkit.store.finding import Finding
 from backupkit.store.layout import PackRef
 from backupkit.store.packs.pack_format import MAX_PACK
 from backupkit.store.parity.parity import GroupProtected, protect
+from backupkit.store.upkeep.check import PackChecked, check_sealed
 from backupkit.store.upkeep.repair import PackRepaired, bring_back, protected_packs, repair_packs
 
 DOMAIN = DomainId(bytes(range(16)))
@@ -173,3 +174,42 @@ def test_parity_that_cannot_be_read_past_its_header_is_made_anew(backend: Memory
     assert Finding("parity-unreadable", bad, "wrong-sha256") in outcomes
     assert disk.read(bad) == kept
     assert list(protect(disk, DOMAIN, check=True)) == []
+
+
+class Endless(Passing):
+    """Holds one object with a hole in it, longer than any pack, that nobody may begin to read."""
+
+    def __init__(self, inner: MemoryBackend, name: str) -> None:
+        super().__init__(inner)
+        self.name = name
+
+    def size(self, name: str) -> int:
+        return 5 << 30 if name == self.name else super().size(name)
+
+    def read(self, name: str, offset: int = 0, length: int | None = None) -> bytes:
+        assert name != self.name or (length is not None and length < 1 << 20), "the hole was read"
+        return super().read(name, offset, length)
+
+
+def test_a_pack_that_is_longer_than_any_is_damaged_without_being_read(
+    backend: MemoryBackend, packs: list[PackRef]
+) -> None:
+    endless = Endless(backend, packs[1].name)
+
+    checked = list(check_sealed(endless, packs))
+    protected = list(protect(endless, DOMAIN))
+
+    assert [isinstance(one, PackChecked) for one in checked] == [True, False, True]
+    assert checked[1] == Finding("pack-damaged", packs[1].name, "wrong-size")
+    assert protected[0] == checked[1]
+    assert [sorted(one.packs) for one in protected if isinstance(one, GroupProtected)] == [
+        sorted([packs[0].pack, packs[2].pack])
+    ]
+
+
+def test_a_parity_file_that_is_longer_than_any_is_made_anew(backend: MemoryBackend, packs: list[PackRef]) -> None:
+    (made,) = [one for one in protect(backend, DOMAIN) if isinstance(one, GroupProtected)]
+
+    outcomes = list(protect(Endless(backend, made.files[0]), DOMAIN, check=True))
+
+    assert Finding("parity-unreadable", made.files[0], "wrong-sha256") in outcomes
