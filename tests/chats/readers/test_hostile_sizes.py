@@ -75,7 +75,7 @@ def test_what_no_app_writes_costs_neither_time_nor_memory(tmp_path: Path, name: 
     assert max(peaks) <= MOST_MEMORY_MB, dict(zip(HOSTILE, peaks, strict=True))
     for line in answer.stdout.splitlines():
         number, format_name, messages, is_told = line.split("|")
-        assert format_name.partition("-")[2] == name.split()[0].partition("-")[2], line
+        assert format_name.partition("-")[2] == name.split(maxsplit=1)[0].partition("-")[2], line
         # Half of the sixty lie before it. Whatever is missing is told.
         assert int(messages) >= 28 or name in WHOLE_PAGES, (list(HOSTILE)[int(number)], line)
         assert int(messages) >= 60 or is_told == "True", (list(HOSTILE)[int(number)], line)
