@@ -29,7 +29,7 @@ from backupkit.chats.reading.media_files import find_media, is_link, role_of_nam
 from backupkit.chats.reading.reader import Recognition, Told, claim_text, read_each
 from backupkit.chats.sources.source import Content, SourceFiles
 from backupkit.chats.texts.damage import TextDamage
-from backupkit.chats.texts.lines import Line, lines_of
+from backupkit.chats.texts.lines import MOST_LINES_BETWEEN, Line, lines_of
 from backupkit.chats.texts.month_names import month_of
 from backupkit.chats.texts.wall_time import HALF_DAY, SPACE, DateOrder, OrderEvidence, seconds_of_day
 
@@ -99,13 +99,16 @@ class _Survey:
 
 def _survey(source: SourceFiles, name: str) -> _Survey:
     evidence = OrderEvidence()
-    dates = slashes = parted = loose = 0
+    dates = slashes = parted = loose = since = 0
     written: int | None = None
     before = above = ""
     with source.open(name) as stream:
         try:
             for line in lines_of(stream):
                 head = _HEAD.match(line.text)
+                since = 0 if head else since + 1
+                if since > MOST_LINES_BETWEEN:
+                    break
                 if head and not before:
                     parted += 1
                     loose += not above and parted > 1

@@ -31,7 +31,7 @@ from backupkit.chats.reading.reader import Recognition, Told, claim_text, read_e
 from backupkit.chats.sources.source import Content, SourceFiles
 from backupkit.chats.texts.damage import TextDamage
 from backupkit.chats.texts.head import text_head
-from backupkit.chats.texts.lines import Line, lines_of
+from backupkit.chats.texts.lines import MOST_LINES_BETWEEN, Line, lines_of
 from backupkit.chats.texts.wall_time import HALF_DAY, SPACE, DateOrder, OrderEvidence, seconds_of_day
 
 _TITLES = (
@@ -183,11 +183,14 @@ def _order(source: SourceFiles, name: str) -> tuple[DateOrder, bool]:
     """Settle day and month: the weekday beside each date proves it at once, else time running forward does."""
     evidence = OrderEvidence()
     agree = dict.fromkeys(DateOrder, 0)
-    dates = 0
+    dates = since = 0
     with source.open(name) as stream:
         try:
             for line in lines_of(stream):
                 match = _DAY.match(line.text)
+                since = since + 1 if match is None else 0
+                if since > MOST_LINES_BETWEEN:
+                    break
                 if match is None:
                     continue
                 parts = (int(match.group(2)), int(match.group(3)), int(match.group(4)))

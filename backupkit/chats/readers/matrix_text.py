@@ -24,7 +24,7 @@ from backupkit.chats.reading.reader import Recognition, Told, read_each
 from backupkit.chats.sources.source import Content, SourceFiles
 from backupkit.chats.texts.damage import TextDamage
 from backupkit.chats.texts.head import text_head
-from backupkit.chats.texts.lines import Line, lines_of
+from backupkit.chats.texts.lines import MOST_LINES_BETWEEN, Line, lines_of
 from backupkit.chats.texts.wall_time import DateOrder, OrderEvidence
 
 _SENDER = re.compile(r"([^\n]{1,120}?): ")
@@ -90,10 +90,15 @@ def _read_file(source: SourceFiles, name: str) -> Iterator[Told]:
 def _order(source: SourceFiles, name: str) -> tuple[DateOrder, bool]:
     evidence = OrderEvidence()
     has_half_day = False
+    since = 0
     with source.open(name) as stream:
         try:
             for line in lines_of(stream):
+                since += 1
+                if since > MOST_LINES_BETWEEN:
+                    break
                 if found := head_of(line.text, DASH):
+                    since = 0
                     evidence.saw(found.parts)
                     has_half_day = has_half_day or (found.has_half_day and "/" in line.text[: found.end])
         except MalformedExport:

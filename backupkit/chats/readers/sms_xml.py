@@ -46,7 +46,9 @@ _REPLACED = b"&#65533;"
 _NO_TEXT = re.compile("[\udc80-\udcff]")
 _OTHER_ENCODING = re.compile(rb"<\?xml[^>]{0,200}encoding\s*=\s*[\"'](?!utf-?8[\"'])", re.IGNORECASE)
 _BLOCK_BYTES = 1 << 16
-_MAX_RECORD_BYTES = 96 * 2**20
+# Only those that carry files are long; of each the parser takes several times its length in memory.
+_MAX_RECORD_BYTES = 16 * 2**20
+_MAX_MMS_BYTES = 96 * 2**20
 _MAX_DEPTH = 8
 _MAX_RESTARTS = 1000
 _MAX_PARTS = 50_000
@@ -199,7 +201,7 @@ class _Parsing:
         start = max(0, min(reached - self._fed_from, len(self._fed)))
         del self._fed[:start]
         self._fed_from += start
-        if len(self._fed) > _MAX_RECORD_BYTES:
+        if len(self._fed) > (_MAX_MMS_BYTES if self._fed.startswith(b"<mms") else _MAX_RECORD_BYTES):
             locator = Locator(self._name, f"line {self._line}")
             self.broken = self.broken or MalformedExport(locator, "record-too-long")
             if not self._may_begin_again():

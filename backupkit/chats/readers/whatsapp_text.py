@@ -36,7 +36,7 @@ from backupkit.chats.reading.reader import Recognition, Told, read_each
 from backupkit.chats.sources.source import Content, SourceFiles
 from backupkit.chats.texts.damage import TextDamage
 from backupkit.chats.texts.head import text_head
-from backupkit.chats.texts.lines import Line, lines_of
+from backupkit.chats.texts.lines import MOST_LINES_BETWEEN, Line, lines_of
 from backupkit.chats.texts.wall_time import DateOrder, OrderEvidence
 
 _SENDER = re.compile(r"(.{1,120}?):(?:\s|$)", re.DOTALL)
@@ -183,15 +183,21 @@ def _survey(source: SourceFiles, name: str) -> _Survey:
     evidence = OrderEvidence()
     survey: _Survey | None = None
     has_half_day = False
-    slashes = 0
+    slashes = since = 0
     with source.open(name) as stream:
         for line in _until_damage(lines_of(stream)):
             if survey is None:
                 style = style_of(line.text)
+                since += 1
+                if since > MOST_LINES_BETWEEN:
+                    break
                 if style is None:
                     continue
                 survey = _Survey(style)
             found = head_of(line.text, survey.style)
+            since = since + 1 if found is None else 0
+            if since > MOST_LINES_BETWEEN:
+                break
             if found is None:
                 continue
             evidence.saw(found.parts)

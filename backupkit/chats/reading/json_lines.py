@@ -10,7 +10,7 @@ from backupkit.chats.reading.json_records import Record
 from backupkit.chats.records.json_window import said_once
 from backupkit.chats.sources.source import SourceFiles
 from backupkit.chats.texts.head import text_head
-from backupkit.chats.texts.lines import Line, lines_of
+from backupkit.chats.texts.lines import MOST_LINES_BETWEEN, Line, lines_of
 
 _MAX_LINES_OF_A_RECORD = 200
 _MAX_RECORD_BYTES = 16 * 2**20
@@ -23,10 +23,13 @@ def json_line_records(source: SourceFiles, name: str) -> Iterator[Record | Findi
         TruncatedExport: the last line stops inside a record.
     """
     pending: list[Line] = []
-    damaged = 0
+    damaged = empty = 0
     with source.open(name) as stream:
         for line in lines_of(stream):
             damaged += line.is_damaged
+            empty = 0 if line.text else empty + 1
+            if empty > MOST_LINES_BETWEEN:
+                raise MalformedExport(Locator(name, f"line {line.number}"), "too-many-empty-lines")
             if not (pending or line.text.strip("\ufeff ")):
                 continue
             alone = _value(line.text)

@@ -7,6 +7,9 @@ from typing import BinaryIO
 
 MAX_LINE_BYTES = 8 * 2**20
 
+MOST_LINES_BETWEEN = 500_000
+"""How far the next message or day is looked for before a file is read: no message has so many lines, and the reading ends there too."""
+
 _KEPT_BYTES = 200
 """What keeping a line costs beside its bytes: two objects, and their places in two lists."""
 

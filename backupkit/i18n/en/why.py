@@ -135,6 +135,7 @@ _SAID: dict[str, tuple[str, ...]] = {
     "a record says two things under one name": ("said-twice",),
     "a value is too long": ("value-too-long", "cell-too-long"),
     "a line is too long": ("line-too-long",),
+    "it is nothing but empty lines from there on": ("too-many-empty-lines",),
     "a message is too long": ("message-too-long", "record-too-long"),
     "it is nested too deeply": ("nested-too-deep", "nested-too-deeply"),
     "too much lies around the messages": ("too-many-surroundings",),

@@ -106,6 +106,7 @@ _SAID: dict[str, tuple[str, ...]] = {
     "同一条记录里的同一项有两个不同的值": ("said-twice",),
     "有一个值太长": ("value-too-long", "cell-too-long"),
     "有一行太长": ("line-too-long",),
+    "从那里往后全是空行": ("too-many-empty-lines",),
     "有一条消息太长": ("message-too-long", "record-too-long"),
     "嵌套太深": ("nested-too-deep", "nested-too-deeply"),
     "消息以外的内容太多": ("too-many-surroundings",),
