@@ -2,23 +2,28 @@
 
 import random
 import re
+import shutil
 import signal
 import subprocess
 import time
 from pathlib import Path
 
 import pytest
+from chat_factory import write_telegram_chat
 from computer import Answer, Computer, files_of, grow
 
 OURS = re.compile(r'File ".*/backupkit/(?!__init__\.py|__main__\.py)')
 """A line of a traceback in code of ours that runs after `__main__` took over Ctrl-C."""
 
 
-def interrupted(computer: Computer, *arguments: object, after: float, number: int, times: int = 1) -> Answer:
+def interrupted(
+    computer: Computer, *arguments: object, after: float, number: int, times: int = 1, cwd: Path | None = None
+) -> Answer:
     """Run a command and send it a signal `after` seconds; a second one at once where two are asked for."""
     running = subprocess.Popen(
         computer.command(*arguments),
         env=computer.environment,
+        cwd=cwd,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -86,3 +91,43 @@ def test_a_restore_that_is_stopped_leaves_no_half_file_under_a_final_name(
         assert all(whole[path] == data for path, data in restored.items())
 
     assert codes <= {0, 130, -signal.SIGINT}, codes
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("what", ["verify --open", "repair", "copy --to usb", "drill", "export --to out"])
+def test_every_long_command_can_be_stopped_at_any_moment_and_run_again(
+    ready_computer: Computer, tmp_path: Path, what: str
+) -> None:
+    computer, dice = ready_computer, random.Random(what)
+    chats, words = tmp_path / "chats", what.split()
+    write_telegram_chat(chats / "telegram", messages=400)
+    grow(chats, dice, 30)
+    computer.run("snapshot", chats / "telegram", "--no-verify")
+    computer.run("snapshot", chats, chats / "telegram")
+    started = time.monotonic()
+    computer.run(*words)
+    longest = time.monotonic() - started
+    remove_what_came_of_it(computer)
+
+    for attempt in range(4):
+        number = dice.choice([signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+        answer = interrupted(
+            computer, *words, after=dice.uniform(0.1, longest), number=number, times=1 + attempt % 3, cwd=computer.home
+        )
+        assert answer.code in {0, 130 if number == signal.SIGINT else 143, -number}, answer
+        remove_what_came_of_it(computer)
+
+    computer.run(*words)
+    # Young ones are left for an hour: somebody may be writing them.
+    assert [path for path in computer.home.rglob("*partial*") if path.is_file()] == []
+    assert computer.run("verify", "--open", "--json").last["findings"] == []
+    computer.run("restore", "latest", "--to", tmp_path / "back")
+    assert files_of(tmp_path / "back/chats") == files_of(chats)
+
+
+def remove_what_came_of_it(computer: Computer) -> None:
+    """Where an export goes nothing may lie. One that was stopped leaves nothing; one that was whole by then is taken away."""
+    out = computer.home / "out"
+    if out.exists():
+        assert (out / "index.html").is_file(), "what was not finished is gone"
+        shutil.rmtree(out)
