@@ -2,8 +2,9 @@
 
 import os
 import secrets
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from backupkit.home import make_private
 from backupkit.ops.failures import TargetInRepository, TargetNotEmpty
 from backupkit.store.backend import NoLocks
 from backupkit.store.backends.posix_backend import NO_LOCKS
+
+_LEFT_SECONDS = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +89,9 @@ def write_private(path: Path, data: bytes) -> None:
     """Write a file that only its owner may read, atomically: a crash leaves the old file or the new one, never half of one."""
     make_private(path.parent)
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        # Opened in here: a signal may end the process right behind it.
+        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -97,6 +100,17 @@ def write_private(path: Path, data: bytes) -> None:
         temporary.unlink(missing_ok=True)
         raise
     _sync_folder(path.parent)
+    _clear_left(path)
+
+
+def _clear_left(path: Path) -> None:
+    """Remove what writers of a file left that were killed, once it is so old that none of them can still be at work."""
+    limit = time.time() - _LEFT_SECONDS
+    with suppress(OSError):
+        for entry in os.scandir(path.parent):
+            is_ours = entry.name.startswith(f".{path.name}.") and entry.name.endswith(".tmp")
+            if is_ours and entry.stat(follow_symlinks=False).st_mtime < limit:
+                Path(entry.path).unlink(missing_ok=True)
 
 
 @contextmanager

@@ -1,5 +1,7 @@
 import dataclasses
+import os
 import stat
+import time
 from pathlib import Path
 
 import pytest
@@ -116,3 +118,18 @@ def test_a_private_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
 
     assert path.read_bytes() == b"old"
     assert sorted(one.name for one in path.parent.iterdir()) == ["file", "folder"]
+
+
+def test_what_a_killed_writer_left_beside_a_private_file_goes_once_it_is_old(tmp_path: Path) -> None:
+    path = tmp_path / "kept" / "writer"
+    write_private(path, b"keys")
+    left, young, of_another = (path.with_name(f".{name}.tmp") for name in ("writer.1-aa", "writer.2-bb", "place.1-aa"))
+    for one in (left, young, of_another):
+        one.write_bytes(b"half")
+    for one in (left, of_another):
+        os.utime(one, (time.time() - 4000,) * 2)
+
+    write_private(path, b"new keys")
+
+    assert {one.name for one in path.parent.iterdir()} == {"writer", young.name, of_another.name}
+    assert path.read_bytes() == b"new keys"
