@@ -25,6 +25,7 @@ from backupkit.chats.model import (
     Reaction,
     Severity,
 )
+from backupkit.chats.readers.slack_words import shown, words_beside
 from backupkit.chats.reading.json_records import Record, claim_json, records_in, small_json
 from backupkit.chats.reading.media_files import is_link, role_of_name
 from backupkit.chats.reading.reader import Recognition, Told, read_each
@@ -149,6 +150,8 @@ class _Workspace:
         thread = text_of(value.get("thread_ts"))
         media = tuple(map(_media, map(dict_of, list_of(value.get("files")) or _one(value.get("file")))))
         is_deleted = subtype == "tombstone"
+        written = text_of(value.get("text")) or words_beside(value)
+        text = shown(written, lambda person: self._people.get((root, person)))
         return Message(
             conversation=key,
             locator=record.locator,
@@ -162,7 +165,8 @@ class _Workspace:
             sender_name=known or text_of(value.get("username")) or text_of(profile.get("real_name")),
             kind=_kind(subtype, media),
             native_kind=subtype,
-            text=text_of(value.get("text")) or "",
+            text=text,
+            text_raw=written if written != text else None,
             reply_to=thread if thread != ts else None,
             edits=(Edit(_ts_to_us(text_of(dict_of(value["edited"]).get("ts")) or "")),) if value.get("edited") else (),
             deletion=DeletionState.TOMBSTONE if is_deleted else DeletionState.NONE,

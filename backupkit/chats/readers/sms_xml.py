@@ -362,7 +362,8 @@ def _message(name: str, record: _Record) -> Message:
         (found.get("address") for element, found in inner if element == "addr" and found.get("type") == "137"), None
     )
     if direction is Direction.IN and sender in {None, "insert-address-token"}:
-        sender = address
+        # In a group, who of them it was is not known then.
+        sender = None if "~" in address else address
     kind = MessageKind.CALL if tag == "call" else media[0].role if media else MessageKind.TEXT
     text = _value(attributes, "body") or "\n".join(filter(None, texts)) or _value(attributes, "sub") or ""
     if tag == "call":

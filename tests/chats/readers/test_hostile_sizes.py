@@ -58,8 +58,8 @@ def test_what_no_app_writes_costs_neither_time_nor_memory(tmp_path: Path, name: 
     file, data = LONG[name](60)
     at = next(data.index(words) for words in (b"word 30", b"hello 30", b"hi 30") if words in data)
     folder = tmp_path / "exports"
-    for number, hostile in enumerate(HOSTILE.values()):
-        path = folder / str(number) / file
+    for place, hostile in enumerate(HOSTILE.values()):
+        path = folder / str(place) / file
         path.parent.mkdir(parents=True)
         path.write_bytes(data[:at] + hostile + data[at:])
 

@@ -265,6 +265,22 @@ def test_the_names_of_the_phones_contacts_are_told_apart(tmp_path: Path) -> None
     assert (unsent.direction, unsent.sender_name) == (Direction.OUT, None)
 
 
+def test_who_of_a_group_wrote_is_nobody_where_it_is_not_told(tmp_path: Path) -> None:
+    path = sms(
+        tmp_path,
+        '<mms address="+1~+2" date="1389027620000" msg_box="1" contact_name="Max, Erika" sub="hi"><parts /></mms>',
+    )
+
+    (found,) = messages_with(SmsXml(), path)
+
+    assert (found.conversation, found.sender_id, found.sender_name, found.direction) == (
+        "+1~+2",
+        None,
+        None,
+        Direction.IN,
+    )
+
+
 def test_a_call_that_nobody_took_came_in(tmp_path: Path) -> None:
     path = tmp_path / "calls.xml"
     records = (f'<call number="1" duration="0" date="1336729664{kind}00" type="{kind}" />' for kind in range(1, 7))
