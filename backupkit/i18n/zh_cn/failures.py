@@ -62,7 +62,7 @@ MESSAGES: dict[str, str] = {
     "error.history-rolled-back.why": "这台电脑见过日志中的 {seen} 条记录，现在只有 {found} 条，较新的快照不见了。",
     "error.history-rolled-back.try": "请找到较新的那份备份库。在此之前不要删除任何东西。如果确实没有，而且您清楚原因：backupkit repair --rebuild",
     "error.copy-is-older.what": "{path} 的副本比备份库旧。",
-    "error.copy-is-older.why": "备份库的日志有 {seen} 条记录，副本只有 {found} 条：复制之后又拍过快照或校验过。",
+    "error.copy-is-older.why": "备份库的日志有 {seen} 条记录，副本只有 {found} 条：复制之后又拍过快照或核验过。",
     "error.copy-is-older.try": "请先更新副本：backupkit copy --to {path:shell}\n然后再运行一次同样的命令。",
     "error.history-forked.what": "备份库的日志不是这台电脑所认识的那一份。",
     "error.history-forked.why": "其中的 {found} 条记录不是这里见过的 {seen} 条的延续，有人调换了它。",
