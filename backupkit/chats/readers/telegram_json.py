@@ -25,6 +25,7 @@ from backupkit.chats.model import (
     Reaction,
     Severity,
 )
+from backupkit.chats.readers.telegram_words import text_in, words_beside
 from backupkit.chats.reading.media_files import find_media
 from backupkit.chats.reading.reader import Recognition, Told, read_each
 from backupkit.chats.records.json_fields import dict_of, int_of, iso_to_us, list_of, name_of, seconds_to_us, text_of
@@ -235,7 +236,7 @@ class _ChatReading:
             direction=Direction.SYSTEM if is_service else self._direction(sender_id),
             kind=_kind(record, media, is_service=is_service),
             native_kind=text_of(record.get("action")) or text_of(record.get("media_type")) or "",
-            text=_text(record.get("text")),
+            text=text_in(record.get("text")) or words_beside(record),
             reply_to=name_of(record.get("reply_to_message_id")),
             forward_of=text_of(record.get("forwarded_from")),
             edits=_edits(record),
@@ -298,14 +299,6 @@ def _kind(record: dict[str, Any], media: tuple[Media, ...], *, is_service: bool)
         if field in record:
             return kind
     return MessageKind.TEXT
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    return "".join(
-        part if isinstance(part, str) else text_of(dict_of(part).get("text")) or "" for part in list_of(value)
-    )
 
 
 def _edits(record: dict[str, Any]) -> tuple[Edit, ...]:
