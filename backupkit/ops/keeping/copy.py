@@ -130,9 +130,10 @@ def _copy(
 
 
 def _is_begun(to: Path) -> bool:
-    """Tell whether a copy was begun here: the keyring comes first, and unfinished files begin with a dot."""
-    names = [entry.name for entry in to.iterdir()]
-    return "keyring" in names or all(name.startswith(".") for name in names)
+    """Tell whether a copy was begun here: the keyring comes first, in three copies, and unfinished files begin with a dot."""
+    if any((to / place / "keyring").exists() for place in (".", "copies/1", "copies/2")):
+        return True
+    return all(entry.name.startswith(".") for entry in to.iterdir())
 
 
 class _Stopped(Exception):

@@ -367,3 +367,14 @@ def test_damage_to_a_small_object_of_the_repository_never_comes_into_a_copy(scen
     assert {found.code for found in again.findings} == ({"original-damaged"} if how.startswith("all") else set())
     seen_from(scene).restore()
     assert bytes_of(scene.folder / "back/chats") == bytes_of(scene.chats)
+
+
+def test_a_copy_that_lost_its_keyring_is_still_one_while_one_of_the_three_is_there(scene: Scene) -> None:
+    """It was taken for something else, and never brought up to date again."""
+    some_chats(scene)
+    scene.take()
+    copied(scene)
+    (scene.folder / "usb" / "keyring").unlink()
+
+    assert copied(scene).state == "whole"
+    assert objects_of(scene.folder / "usb") == objects_of(scene.places.repository)
