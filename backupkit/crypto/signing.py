@@ -1,7 +1,6 @@
 """Ed25519 keys. A check raises; it never answers with a bool that somebody can forget to look at."""
 
 import os
-from hmac import compare_digest
 from typing import NamedTuple
 
 from cryptography.exceptions import InvalidSignature
@@ -48,7 +47,7 @@ class SigningKey:
         return "SigningKey()"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, SigningKey) and compare_digest(self.seed, other.seed)
+        return isinstance(other, SigningKey) and self.seed == other.seed
 
     def __hash__(self) -> int:
         return hash(self.verify_key)
