@@ -111,17 +111,13 @@ class _Page:
                 if number == 0 and not _MARK.match(piece.data):
                     self._begin(piece)
                     yield self._conversation()
-                    is_closed = b"]" in piece.data[_list_begins(piece.data) :]
                 else:
                     waiting.append(piece)
                     yield from self._settle(waiting)
-                    is_closed = not waiting
-        for left in waiting:
-            yield self._not_understood(left)
         yield self._conversation()
         if self._damaged:
             yield Finding("text-not-utf-8", Severity.ERROR, Locator(self._name), {"count": self._damaged})
-        if not is_closed or not _is_end(piece):
+        if not _is_end(piece):
             raise TruncatedExport(Locator(self._name, f"byte {piece.offset}"), "page-unclosed")
 
     def _begin(self, piece: Piece) -> None:
@@ -131,38 +127,26 @@ class _Page:
             self._title = title
 
     def _settle(self, waiting: list[Piece]) -> Iterator[Told]:
-        """Tell the message that the pieces hold together; none is left then. Pieces that can be no beginning of one are told and dropped."""
-        while waiting:
-            data = b"".join(piece.data for piece in waiting)
-            try:
-                fields, end = _object_in(data.decode("utf-8", "surrogateescape"))
-            except _GoesOn:
-                if len(waiting) < _MOST_JOINED and len(data) < MAX_PIECE_BYTES and not waiting[-1].is_last:
-                    return
-            except ValueError:
-                if len(waiting) > 1:
-                    # What followed was no part of it, and is read again for itself.
-                    yield self._not_understood(waiting.pop(0))
-                    yield from self._again(waiting)
-                    continue
-            else:
-                locator = Locator(self._name, f"byte {waiting[0].offset}")
-                raw = data[: len(data.decode("utf-8", "surrogateescape")[:end].encode("utf-8", "surrogateescape"))]
-                waiting.clear()
-                yield from self._message(fields, locator, raw)
+        """Tell the message that the pieces hold together; none is left then, unless it goes on. A piece that can be no beginning of one is told and dropped."""
+        text = b"".join(piece.data for piece in waiting).decode("utf-8", "surrogateescape")
+        locator = Locator(self._name, f"byte {waiting[0].offset}")
+        try:
+            fields, end = _object_in(text)
+        except _GoesOn:
+            if len(waiting) < _MOST_JOINED and len(text) < MAX_PIECE_BYTES and not waiting[-1].is_last:
                 return
-            yield self._not_understood(waiting.pop(0))
-            yield from self._again(waiting)
-
-    def _again(self, waiting: list[Piece]) -> Iterator[Told]:
-        """Read the pieces that were joined in vain one by one, so that a broken message costs itself."""
-        rest, waiting[:] = list(waiting), []
-        for piece in rest:
+        except ValueError:
+            pass
+        else:
+            waiting.clear()
+            yield from self._message(fields, locator, text[:end].encode("utf-8", "surrogateescape"))
+            return
+        yield Finding("record-not-understood", Severity.WARNING, locator)
+        # What followed was no part of it, and is read again for itself.
+        again, waiting[:] = waiting[1:], []
+        for piece in again:
             waiting.append(piece)
             yield from self._settle(waiting)
-
-    def _not_understood(self, piece: Piece) -> Finding:
-        return Finding("record-not-understood", Severity.WARNING, Locator(self._name, f"byte {piece.offset}"))
 
     def _conversation(self) -> Conversation:
         return Conversation(
@@ -214,11 +198,6 @@ class _Page:
         else:
             found, state = find_media(self._source, self._name, reference)
             yield Media(found, state, kind)
-
-
-def _list_begins(data: bytes) -> int:
-    found = _LIST.search(data)
-    return found.end() if found else len(data)
 
 
 def _is_end(piece: Piece) -> bool:
