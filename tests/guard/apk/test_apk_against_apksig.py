@@ -3,14 +3,13 @@
 Where the two differ on purpose, the lists below say why; and it must be true that they differ. Counts are printed with -s.
 """
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from apk_factory import make_key, sign_v2
 from apk_variants_file import Variants, v2_variants, v3_variants, zip_variants
 from apk_variants_jar import algorithm_variants, block_variants, text_variants
-from apksig import ApkSig, is_here
+from apksig import ApkSig
 
 from backupkit.guard.apk.package import NEWEST_KNOWN_SDK, judge_range
 from backupkit.guard.apk.reasons import PackageNotGenuine, PackageUndecided
@@ -33,14 +32,6 @@ BY_NEWER_APKSIG = {
 """What apksig refused before Android 14 and takes since: histories for different levels that join to one line of certificates."""
 BY_NEWER_DEVICES = {"infos: second of unknown algorithm", "infos: second without content type"}
 """Over a range that begins below 24 apksig looks at the first signer info alone; devices from 24 on stumble over the second."""
-
-
-@pytest.fixture(scope="module")
-def apksig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApkSig]:
-    if not is_here():
-        pytest.skip("apksigner's library and javac are not both installed, so nothing was compared with it")
-    with ApkSig(tmp_path_factory.mktemp("apksig")) as judge:
-        yield judge
 
 
 def ours(path: Path, levels: Levels) -> list[str] | None:

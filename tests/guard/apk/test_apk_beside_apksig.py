@@ -6,10 +6,8 @@ Sound ones, and the same with bytes turned over, set, taken out and put in. Coun
 import os
 import random
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from apk_factory import (
     add_pair,
     build_apk,
@@ -24,7 +22,7 @@ from apk_factory import (
     sized,
     u32,
 )
-from apksig import ApkSig, is_here
+from apksig import ApkSig
 
 from backupkit.guard.apk.idsig import IdsigIssue, compare
 from backupkit.guard.apk.package import read_package
@@ -46,14 +44,6 @@ STAMP_FAMILIES = {
     "IllegalArgumentException": {StampIssue.MALFORMED},
 }
 """What apksig calls it, or the exception that it ends in, and what we call it."""
-
-
-@pytest.fixture(scope="module")
-def apksig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApkSig]:
-    if not is_here():
-        pytest.skip("apksigner's library and javac are not both installed, so nothing was compared with it")
-    with ApkSig(tmp_path_factory.mktemp("apksig")) as judge:
-        yield judge
 
 
 def bent(data: bytes, dice: random.Random) -> bytes:
