@@ -1,6 +1,6 @@
 """Attacks the guard with real processes, for as long as asked: swapped files, kills at every moment, phones that rotate their keys.
 
-    .venv/bin/python scripts/attack_guard.py [--rounds 1] [--seed 1] [--only swaps,calls,kills,servers,lives]
+    .venv/bin/python scripts/attack_guard.py [--rounds 1] [--seed 1] [--only swaps,sets,calls,kills,servers,lives]
 
 Afterwards the guard's memory must be whole, every decision that was heard must be in the list once, and no "allow" may have been given for
 bytes or signers that do not deserve it. Prints a row for each attack; exit 1 where something was wrong.
@@ -30,7 +30,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent.parent))
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
-from apk_factory import AppKey, build_apk, make_key, make_lineage, sign
+from apk_factory import AppKey, ZipEntry, build_apk, make_key, make_lineage, make_zip, sign
 from guard_scene import NOON, STRANGER, WECHAT, Scene
 from hook_server import HOOK, SocketCaller
 
@@ -155,6 +155,105 @@ def _append(place: Path, _: Path, dice: random.Random) -> None:
         file.write(dice.randbytes(100))
 
 
+SPLIT_NAMES = ("a", "config.zh", "z")
+
+
+def sets(attack: Attack) -> None:
+    """A container, and a folder of splits, are replaced in whole and in part while they are judged."""
+    scene, dice = attack.scene, attack.dice
+    parts = {
+        name: _set_of(scene, dice, scene.folder / name, *keys) for name, keys in (("good", ()), ("bad", (STRANGER,)))
+    }
+    good, bad = parts["good"], parts["bad"]
+    # The split may lie there under any name.
+    deserving = {_digest_of_folder({"base.apk": good[0]})}
+    deserving |= {_digest_of_folder({"base.apk": good[0], f"{name}.apk": good[1]}) for name in SPLIT_NAMES}
+    boxes = [_container(scene.folder / f"{folder[0].parent.name}.apks", folder) for folder in (good, bad)]
+    deserving.add(hashlib.sha256(boxes[0].read_bytes()).hexdigest())
+    box, folder = scene.folder / "offered-now.apks", scene.folder / "offered-now"
+    for name, act in [*SWAPS.items(), *SET_SWAPS.items()]:
+        _clear(box, folder)
+        shutil.copyfile(boxes[0], box)
+        is_whole = name in SET_SWAPS
+        for place in (folder,) if is_whole else (box, folder):
+            shutil.copytree(good[0].parent, folder, dirs_exist_ok=True)
+            # In a folder the splits are swapped and the base stays, or the other way round.
+            swapped = dice.randrange(2)
+            inner = place if is_whole else folder / good[swapped].name if place is folder else box
+            sources = (good[0].parent, bad[0].parent) if is_whole else (good[swapped], bad[swapped])
+            pairs = sources if place is folder else (boxes[0], boxes[1])
+            # Many files are read one after the other: without rest, each answer would be that they were changed.
+            with _in_the_background(partial(_swap, act, inner, pairs, dice), lambda: dice.random() * 0.5):
+                for number in range(20 * attack.rounds):
+                    attack.tried += 1
+                    answer, code = ask(scene, question(scene, place, f"set {attack.tried} {number}"))
+                    attack.heard(answer)
+                    is_free = answer is not None and answer["decision"] == "allow" and answer["consent"] is None
+                    if answer is None or code == 1 or (is_free and answer["candidate_sha256"] not in deserving):
+                        attack.wrong.append((name, place.name, code, answer))
+    attack.check_memory(scene, [])
+
+
+def _set_of(scene: Scene, dice: random.Random, folder: Path, *keys: AppKey) -> list[Path]:
+    folder.mkdir()
+    base = {"version_code": 12, "files": {"data": dice.randbytes(1_000_000)}}
+    split = {"version_code": 12, "split": "config.zh", "files": {"assets/zh": dice.randbytes(1_000_000)}}
+    return [
+        scene.package(f"{folder.name}/{name}.apk", *keys, **manifest)
+        for name, manifest in (("base", base), ("config.zh", split))
+    ]
+
+
+def _container(path: Path, files: list[Path]) -> Path:
+    path.write_bytes(make_zip(ZipEntry(file.name.encode(), file.read_bytes(), 0) for file in files))
+    return path
+
+
+def _digest_of_folder(files: dict[str, Path]) -> str:
+    lines = "".join(
+        f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {name}\n" for name, file in sorted(files.items())
+    )
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def _clear(*places: Path) -> None:
+    for place in places:
+        if place.is_dir() and not place.is_symlink():
+            shutil.rmtree(place)
+        else:
+            place.unlink(missing_ok=True)
+
+
+def _exchange(place: Path, source: Path, _: random.Random) -> None:
+    """Put another folder where one was, with nothing in between but an instant."""
+    fresh, old = place.with_suffix(".fresh"), place.with_suffix(".old")
+    _clear(fresh, old)
+    shutil.copytree(source, fresh)
+    place.rename(old)
+    fresh.rename(place)
+
+
+def _link_folder(place: Path, source: Path, _: random.Random) -> None:
+    fresh = place.with_suffix(".fresh")
+    _clear(fresh)
+    fresh.symlink_to(source)
+    if not place.is_symlink():
+        shutil.rmtree(place)
+    fresh.replace(place)
+
+
+def _add(place: Path, source: Path, dice: random.Random) -> None:
+    """Let a split come and go, of this maker or of another."""
+    split = place / f"{dice.choice(SPLIT_NAMES)}.apk"
+    if split.exists():
+        split.unlink()
+    else:
+        shutil.copyfile(source / "config.zh.apk", split)
+
+
+SET_SWAPS: dict[str, "Act"] = {"folder": _exchange, "linked folder": _link_folder, "split comes and goes": _add}
+
+
 SWAPS: dict[str, Act] = {
     "link": lambda place, source, _: _beside(place, lambda fresh: fresh.symlink_to(source)),
     "hard link": lambda place, source, _: _beside(place, lambda fresh: fresh.hardlink_to(source)),
@@ -169,7 +268,7 @@ SWAPS: dict[str, Act] = {
 
 
 @contextmanager
-def _in_the_background(act: Callable[[int], object]) -> Iterator[None]:
+def _in_the_background(act: Callable[[int], object], pause: Callable[[], float] = lambda: 0.002) -> Iterator[None]:
     is_over = threading.Event()
 
     def run() -> None:
@@ -177,7 +276,7 @@ def _in_the_background(act: Callable[[int], object]) -> Iterator[None]:
         while not is_over.is_set():
             turn += 1
             act(turn)
-            time.sleep(0.002)
+            time.sleep(pause())
 
     thread = threading.Thread(target=run)
     thread.start()
@@ -349,7 +448,7 @@ def lives(attack: Attack) -> None:
                 phone = offered
 
 
-ATTACKS = {attack.__name__: attack for attack in (swaps, calls, kills, servers, lives)}
+ATTACKS = {attack.__name__: attack for attack in (swaps, sets, calls, kills, servers, lives)}
 
 
 def main() -> int:

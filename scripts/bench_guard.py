@@ -34,11 +34,11 @@ print(json.dumps({
 """
 
 
-PACKAGES = ("v2+v3, minSdk 24", "v2, SHA-512", "v1+v2+v3, minSdk 21")
+PACKAGES = ("v2+v3, minSdk 24", "v2, SHA-512", "v1+v2+v3, minSdk 21", "the same, compressed")
 
 
 def make_packages(folder: Path, megabytes: int) -> None:
-    """Write packages of which nearly all is one file that does not compress, as videos and libraries in real ones."""
+    """Write packages of which nearly all is one file that does not compress, as videos in real ones, and one of thousands that do."""
     from apk_factory import ZipEntry, build_apk, make_key, make_zip, read_zip, sign, sign_v2
 
     filling = random.Random(2018).randbytes(megabytes * 1_000_000)
@@ -50,6 +50,11 @@ def make_packages(folder: Path, megabytes: int) -> None:
     (folder / "0.apk").write_bytes(sign(package(24), rsa, schemes=["v2", "v3"]))
     (folder / "1.apk").write_bytes(sign_v2(package(24), rsa, algorithms=[0x0104]))
     (folder / "2.apk").write_bytes(sign(package(21), rsa))
+    drawn = random.Random(2018)
+    words = [drawn.randbytes(size) for size in range(3, 10) for _ in range(600)]
+    pages = [b"".join(drawn.choices(words, k=20_000)) for _ in range(megabytes * 12)]
+    entries = [ZipEntry(b"res/%d" % number, page, method=8) for number, page in enumerate(pages)]
+    (folder / "3.apk").write_bytes(sign(make_zip([*read_zip(build_apk(min_sdk=21)), *entries]), rsa))
 
 
 def best_of_ours(path: Path, rounds: int, *sdk: str) -> dict[str, float]:

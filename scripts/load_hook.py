@@ -7,7 +7,6 @@ behind cannot hide it. Prints one JSON object: p50, p99 and worst in millisecond
 """
 
 import argparse
-import http.client
 import json
 import multiprocessing
 import os
@@ -119,7 +118,7 @@ def one_client(serving: dict[str, str], question: bytes, due: list[float], door:
         try:
             answer = json.loads(ask())
             good = answer["reason"] == "backup-covers" and answer["consent"]["state"] == "needed"
-        except (OSError, ValueError, KeyError, http.client.HTTPException):
+        except (OSError, ValueError, KeyError):
             good = False
             ask = asker(serving, question, door)
         results.append((time.monotonic() - moment if good else float("inf"), late))
@@ -137,13 +136,22 @@ def asker(serving: dict[str, str], question: bytes, door: str) -> Callable[[], b
             return lines.readline()
 
         return over_socket
-    web = http.client.HTTPConnection(serving["http"].partition("//")[2])
+    host, _, port = serving["http"].partition("//")[2].partition(":")
     token = Path(serving["token_file"]).read_text().strip()
-    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    fields = [f"Host: {host}:{port}", f"Authorization: Bearer {token}", f"Content-Length: {len(question)}"]
+    head = "\r\n".join(["POST /v1/decide HTTP/1.1", *fields, "Content-Type: application/json", "", ""]).encode()
+    talk = socket.create_connection((host, int(port)))
+    talk.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    answers = talk.makefile("rb")
 
     def over_http() -> bytes:
-        web.request("POST", "/v1/decide", question, headers)
-        return web.getresponse().read()
+        # By hand: a client library in Python takes about as long as the server, on the same cores.
+        talk.sendall(head + question)
+        length = 0
+        while (line := answers.readline()).strip():
+            name, _, value = line.partition(b":")
+            length = int(value) if name.lower() == b"content-length" else length
+        return answers.read(length)
 
     return over_http
 

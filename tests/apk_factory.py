@@ -167,7 +167,7 @@ class ZipEntry:
 
 def make_zip(entries: Iterable[ZipEntry], comment: bytes = b"") -> bytes:
     """Write a zip with these entries in this order."""
-    body, directory, count = b"", b"", 0
+    body, directory, count = bytearray(), bytearray(), 0
     for entry in entries:
         stored = entry.stored()
         size = len(entry.data) if entry.declared_size is None else entry.declared_size
@@ -193,7 +193,7 @@ def make_zip(entries: Iterable[ZipEntry], comment: bytes = b"") -> bytes:
         directory += struct.pack("<IHHHHHHIIIHHHHHII", 0x02014B50, *fields) + entry.name
         count += 1
     end = struct.pack("<IHHHHIIH", 0x06054B50, 0, 0, count, count, len(directory), len(body), len(comment))
-    return body + directory + end + comment
+    return bytes(body + directory + end + comment)
 
 
 def build_apk(

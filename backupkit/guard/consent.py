@@ -11,6 +11,7 @@ import hashlib
 import unicodedata
 from datetime import datetime, timedelta
 from enum import Enum
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from backupkit.clock import from_rfc3339, to_rfc3339
@@ -80,7 +81,13 @@ class ConsentBinding(NamedTuple):
     @property
     def id(self) -> str:
         """64 hex digits: SHA-256 of the binding as canonical JSON."""
-        return hashlib.sha256(encode_canonical(self.to_json())).hexdigest()
+        return _id_of(self)
+
+
+# It stands in the verdict and in the ledger, and a resident hook meets the same binding many times.
+@lru_cache(maxsize=32)
+def _id_of(binding: ConsentBinding) -> str:
+    return hashlib.sha256(encode_canonical(binding.to_json())).hexdigest()
 
 
 class Consent(NamedTuple):

@@ -7,6 +7,7 @@ the ledger, and only then is it spoken. If one of the first two fails, an "allow
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 from backupkit.codec.canonical import decode_json
@@ -193,10 +194,14 @@ def load_hook_key(places: GuardPlaces) -> SigningKey:
     with _usable("hook-key-unusable"):
         data = read_small(places.hook_key, most=2 * SEED_SIZE + 1)
         if data is not None:
-            return SigningKey(_hex_key(data, SEED_SIZE))
+            return _opened(_hex_key(data, SEED_SIZE))
     write_first(places.hook_key, SigningKey.generate().seed.hex().encode() + b"\n")
     # Whoever came first, both must use the one that lies there.
     return load_hook_key(places)
+
+
+# A resident server signs with the same key every time, and opening one takes as long as signing.
+_opened = lru_cache(maxsize=1)(SigningKey)
 
 
 def _require_private(places: GuardPlaces) -> None:

@@ -10,7 +10,6 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
 
 from backupkit.codec.malformed import MalformedObject
 from backupkit.guard.package_name import LONGEST_NAME
@@ -24,50 +23,32 @@ _UNFINISHED = re.compile(r"\..+\.[0-9a-f]{12}")
 _PACKAGE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
 
 
-class GuardPlaces(NamedTuple):
-    """The files of the guard under one folder."""
+class GuardPlaces:
+    """The files and folders of the guard under one folder.
 
-    root: Path
+    The paths are made once, for a resident hook asks for each of them with every question.
+    """
 
-    @property
-    def pins(self) -> Path:
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.pins = root / "pins.json"
         """The keys whose passes count, and the store whose log is watched."""
-        return self.root / "pins.json"
-
-    @property
-    def policy(self) -> Path:
+        self.policy = root / "policy.json"
         """The owner's policy, as `GuardPolicy.to_mapping` writes it."""
-        return self.root / "policy.json"
-
-    @property
-    def witness(self) -> Path:
+        self.witness = root / "witness.json"
         """The last log head that was seen."""
-        return self.root / "witness.json"
-
-    @property
-    def records(self) -> Path:
-        """The folder of package records."""
-        return self.root / "records"
-
-    @property
-    def ledger(self) -> Path:
+        self.ledger = root / "ledger.jsonl"
         """The decisions, one a line, only ever added to."""
-        return self.root / "ledger.jsonl"
-
-    @property
-    def hook_key(self) -> Path:
+        self.hook_key = root / "hook.key"
         """The key that signs the ledger on this machine."""
-        return self.root / "hook.key"
-
-    @property
-    def owner_key(self) -> Path:
+        self.owner_key = root / "owner.pub"
         """The public key whose consent tokens count, in hex."""
-        return self.root / "owner.pub"
-
-    @property
-    def folders(self) -> tuple[Path, ...]:
+        self.records = root / "records"
+        self.passes = root / "passes"
+        self.consents = root / "consents"
+        self.hints = root / "hints"
+        self.folders = (root, self.records, self.passes, self.consents, self.hints)
         """Every folder that the guard writes into."""
-        return (self.root, self.records, *(self.root / name for name in ("passes", "consents", "hints")))
 
     def record_of(self, package: AppPackage) -> Path:
         """The record of one app."""
@@ -75,15 +56,15 @@ class GuardPlaces(NamedTuple):
 
     def pass_of(self, package: AppPackage) -> Path:
         """The newest coverage pass of one app."""
-        return self.root / f"passes/{file_name_of(package)}.pass"
+        return self.passes / f"{file_name_of(package)}.pass"
 
     def consent_of(self, package: AppPackage) -> Path:
         """What was last consented to at the owner's terminal."""
-        return self.root / f"consents/{file_name_of(package)}.json"
+        return self.consents / f"{file_name_of(package)}.json"
 
     def hint_of(self, package: AppPackage) -> Path:
         """How much of an app no verified backup held when it was last counted."""
-        return self.root / f"hints/{file_name_of(package)}.json"
+        return self.hints / f"{file_name_of(package)}.json"
 
 
 def file_name_of(package: AppPackage) -> str:

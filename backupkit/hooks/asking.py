@@ -12,6 +12,8 @@ from backupkit.guard.request import RequestMalformed, deadline_of, read_fields, 
 from backupkit.guard.verdict import Verdict
 from backupkit.home import home_of
 
+_LINE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
 
 def places_in(environment: Mapping[str, str], system: str = sys.platform) -> GuardPlaces:
     """Where the guard's memory lies: where `backupkit` keeps this machine's own state.
@@ -50,4 +52,4 @@ def decide(
 
 def line_of(verdict: Verdict) -> bytes:
     """Write a verdict as one line of JSON, keys in the order of the contract."""
-    return json.dumps(verdict.to_json(), ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+    return _LINE.encode(verdict.to_json()).encode() + b"\n"

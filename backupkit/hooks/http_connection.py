@@ -3,7 +3,7 @@
 A socket on 127.0.0.1 is open to every user of the computer. Without the token nobody learns anything, but connections that
 say nothing would fill the server's places. So each has a few seconds for its next request, and from the point on where
 `CROWDED` are open, only those of this user and of root are let in, as far as the system says whose they are. What comes beyond
-`MOST_CONNECTIONS`, or is no HTTP, gets a verdict as well.
+`MOST_CONNECTIONS`, is no HTTP, or is longer than any question with its head, gets a verdict as well.
 """
 
 import asyncio
@@ -11,10 +11,10 @@ import os
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, TypeAlias
 
-import h11
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from backupkit.hooks.counter import undecided
+from backupkit.hooks.protocol import MAX_REQUEST_BYTES
 from backupkit.hooks.tcp_owner import owner_of
 
 CROWDED = 32
@@ -22,16 +22,23 @@ MOST_CONNECTIONS = 128
 _MOST_TOLD = 512
 """Up to here whoever comes is told that there are too many. Open files are counted, and the Unix socket needs some as well."""
 REQUEST_SECONDS = 5.0
+MOST_HEAD_BYTES = 16 << 10
+_MOST_BYTES = 2 * MAX_REQUEST_BYTES
+"""All that one request may send: the parser keeps the headers behind a body as well, and has no limit of its own. A body that is too
+long is told by the application, if no more than this comes."""
 
 Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
 
-class GuardedConnection(H11Protocol):
-    """uvicorn's connection with a deadline for requests and a look at who calls."""
+class GuardedConnection(HttpToolsProtocol):
+    """uvicorn's connection with a deadline and a most length for requests, and a look at who calls."""
 
     _watch: asyncio.TimerHandle | None = None
+    _is_in_head = True
+    _come = 0
+    """How many bytes of the request that is under way came after the read that it began in."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # the library narrows it, too
         """Let the caller in, or hang up at once."""
@@ -51,6 +58,29 @@ class GuardedConnection(H11Protocol):
         self._stop_watching()
         super().connection_lost(exc)
 
+    def data_received(self, data: bytes) -> None:
+        """Read on in a request, up to its limit."""
+        self._come += len(data)
+        super().data_received(data)
+        most = MOST_HEAD_BYTES if self._is_in_head else _MOST_BYTES
+        if self._come > most and not self.transport.is_closing():
+            self.send_400_response("")
+
+    def on_message_begin(self) -> None:
+        """Count from here."""
+        super().on_message_begin()
+        self._is_in_head, self._come = True, 0
+
+    def on_headers_complete(self) -> None:
+        """Let the application answer."""
+        super().on_headers_complete()
+        self._is_in_head = False
+
+    def on_message_complete(self) -> None:
+        """Begin with the next request."""
+        super().on_message_complete()
+        self._is_in_head, self._come = True, 0
+
     def on_response_complete(self) -> None:
         """Wait for the next request, as long as for the first."""
         super().on_response_complete()
@@ -60,16 +90,18 @@ class GuardedConnection(H11Protocol):
     def send_400_response(self, msg: str) -> None:
         """Say that this was no question."""
         del msg  # uvicorn's words, and no verdict
-        if self.conn.our_state is not h11.IDLE and self.conn.our_state is not h11.SEND_RESPONSE:
+        if self._is_answered() or not self.cycle.response_started:
+            body = undecided("request-malformed").line
+            head = [*headers_of(body), (b"connection", b"close")]
+            lines = b"".join(b"%b: %b\r\n" % header for header in head)
+            self.transport.write(b"HTTP/1.1 400 Bad Request\r\n" + lines + b"\r\n" + body)
+            self.transport.close()
+        else:
             self.transport.abort()
-            return
-        body = undecided("request-malformed").line
-        head = h11.Response(
-            status_code=400, reason=b"Bad Request", headers=[*headers_of(body), (b"connection", b"close")]
-        )
-        for event in (head, h11.Data(data=body), h11.EndOfMessage()):
-            self.transport.write(self.conn.send(event))
-        self.transport.close()
+
+    def _is_answered(self) -> bool:
+        """Whether no request waits for its answer."""
+        return self.cycle is None or self.cycle.response_complete  # type: ignore[redundant-expr]  # none before the first
 
     def _expect_request(self) -> None:
         self._stop_watching()
@@ -82,7 +114,7 @@ class GuardedConnection(H11Protocol):
 
     def _give_up(self) -> None:
         # A request whose head has come is the application's to wait for, and it does so for two seconds.
-        if self.conn.their_state is h11.IDLE:
+        if self._is_answered():
             self.transport.abort()
 
 

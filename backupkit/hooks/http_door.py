@@ -157,7 +157,6 @@ def loopback_server(door: HttpDoor) -> LoopbackServer:
         date_header=False,
         proxy_headers=False,
         timeout_keep_alive=int(REQUEST_SECONDS),
-        h11_max_incomplete_event_size=16 << 10,
         timeout_graceful_shutdown=5,
     )
     return LoopbackServer(config)

@@ -215,6 +215,13 @@ class RestoreUnfinished(BackupkitError):
     exit_code = ExitCode.TARGET_NOT_EMPTY
 
 
+class RestoreRunning(BackupkitError):
+    """Another restore writes into the target at this moment. Facts: `path`."""
+
+    code = "restore-running"
+    exit_code = ExitCode.TARGET_NOT_EMPTY
+
+
 class TargetInRepository(BackupkitError):
     """Chats would be written in the clear into the sealed repository. Facts: `path`."""
 

@@ -15,9 +15,13 @@ import pytest
 from guard_scene import WECHAT, Scene
 from hook_server import HookServer, hook_server
 
-from backupkit.hooks.http_connection import CROWDED, MOST_CONNECTIONS, REQUEST_SECONDS
+from backupkit.hooks.http_connection import CROWDED, MOST_CONNECTIONS, MOST_HEAD_BYTES, REQUEST_SECONDS
 
 NOBODY = 65534
+QUESTION = json.dumps({"package": WECHAT, "action": "uninstall"}).encode()
+MALFORMED = (400, "request-malformed")
+FLOOD_BYTES = 64 << 20
+"""Many times of what lies in buffers on the way."""
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +58,124 @@ def byte_by_byte(server: HookServer) -> float:
             slow.sendall(b"G")
             time.sleep(0.2)
     return time.monotonic() - started
+
+
+def answers_to(server: HookServer, *pieces: bytes) -> list[tuple[int, str]]:
+    """Send pieces as they are, one read of the server's after the other, and return the status and reason of each answer."""
+    heard = bytearray()
+    with dial(server) as caller:
+        with contextlib.suppress(ConnectionError):
+            for piece in pieces:
+                caller.sendall(piece)
+        with contextlib.suppress(ConnectionError):
+            while more := caller.recv(1 << 16):
+                heard += more
+    told = []
+    while heard:
+        head, _, rest = bytes(heard).partition(b"\r\n\r\n")
+        length = next(int(line[15:]) for line in head.splitlines() if line.lower().startswith(b"content-length:"))
+        told.append((int(head.split()[1]), str(json.loads(rest[:length])["reason"])))
+        heard = bytearray(rest[length:])
+    return told
+
+
+def request_head(server: HookServer, *lines: str) -> bytes:
+    usual = [f"Host: {server.host}", f"Authorization: Bearer {server.token}", "Content-Type: application/json"]
+    return "\r\n".join(["POST /v1/decide HTTP/1.1", *usual, *lines, "", ""]).encode()
+
+
+QUESTION = json.dumps({"package": WECHAT, "action": "uninstall"}).encode()
+MALFORMED = (400, "request-malformed")
+
+
+def taken(server: HookServer, begun: bytes, piece: bytes) -> int:
+    """Send a beginning and then the same piece without end, and return how much the server and the buffers between took."""
+    pieces = piece * (65536 // len(piece))
+    sent = 0
+    with dial(server) as caller, contextlib.suppress(ConnectionError):
+        caller.sendall(begun)
+        while sent < FLOOD_BYTES:
+            caller.sendall(pieces)
+            sent += len(pieces)
+    return sent
+
+
+@pytest.mark.parametrize(
+    ("begun", "piece"),
+    [
+        (b"POST /v1/decide HTTP/1.1\r\nX: ", b"a"),
+        (b"POST /v1/decide HTTP/1.1\r\n", b"X: y\r\n"),
+        (b"GET /", b"a"),
+        (b"", b"\r\n"),
+    ],
+    ids=["one-header", "many-headers", "path", "empty-lines"],
+)
+def test_a_head_without_end_is_not_listened_to(server: HookServer, begun: bytes, piece: bytes) -> None:
+    assert taken(server, begun, piece) < FLOOD_BYTES
+
+
+@pytest.mark.parametrize(
+    ("begun", "piece"),
+    [
+        (b"%x\r\n%b\r\n0\r\n" % (len(QUESTION), QUESTION), b"X: " + b"y" * 1000 + b"\r\n"),
+        (b"", b"1;" + b"x" * 1000 + b"\r\n \r\n"),
+        (b"", b"400\r\n" + b" " * 1024 + b"\r\n"),
+    ],
+    ids=["behind-the-body", "between-its-pieces", "body"],
+)
+def test_nor_is_a_request_that_goes_on_for_ever(server: HookServer, begun: bytes, piece: bytes) -> None:
+    assert taken(server, request_head(server, "Transfer-Encoding: chunked") + begun, piece) < FLOOD_BYTES
+    assert why(server) == "app-not-enrolled"
+
+
+def test_a_head_that_is_too_long_by_little_gets_its_answer(server: HookServer) -> None:
+    begun, end = request_head(server)[:-2], b"\r\n"
+    with dial(server) as caller:
+        caller.sendall(begun)
+        time.sleep(0.2)
+        caller.sendall(b"X: " + b"a" * MOST_HEAD_BYTES)
+        answered = http.client.HTTPResponse(caller)
+        answered.begin()
+        told = json.loads(answered.read())
+        with contextlib.suppress(ConnectionError):
+            caller.sendall(end)
+
+    assert (answered.status, told["reason"], answered.getheader("connection")) == (*MALFORMED, "close")
+
+
+def test_a_body_in_pieces_is_a_question_like_any_other(server: HookServer) -> None:
+    head = request_head(server, "Transfer-Encoding: chunked", "Connection: close")
+    pieces = [b"1\r\n%c\r\n" % byte for byte in QUESTION]
+
+    assert answers_to(server, head, *pieces, b"0\r\n\r\n") == [(503, "app-not-enrolled")]
+
+
+def test_questions_sent_without_waiting_are_answered_in_their_order(server: HookServer) -> None:
+    length = f"Content-Length: {len(QUESTION)}"
+    good = request_head(server, length) + QUESTION
+    odd = request_head(server, "Content-Length: 2") + b"{}"
+    last = request_head(server, length, "Connection: close") + QUESTION
+
+    told = answers_to(server, good + odd + good, last)
+
+    assert told == [(503, "app-not-enrolled"), MALFORMED, (503, "app-not-enrolled"), (503, "app-not-enrolled")]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("Content-Length: 2", "Transfer-Encoding: chunked"),
+        ("Content-Length: 2", "Content-Length: 3"),
+        ("Content-Length: -1",),
+        ("Content-Length: 99999999999999999999999",),
+        ("Transfer-Encoding: gzip",),
+        ("Transfer-Encoding : chunked",),
+        ("X: y", " folded: z", "Content-Length: 2"),
+        ("X: \0", "Content-Length: 2"),
+    ],
+)
+def test_a_request_that_can_be_read_in_two_ways_is_no_question(server: HookServer, lines: tuple[str, ...]) -> None:
+    assert answers_to(server, request_head(server, *lines), b"{}") == [MALFORMED]
 
 
 def test_who_does_not_ask_is_hung_up_on_in_time(server: HookServer) -> None:

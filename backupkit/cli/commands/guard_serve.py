@@ -28,7 +28,7 @@ def guard_serve(
 ) -> None:
     """Stay, and answer app stores one question a line."""
     session = session_of(context)
-    if http is not None and importlib.util.find_spec("uvicorn") is None:
+    if http is not None and not all(map(importlib.util.find_spec, ("httptools", "uvicorn", "uvloop"))):
         raise ServeExtraMissing
     if not print_unit:
         publish_policy(session)

@@ -15,6 +15,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from io import FileIO
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 from typing import NamedTuple, Protocol, Self
 
@@ -92,6 +93,7 @@ class PackageFile:
         self.size = status.st_size
         self._remembered: list[tuple[int, bytes]] = []
         self._room = _MOST_REMEMBERED
+        self._alone = Lock()
 
     def __enter__(self) -> Self:
         return self
@@ -109,9 +111,10 @@ class PackageFile:
             PackageUndecided: the file became shorter, or the disk failed.
         """
         data = self._read(offset, size)
-        if size <= self._room:
-            self._room -= size
-            self._remembered.append((offset, data))
+        with self._alone:
+            if size <= self._room:
+                self._room -= size
+                self._remembered.append((offset, data))
         return data
 
     def stream(self, offset: int, size: int) -> Iterator[bytes]:
@@ -180,15 +183,16 @@ class PackageFile:
         return bytes(data)
 
     def _fill(self, offset: int, view: memoryview) -> None:
-        """Fill the view from the file. Only one thread reads, so seeking is safe, and it works on every system."""
+        """Fill the view from the file. Two threads may read, and to seek works on every system."""
         try:
-            self._file.seek(offset)
-            done = 0
-            while done < len(view):
-                count = self._file.readinto(view[done:])
-                if not count:
-                    raise PackageUndecided(Doubt.CHANGED_WHILE_READ)
-                done += count
+            with self._alone:
+                self._file.seek(offset)
+                done = 0
+                while done < len(view):
+                    count = self._file.readinto(view[done:])
+                    if not count:
+                        raise PackageUndecided(Doubt.CHANGED_WHILE_READ)
+                    done += count
         except OSError as error:
             raise PackageUndecided(Doubt.UNREADABLE) from error
 

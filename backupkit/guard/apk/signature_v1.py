@@ -13,6 +13,7 @@ from backupkit.guard.apk.certificates import Certificate
 from backupkit.guard.apk.cms import AttributeMalformed, SignedData, SignerInfo, read_attributes, read_signed_data
 from backupkit.guard.apk.der import NotAsn1
 from backupkit.guard.apk.jar_algorithms import DIGESTS, is_accepted, is_signature
+from backupkit.guard.apk.jar_digests import EntryDigests
 from backupkit.guard.apk.jar_manifest import STRONGEST_SINCE, Section, read_sections
 from backupkit.guard.apk.public_keys import KeyMalformed
 from backupkit.guard.apk.reasons import PackageNotGenuine, Reason
@@ -59,7 +60,7 @@ class SchemeV1:
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
         self._loaded: _Loaded | PackageNotGenuine | None = None
-        self._digests: dict[bytes, dict[str, bytes]] = {}
+        self._digests = EntryDigests(archive)
         self._chosen: dict[frozenset[int], set[int]] = {}
         self._answers: dict[tuple[int, frozenset[int]], tuple[bytes, ...] | PackageNotGenuine] = {}
 
@@ -138,9 +139,15 @@ class SchemeV1:
         names = {index: {section.name for section in loaded.signers[index].sections} for index in sorted(counting)}
         chosen: set[int] | None = None
         # In the order in which they lie in the file, as the phone reads them.
-        for entry in sorted(self._archive.entries, key=lambda entry: entry.header_offset):
-            if entry.name.startswith(_FOLDER) or entry.name.endswith(b"/"):
-                continue
+        entries = [
+            entry
+            for entry in sorted(self._archive.entries, key=lambda entry: entry.header_offset)
+            if not entry.name.startswith(_FOLDER) and not entry.name.endswith(b"/")
+        ]
+        self._digests.prepare(
+            (entry, section) for entry in entries if (section := loaded.by_name.get(entry.name)) is not None
+        )
+        for entry in entries:
             section = loaded.by_name.get(entry.name)
             if section is None:
                 raise _wrong(Reason.V1_DIGEST_MISSING, entry.name)
@@ -153,21 +160,11 @@ class SchemeV1:
             expected = section.digest_at(b"-digest", level)
             if expected is None:
                 raise _wrong(Reason.V1_DIGEST_MISSING, entry.name)
-            if self._entry_digest(entry, section, expected[0]) != expected[1]:
+            if self._digests.of(entry, section)[expected[0]] != expected[1]:
                 raise _wrong(Reason.V1_ENTRY_CHANGED, entry.name)
         if chosen is None:
             raise _wrong(Reason.V1_ENTRY_UNSIGNED)
         return chosen
-
-    def _entry_digest(self, entry: Entry, section: Section, hash_name: str) -> bytes:
-        """Digest an entry once, with every hash that any level could ask for."""
-        if entry.name not in self._digests:
-            hashers = {name: hashlib.new(name, usedforsecurity=False) for name in section.hashes()}
-            for piece in self._archive.content(entry):
-                for hasher in hashers.values():
-                    hasher.update(piece)
-            self._digests[entry.name] = {name: hasher.digest() for name, hasher in hashers.items()}
-        return self._digests[entry.name][hash_name]
 
 
 def _load(archive: Archive) -> _Loaded:

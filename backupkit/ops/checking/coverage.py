@@ -104,7 +104,7 @@ def _tell_shrinks(repository: Repository, known: KnownSnapshot, sources: list[So
 
 def count_second_copy(repository: Repository, snapshots: Collection[SnapshotId], at: datetime) -> None:
     """Issue the passes on file again for snapshots that lie on another disk now. All else that they say stays as it was."""
-    folder = GuardPlaces(repository.places.guard).pass_of(AppPackage("any")).parent
+    folder = GuardPlaces(repository.places.guard).passes
     key = repository.require_writer().writer.attest
     log = _log_head(repository)
     for path in sorted(folder.glob("*.pass")):
@@ -141,7 +141,7 @@ def _witnessed_size(repository: Repository) -> int:
 
 def _renew_others(repository: Repository, fresh: set[AppPackage], log: LogHead, at: datetime) -> None:
     """Give every other pass on file the log's new head, or a hook that saw it would take the old one for a rollback."""
-    folder = GuardPlaces(repository.places.guard).pass_of(AppPackage("any")).parent
+    folder = GuardPlaces(repository.places.guard).passes
     key = repository.require_writer().writer.attest
     for path in sorted(folder.glob("*.pass")):
         package = AppPackage(path.stem)

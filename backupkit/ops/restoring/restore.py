@@ -74,6 +74,7 @@ def restore(
         NoRepository, SnapshotNotFound, SourceNotInSnapshot: there is nothing to restore.
         CannotUnlock: the secret opens nothing.
         TargetInRepository, TargetNotEmpty: the target lies in the repository, or something lies there already.
+        RestoreRunning: a restore into it is at work now.
         RestoreUnfinished: another restore lies there that did not come to its end.
     """
     lookup = open_lookup(places, secret, tell)

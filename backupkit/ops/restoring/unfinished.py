@@ -17,7 +17,7 @@ from backupkit.codec.canonical import Json, decode_json, encode_canonical
 from backupkit.codec.malformed import MalformedObject
 from backupkit.guard.places import read_small
 from backupkit.ids import SnapshotId
-from backupkit.ops.failures import RestoreUnfinished, TargetNotEmpty
+from backupkit.ops.failures import RestoreRunning, RestoreUnfinished, TargetNotEmpty
 from backupkit.ops.places import shown_path
 from backupkit.ops.restoring.names import names_like, tamed
 
@@ -35,6 +35,7 @@ def goes_on(to: Path, snapshot: SnapshotId, only: tuple[str, ...]) -> bool:
     """Say whether a folder holds this very restore, unfinished. Nobody wrote into it otherwise, or it is empty or absent: no.
 
     Raises:
+        RestoreRunning: a restore into it is at work now.
         RestoreUnfinished: it holds another one.
         TargetNotEmpty: it holds anything else.
     """
@@ -42,6 +43,8 @@ def goes_on(to: Path, snapshot: SnapshotId, only: tuple[str, ...]) -> bool:
         return False
     there = list(to.iterdir()) if to.is_dir() else [to]
     data = _noted(to / NOTE)
+    if data is not None:
+        _require_none_at_work(to)
     # A run that was killed before it wrote its note brought nothing back.
     if not there or (there == [to / NOTE] and data == b""):
         return False
@@ -58,12 +61,12 @@ def noted_restore(to: Path, snapshot: SnapshotId, only: tuple[str, ...]) -> Iter
     """Keep the note in a target while a restore runs; it stays where the restore ends before its end and anything came back.
 
     Raises:
-        TargetNotEmpty: another process restores into it now, or something came to lie there meanwhile.
+        RestoreRunning: another process restores into it now.
     """
     path = to / NOTE
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
-        _require_alone(handle, to)
+        _lock(handle, to, is_alone=True)
         if not os.fstat(handle).st_size:
             os.write(handle, _note(snapshot, only))
             os.fsync(handle)
@@ -78,15 +81,27 @@ def noted_restore(to: Path, snapshot: SnapshotId, only: tuple[str, ...]) -> Iter
         os.close(handle)
 
 
-def _require_alone(handle: int, to: Path) -> None:
+def _require_none_at_work(to: Path) -> None:
+    try:
+        handle = os.open(to / NOTE, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        # It came to its end just now.
+        return
+    try:
+        _lock(handle, to, is_alone=False)
+    finally:
+        os.close(handle)
+
+
+def _lock(handle: int, to: Path, *, is_alone: bool) -> None:
     try:
         import fcntl  # noqa: PLC0415 - POSIX only
     except ImportError:  # pragma: no cover - elsewhere nothing tells of the other one
         return
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(handle, (fcntl.LOCK_EX if is_alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        raise TargetNotEmpty(path=shown_path(to)) from error
+        raise RestoreRunning(path=shown_path(to)) from error
     except OSError:
         # A file system without locks.
         return

@@ -11,7 +11,7 @@ import pytest
 from backup_scene import Scene, bytes_of, some_chats
 
 from backupkit.ops.events import Found
-from backupkit.ops.failures import RestoreUnfinished, TargetNotEmpty
+from backupkit.ops.failures import RestoreRunning, RestoreUnfinished, TargetNotEmpty
 from backupkit.ops.restoring.restore import REPORT
 from backupkit.ops.restoring.unfinished import NOTE, PARTIAL, Came, clear_partial
 
@@ -169,14 +169,17 @@ def test_a_file_that_was_changed_meanwhile_is_not_written_over(scene: Scene) -> 
 
 def test_two_restores_do_not_write_into_one_folder_at_once(scene: Scene) -> None:
     varied_chats(scene)
+    older = scene.take().snapshot
+    scene.write("later", "later")
     scene.take()
     to = scene.folder / "back"
     assert stopped(scene, to, 30)
 
     with (to / NOTE).open("rb") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
-        with pytest.raises(TargetNotEmpty):
-            scene.restore(to=to)
+        for snapshot in ("latest", older):
+            with pytest.raises(RestoreRunning):
+                scene.restore(snapshot, to=to)
     assert not scene.restore(to=to).damaged
 
 
