@@ -43,8 +43,9 @@ def test_a_discord_channel_keeps_ids_edits_replies_and_reactions(tmp_path: Path)
 
 
 def discord_message(**fields: object) -> dict[str, object]:
-    (first,) = discord_channel(1)["messages"]  # type: ignore[misc,attr-defined]  # a list, as the sample makes it
-    return {**first, "type": "Default", "reference": None, **fields}
+    messages = discord_channel(1)["messages"]
+    assert isinstance(messages, list)
+    return {**messages[0], "type": "Default", "reference": None, **fields}
 
 
 def read_discord(path: Path, *messages: dict[str, object], channel_type: str = "GuildTextChat") -> list[Message]:
