@@ -40,7 +40,7 @@ from backupkit.guard.request import OnDisk, OnRecord, UpdateRequest
 from backupkit.guard.verdict import Decision
 from backupkit.hooks.apt import read_rows
 from backupkit.hooks.counter import Counter
-from backupkit.hooks.http_door import HttpDoor
+from backupkit.hooks.http_door import HttpDoor, loopback_server
 from backupkit.hooks.pacman import read_names
 from backupkit.hooks.system_packages import QuestionMalformed
 from backupkit.hooks.unix_door import UnixDoor
@@ -146,8 +146,30 @@ async def over_http(door: HttpDoor, head: bytes, body: bytes) -> list[bytes]:
     return [one for one in sent if one]
 
 
+async def over_wire(port: int, data: bytes) -> list[bytes]:
+    """Send bytes to the HTTP server as they are; return the bodies of its answers. None at all is right where it waits for more."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    heard = b""
+    with suppress(ConnectionError):
+        writer.write(data)
+        heard = await reader.read()
+    writer.close()
+    bodies = []
+    while heard:
+        head, _, heard = heard.partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 "), "no HTTP"
+        if head.startswith(b"HTTP/1.1 100 "):
+            continue
+        assert not head.startswith(b"HTTP/1.1 200 "), "allowed"
+        length = int(next(line[15:] for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")))
+        # Whoever asks for the head alone gets no body.
+        bodies += [heard[:length]] if heard else []
+        heard = heard[length:]
+    return bodies
+
+
 async def doors(folder: Path, dice: random.Random, until: float, tally: Tally[str], kept: Path) -> int:
-    """Ask over both doors until the time is up; return how many findings there were."""
+    """Ask over both doors, and the HTTP server behind one of them, until the time is up; return how many findings there were."""
     counter = Counter({"XDG_STATE_HOME": str(folder), "HOME": str(folder)})
     token, port, path = b"t" * 64, 8123, folder / "door"
     web, unix = HttpDoor(counter, token, port), UnixDoor(counter)
@@ -157,15 +179,31 @@ async def doors(folder: Path, dice: random.Random, until: float, tally: Tally[st
     listening.bind(os.fspath(path))
     listening.listen(16)
     server = await unix.open(listening)
+    wire = socket.create_server(("127.0.0.1", 0))
+    at = wire.getsockname()[1]
+    http = loopback_server(HttpDoor(counter, token, at))
+    serving = asyncio.create_task(http.serve([wire]))
     device = {"sdk": 34, "abis": ["x86"], "permissions": {"p": WECHAT}, "instant": False}
     asked = json.dumps({"package": WECHAT, "candidate": "/none.apk", "device": device, "challenge": "00" * 16}).encode()
     head = b"POST /v1/decide\r\nhost: 127.0.0.1:8123\r\nauthorization: Bearer " + token
     head += b"\r\ncontent-type: application/json\r\n"
+    lines = head.replace(b"/decide", b"/decide HTTP/1.1").replace(b"8123", b"%d" % at) + b"connection: close\r\n"
+    forms = [b"%bcontent-length: %d\r\n\r\n%b" % (lines, len(asked), asked)]
+    forms.append(b"%btransfer-encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\nx: y\r\n\r\n" % (lines, len(asked), asked))
     findings = 0
     while time.monotonic() < until:
         # Nothing at all is no question, and gets no answer.
         data = damaged(asked, dice) or b" "
-        name = dice.choice(["socket", "http"])
+        name = dice.choice(["socket", "http", "wire"])
+        if name == "wire":
+            # Many at once, for the server may wait some seconds for what does not come.
+            sent = [damaged(dice.choice(forms), dice) for _ in range(100)]
+            asks = [asyncio.wait_for(over_wire(at, one), 20) for one in sent]
+            for data, told in zip(sent, await asyncio.gather(*asks, return_exceptions=True), strict=True):
+                if isinstance(told, BaseException) or any(json.loads(one)["decision"] == "allow" for one in told):
+                    findings += keep(kept, name, data)
+                tally[f"{name}: {'answered' if told else 'waited for more'}"] += 1
+            continue
         ask: Awaitable[list[bytes]]
         if name == "socket":
             ask = over_socket(path, dice.choice([data, data + b"\n" + asked, b"\n" + data]))
@@ -180,6 +218,8 @@ async def doors(folder: Path, dice: random.Random, until: float, tally: Tally[st
         except Exception:  # noqa: BLE001  # whatever is not an answer is what is looked for
             findings += keep(kept, name, data)
     server.close()
+    http.should_exit = True
+    await serving
     await counter.leave(1)
     return findings
 

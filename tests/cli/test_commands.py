@@ -414,6 +414,25 @@ def test_a_search_says_which_messages_are_ones_own(tmp_path: Path, language: str
     assert f"Family table  {you}\n" in computer.run("search", "--since", "2000-01-01", "--lang", language).out
 
 
+@pytest.mark.parametrize(("language", "source"), [("en", "from {}"), ("zh-CN", "来自 {}")])
+def test_a_message_in_two_exports_is_shown_with_the_name_of_each(tmp_path: Path, language: str, source: str) -> None:
+    computer = Computer(tmp_path / "home")
+    computer.initialise()
+    for folder in ("spring", "summer"):
+        write_telegram_chat(computer.home / folder, messages=3)
+    computer.run("snapshot", "spring", "summer")
+
+    both = computer.run("search", "--since", "2000-01-01", "--lang", language).out
+
+    assert [both.count(f"[{source.format(name)}]\n") for name in ("spring", "summer")] == [3, 3]
+    # In one export nothing needs to be told apart.
+    alone = Computer(tmp_path / "other")
+    alone.initialise()
+    write_telegram_chat(alone.home / "spring", messages=3)
+    alone.run("snapshot", "spring")
+    assert "spring" not in alone.run("search", "--since", "2000-01-01", "--lang", language).out
+
+
 @pytest.mark.parametrize(
     ("language", "told"),
     [("en", "Nothing found in 12 messages of 1 snapshot."), ("zh-CN", "没有找到；已搜索 1 个快照的 12 条消息。")],

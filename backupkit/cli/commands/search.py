@@ -72,8 +72,12 @@ def search(
         session.places, question, secret=session.secret(recovery_words_file), tell=session.tell, stop=session.stop,
         rebuild=rebuild, keys=ChatKeys(session, chat_key_files, ask=ask_chat_key),
     )  # fmt: skip
+    # The same message in two exports looks like one that is told twice, unless the export is named.
+    exports: dict[object, set[str]] = {}
     for hit in found.hits:
-        session.printer.record("hit", json_fields(hit), _lines(session, hit))
+        exports.setdefault(_looks(hit), set()).add(hit.source)
+    for hit in found.hits:
+        session.printer.record("hit", json_fields(hit), _lines(session, hit, is_twin=len(exports[_looks(hit)]) > 1))
     fields = {**fields_of(found), "hits": len(found.hits)}
     more = [session.say("search.more")] if len(found.hits) < found.matches and found.hits else []
     session.printer.summary(fields, [_total(session, found), *more, *lost_line(session, found.damaged)])
@@ -91,14 +95,18 @@ def _moment(name: str, text: str, *, ends: bool = False) -> datetime:
         raise ValueWrong(name=name, found=text, expected=expected, help="backupkit search --help") from None
 
 
-def _lines(session: Session, hit: "Hit") -> list[str]:
+def _looks(hit: "Hit") -> tuple[object, ...]:
+    return hit.time, hit.conversation, hit.sender, hit.text, hit.media, hit.state, hit.deletion
+
+
+def _lines(session: Session, hit: "Hit", *, is_twin: bool) -> list[str]:
     time = hit.time or session.say("export.no-date")
     when = time if len(time) == len("2024-03-04") else session.catalogue.time(hit.time)
     # Many apps do not write down who their owner is.
     sender = hit.sender or (session.say("export.you") if hit.own else "")
     head = "  ".join(printable(one, limit=60) for one in (when, hit.conversation, sender) if one)
     paint = session.terminal.paint
-    notes = []
+    notes = [session.say("search.source", source=printable(hit.source, limit=60))] if is_twin else []
     if hit.state != "present":
         notes.append(session.say(f"search.{hit.state}", snapshot=hit.last_seen))
     if hit.deletion != "none":

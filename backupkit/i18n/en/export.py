@@ -25,6 +25,7 @@ MESSAGES: dict[str, str] = {
     "notice.search-index-lost": "The search index was damaged or is of another version, so it is made anew. No message is lost by that.",
     "search.absent": "last in snapshot {snapshot:short}, not in the newest",
     "search.replaced": "an earlier version, last in snapshot {snapshot:short}",
+    "search.source": "from {source}",
     "search.more": "To see the others: --limit N, or narrow it with more words, --in, --from or --until",
     "search.none": "Nothing found in {messages} {messages:plural:message|messages} of {snapshots} {snapshots:plural:snapshot|snapshots}.",
     "search.total": "{matches} found, {shown} shown; searched {messages} {messages:plural:message|messages} of {snapshots} {snapshots:plural:snapshot|snapshots}",

@@ -25,6 +25,7 @@ MESSAGES: dict[str, str] = {
     "notice.search-index-lost": "搜索索引已损坏或属于其他版本，现在重新建立。消息不会因此丢失。",
     "search.absent": "最后出现在快照 {snapshot:short}，最新快照里已没有",
     "search.replaced": "较早的版本，最后出现在快照 {snapshot:short}",
+    "search.source": "来自 {source}",
     "search.more": "要看其余的：用 --limit N，或再加词语、--in、--from、--until 缩小范围",
     "search.none": "没有找到；已搜索 {snapshots} 个快照的 {messages} 条消息。",
     "search.total": "找到 {matches} 条，显示 {shown} 条；共搜索 {snapshots} 个快照的 {messages} 条消息",
