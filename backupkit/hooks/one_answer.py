@@ -19,9 +19,10 @@ _GRACE_SECONDS = 1.0
 class OneAnswer:
     """The one chance to answer. Whoever comes second is never heard."""
 
-    def __init__(self, descriptor: int, *, started: float) -> None:
-        """`started` is the `time.monotonic()` that deadlines count from."""
+    def __init__(self, descriptor: int, *, started: float, late: bytes = undecided_line("timed-out")) -> None:
+        """`started` is the `time.monotonic()` that deadlines count from, `late` what is said when one has passed."""
         self._descriptor = descriptor
+        self._late = late
         self._started = started
         self._spoken = threading.Lock()
         self._changed = threading.Condition()
@@ -59,7 +60,7 @@ class OneAnswer:
             while True:
                 time.sleep(1)
         try:
-            self._write(undecided_line("timed-out"))
+            self._write(self._late)
         finally:
             # Without clean-up: whatever hangs would hang the clean-up as well. And also where nobody listens.
             os._exit(UNDECIDED_EXIT)

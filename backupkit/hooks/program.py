@@ -16,6 +16,7 @@ from typing import NoReturn
 from backupkit.hooks.one_answer import OneAnswer
 from backupkit.hooks.protocol import (
     DEFAULT_DEADLINE_SECONDS,
+    HOST_DEADLINE_SECONDS,
     MAX_REQUEST_BYTES,
     UNDECIDED_EXIT,
     USAGE_EXIT,
@@ -114,7 +115,7 @@ def main(arguments: Sequence[str], environment: Mapping[str, str], *, started: f
     if arguments and arguments[0] == "serve":
         return _serve(arguments[1:], environment)
     if arguments and arguments[0] in {"apt", "pacman"}:
-        return _ask_for(arguments[0], arguments[1:], _language(environment))
+        return _ask_for(arguments[0], arguments[1:], _language(environment), started)
     if arguments and (len(arguments) != 2 or arguments[0] != "--request"):
         _tell(_HELP["en"].splitlines()[0] + "\n")
         return USAGE_EXIT
@@ -132,8 +133,11 @@ def _serve(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     return serve(wanted, environment, _language(environment))
 
 
-def _ask_for(host: str, arguments: Sequence[str], language: str) -> int:
+def _ask_for(host: str, arguments: Sequence[str], language: str, started: float) -> int:
+    # Without a deadline, a stopped process that holds the guard's memory would keep the host, and its own lock, for ever.
+    answer = OneAnswer(2, started=started, late=_shown(_UNANSWERED[language].format(reason="timed-out")))
     try:
+        answer.expect_within(HOST_DEADLINE_SECONDS)
         from backupkit.hooks.apt import ask_apt
         from backupkit.hooks.pacman import ask_pacman
         from backupkit.hooks.system_packages import MAX_INPUT_BYTES, guarded_of
@@ -144,11 +148,18 @@ def _ask_for(host: str, arguments: Sequence[str], language: str) -> int:
             return USAGE_EXIT
         ask = {"apt": ask_apt, "pacman": ask_pacman}[host]
         told = ask(_read(0, most=MAX_INPUT_BYTES), guarded, language)
-        _tell(told.text)
+        text, code = told.text, told.code
     except BaseException as error:  # noqa: BLE001 - a guard that crashes must hold, and say so
-        _tell(_UNANSWERED[language].format(reason=_failure(error)))
-        return UNDECIDED_EXIT
-    return told.code
+        text, code = _UNANSWERED[language].format(reason=_failure(error)), UNDECIDED_EXIT
+    # Where the standard error is closed or full, the exit code says all that counts.
+    with suppress(OSError):
+        answer.give(_shown(text))
+    return code
+
+
+def _shown(text: str) -> bytes:
+    """Encode text for the terminal of a host, which may not show every letter."""
+    return text.encode(getattr(sys.stderr, "encoding", None) or "utf-8", "backslashreplace")
 
 
 def _answer(request_file: str | None, environment: Mapping[str, str], started: float) -> int:

@@ -10,6 +10,8 @@ UNDECIDED_EXIT = 42
 USAGE_EXIT = 2
 MAX_REQUEST_BYTES = 1 << 20
 DEFAULT_DEADLINE_SECONDS = 2.0
+HOST_DEADLINE_SECONDS = 10.0
+"""apt and pacman name none. They wait for the guard, and everybody else waits for them."""
 
 
 def undecided_line(reason: str) -> bytes:

@@ -106,8 +106,9 @@ def write_private(path: Path, data: bytes) -> None:
 def _clear_left(path: Path) -> None:
     """Remove what writers of a file left that were killed, once it is so old that none of them can still be at work."""
     limit = time.time() - _LEFT_SECONDS
-    with suppress(OSError):
-        for entry in os.scandir(path.parent):
+    # The listing is closed also where a file goes away while it is looked at.
+    with suppress(OSError), os.scandir(path.parent) as found:
+        for entry in found:
             is_ours = entry.name.startswith(f".{path.name}.") and entry.name.endswith(".tmp")
             if is_ours and entry.stat(follow_symlinks=False).st_mtime < limit:
                 Path(entry.path).unlink(missing_ok=True)

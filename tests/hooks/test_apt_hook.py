@@ -1,5 +1,6 @@
 """apt asks before it changes a chat program: the real apt, in a root of its own."""
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -242,6 +243,40 @@ def test_a_guard_that_is_not_there_is_told_in_words(tmp_path: Path, language: st
     assert str(tmp_path / "none" / "backupkit" / "guard") in said
     assert "wechat" in said
     assert "backupkit guard install --store apt" in said
+
+
+def test_a_guard_that_somebody_holds_keeps_no_host_waiting_for_ever(tmp_path: Path) -> None:
+    scene = Scene(tmp_path, now=SystemClock().now().replace(microsecond=0))
+    scene.enrol_store()
+    scene.issue()
+    asked = {"apt": question("wechat 1.0 all none < 2.0 all none /a.deb"), "pacman": b"wechat\n"}
+
+    def ask(host: str, language: str) -> "subprocess.Popen[bytes]":
+        process = subprocess.Popen(
+            [HOOK, host, "--state", tmp_path / "state"],
+            stdin=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={"LANG": language},
+        )
+        assert process.stdin is not None
+        process.stdin.write(asked[host])
+        process.stdin.close()
+        process.stdin = None
+        return process
+
+    # As a process does that was stopped in the middle of its work: with Ctrl-Z, or by a debugger.
+    with scene.places.ledger.open("ab") as ledger:
+        fcntl.flock(ledger, fcntl.LOCK_EX)
+        waiting = [ask("apt", "en_US.UTF-8"), ask("pacman", "zh_CN.UTF-8")]
+        told = [process.communicate(timeout=30)[1].decode() for process in waiting]
+    freed = ask("apt", "C.UTF-8")
+
+    assert [process.returncode for process in waiting] == [42, 42]
+    assert "nothing is changed" in told[0]
+    assert "不做任何更改" in told[1]
+    assert all("backupkit explain timed-out" in text for text in told)
+    assert freed.communicate(timeout=30)[1] == b""
+    assert freed.returncode == 0
 
 
 @pytest.mark.parametrize(

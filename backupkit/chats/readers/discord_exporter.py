@@ -25,13 +25,16 @@ from backupkit.chats.model import (
     Severity,
 )
 from backupkit.chats.people import People
+from backupkit.chats.readers.discord_words import words_of
 from backupkit.chats.reading.json_records import Around, Record, claim_json, records_in
 from backupkit.chats.reading.media_files import find_media, is_link, role_of_name
 from backupkit.chats.reading.reader import Recognition, Told, read_each
 from backupkit.chats.records.json_fields import dict_of, int_of, iso_to_us, list_of, name_of, text_of
 from backupkit.chats.sources.source import SourceFiles
 
-_SAID = {"Default", "Reply", "ChatInputCommand", "ContextMenuCommand", "ThreadStarterMessage", ""}
+# Kinds that the tool has no word for are their numbers: commands (20, 23) and what an app sent (41) are said by somebody.
+_SAID = {"Default", "Reply", "20", "23", "41", "ChatInputCommand", "ContextMenuCommand", "ThreadStarterMessage", ""}
+_CONVERSATION_OF_TWO = "DirectTextChat"
 
 
 class DiscordExporter:
@@ -91,7 +94,7 @@ def _key(facts: dict[str, Any], name: str) -> str:
 
 def _conversation(name: str, facts: dict[str, Any], people: tuple[Participant, ...]) -> Conversation:
     channel, guild = dict_of(facts.get("channel")), dict_of(facts.get("guild"))
-    is_direct = str(channel.get("type")).startswith("Direct")
+    is_direct = channel.get("type") == _CONVERSATION_OF_TWO
     parts = [text_of(guild.get("name")), text_of(channel.get("name"))]
     return Conversation(
         key=_key(facts, name),
@@ -108,7 +111,9 @@ def _message(source: SourceFiles, name: str, record: Record, key: str) -> Messag
     author = dict_of(value.get("author"))
     ts_us, has_zone = iso_to_us(value.get("timestamp"))
     native_kind = text_of(value.get("type")) or ""
-    media = tuple(_media(source, name, value))
+    reference, forwarded = dict_of(value.get("reference")), dict_of(value.get("forwardedMessage"))
+    is_forward = bool(forwarded) or reference.get("type") == "Forward"
+    media = (*_media(source, name, value), *_media(source, name, forwarded))
     edited = iso_to_us(value.get("timestampEdited"))[0]
     return Message(
         conversation=key,
@@ -123,8 +128,9 @@ def _message(source: SourceFiles, name: str, record: Record, key: str) -> Messag
         sender_name=text_of(author.get("nickname")) or text_of(author.get("name")),
         kind=_kind(native_kind, media),
         native_kind=native_kind,
-        text=text_of(value.get("content")) or "",
-        reply_to=name_of(dict_of(value.get("reference")).get("messageId")),
+        text="\n".join(filter(None, map(words_of, (value, forwarded)))),
+        reply_to=None if is_forward else name_of(reference.get("messageId")),
+        forward_of=name_of(reference.get("messageId")) if is_forward else None,
         edits=() if edited is None else (Edit(edited),),
         reactions=tuple(_reactions(value.get("reactions"))),
         media=media,

@@ -38,7 +38,7 @@ from backupkit.ops.places import Places, shown_path, write_private
 from backupkit.ops.repository.signed_log import SignedLog
 from backupkit.ops.unlock import AskSecret
 from backupkit.store import layout
-from backupkit.store.backend import Backend, ObjectMissing
+from backupkit.store.backend import Backend, BackendDenied, BackendError, ObjectMissing, ObjectUnreadable
 from backupkit.store.backends.posix_backend import PosixBackend
 from backupkit.store.finding import Finding
 from backupkit.store.layout import PackRef
@@ -180,22 +180,29 @@ class Repository:
 
     def slots(self) -> "list[Slot]":
         """Return the key slots that can be read, in the order of their ids."""
+        return self._slots()[0]
+
+    def _slots(self) -> "tuple[list[Slot], BackendError | None]":
+        """Return the slots that can be read, and what the disk said of one that it did not give."""
         from backupkit.crypto.slots import decode_slot  # noqa: PLC0415 - who only writes opens no slot
 
-        found = []
+        found, unread = [], None
         for name in self.objects.names(layout.SLOTS):
             try:
                 found.append(self.objects.read(name, decode_slot))
+            except (ObjectUnreadable, BackendDenied) as error:
+                unread = error
             except BackupkitError:
                 continue
-        return found
+        return found, unread
 
     def unlock(self, ask: AskSecret) -> Keyring:
         """Open the keyring with what the person gives, who may be asked again after a slip.
 
         Raises:
             CannotUnlock: it opens no slot.
-            KeysLost: there is no slot that can be read.
+            KeysLost: there is no slot that is whole.
+            ObjectUnreadable, BackendDenied: none was opened, and the disk did not give one of them.
         """
         # Imported here: a machine that only writes opens nothing, and starts sooner without.
         from backupkit.crypto.failures import CannotUnlock  # noqa: PLC0415
@@ -203,8 +210,11 @@ class Repository:
         from backupkit.crypto.slots import open_with_passphrase, open_with_recovery_code  # noqa: PLC0415
 
         secret = ask()
-        slots = self.slots()
+        slots, unread = self._slots()
         if not slots:
+            if unread is not None:
+                # The keys are there: it is the disk that needs help.
+                raise unread
             raise KeysLost(path=str(self.places.repository), name=layout.SLOTS.rstrip("/"))
         while True:
             try:
@@ -213,8 +223,11 @@ class Repository:
                 else:
                     key = open_with_passphrase(slots, secret.passphrase or "")
                 break
-            except CannotUnlock:
+            except CannotUnlock as error:
                 if secret.again is None:
+                    if unread is not None:
+                        # The right passphrase may have been typed, and its slot be the one that cannot be read.
+                        raise unread from error
                     raise
                 secret = secret.again()
         return self.objects.read(layout.KEYRING, lambda data: open_keyring(data, key))

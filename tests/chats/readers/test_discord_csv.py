@@ -1,5 +1,6 @@
 """What DiscordChatExporter writes as CSV."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,27 @@ def test_the_times_of_old_versions_are_read(tmp_path: Path) -> None:
 
     assert [message.ts_utc_us for message in found] == [1673013900_000_000, 1673013900_000_000, None]
     assert found[0].ts_precision is Precision.MINUTE
+
+
+def times_and_findings(path: Path, *dates: str) -> tuple[list[str | None], list[str]]:
+    rows = [f'"1","a","{date}","x","",""' for date in dates]
+    (path / "channel.csv").write_text("\n".join([HEADER, *rows]) + "\n", "utf-8")
+    times = [message.ts_utc_us for message in messages_with(DiscordCsv(), path)]
+    shown = [None if time is None else str(datetime.fromtimestamp(time / 1e6, UTC))[:16] for time in times]
+    return shown, [finding.code for finding in summary_of(path).findings]
+
+
+def test_dates_in_numbers_are_read_by_the_order_that_the_whole_file_proves(tmp_path: Path) -> None:
+    american = times_and_findings(tmp_path, "03/09/2023 11:05 PM", "03/10/2023 12:01 AM", "03/14/2023 2:00 PM")
+    german = times_and_findings(tmp_path, "09.03.2023 23:05", "10.03.2023 00:01", "14.03.2023 14:00")
+    chinese = times_and_findings(tmp_path, "2023/3/9 下午11:05", "2023/3/10 上午12:01", "2023/3/14 下午2:00")
+
+    assert american == german == chinese == (["2023-03-09 23:05", "2023-03-10 00:01", "2023-03-14 14:00"], [])
+
+
+def test_an_order_of_dates_that_nothing_proves_is_told(tmp_path: Path) -> None:
+    assert times_and_findings(tmp_path, "03/09/2023 11:05 PM") == (["2023-03-09 23:05"], ["date-order-assumed"])
+    assert times_and_findings(tmp_path, "03/09/2023 23:05") == (["2023-09-03 23:05"], ["date-order-assumed"])
 
 
 @pytest.mark.parametrize("header", ["Author,Date,Content", "AuthorID,Author,Date,Content,Attachments", ""])

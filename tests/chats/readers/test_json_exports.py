@@ -8,7 +8,7 @@ import pytest
 from chat_reading import messages_with, read_with, summary_of
 from chat_samples import SAMPLES, discord_channel, facebook_thread, google_messages, slack_messages
 
-from backupkit.chats.model import Conversation, DeletionState, Direction, Finding, MediaState, MessageKind
+from backupkit.chats.model import Conversation, DeletionState, Direction, Finding, MediaState, Message, MessageKind
 from backupkit.chats.readers import meta_json
 from backupkit.chats.readers.discord_exporter import DiscordExporter
 from backupkit.chats.readers.discord_package import DiscordPackage
@@ -40,6 +40,70 @@ def test_a_discord_channel_keeps_ids_edits_replies_and_reactions(tmp_path: Path)
     assert found[2].edits[0].ts_utc_us == 1673049600_000_000
     assert found[4].reply_to == "1060953753550860429"
     assert (found[5].kind, found[5].media[0].state) == (MessageKind.STICKER, MediaState.OMITTED)
+
+
+def discord_message(**fields: object) -> dict[str, object]:
+    messages = discord_channel(1)["messages"]
+    assert isinstance(messages, list)
+    return {**messages[0], "type": "Default", "reference": None, **fields}
+
+
+def read_discord(path: Path, *messages: dict[str, object], channel_type: str = "GuildTextChat") -> list[Message]:
+    channel = {"id": "77", "type": channel_type, "name": "general"}
+    value = {**discord_channel(0), "channel": channel, "messages": messages, "messageCount": len(messages)}
+    return messages_with(DiscordExporter(), write(path / "c.json", value))
+
+
+def test_a_message_forwarded_in_discord_shows_what_was_forwarded_and_answers_nothing(tmp_path: Path) -> None:
+    forwarded = {
+        "timestamp": "2022-12-01T10:00:00+00:00",
+        "content": "the plan",
+        "attachments": [{"id": "1", "url": "https://cdn.invalid/plan.png", "fileName": "plan.png", "fileSizeBytes": 3}],
+        "embeds": [],
+        "stickers": [],
+    }
+    reference = {"type": "Forward", "messageId": "1048000000000000000", "channelId": "78", "guildId": "7"}
+
+    (found,) = read_discord(tmp_path, discord_message(content="", reference=reference, forwardedMessage=forwarded))
+
+    assert (found.text, found.kind, [one.name for one in found.media]) == ("the plan", MessageKind.IMAGE, ["plan.png"])
+    assert (found.forward_of, found.reply_to) == ("1048000000000000000", None)
+    assert found.ts_utc_us == 1673020826_414_000
+
+
+def test_what_an_app_posted_in_discord_as_cards_alone_is_its_text(tmp_path: Path) -> None:
+    card = {
+        "title": "Build 7",
+        "description": "It failed.",
+        "author": {"name": "Builder", "url": None},
+        "footer": {"text": "ci"},
+        "fields": [{"name": "Branch", "value": "main", "isInline": True}],
+    }
+
+    alone, preview = read_discord(
+        tmp_path, discord_message(content="", embeds=[card]), discord_message(content="see this", embeds=[card, 7])
+    )
+
+    assert alone.text == "Builder\nBuild 7\nIt failed.\nBranch\nmain\nci"
+    assert preview.text == "see this"
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"), [("20", "text"), ("23", "text"), ("8", "system"), ("GuildMemberJoin", "system")]
+)
+def test_answers_to_commands_in_discord_are_said_by_somebody(tmp_path: Path, kind: str, expected: str) -> None:
+    (found,) = read_discord(tmp_path, discord_message(type=kind))
+
+    assert found.kind.value == expected
+
+
+@pytest.mark.parametrize(("channel_type", "kind"), [("DirectTextChat", "private"), ("DirectGroupTextChat", "group")])
+def test_a_direct_chat_of_several_people_is_a_group(tmp_path: Path, channel_type: str, kind: str) -> None:
+    read_discord(tmp_path, discord_message(), channel_type=channel_type)
+
+    told = [one for one in read_with(DiscordExporter(), tmp_path) if isinstance(one, Conversation)]
+
+    assert {one.kind.value for one in told} == {kind}
 
 
 def test_discords_attachments_are_found_where_windows_wrote_them(tmp_path: Path) -> None:
@@ -181,6 +245,49 @@ def test_a_slack_export_is_counted_by_channel(tmp_path: Path) -> None:
 
     assert (summary.format, summary.messages, summary.conversations) == ("slack-export", 26, 2)
     assert {part.key: part.messages for part in summary.by_conversation} == {"C1": 20, "D1": 6}
+
+
+def slack_files(folder: Path, *names: str) -> list[tuple[str, MediaState]]:
+    files = [
+        {"id": f"F{place}", "name": name, "size": 3, "url_private": f"https://x.invalid/{place}"}
+        for place, name in enumerate(names)
+    ]
+    record = {"type": "message", "user": "U1", "text": "", "ts": "1452837301.000002", "files": files}
+    write(folder / "general" / "2016-01-14.json", [record])
+    return [(one.name, one.state) for message in messages_with(SlackExport(), folder) for one in message.media]
+
+
+def test_files_that_were_fetched_with_a_slack_export_are_found(tmp_path: Path) -> None:
+    for place in (
+        "__uploads/F0/a.pdf",
+        "general/attachments/F1-b.png",
+        "__uploads/F2/what_.txt",
+        "__uploads/F3/empty.txt",
+    ):
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / place).write_bytes(b"" if "empty" in place else b"abc")
+
+    found = slack_files(
+        tmp_path, "a.pdf", "b.png", "what?.txt", "empty.txt", "../../general/2016-01-14.json", "left.txt"
+    )
+
+    assert found == [
+        ("__uploads/F0/a.pdf", MediaState.PRESENT),
+        ("general/attachments/F1-b.png", MediaState.PRESENT),
+        ("__uploads/F2/what_.txt", MediaState.PRESENT),
+        ("__uploads/F3/empty.txt", MediaState.CORRUPT),
+        ("../../general/2016-01-14.json", MediaState.OMITTED),
+        ("left.txt", MediaState.OMITTED),
+    ]
+
+
+def test_an_app_in_slack_is_called_by_its_name(tmp_path: Path) -> None:
+    record = {"type": "message", "bot_id": "B1", "bot_profile": {"id": "B1", "name": "Deployer"}, "text": "done"}
+    write(tmp_path / "general" / "2016-01-14.json", [{**record, "ts": "1452837301.000002"}])
+
+    (found,) = messages_with(SlackExport(), tmp_path)
+
+    assert (found.sender_id, found.sender_name) == ("B1", "Deployer")
 
 
 def test_slacks_threads_files_and_names_are_kept(tmp_path: Path) -> None:
