@@ -1060,3 +1060,51 @@ def chatlog_csv(_folder: Path) -> tuple[str, bytes]:
         '1700000006001,2023-11-15 06:13:26,,系统消息,外婆,wxid_li,"""外婆"" 撤回了一条消息"',
         "1700000007001,2023-11-15 06:13:27,Tom,wxid_tom,一家人,1@chatroom,[图片] 是我写的字",
     )  # fmt: skip
+
+
+PYWXDUMP_COLUMNS = "id,MsgSvrID,type_name,is_sender,talker,room_name,msg,src,CreateTime"
+PYWXDUMP_USERS = {
+    "wxid_li": {"wxid": "wxid_li", "nickname": "b", "remark": "外婆", "account": "li2018"},
+    "wxid_tom": {"wxid": "wxid_tom", "nickname": "Tom", "remark": "", "account": ""},
+    "1@chatroom": {"wxid": "1@chatroom", "nickname": "一家人", "remark": "", "account": ""},
+}
+
+
+@sample("wechat-pywxdump csv")
+def pywxdump_csv(folder: Path) -> tuple[str, bytes]:
+    (folder / "users.json").write_bytes(_json(PYWXDUMP_USERS))
+    at = "2023-11-15 06:13:2"
+    return "wxid_li_0_5000.csv", _text(
+        PYWXDUMP_COLUMNS, f'1,88001,文本,0,wxid_li,wxid_li,"早安,\n宝贝",,{at}0', f"2,88002,图片,1,我,wxid_li,图片,FileStorage\\MsgAttach\\1.dat,{at}1",
+        f'3,88003,语音,0,wxid_li,wxid_li,"语音时长：2.50秒\n翻译结果：听见了",audio\\wxid_li\\3.wav,{at}2', f"4,88004,动画表情,1,我,wxid_li,表情,http://example.org/e.gif,{at}3",
+        f'5,88005,(分享)卡片式链接,0,wxid_li,wxid_li,"一篇文章\n很长\n\n<a href=""https://example.org/"">点击查看详情</a>",https://example.org/,{at}4',
+        f'6,88006,引用回复,1,我,wxid_li,"好\n\n[引用](2023-11-15 06:13:20)外婆:早安",,{at}5', f'7,0,系统通知,0,wxid_li,wxid_li,"""外婆"" 撤回了一条消息",,{at}6',
+    )  # fmt: skip
+
+
+@sample("wechat-pywxdump json")
+def pywxdump_json(folder: Path) -> tuple[str, bytes]:
+    (folder / "users.json").write_bytes(_json(PYWXDUMP_USERS))
+    kinds = [
+        ("文本", "早安", ""),
+        ("文件", "a.pdf", "FileStorage\\File\\a.pdf"),
+        ("(分享)小程序", "(分享)小程序", ""),
+        ("转账", "转账：￥1.00\n转账说明：\n", ""),
+    ]
+    said: list[dict[str, object]] = [
+        {"id": number, "MsgSvrID": str(88000 + number), "type_name": kind, "is_sender": 0, "talker": ("wxid_li", "wxid_tom")[number % 2],
+         "room_name": "1@chatroom", "msg": text, "src": file, "extra": {}, "CreateTime": f"2023-11-15 06:13:2{number}"}
+        for number, (kind, text, file) in enumerate(kinds, 1)
+    ]  # fmt: skip
+    said.append({**said[0], "id": 5, "MsgSvrID": "88005", "is_sender": 1, "talker": "wxid_me", "msg": "我在"})
+    said.append({**said[0], "id": 6, "MsgSvrID": "88006", "talker": "未知", "msg": "谁?"})
+    return "1@chatroom_0_7.json", _json(said)
+
+
+@sample("wechat-pywxdump older")
+def pywxdump_older(_folder: Path) -> tuple[str, bytes]:
+    return "wxid_li_0_5000.csv", _text(
+        "id,MsgSvrID,type_name,is_sender,talker,room_name,content,CreateTime",
+        '1,88001,文本,0,wxid_li,wxid_li,"{""src"": """", ""msg"": ""早安""}",2023-11-15 06:13:20',
+        '2,88002,图片,1,我,wxid_li,"{""src"": ""FileStorage/1.dat"", ""msg"": ""图片""}",2023-11-15 06:13:21',
+    )

@@ -13,6 +13,7 @@ from chat_samples import (
     CHATLAB_MEMBERS,
     HANGOUTS_ABOUT,
     META_PEOPLE,
+    PYWXDUMP_COLUMNS,
     SIGNAL_PEOPLE,
     discord_channel,
     discord_message,
@@ -563,3 +564,22 @@ def chatlog_csv(messages: int) -> tuple[str, bytes]:
     ]
     head = "MessageID,Time,SenderName,Sender,TalkerName,Talker,Content"
     return "wxid_1_2023-11-15_2023-11-16.csv", _text([head, *rows])
+
+
+@long("wechat-pywxdump csv")
+def pywxdump_csv(messages: int) -> tuple[str, bytes]:
+    rows = [
+        f"{n},{88000 + n},文本,{int(n % 3 == 0)},{'我' if n % 3 == 0 else f'wxid_{n % 3}'},1@chatroom,{_said(n)},,{_at(n):%Y-%m-%d %H:%M:%S}"
+        for n in range(messages)
+    ]
+    return "1@chatroom_0_5000.csv", _text([PYWXDUMP_COLUMNS, *rows])
+
+
+@long("wechat-pywxdump json")
+def pywxdump_json(messages: int) -> tuple[str, bytes]:
+    said = [
+        {"id": n, "MsgSvrID": str(88000 + n), "type_name": "文本", "is_sender": int(n % 3 == 0), "talker": f"wxid_{n % 3}", "room_name": "1@chatroom",
+         "msg": _said(n), "src": "", "extra": {}, "CreateTime": f"{_at(n):%Y-%m-%d %H:%M:%S}"}
+        for n in range(messages)
+    ]  # fmt: skip
+    return "1@chatroom_0_9.json", _json(said, 4)

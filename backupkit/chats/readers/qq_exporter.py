@@ -25,6 +25,7 @@ from backupkit.chats.model import (
     Severity,
 )
 from backupkit.chats.people import People
+from backupkit.chats.readers.qq_words import answered_by, words_of
 from backupkit.chats.reading.json_lines import json_line_values
 from backupkit.chats.reading.json_records import Record, claim_json, facts_around, records_in
 from backupkit.chats.reading.media_files import find_media_above, is_link, role_of_name
@@ -187,7 +188,8 @@ def _message(source: SourceFiles, chat: _Chat, record: Record) -> Message:
         direction=Direction.SYSTEM if is_system else direction,
         kind=kind,
         native_kind=name_of(value.get("messageType")) or text_of(value.get("type")) or "",
-        text=text_of(content.get("text")) or "",
+        text=words_of(content),
+        reply_to=answered_by(content),
         deletion=DeletionState.RECALLED if is_recalled else DeletionState.NONE,
         media=media,
     )

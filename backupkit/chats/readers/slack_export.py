@@ -1,6 +1,6 @@
 """Slack's workspace export: a folder for each channel, a file for each day.
 
-`ts` is both the id and the time. Files are links only, and a free plan hides what is older than its limit.
+`ts` is both the id and the time. Files are links, unless a tool fetched them, and a free plan hides what is older than its limit.
 """
 
 import posixpath
@@ -27,7 +27,7 @@ from backupkit.chats.model import (
 )
 from backupkit.chats.readers.slack_words import shown, words_beside
 from backupkit.chats.reading.json_records import Record, claim_json, records_in, small_json
-from backupkit.chats.reading.media_files import is_link, role_of_name
+from backupkit.chats.reading.media_files import find_media, is_link, role_of_name
 from backupkit.chats.reading.reader import Recognition, Told, read_each
 from backupkit.chats.records.json_fields import dict_of, int_of, list_of, name_of, seconds_to_us, text_of, within_time
 from backupkit.chats.sources.source import Content, SourceFiles
@@ -43,6 +43,7 @@ _LISTS = {
     "mpims.json": ConversationKind.GROUP,
     "dms.json": ConversationKind.PRIVATE,
 }
+_FORBIDDEN = re.compile(r'[<>:"/\\|?*]')
 _LATE_US = 7 * 86_400_000_000
 _SAID = {"", "bot_message", "file_share", "me_message", "thread_broadcast", "file_comment", "reply_broadcast"}
 
@@ -144,11 +145,12 @@ class _Workspace:
         value = record.value
         ts = text_of(value.get("ts")) or ""
         sender = name_of(value.get("user")) or name_of(value.get("bot_id"))
-        profile = dict_of(value.get("user_profile"))
+        profile, bot = dict_of(value.get("user_profile")), dict_of(value.get("bot_profile"))
         known = self._people.get((root, sender or "")) or text_of(profile.get("display_name"))
         subtype = text_of(value.get("subtype")) or ""
         thread = text_of(value.get("thread_ts"))
-        media = tuple(map(_media, map(dict_of, list_of(value.get("files")) or _one(value.get("file")))))
+        files = map(dict_of, list_of(value.get("files")) or _one(value.get("file")))
+        media = tuple(_media(self._source, record.locator.file, file) for file in files)
         is_deleted = subtype == "tombstone"
         written = text_of(value.get("text")) or words_beside(value)
         text = shown(written, lambda person: self._people.get((root, person)))
@@ -162,7 +164,10 @@ class _Workspace:
             ts_raw=ts,
             native_id=ts or None,
             sender_id=sender,
-            sender_name=known or text_of(value.get("username")) or text_of(profile.get("real_name")),
+            sender_name=known
+            or text_of(value.get("username"))
+            or text_of(profile.get("real_name"))
+            or text_of(bot.get("name")),
             kind=_kind(subtype, media),
             native_kind=subtype,
             text=text,
@@ -192,13 +197,27 @@ def _ts_to_us(ts: str) -> int | None:
     return None if found is None else within_time(int(found[1] + (found[2] or "").ljust(6, "0")))
 
 
-def _media(item: dict[str, Any]) -> Media:
+def _media(source: SourceFiles, day: str, item: dict[str, Any]) -> Media:
     name = text_of(item.get("name")) or text_of(item.get("title")) or name_of(item.get("id")) or ""
-    mode = text_of(item.get("mode"))
-    is_gone = mode in {"tombstone", "hidden_by_limit"}
+    mode, mime, size_bytes = text_of(item.get("mode")), text_of(item.get("mimetype")), int_of(item.get("size"))
+    if mode in {"tombstone", "hidden_by_limit"}:
+        return Media(name, MediaState.EXPIRED, role_of_name(name), mime, size_bytes)
+    for place in _places(day, name_of(item.get("id")) or "", name):
+        found, state = find_media(source, place, posixpath.basename(place))
+        if state is not MediaState.MISSING:
+            return Media(found, state, role_of_name(name), mime, size_bytes)
     reference = text_of(item.get("url_private")) or ""
-    state = MediaState.EXPIRED if is_gone else MediaState.OMITTED if is_link(reference) else MediaState.MISSING
-    return Media(name, state, role_of_name(name), text_of(item.get("mimetype")), int_of(item.get("size")))
+    state = MediaState.OMITTED if is_link(reference) else MediaState.MISSING
+    return Media(name, state, role_of_name(name), mime, size_bytes)
+
+
+def _places(day: str, number: str, name: str) -> Iterator[str]:
+    """Tell where tools that fetch files put them: in one folder for all, in a channel's own, and with what Windows forbids replaced."""
+    folder = posixpath.dirname(day)
+    for written in dict.fromkeys((name.replace("/", "_"), _FORBIDDEN.sub("_", name).rstrip(" ."))):
+        if number and written:
+            yield posixpath.join(posixpath.dirname(folder), "__uploads", number, written)
+            yield posixpath.join(folder, "attachments", f"{number}-{written}")
 
 
 def _reactions(value: Any) -> Iterator[Reaction]:

@@ -247,6 +247,49 @@ def test_a_slack_export_is_counted_by_channel(tmp_path: Path) -> None:
     assert {part.key: part.messages for part in summary.by_conversation} == {"C1": 20, "D1": 6}
 
 
+def slack_files(folder: Path, *names: str) -> list[tuple[str, MediaState]]:
+    files = [
+        {"id": f"F{place}", "name": name, "size": 3, "url_private": f"https://x.invalid/{place}"}
+        for place, name in enumerate(names)
+    ]
+    record = {"type": "message", "user": "U1", "text": "", "ts": "1452837301.000002", "files": files}
+    write(folder / "general" / "2016-01-14.json", [record])
+    return [(one.name, one.state) for message in messages_with(SlackExport(), folder) for one in message.media]
+
+
+def test_files_that_were_fetched_with_a_slack_export_are_found(tmp_path: Path) -> None:
+    for place in (
+        "__uploads/F0/a.pdf",
+        "general/attachments/F1-b.png",
+        "__uploads/F2/what_.txt",
+        "__uploads/F3/empty.txt",
+    ):
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / place).write_bytes(b"" if "empty" in place else b"abc")
+
+    found = slack_files(
+        tmp_path, "a.pdf", "b.png", "what?.txt", "empty.txt", "../../general/2016-01-14.json", "left.txt"
+    )
+
+    assert found == [
+        ("__uploads/F0/a.pdf", MediaState.PRESENT),
+        ("general/attachments/F1-b.png", MediaState.PRESENT),
+        ("__uploads/F2/what_.txt", MediaState.PRESENT),
+        ("__uploads/F3/empty.txt", MediaState.CORRUPT),
+        ("../../general/2016-01-14.json", MediaState.OMITTED),
+        ("left.txt", MediaState.OMITTED),
+    ]
+
+
+def test_an_app_in_slack_is_called_by_its_name(tmp_path: Path) -> None:
+    record = {"type": "message", "bot_id": "B1", "bot_profile": {"id": "B1", "name": "Deployer"}, "text": "done"}
+    write(tmp_path / "general" / "2016-01-14.json", [{**record, "ts": "1452837301.000002"}])
+
+    (found,) = messages_with(SlackExport(), tmp_path)
+
+    assert (found.sender_id, found.sender_name) == ("B1", "Deployer")
+
+
 def test_slacks_threads_files_and_names_are_kept(tmp_path: Path) -> None:
     found = [one for one in messages_with(SlackExport(), slack_zip(tmp_path / "s.zip")) if one.conversation == "C1"]
 

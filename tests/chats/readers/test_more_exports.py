@@ -390,6 +390,64 @@ def test_a_chatlog_message_that_is_no_text_may_lack_words(tmp_path: Path) -> Non
     assert (summary.format, summary.messages) == ("wechat-chatlog", 2)
 
 
+def read_qq(path: Path, *contents: dict[str, object]) -> list[Message]:
+    messages = [{**qq_exported(number), "content": content} for number, content in enumerate(contents)]
+    (path / "group.json").write_text(json.dumps({**qq_exporter_facts(len(messages)), "messages": messages}), "utf-8")
+    return messages_with(QqExporter(), path)
+
+
+def test_messages_forwarded_as_one_in_qq_are_shown_whole(tmp_path: Path) -> None:
+    inner = [
+        {"sender": {"name": f"P{place}"}, "content": {"text": f"part {place} " + "long " * 20}} for place in range(5)
+    ]
+    text = "see\n[转发消息: 5条]\n  P0: part 0 long…\n  P1: part 1 long…\n  P2: part 2 long…"
+    forward = {"type": "forward", "data": {"title": "聊天记录", "messageCount": 5, "messages": inner}}
+    unloaded = {"type": "forward", "data": {"messageCount": 2, "messages": []}}
+
+    whole, mark = read_qq(
+        tmp_path,
+        {"text": text, "resources": [], "elements": [forward]},
+        {"text": "[转发消息: 2条]\n  A: hi", "resources": [], "elements": [unloaded]},
+    )
+
+    lines = whole.text.split("\n")
+    assert lines[:2] == ["see", "[转发消息: 5条]"]
+    assert lines[2:] == [f"P{place}: part {place} " + "long " * 20 for place in range(5)]
+    assert mark.text == "[转发消息: 2条]\n  A: hi"
+
+
+def test_cards_and_texts_in_markdown_of_qq_are_words_and_not_marks(tmp_path: Path) -> None:
+    card = {"title": "Trip", "description": "Saturday at nine", "url": "https://x.invalid/t", "summary": "Trip"}
+    nameless = {"title": "JSON消息", "content": "{}"}
+
+    shown = read_qq(
+        tmp_path,
+        {"text": "[JSON消息]", "resources": [], "elements": [{"type": "json", "data": card}]},
+        {"text": "[JSON消息]", "resources": [], "elements": [{"type": "json", "data": nameless}]},
+        {
+            "text": "[Markdown消息]",
+            "resources": [],
+            "elements": [{"type": "markdown", "data": {"content": "# Rules"}}, 7],
+        },
+    )
+
+    assert [one.text for one in shown] == ["Trip\nSaturday at nine\nhttps://x.invalid/t", "[JSON消息]", "# Rules"]
+
+
+def test_an_answer_in_qq_names_the_message_that_it_answers(tmp_path: Path) -> None:
+    reply = {"type": "reply", "data": {"messageId": "3", "referencedMessageId": "740", "senderName": "外婆"}}
+    lost = {"type": "reply", "data": {"messageId": "3", "referencedMessageId": None}}
+
+    _first, answer, unknown = read_qq(
+        tmp_path,
+        {"text": "早安", "resources": []},
+        {"text": "[回复消息]好", "resources": [], "elements": [reply]},
+        {"text": "[回复消息]好", "resources": [], "elements": [lost]},
+    )
+
+    assert (answer.reply_to, unknown.reply_to) == ("740", None)
+
+
 def test_the_parts_of_a_qq_export_may_be_listed_by_name_alone(tmp_path: Path) -> None:
     parts = [{"fileName": "c1.jsonl"}, "c2.jsonl"]
     manifest = {
