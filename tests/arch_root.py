@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _LOADED = """
-import sys
+import sys, time
 from backupkit.hooks.program import main
-code = main(["pacman", "--state", sys.argv[1]], {}, started=0)
+code = main(["pacman", "--state", sys.argv[1]], {}, started=time.monotonic())
 assert code == 0, code
 print(*(file for one in [*sys.modules.values()] if (file := getattr(one, "__file__", None))), sep="\\n")
 print(*(line.split()[-1] for line in open("/proc/self/maps") if "/" in line), sep="\\n")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from backupkit.clock import Clock
 from backupkit.guard.outcome import Action
-from backupkit.hooks.system_packages import Guarded, QuestionMalformed, Row, Told, answer_rows, not_understood
+from backupkit.hooks.system_packages import Guarded, QuestionMalformed, Row, Told, answer_rows, not_understood, say
 
 MAX_LINES = 100_000
 
@@ -49,4 +49,8 @@ def ask_apt(data: bytes, guarded: Guarded, language: str, clock: Clock | None = 
         rows = list(read_rows(data))
     except QuestionMalformed:
         return not_understood("apt", language)
-    return answer_rows(rows, "apt", guarded, language, clock)
+    told = answer_rows(rows, "apt", guarded, language, clock)
+    if not told.held or all(row.name in told.held for row in rows):
+        return told
+    # apt changes all or nothing: what has no chats must not wait for a backup of them.
+    return told._replace(text=told.text + say("others.apt", language, names=" ".join(dict.fromkeys(told.held))))

@@ -39,4 +39,4 @@ def ask_pacman(data: bytes, guarded: Guarded, language: str, clock: Clock | None
     told = answer_rows([Row(name, None) for name in names], "pacman", guarded, language, clock)
     if not told.held:
         return told
-    return told._replace(text=told.text + say("others", language, names=",".join(told.held)))
+    return told._replace(text=told.text + say("others.pacman", language, names=",".join(told.held)))

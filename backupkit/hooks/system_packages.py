@@ -24,7 +24,8 @@ _SAID = {
     "en": {
         "hold": "backupkit: {name} waits: no verified backup of its chats counts now ({reason}).\n"
         "  backupkit snapshot, then backupkit verify, then again. Why: backupkit explain {reason}\n",
-        "others": "  To update everything else now: pacman -Syu --ignore {names}\n",
+        "others.apt": "  To update everything else now: apt-mark hold {names}, then the same again; later: apt-mark unhold {names}\n",
+        "others.pacman": "  To update everything else now: pacman -Syu --ignore {names}\n",
         "unknown": "backupkit: whose chats {name} keeps is not known, so nothing is changed.\n"
         "  The entry of {host} was written for something else; anew: backupkit guard install --store {host}\n",
         "no-guard": "backupkit: the guard's folder {folder} cannot be read, so {names} is not changed.\n"
@@ -34,7 +35,8 @@ _SAID = {
     "zh": {
         "hold": "backupkit：{name} 暂缓：目前没有算数的已核验备份（{reason}）。\n"
         "  先运行 backupkit snapshot，再运行 backupkit verify，然后重试。原因：backupkit explain {reason}\n",
-        "others": "  要现在更新其余软件包：pacman -Syu --ignore {names}\n",
+        "others.apt": "  要现在更新其余软件包：先运行 apt-mark hold {names}，再重试；以后用 apt-mark unhold {names} 解除。\n",
+        "others.pacman": "  要现在更新其余软件包：pacman -Syu --ignore {names}\n",
         "unknown": "backupkit：不知道 {name} 保存的是哪个应用的聊天记录，因此不做任何更改。\n"
         "  {host} 的这项配置不是为它写的；重新写入：backupkit guard install --store {host}\n",
         "no-guard": "backupkit：守卫的文件夹 {folder} 无法读取，因此不更改 {names}。\n"

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -81,16 +82,37 @@ class Debian:
     def entry(self) -> Path:
         return self.folder / "root" / "etc/apt/apt.conf.d/99backupkit"
 
-    def apt(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    def apt(self, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+        return self.run("apt-get", "-y", "-q", *arguments, **environment)
+
+    def run(self, *command: str, **environment: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
-            ["apt-get", "-y", "-q", *arguments], capture_output=True, text=True, check=False, cwd=self.folder,
-            env={**os.environ, "APT_CONFIG": str(self.folder / "apt.conf"), "LANG": "C", "LC_ALL": "C"},
+            command, capture_output=True, text=True, check=False, cwd=self.folder,
+            env={**os.environ, "APT_CONFIG": str(self.folder / "apt.conf"), "LANG": "C", "LC_ALL": "C", **environment},
+        )  # fmt: skip
+
+    def build(self, name: str, version: str) -> None:
+        """Make a package in which its version stands."""
+        package = self.folder / f"{name}-{version}"
+        (package / "DEBIAN").mkdir(parents=True)
+        (package / "usr/share" / name).mkdir(parents=True)
+        (package / "usr/share" / name / "version").write_text(version)
+        (package / "DEBIAN/control").write_text(
+            f"Package: {name}\nVersion: {version}\nArchitecture: all\nMaintainer: A <a@example.org>\nDescription: a chat\n"
+        )
+        subprocess.run(
+            ["dpkg-deb", "-b", "--root-owner-group", package, self.folder / f"{name}_{version}.deb"],
+            check=True, capture_output=True,
         )  # fmt: skip
 
     @property
     def version(self) -> str | None:
-        """Which version of the program is there."""
-        file = self.folder / "root" / "usr/share/wechat/version"
+        """Which version of the chat program is there."""
+        return self.version_of("wechat")
+
+    def version_of(self, name: str) -> str | None:
+        """Which version of a package is there."""
+        file = self.folder / "root" / "usr/share" / name / "version"
         return file.read_text().strip() if file.exists() else None
 
 
@@ -109,21 +131,12 @@ def debian(tmp_path: Path) -> Debian:
         'Dir::Bin::dpkg "/usr/bin/dpkg";\nAPT::Sandbox::User "root";\n'
         f'DPkg::Options {{"--root={root}"; "--force-not-root"; "--log={root}/dpkg.log"; "--force-script-chrootless";}};\n'
     )
-    for version in ("1.0", "2.0"):
-        package = tmp_path / f"wechat-{version}"
-        (package / "DEBIAN").mkdir(parents=True)
-        (package / "usr/share/wechat").mkdir(parents=True)
-        (package / "usr/share/wechat/version").write_text(version)
-        (package / "DEBIAN/control").write_text(
-            f"Package: wechat\nVersion: {version}\nArchitecture: all\nMaintainer: A <a@example.org>\nDescription: a chat\n"
-        )
-        subprocess.run(
-            ["dpkg-deb", "-b", "--root-owner-group", package, tmp_path / f"wechat_{version}.deb"],
-            check=True, capture_output=True,
-        )  # fmt: skip
     scene = Scene(tmp_path, now=SystemClock().now().replace(microsecond=0))
     scene.enrol_store()
-    return Debian(tmp_path, scene)
+    debian = Debian(tmp_path, scene)
+    for version in ("1.0", "2.0"):
+        debian.build("wechat", version)
+    return debian
 
 
 @needs_apt
@@ -147,6 +160,28 @@ def test_apt_waits_for_a_backup_that_counts(debian: Debian) -> None:
         ("hold", "upgrade", "apt", WECHAT), ("hold", "uninstall", "apt", WECHAT), ("allow", "upgrade", "apt", WECHAT),
     ]  # fmt: skip
     assert verify_ledger(debian.scene.places.ledger, load_hook_key(debian.scene.places).verify_key).entries == 3
+
+
+@needs_apt
+@pytest.mark.parametrize("language", ["en_US.UTF-8", "zh_CN.UTF-8"])
+def test_one_chat_program_that_waits_stops_all_and_the_rest_can_go_first(debian: Debian, language: str) -> None:
+    debian.build("bash", "1.0")
+    debian.build("bash", "2.0")
+    computer = Computer(debian.folder / "home")
+    computer.environment["XDG_STATE_HOME"] = str(debian.folder / "state")
+    assert debian.apt("install", "./wechat_1.0.deb", "./bash_1.0.deb").returncode == 0
+    computer.run("guard", "install", "--store", "apt", "--entry", str(debian.entry), "--yes")
+
+    alone = debian.apt("install", "./wechat_2.0.deb", BACKUPKIT_LANG=language)
+    together = debian.apt("install", "./wechat_2.0.deb", "./bash_2.0.deb", BACKUPKIT_LANG=language)
+    before = debian.version_of("bash")
+    (command,) = re.findall(r"apt-mark hold wechat(?=,|，)", together.stderr + together.stdout)
+    debian.run(*command.split())
+    the_rest = debian.apt("install", "./bash_2.0.deb")
+
+    assert (alone.returncode, together.returncode, before) == (100, 100, "1.0")
+    assert "apt-mark" not in alone.stderr + alone.stdout
+    assert (the_rest.returncode, debian.version_of("bash"), debian.version) == (0, "2.0", "1.0")
 
 
 @needs_apt
