@@ -19,6 +19,7 @@ from backupkit.chats.model import (
     Precision,
 )
 from backupkit.chats.reading.csv_rows import csv_rows
+from backupkit.chats.reading.media_files import role_of_name
 from backupkit.chats.reading.reader import Recognition, Told, claim_text, read_each
 from backupkit.chats.sources.source import Content, SourceFiles
 from backupkit.chats.texts.damage import TextDamage
@@ -69,7 +70,16 @@ _MEDIA = {
     "Voice Note": MessageKind.VOICE,
 }
 _PHOTOS = re.compile(r"(?:사진 \d+장|\d+ Photos|Photos)$")
-_DELETED = {"삭제된 메시지입니다.", "삭제된 메시지입니다", "This message was deleted.", "Message deleted"}
+# Stands alone, without a name or a time, where a message was deleted.
+_DELETED_LINE = "메시지가 삭제되었습니다."
+_DELETED = {
+    _DELETED_LINE,
+    "삭제된 메시지입니다.",
+    "삭제된 메시지입니다",
+    "This message was deleted.",
+    "Message deleted",
+}
+_FILE = re.compile(r"파일: (\S.{0,250}\.\w{1,8})$")
 _CUT_HEAD = re.compile(r"\[[^\]]{1,60}\] \[[^\]]{0,12}$")
 _LOOKED_AT = 32 * 1024
 _MAX_MESSAGE_BYTES = 16 * 2**20
@@ -179,7 +189,7 @@ class _Reading:
             self.damage.day.begins()
             # Only Windows rules a line through the day, and people may come before anybody speaks.
             self._is_bracketed = self._is_bracketed or line.text.startswith("---")
-        elif self._is_bracketed and _SYSTEM.match(line.text):
+        elif line.text.rstrip() == _DELETED_LINE or (self._is_bracketed and _SYSTEM.match(line.text)):
             yield from self.flush()
             self._begin(line, None, (None, None), line.text)
         elif line.is_unfinished and self._is_bracketed and _CUT_HEAD.match(line.text):
@@ -270,12 +280,14 @@ def _message(
 ) -> Message:
     sender, text = said
     role = _MEDIA.get(text) or (MessageKind.IMAGE if _PHOTOS.match(text) else None)
+    file = _FILE.match(text)
+    role = role_of_name(file[1]) if file else role
     is_deleted = text in _DELETED
     kind = MessageKind.TEXT
-    if sender is None:
-        kind = MessageKind.SYSTEM
-    elif is_deleted:
+    if is_deleted:
         kind = MessageKind.RECALL
+    elif sender is None:
+        kind = MessageKind.SYSTEM
     elif role is not None:
         kind = role
     return Message(
@@ -290,5 +302,5 @@ def _message(
         kind=kind,
         text=text,
         deletion=DeletionState.RECALLED if is_deleted else DeletionState.NONE,
-        media=() if role is None or sender is None else (Media(text, MediaState.OMITTED, role),),
+        media=() if role is None or sender is None else (Media(file[1] if file else text, MediaState.OMITTED, role),),
     )

@@ -254,6 +254,29 @@ def test_line_for_computers_writes_spaces(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("day", "line"),
+    [
+        ("--------------- 2026년 1월 27일 화요일 ---------------", "[철수] [오후 9:30] {}"),
+        ("2026년 1월 27일 화요일", "2026. 1. 27. 21:30, 철수 : {}"),
+    ],
+)
+def test_a_message_that_was_deleted_in_kakaotalk_is_none_of_the_words_above_it(
+    tmp_path: Path, day: str, line: str
+) -> None:
+    texts = [line.format("사진"), "메시지가 삭제되었습니다.", line.format("파일: plan.pdf"), line.format("안녕")]
+    (tmp_path / "a.txt").write_text(
+        "\n".join(["우리 님과 카카오톡 대화", "저장한 날짜 : 2026-01-28 10:00:00", "", day, *texts, ""]), "utf-8"
+    )
+
+    photo, deleted, file, said = messages_with(KakaoText(), tmp_path)
+
+    assert (photo.text, photo.kind) == ("사진", MessageKind.IMAGE)
+    assert (deleted.kind, deleted.deletion, deleted.sender_name) == (MessageKind.RECALL, DeletionState.RECALLED, None)
+    assert (file.kind, [one.name for one in file.media]) == (MessageKind.FILE, ["plan.pdf"])
+    assert (said.text, said.sender_name) == ("안녕", "철수")
+
+
 def test_kakaotalks_lines_about_people_are_the_apps_own(tmp_path: Path) -> None:
     windows = "가족 님과 카카오톡 대화\n저장한 날짜 : 2026-04-25 15:20:11\n--------------- 2026년 4월 25일 토요일 ---------------\n[엄마] [오전 12:05] 안녕\n둘째 줄\n아빠님이 들어왔습니다.\n[아빠] [오후 1:05] 응\n"
     iphone = "단톡 카카오톡 대화\n저장한 날짜 : 2020. 4. 25. 오후 4:00\n\n2020. 4. 25. 오후 3:20, 민수 : 안녕\n2020. 4. 25. 오후 3:21: 민수님이 나갔습니다.\n"
