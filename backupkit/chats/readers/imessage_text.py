@@ -6,7 +6,7 @@ behind it tells what happened to the conversation.
 
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -32,6 +32,8 @@ from backupkit.chats.texts.lines import Line, lines_of
 _HEAD = re.compile(rf"{words.TIME}(?: \(Read by .{{1,80}} after .{{1,80}}\))?$")
 _NOTICE = re.compile(rf"{words.TIME} (?!\(Read by )(?P<said>\S.*)$")
 _FILE = re.compile(r"(?:~?/|attachments/|[A-Za-z]:\\)[^\n]{1,500}\.\w{1,8}$")
+_INDENT = "    "
+_REPLY = re.compile(rf"{_INDENT}{words.TIME}(?: \(Read by .{{1,80}} after .{{1,80}}\))?$")
 _TAPBACKS = {"Reactions:", "Tapbacks:"}
 _LOOKED_AT = 16 * 1024
 _MAX_MESSAGE_BYTES = 16 * 2**20
@@ -115,7 +117,7 @@ class _Reading:
         said = head.groupdict().get("said")
         sender = None if said or not self._texts else self._texts[0]
         lines = [said, *self._texts] if said else self._texts[1:]
-        own = [line for line in _without_tapbacks(lines) if not line.startswith("    ")]
+        own = list(_without_replies(_without_tapbacks(lines)))
         text = "\n".join(own).strip("\n").removesuffix(words.ANSWERED).rstrip("\n")
         media = tuple(_media(self.source, self.file, line) for line in own if not said and _FILE.match(line))
         is_recalled = not said and words.RECALLED.search(text) is not None
@@ -148,11 +150,29 @@ def _stem(file: str) -> str:
 
 
 def _without_tapbacks(lines: list[str]) -> Iterator[str]:
-    """Leave out the list of reactions, which ends with an empty line."""
+    """Leave out the lists of reactions. Where they are indented the next part of the message follows at once, else an empty line."""
     is_inside = False
+    entry: str | None = None
     for line in lines:
-        is_inside = bool(line) and (is_inside or line.strip() in _TAPBACKS)
+        if line.strip() in _TAPBACKS:
+            is_inside, entry = True, None
+            indent = line[: len(line) - len(line.lstrip())] + _INDENT
+        elif is_inside:
+            if entry is None:
+                entry = indent if line.startswith(indent) else ""
+            is_inside = bool(line) and line.startswith(entry) and _REPLY.match(line) is None
         if not is_inside:
+            yield line
+
+
+def _without_replies(lines: Iterable[str]) -> Iterator[str]:
+    """Leave out the replies, each of which begins with its time, indented. Of its parts the first line alone is indented."""
+    is_inside = is_below = False
+    for line in lines:
+        begins = _REPLY.match(line) is not None
+        is_inside = bool(line) and (is_inside or begins)
+        is_below = is_below or begins
+        if not is_inside and not (is_below and line.startswith(_INDENT)):
             yield line
 
 

@@ -74,6 +74,39 @@ def test_paragraphs_and_times_within_words_begin_no_message(tmp_path: Path) -> N
     assert found.text == "one\n\nMay 17 was fine\nMay 17, 2022  5:29:42 PM"
 
 
+def words_of(tmp_path: Path, *lines: str) -> str:
+    (tmp_path / "a.txt").write_text("\n".join(["May 17, 2022  5:29:42 PM", "Me", *lines, "", ""]))
+    (found,) = messages_with(ImessageText(), tmp_path)
+    return found.text
+
+
+def test_what_follows_reactions_at_once_is_still_the_message(tmp_path: Path) -> None:
+    reactions = ["Tapbacks:", "    Loved by Li", "    Liked by Bo"]
+    reply = [
+        "    May 17, 2022  5:29:44 PM",
+        "    Li",
+        "    so do I",
+        "",
+        "    and more",
+        "    Tapbacks:",
+        "        Loved by Me",
+        "",
+    ]
+
+    assert words_of(tmp_path, "one", *reactions, "two", *reactions) == "one\ntwo"
+    assert words_of(tmp_path, "one", *reactions, *reply, "two") == "one\n\n\ntwo"
+
+
+def test_replies_of_several_lines_are_no_words_of_what_they_answer(tmp_path: Path) -> None:
+    reply = ["    May 17, 2022  5:29:44 PM (Read by you after 5 seconds)", "    Li", "    so", "do I", ""]
+
+    assert words_of(tmp_path, "Hello", *reply, *reply, "a second part") == "Hello\n\n\na second part"
+
+
+def test_words_that_somebody_indented_are_kept(tmp_path: Path) -> None:
+    assert words_of(tmp_path, "def f():", "    return 1") == "def f():\n    return 1"
+
+
 @pytest.mark.parametrize(
     "text",
     [
