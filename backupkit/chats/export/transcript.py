@@ -5,7 +5,15 @@ from datetime import tzinfo
 
 from backupkit.chats.export.marks import marks_of
 from backupkit.chats.export.moments import Say, clock_time, day_in_words, local_time
-from backupkit.chats.export.record import ConversationRecord, MediaRecord, MessageRecord, sender_of, title_of
+from backupkit.chats.export.record import (
+    ConversationRecord,
+    MediaRecord,
+    MessageRecord,
+    is_own,
+    owners_of,
+    sender_of,
+    title_of,
+)
 from backupkit.chats.export.shown import shown, shown_line
 
 _INDENT = "       "
@@ -16,6 +24,7 @@ def transcript(
 ) -> Iterator[str]:
     """Write a conversation: its title, then each day with its messages."""
     yield f"{shown_line(title_of(conversation))}\n{say('export.count', messages=conversation['messages'])}\n"
+    owners = owners_of(conversation)
     last = ""
     for message in messages:
         moment = local_time(message, zone)
@@ -23,11 +32,12 @@ def transcript(
             last = day
             yield f"\n== {day_in_words(day, say)} ==\n\n"
         clock = clock_time(message, moment) or "     "
-        yield f"{clock}  {_INDENT.join(_lines(message, say))}"
+        yield f"{clock}  {_INDENT.join(_lines(message, owners, say))}"
 
 
-def _lines(message: MessageRecord, say: Say) -> list[str]:
-    who = shown_line(sender_of(message), 80)
+def _lines(message: MessageRecord, owners: frozenset[str], say: Say) -> list[str]:
+    # Many apps do not write down who their owner is.
+    who = shown_line(sender_of(message), 80) or (say("export.you") if is_own(message, owners) else "")
     parts = [_media(media, say) for media in message["media"]]
     if message["text"] or not parts:
         parts.append(shown(message["text"]) or f"[{say('export.kind.' + message['kind'])}]")

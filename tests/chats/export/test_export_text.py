@@ -7,7 +7,8 @@ from hypothesis import given, strategies as st
 from backupkit.chats.export import table
 from backupkit.chats.export.record import MessageRecord, conversation_record, message_record, time_text
 from backupkit.chats.export.shown import as_html_with_links, file_name, language_of, shown, shown_line
-from backupkit.chats.model import UTC_ZONE, Conversation, Locator, Message
+from backupkit.chats.export.transcript import transcript
+from backupkit.chats.model import UTC_ZONE, Conversation, Direction, Locator, Message, Participant
 
 ACTS = set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\x00\x07\x1b\x9b\ud83d")
 
@@ -125,3 +126,27 @@ def test_a_raw_record_that_is_no_text_survives() -> None:
 
     assert message_record(message, "c", with_raw=True)["raw_b64"] == "/wA="
     assert "raw" not in message_record(message, "c", with_raw=False)
+
+
+def test_a_transcript_says_who_wrote_what_the_export_gives_no_name_for() -> None:
+    words = {"export.you": "You"}
+    conversation = conversation_record(
+        Conversation("k", "Li", participants=(Participant("me", None, True),)),
+        "c0001",
+        app=None,
+        format_name="x",
+        source="s",
+    )
+    said = [
+        record("mine", direction=Direction.OUT),
+        record("mine by its id", direction=Direction.UNKNOWN, sender_id="me"),
+        record("hers", direction=Direction.IN, sender_name="Li"),
+        record("nobody's", direction=Direction.SYSTEM),
+        record("somebody's", direction=Direction.IN),
+    ]
+
+    lines = list(transcript(conversation, said, lambda key, **_facts: words.get(key, key), None))
+
+    assert [line.strip() for line in lines[1:]] == [
+        "You: mine", "me: mine by its id", "Li: hers", "nobody's", "somebody's",
+    ]  # fmt: skip
