@@ -12,7 +12,7 @@ import termios
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import FileIO
-from typing import NoReturn, Protocol
+from typing import NamedTuple, NoReturn, Protocol
 
 from backupkit.cli.stopping import Terminated
 from backupkit.text import printable
@@ -35,13 +35,15 @@ class Person(Protocol):
         ...
 
 
-class AtTheTerminal:
+class AtTheTerminal(NamedTuple):
     """The person at the controlling terminal. End of input counts as Ctrl-C, and a terminal that was closed as its signal.
 
     What was typed before a question is no answer to it, so that nobody consents by pasting. Several lines that come at once were
     pasted and are one answer, which an empty line ends: recovery words stand one to a line on the sheet, and the rest of them must
-    not end up in the shell.
+    not end up in the shell. `about_pasting` says so while the empty line is waited for.
     """
+
+    about_pasting: str
 
     def secret(self, question: str) -> str:
         """Ask for something that is not shown while it is typed."""
@@ -58,15 +60,19 @@ class AtTheTerminal:
             # A device, unbuffered.
             with open("/dev/tty", "r+b", buffering=0) as terminal, _quiet(terminal, is_hidden=is_hidden):  # noqa: PTH123
                 terminal.write((printable(question) + " ").encode(encoding, "replace"))
-                typed = _typed(terminal)
+                hint = f"\n{self.about_pasting} ".encode(encoding, "replace")
+                typed = _typed(terminal, hint)
         except (OSError, termios.error) as problem:
             raise _closed(problem) from None
         return " ".join(typed.rstrip(b"\n").decode(encoding, "replace").split("\n"))
 
 
-def _typed(terminal: FileIO) -> bytes:
+def _typed(terminal: FileIO, hint: bytes) -> bytes:
     typed = b""
     while not typed.endswith(b"\n") or _goes_on(terminal, typed):
+        if b"\n" in typed and hint and not _has_more(terminal):
+            terminal.write(hint)
+            hint = b""
         typed += terminal.read(_MOST_AT_ONCE) or _stopped()
         if len(typed) > _MOST_TYPED:
             # Somebody pasted a book: the rest of it is thrown away.
@@ -79,6 +85,10 @@ def _goes_on(terminal: FileIO, typed: bytes) -> bool:
     is_pasted = b"\n" in typed[:-1]
     if is_pasted and not typed.endswith(b"\n\n"):
         return True
+    return _has_more(terminal)
+
+
+def _has_more(terminal: FileIO) -> bool:
     return bool(select.select([terminal], [], [], _AT_ONCE_SECONDS)[0])
 
 
@@ -111,12 +121,12 @@ def _stopped() -> NoReturn:
     raise KeyboardInterrupt
 
 
-def somebody(*, no_input: bool) -> Person | None:
-    """Return the person to ask, or None where nobody can be."""
+def somebody(*, no_input: bool, about_pasting: str) -> Person | None:
+    """Return the person to ask, or None where nobody can be. `about_pasting` is as in `AtTheTerminal`."""
     if no_input:
         return None
     try:
         os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
     except OSError:
         return None
-    return AtTheTerminal()
+    return AtTheTerminal(about_pasting)

@@ -137,7 +137,7 @@ class Session:
     @cached_property
     def person(self) -> Person | None:
         """Who can be asked; None where nobody can."""
-        return somebody(no_input=self.asked.no_input)
+        return somebody(no_input=self.asked.no_input, about_pasting=self.say("ask.pasted"))
 
     @cached_property
     def passphrases(self) -> "PassphraseSources":

@@ -176,9 +176,9 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Computer:
 def test_a_slip_at_the_passphrase_may_be_put_right_at_once(saved: Computer) -> None:
     person = Person(saved, "show", "latest")
 
-    person.waits_for("end with an empty one):")
+    person.waits_for("recovery words:")
     person.types("not it")
-    assert "That does not open it." in person.waits_for("end with an empty one):")
+    assert "That does not open it." in person.waits_for("recovery words:")
     person.types((saved.home / "passphrase").read_text().strip())
     code, shown = person.ends_with()
 
@@ -190,9 +190,9 @@ def test_a_slip_among_the_recovery_words_is_named(saved: Computer) -> None:
     words = (saved.home / "words").read_text().split()
     person = Person(saved, "show", "latest")
 
-    person.waits_for("end with an empty one):")
+    person.waits_for("recovery words:")
     person.types(" ".join([*words[:6], "bananna", *words[7:]]))
-    assert "Word 7 is not in the list: bananna" in person.waits_for("end with an empty one):")
+    assert "Word 7 is not in the list: bananna" in person.waits_for("recovery words:")
     person.types(" ".join(words))
 
     assert person.ends_with()[0] == 0
@@ -202,7 +202,7 @@ def test_three_times_wrong_is_the_end(saved: Computer) -> None:
     person = Person(saved, "show", "latest")
 
     for _ in range(3):
-        person.waits_for("end with an empty one):")
+        person.waits_for("recovery words:")
         person.types("not it")
     code, shown = person.ends_with()
 
@@ -218,11 +218,12 @@ def test_recovery_words_may_be_pasted_as_they_stand_on_the_sheet_and_none_is_lef
     words = (saved.home / "words").read_text().split()
     person = Person(saved, "show", "latest", line="{}; echo then; cat")
 
-    person.waits_for("end with an empty one):")
+    person.waits_for("recovery words:")
     os.write(person.terminal, ("\n".join(words) + line_end).encode())
+    before = person.waits_for("press Enter on an empty line.")
     person.types("")
     person.types("")
-    before = person.waits_for("then")
+    before += person.waits_for("then")
     person.types("what comes next")
     os.write(person.terminal, b"\x04")
     code, after = person.ends_with()
@@ -238,7 +239,7 @@ def test_words_of_both_languages_are_pasted_from_a_chinese_sheet(saved: Computer
     chinese = RecoveryCode.from_words(" ".join(english)).words("zh-CN")
     person = Person(saved, "key", "confirm")
 
-    person.waits_for("end with an empty one):")
+    person.waits_for("recovery sheet:")
     os.write(person.terminal, "\n".join(map(" ".join, zip(chinese, english, strict=True))).encode())
     person.types("")
     person.types("")

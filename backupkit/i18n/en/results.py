@@ -51,7 +51,7 @@ MESSAGES: dict[str, str] = {
     "ask.new-passphrase": "A new passphrase:",
     "ask.same-again": "The same again:",
     "ask.word": "To be sure that you have the sheet, type word {number}:",
-    "ask.all-words": "Type the 24 words of the recovery sheet (if pasted on several lines, end with an empty one):",
+    "ask.all-words": "Type the 24 words of the recovery sheet:",
     # Making a repository.
     "init.creating": "No repository yet. Creating {path} (encrypted, signed).",
     "init.sheet-written": "Recovery sheet written: {path}   Print it, keep it away from this computer, then delete the file.",

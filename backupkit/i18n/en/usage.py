@@ -85,5 +85,6 @@ MESSAGES: dict[str, str] = {
     "finding.passphrase-file-open-to-others": "Others on this computer can read {path}. Make it yours alone: chmod 600",
     "stop.farewell": "Finishing what is begun, so that it is kept. Press Ctrl-C again to stop at once.",
     "ask.once-more": "That does not open it. Please type it again.",
-    "ask.passphrase": "Passphrase for {path}, or the 24 recovery words (if pasted on several lines, end with an empty one):",
+    "ask.passphrase": "Passphrase for {path}, or the 24 recovery words:",
+    "ask.pasted": "Several lines were pasted. When all are there, press Enter on an empty line.",
 }

@@ -51,7 +51,7 @@ MESSAGES: dict[str, str] = {
     "ask.new-passphrase": "请设置口令：",
     "ask.same-again": "请再输入一次：",
     "ask.word": "为确认您已保存恢复单，请输入第 {number} 个词：",
-    "ask.all-words": "请输入恢复单上的 24 个词（分多行粘贴时，以空行结束）：",
+    "ask.all-words": "请输入恢复单上的 24 个词：",
     # Making a repository.
     "init.creating": "还没有备份库，正在创建 {path}（已加密、已签名）。",
     "init.sheet-written": "恢复单已写入 {path}   请打印，存放在这台电脑以外的地方，然后删除该文件。",

@@ -85,5 +85,6 @@ MESSAGES: dict[str, str] = {
     "finding.passphrase-file-open-to-others": "这台电脑上的其他人能读到 {path}。请改为仅自己可读：chmod 600",
     "stop.farewell": "正在完成手头的部分并保留下来。再按一次 Ctrl-C 立即停止。",
     "ask.once-more": "打不开，请再输入一次。",
-    "ask.passphrase": "请输入 {path} 的口令，或 24 个恢复词（分多行粘贴时，以空行结束）：",
+    "ask.passphrase": "请输入 {path} 的口令，或 24 个恢复词：",
+    "ask.pasted": "粘贴了多行。全部粘贴完后，请在空行上按回车。",
 }
