@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from backupkit.guard.facts import NO_SHARED_USER, LineageNode, PackageFacts, Scheme, SignerView, signed_everywhere
 from backupkit.ids import AppPackage, CertificateDigest
 
-A, B, C = (CertificateDigest(letter * 64) for letter in "abc")
-"""Three signers."""
+A, B, C, D = (CertificateDigest(letter * 64) for letter in "abcd")
+"""Four signers."""
 
 
 def signed(*signers: CertificateDigest, lineage: Sequence[LineageNode] = (), scheme: Scheme = Scheme.V3) -> SignerView:

@@ -97,7 +97,21 @@ class SignerView(NamedTuple):
         """Whether `other`'s signer is this one's or an older one in its lineage, whatever it still may do."""
         if len(other.signers) != 1:
             return self.is_signed_like(other)
-        return other.signers[0] in {*self.signers, *(node.certificate for node in self.lineage)}
+        return self.signers == other.signers or any(node.certificate == other.signers[0] for node in self.lineage)
+
+    def shares_history(self, other: "SignerView") -> bool:
+        """Whether both signers are of one history (AOSP `SigningDetails.hasCommonAncestor`, `getDescendantOrSelf`).
+
+        One may know less of it, at either end. Two that tell it differently are strangers, whoever signs today.
+        """
+        if not self.lineage or not other.lineage:
+            return self.descends_from(other) or other.descends_from(self)
+        one, two = ([node.certificate for node in view.lineage] for view in (self, other))
+        longer, shorter = (one, two) if two[-1] in one else (two, one)
+        if shorter[-1] not in longer:
+            return False
+        before = longer[: longer.index(shorter[-1])]
+        return all(old == new for old, new in zip(reversed(before), reversed(shorter[:-1]), strict=False))
 
 
 class SignerSpan(NamedTuple):

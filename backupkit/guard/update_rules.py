@@ -90,8 +90,7 @@ def _cannot_stay_in_shared_user(case: Case) -> bool | None:
     may_join = case.new.grants(case.old, Capability.SHARED_USER_ID) or case.old.grants(
         case.new, Capability.SHARED_USER_ID
     )
-    related = case.new.descends_from(case.old) or case.old.descends_from(case.new)
-    if not (may_join and related):
+    if not (may_join and case.new.shares_history(case.old)):
         return True
     # The others, where the store named them: the new signer and each of theirs must trust one another (AOSP `canJoinSharedUserId`).
     others = [one for one in (case.device.shared_user or {}).values() if one.package != case.candidate.package]

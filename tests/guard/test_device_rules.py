@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from installed_app import APP, A, B, C, signed
+from installed_app import APP, A, B, C, D, signed
 
 from backupkit.guard.candidate_rules import CANDIDATE_RULES
 from backupkit.guard.device_facts import Device
@@ -268,6 +268,19 @@ def test_a_rotation_that_takes_the_shared_user_right_would_wipe() -> None:
     assert judge(app(**shared), app(revoked, **shared)).install_result == -8
     assert judge(app(**shared), app(ROTATED, **shared)) == keeps(SignerChange.ROTATED)
     assert judge(app(), app(revoked)) == keeps(SignerChange.ROTATED)
+
+
+def test_another_history_of_the_same_signer_would_wipe_in_a_shared_user_id_only() -> None:
+    shared: dict[str, Any] = {"shared_user_id": "chat.group"}
+    after_a, after_d = (signed(B, lineage=(node(first), node(B))) for first in (A, D))
+    further = signed(C, lineage=(node(D), node(B), node(C)))
+
+    answer = judge(app(after_a, **shared), app(after_d, **shared))
+
+    assert (answer.outcome, answer.reason, answer.install_result) == (Outcome.WOULD_WIPE, "shared-user-signer", -8)
+    assert judge(app(after_a, **shared), app(further, **shared)).install_result == -8
+    assert judge(app(after_a, **shared), app(signed(B), **shared)) == keeps()
+    assert judge(app(after_a), app(after_d)) == keeps()
 
 
 def test_a_refusal_that_removal_does_not_cure_wins_over_a_wipe() -> None:

@@ -1,7 +1,7 @@
 """Who signed a package, as plain values: what one side grants the other, and how levels join to spans."""
 
 import pytest
-from installed_app import A, B, C, signed
+from installed_app import A, B, C, D, signed
 
 from backupkit.guard.facts import (
     Capability,
@@ -12,6 +12,7 @@ from backupkit.guard.facts import (
     join_spans,
 )
 from backupkit.guard.outcome import InstallCode, SignerChange, signer_change
+from backupkit.ids import CertificateDigest
 
 NOBODY = SignerView(())
 
@@ -62,3 +63,35 @@ def test_numbers_of_android_are_those_of_its_sources() -> None:
         "PARSE_FAILED_NO_CERTIFICATES": -103,
         "PARSE_FAILED_INCONSISTENT_CERTIFICATES": -104,
     }
+
+
+def rotated(*certificates: CertificateDigest) -> SignerView:
+    return signed(certificates[-1], lineage=[LineageNode(one, Capability(0)) for one in certificates])
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "shared"),
+    [
+        (signed(A), signed(A), True),
+        (signed(A, B), signed(B, A), True),
+        (signed(A), signed(B), False),
+        (signed(A, B), signed(A), False),
+        (signed(A), rotated(A, B), True),
+        (signed(B), rotated(A, B), True),
+        (signed(C), rotated(A, B), False),
+        (rotated(A, B), rotated(A, B), True),
+        (rotated(A, B), rotated(A, B, C), True),
+        (rotated(A, B), rotated(B, C), True),
+        (rotated(B, C), rotated(A, B, C, D), True),
+        (rotated(A, B), rotated(C, B), False),
+        (rotated(A, B), rotated(D, B, C), False),
+        (rotated(A, B, C), rotated(A, D, C), False),
+        (rotated(A, B), rotated(A, C), False),
+    ],
+)
+def test_two_histories_are_one_where_they_name_the_same_signers_as_far_as_both_go(
+    one: SignerView, other: SignerView, *, shared: bool
+) -> None:
+    # The cases of AOSP's `SigningDetailsTest`, `hasCommonAncestor_*`.
+    assert one.shares_history(other) is shared
+    assert other.shares_history(one) is shared
