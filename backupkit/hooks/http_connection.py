@@ -23,6 +23,8 @@ _MOST_TOLD = 512
 """Up to here whoever comes is told that there are too many. Open files are counted, and the Unix socket needs some as well."""
 REQUEST_SECONDS = 5.0
 MOST_HEAD_BYTES = 16 << 10
+_MOST_AHEAD = 16
+"""So many requests may be sent before the first is answered."""
 _MOST_BYTES = 2 * MAX_REQUEST_BYTES
 """All that one request may send: the parser keeps the headers behind a body as well, and has no limit of its own. A body that is too
 long is told by the application, if no more than this comes."""
@@ -72,7 +74,13 @@ class GuardedConnection(HttpToolsProtocol):
         self._is_in_head, self._come = True, 0
 
     def on_headers_complete(self) -> None:
-        """Let the application answer."""
+        """Let the application answer.
+
+        Raises:
+            ValueError: too many wait already; the parser takes it for a request that makes no sense.
+        """
+        if len(self.pipeline) >= _MOST_AHEAD:
+            raise ValueError
         super().on_headers_complete()
         self._is_in_head = False
 

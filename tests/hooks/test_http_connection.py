@@ -161,6 +161,17 @@ def test_questions_sent_without_waiting_are_answered_in_their_order(server: Hook
     assert told == [(503, "app-not-enrolled"), MALFORMED, (503, "app-not-enrolled"), (503, "app-not-enrolled")]
 
 
+def test_who_sends_hundreds_of_questions_ahead_is_hung_up_on(server: HookServer) -> None:
+    """Each takes a place in memory as soon as it is read, and all that come in one go were read before anybody else was heard."""
+    question = request_head(server, f"Content-Length: {len(QUESTION)}") + QUESTION
+
+    told = answers_to(server, question * 500)
+
+    assert len(told) < 30
+    assert set(told) <= {(503, "app-not-enrolled"), MALFORMED}
+    assert why(server) == "app-not-enrolled"
+
+
 @pytest.mark.parametrize(
     "lines",
     [
