@@ -298,6 +298,7 @@ _RESOURCES = {
     "requiredSplitTypes": 0x0101064E,
     "splitTypes": 0x0101064F,
     "sharedUserMaxSdkVersion": 0x0101064D,
+    "revisionCode": 0x010104D5,
 }
 
 

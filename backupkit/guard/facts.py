@@ -164,6 +164,8 @@ class PackageFacts(NamedTuple):
     sha256: str | None = None
     upgrade_key_sets: tuple[tuple[str, ...], ...] | None = None
     demands: Demands | None = None
+    revisions: tuple[tuple[str, int], ...] | None = ()
+    """The revision of each part of the app, by its split's name ("" is the base). Where nobody said, it is 0, as in nearly every app."""
 
     def as_installed(self) -> "PackageFacts":
         """What stays worth knowing once the app is installed."""

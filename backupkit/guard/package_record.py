@@ -241,6 +241,7 @@ def _facts_to_json(facts: PackageFacts) -> dict[str, Any]:
         "facts": {
             **{name: getattr(facts, name) for name in _PLAIN_FACTS},
             "version_code": _version_to_json(facts.version_code),
+            "revisions": None if facts.revisions is None else dict(facts.revisions),
             "upgrade_key_sets": None
             if facts.upgrade_key_sets is None
             else [list(keys) for keys in facts.upgrade_key_sets],
@@ -292,6 +293,7 @@ def _facts(package: AppPackage, fields: dict[str, Any]) -> PackageFacts:
         package=package,
         signings=tuple(_span(span) for span in fields["signings"]),
         upgrade_key_sets=_key_sets(fields["facts"].get("upgrade_key_sets")),
+        revisions=_revisions(fields["facts"].get("revisions", {})),
         **{name: _plain(name, fields["facts"].get(name)) for name in _PLAIN_FACTS},
     )
     if not facts.signings:
@@ -345,6 +347,14 @@ def _long(text: str) -> int:
 
 def _key_sets(value: Any) -> tuple[tuple[str, ...], ...] | None:
     return None if value is None else tuple(tuple(str(_digest(key)) for key in keys) for keys in value)
+
+
+def _revisions(value: Any) -> tuple[tuple[str, int], ...] | None:
+    if value is None:
+        return None
+    if any(type(number) is not int for number in value.values()):
+        raise TypeError(value)
+    return tuple(value.items())
 
 
 def _as_text(value: Any) -> str:

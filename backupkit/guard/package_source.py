@@ -78,7 +78,15 @@ def facts_of(found: "PackageSet") -> PackageFacts:
         sha256=found.sha256,
         upgrade_key_sets=_upgrade_key_sets(manifest),
         demands=_demands(found),
+        revisions=_revisions(found),
     )
+
+
+def _revisions(found: "PackageSet") -> tuple[tuple[str, int], ...] | None:
+    manifests = [package.manifest for package in (found.base, *found.splits)]
+    if any("revision_code" in one.by_resource for one in manifests):
+        return None
+    return tuple((one.split or "", one.revision_code) for one in manifests)
 
 
 _MOST_KEY_SETS = 64

@@ -9,8 +9,18 @@ from backupkit.guard.outcome import Action, InstallCode, SignerChange, signer_ch
 from backupkit.guard.rule import Case, IfForced, Rule, answers, any_of, below
 
 
+def _is_older_revision(case: Case) -> bool | None:
+    """Of one version a part that both have may not go back to an older revision (AOSP `PackageManagerServiceUtils.checkDowngrade`)."""
+    if case.installed.revisions is None or case.candidate.revisions is None:
+        return None
+    installed, offered = {"": 0, **dict(case.installed.revisions)}, {"": 0, **dict(case.candidate.revisions)}
+    return any(offered[part] < installed[part] for part in offered.keys() & installed)
+
+
 def _is_older_version(case: Case) -> bool | None:
     older = below(case.candidate.version_code, case.installed.version_code)
+    if older is False and case.candidate.version_code == case.installed.version_code:
+        older = _is_older_revision(case)
     if older and case.action is Action.DOWNGRADE and (case.installed.debuggable or case.device.is_debuggable_build):
         # A downgrade that was asked for is let through for a debuggable app or on a debuggable system, with its data.
         return False

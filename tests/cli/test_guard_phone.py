@@ -79,6 +79,26 @@ def test_splits_are_read_off_the_phone_and_installed_together(computer: Computer
     assert phone.asked[-1][2:4] == ["install-multiple", "-r"]
 
 
+def test_a_split_whose_name_ends_in_capitals_is_judged_and_installed_as_well(
+    computer: Computer, phone: FakePhone
+) -> None:
+    offered = computer.home / "offered"
+    offered.mkdir()
+    (offered / "BASE.APK").write_bytes(UPDATE)
+    split = offered / "a-config.de.Apk"
+    split.write_bytes(sign(build_apk(PACKAGE, 2, split="config.de"), MAKER))
+
+    assert ask(computer, phone, "offered", "--install")["installed"] is True
+    assert phone.installed == [UPDATE, split.read_bytes()]
+
+
+def test_a_folder_without_a_package_is_refused_first(computer: Computer, phone: FakePhone) -> None:
+    (computer.home / "offered").mkdir()
+
+    assert ask(computer, phone, "offered", expect=2)["code"] == "value-wrong"
+    assert phone.asked == []
+
+
 @pytest.mark.parametrize(
     ("devices", "code"),
     [

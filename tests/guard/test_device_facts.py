@@ -1,5 +1,6 @@
 """What a shop says of the device, and what follows from it."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,13 @@ from backupkit.guard.facts import (
 )
 from backupkit.guard.inspect_view import inspect
 from backupkit.guard.outcome import Action, Outcome
+from backupkit.guard.package_record import decode_record, encode_record, observe
 from backupkit.guard.package_source import read_facts
 from backupkit.guard.request import RequestMalformed, decode_request
 from backupkit.ids import AppPackage, CertificateDigest
 
 STRANGER = AppPackage("org.example.stranger")
+NOW = datetime(2026, 11, 27, tzinfo=UTC)
 
 
 def judge(device: dict[str, Any], installed: PackageFacts = APP, **demands: Any) -> tuple[str, int | None, str]:
@@ -376,6 +379,7 @@ def test_what_a_resource_decides_is_not_known_and_never_allowed(tmp_path: Path) 
     for name, made in {
         "known": build_apk(),
         "version": build_apk(root_attributes={"versionCode": resource}),
+        "revision": build_apk(root_attributes={"revisionCode": resource}),
         "user": build_apk(root_attributes={"sharedUserId": resource}),
         "target": build_apk(target_sdk=resource),
         "test": build_apk(application_attributes={"testOnly": resource}),
@@ -383,11 +387,11 @@ def test_what_a_resource_decides_is_not_known_and_never_allowed(tmp_path: Path) 
         path = tmp_path / f"{name}.apk"
         path.write_bytes(sign(made, key))
         facts.append(read_facts(path, device_sdk=34))
-    known, version, user, target, test = facts
+    known, version, revision, user, target, test = facts
 
     assert (version.version_code, user.shared_user_id, target.target_sdk, test.test_only) == (None,) * 4
     assert (known.version_code, known.shared_user_id, known.target_sdk, known.test_only) == (1, "", 34, False)
-    for old, new in ((version, known), *((known, one) for one in (version, user, target, test))):
+    for old, new in ((version, known), (revision, known), *((known, one) for one in facts[1:])):
         assert decide_install(old, new, Action.UPGRADE, Device(34)).outcome is Outcome.UNKNOWN
     assert decide_install(known, known, Action.UPGRADE, Device(34)).outcome is Outcome.KEEPS_DATA
     seen, _ = inspect(tmp_path / "version.apk", device_sdk=34)
@@ -402,3 +406,35 @@ def test_a_package_for_a_release_in_development_says_so_to_the_rules(tmp_path: P
 
     assert demands is not None
     assert demands.for_development
+
+
+def test_one_version_does_not_go_back_to_an_older_revision_of_any_part(tmp_path: Path) -> None:
+    key, name = make_key("ec", "A"), "org.example.chat"
+
+    def facts(*, base: int | None, split: int | None = None, version: int = 5) -> PackageFacts:
+        folder = tmp_path / f"{base} {split} {version}"
+        folder.mkdir(exist_ok=True)
+        for file, revision, part in (("base", base, None), ("zh", split, "config.zh")):
+            if part is None or revision is not None:
+                own = {} if revision is None else {"revisionCode": revision}
+                made = build_apk(name, version, root_attributes=own, split=part)
+                (folder / f"{file}.apk").write_bytes(sign(made, key))
+        return read_facts(folder, device_sdk=34)
+
+    def update(old: PackageFacts, new: PackageFacts, action: Action = Action.UPGRADE) -> tuple[str, int | None, str]:
+        kept = decode_record(encode_record(observe(None, old, NOW))).facts
+        answer = decide_install(kept, new, action, Device(34))
+        assert answer == decide_install(old, new, action, Device(34))
+        return answer.outcome.value, answer.install_result, answer.reason
+
+    older = ("would-wipe", -25, "older-version")
+    assert update(facts(base=2), facts(base=1)) == older
+    assert update(facts(base=2), facts(base=None)) == older
+    assert update(facts(base=None), facts(base=-1)) == older
+    assert update(facts(base=2, split=3), facts(base=2, split=2)) == older
+    assert update(facts(base=2), facts(base=2)) == KEPT
+    assert update(facts(base=2), facts(base=1, version=6)) == KEPT
+    assert update(facts(base=2, split=3), facts(base=2)) == KEPT
+    assert update(facts(base=2), facts(base=2, split=-1)) == KEPT
+    debuggable = facts(base=2)._replace(debuggable=True)
+    assert update(debuggable, facts(base=1), Action.DOWNGRADE) == KEPT

@@ -182,6 +182,15 @@ def test_a_version_that_is_no_number_of_androids_is_a_typed_error(version: str) 
         decode_record(encode_canonical(fields))
 
 
+@pytest.mark.parametrize("revisions", [{"": None}, {"": "2"}, {"": True}, [["", 2]], 2])
+def test_a_revision_that_is_no_number_is_a_typed_error(revisions: object) -> None:
+    fields = decode_json(encode_record(enrol(FACTS, NOW, by=EnrolledBy.OWNER)), what="r", max_bytes=1 << 20)
+    fields["facts"]["revisions"] = revisions
+
+    with pytest.raises(MalformedObject):
+        decode_record(encode_canonical(fields))
+
+
 @pytest.mark.parametrize(
     "name", ["../policy", "/tmp/x", "..", "a/../../b", "a\nb", "com.tencent.mm\0", "名字", "a" * 224]
 )

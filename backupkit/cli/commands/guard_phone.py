@@ -79,10 +79,18 @@ def _copied(candidate: Path, folder: Path) -> list[Path]:
 
     Raises:
         ValueWrong: adb takes no such thing.
+        PackageUndecided: the folder cannot be listed, or holds too many.
     """
-    found = sorted(candidate.glob("*.apk")) if candidate.is_dir() else [candidate]
-    found.sort(key=lambda path: path.name != "base.apk")
-    if not found or not all(path.is_file() and path.suffix.lower() == ".apk" for path in found):
-        raise ValueWrong(name="--candidate", found=str(candidate), expected="FILE.apk | FOLDER/*.apk", help=HELP)
+    from backupkit.guard.apk.package_set import files_of
+    from backupkit.guard.apk.reasons import Doubt, PackageUndecided
+
+    refusal = ValueWrong(name="--candidate", found=str(candidate), expected="FILE.apk | FOLDER/*.apk", help=HELP)
+    try:
+        # The judge's own rule for a folder: a split left out here would be missing from what is judged and installed.
+        found = sorted(files_of(candidate), key=lambda path: path.name.lower() != "base.apk")
+    except PackageUndecided as error:
+        raise (refusal if error.reason is Doubt.NO_PACKAGE else error) from error
+    if not all(path.is_file() and path.suffix.lower() == ".apk" for path in found):
+        raise refusal
     folder.mkdir()
     return [Path(shutil.copyfile(path, folder / path.name)) for path in found]

@@ -23,6 +23,7 @@ _SHARED_USER_ID = 0x0101000B
 _SHARED_USER_MAX_SDK = 0x0101064D
 _MIN_SDK = 0x0101020C
 _VERSION_CODE = 0x0101021B
+_REVISION_CODE = 0x010104D5
 _TARGET_SDK = 0x01010270
 _TEST_ONLY = 0x01010272
 _ALLOW_BACKUP = 0x01010280
@@ -108,6 +109,8 @@ class Manifest(NamedTuple):
     """Whether it names a release in development as its minimum or target: no released Android installs it."""
     by_resource: frozenset[str] = frozenset()
     """Facts that a resource decides, by their names here: what they are called above is a guess."""
+    revision_code: int = 0
+    """Which of two packages of one version is newer; each split has its own."""
 
 
 def read_manifest(data: bytes) -> Manifest:
@@ -192,6 +195,7 @@ class _Reading:
             has_code=code.boolean() if code else True,
             is_for_development=self._is_for_development,
             by_resource=frozenset(self._unknown(root)),
+            revision_code=_integer(root.by_resource(_REVISION_CODE), 0),
         )
 
     def _unknown(self, root: Element) -> Iterator[str]:
@@ -199,6 +203,9 @@ class _Reading:
         versions = (root.by_resource(_VERSION_CODE), root.by_resource(_VERSION_CODE_MAJOR))
         if any(version is not None and not version.is_number for version in versions):
             yield "version_code"
+        revision = root.by_resource(_REVISION_CODE)
+        if revision is not None and not revision.is_number:
+            yield "revision_code"
         shared = root.by_resource(_SHARED_USER_ID)
         if shared is not None and shared.kind != TYPE_STRING:
             yield "shared_user_id"
