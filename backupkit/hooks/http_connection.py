@@ -11,6 +11,7 @@ import os
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, TypeAlias
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from backupkit.hooks.counter import undecided
@@ -22,6 +23,7 @@ MOST_CONNECTIONS = 128
 _MOST_TOLD = 512
 """Up to here whoever comes is told that there are too many. Open files are counted, and the Unix socket needs some as well."""
 REQUEST_SECONDS = 5.0
+_FRAMING = {b"content-length", b"transfer-encoding"}
 MOST_HEAD_BYTES = 16 << 10
 _MOST_AHEAD = 16
 """So many requests may be sent before the first is answered."""
@@ -68,6 +70,7 @@ class GuardedConnection(HttpToolsProtocol):
 
     _watch: asyncio.TimerHandle | None = None
     _is_in_head = True
+    _is_told_again = False
     _come = 0
     """How many bytes of the request that is under way came after the read that it began in."""
 
@@ -92,16 +95,48 @@ class GuardedConnection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Read on in a request, up to its limit."""
+        self._unset_keepalive_if_required()
         self._come += len(data)
-        super().data_received(data)
+        try:
+            self._parse(data)
+        except httptools.HttpParserError:
+            self.send_400_response("")
+            return
         most = MOST_HEAD_BYTES if self._is_in_head else _MOST_BYTES
         if self._come > most and not self.transport.is_closing():
             self.send_400_response("")
 
+    def _parse(self, data: bytes) -> None:
+        """Parse what came, and go on in HTTP/1.1 where a caller offers another protocol.
+
+        A server may do so (RFC 9110, 7.8), and Java's client makes such an offer with every question; but the parser takes what follows
+        the head for the other protocol. So it is told once more how the body is framed, and reads that.
+        """
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as offer:
+            framing = b"".join(b"%b: %b\r\n" % header for header in self.headers if header[0] in _FRAMING)
+            self._is_told_again = True
+            self.parser.feed_data(b"POST / HTTP/1.1\r\n" + framing + b"\r\n")
+            self._is_told_again = False
+            # No deeper than requests may be sent ahead.
+            self._parse(data[offer.args[0] :])
+
     def on_message_begin(self) -> None:
         """Count from here."""
-        super().on_message_begin()
-        self._is_in_head, self._come = True, 0
+        if not self._is_told_again:
+            super().on_message_begin()
+            self._is_in_head, self._come = True, 0
+
+    def on_url(self, url: bytes) -> None:
+        """Note what is asked for."""
+        if not self._is_told_again:
+            super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Note a header, one behind the body as well."""
+        if not self._is_told_again:
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """Let the application answer.
@@ -109,15 +144,18 @@ class GuardedConnection(HttpToolsProtocol):
         Raises:
             ValueError: too many wait already; the parser takes it for a request that makes no sense.
         """
+        if self._is_told_again:
+            return
         if len(self.pipeline) >= _MOST_AHEAD:
             raise ValueError
         super().on_headers_complete()
         self._is_in_head = False
 
     def on_message_complete(self) -> None:
-        """Begin with the next request."""
-        super().on_message_complete()
-        self._is_in_head, self._come = True, 0
+        """Begin with the next request. What the parser takes for the end before another protocol is none."""
+        if not self.parser.should_upgrade():
+            super().on_message_complete()
+            self._is_in_head, self._come = True, 0
 
     def on_response_complete(self) -> None:
         """Wait for the next request, as long as for the first."""

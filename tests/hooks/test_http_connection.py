@@ -5,9 +5,10 @@ import http.client
 import json
 import os
 import socket
+import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -160,6 +161,67 @@ def test_questions_sent_without_waiting_are_answered_in_their_order(server: Hook
     told = answers_to(server, good + odd + good, last)
 
     assert told == [(503, "app-not-enrolled"), MALFORMED, (503, "app-not-enrolled"), (503, "app-not-enrolled")]
+
+
+@pytest.mark.parametrize(
+    "offer",
+    [
+        (
+            "Connection: Upgrade, HTTP2-Settings",
+            "Upgrade: h2c",
+            "HTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA",
+        ),
+        ("Connection: Upgrade", "Upgrade: websocket"),
+    ],
+    ids=["as-java-does", "websocket"],
+)
+def test_who_offers_another_protocol_is_answered_in_this_one(server: HookServer, offer: tuple[str, ...]) -> None:
+    """The parser takes what follows such a head for the other protocol, and the question would be lost."""
+    length, last = f"Content-Length: {len(QUESTION)}", "Connection: close"
+    whole = request_head(server, length, *offer) + QUESTION
+    chunked = b"5\r\n%b\r\n%x\r\n%b\r\n0\r\n\r\n" % (QUESTION[:5], len(QUESTION) - 5, QUESTION[5:])
+    in_chunks = request_head(server, "Transfer-Encoding: chunked", *offer) + chunked
+    without = request_head(server, *offer)
+    plain = request_head(server, length, last) + QUESTION
+
+    told = answers_to(server, whole + in_chunks + without, plain)
+    byte_by_byte = answers_to(server, *[bytes([byte]) for byte in whole + plain])
+
+    answer = (503, "app-not-enrolled")
+    assert told == [answer, answer, MALFORMED, answer]
+    assert byte_by_byte == [answer, answer]
+
+
+def test_javas_own_client_is_answered(server: HookServer, tmp_path: Path, system_tool: Callable[[str], str]) -> None:
+    program = tmp_path / "Ask.java"
+    program.write_text(
+        """
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse.BodyHandlers;
+
+class Ask {
+    public static void main(String[] given) throws Exception {
+        HttpClient client = HttpClient.newHttpClient();
+        for (int turn = 0; turn < 2; turn++) {
+            HttpRequest asked = HttpRequest.newBuilder(URI.create(given[0] + "/v1/decide"))
+                .header("Authorization", "Bearer " + given[1]).header("Content-Type", "application/json")
+                .POST(HttpRequest.BodyPublishers.ofString(given[2])).build();
+            System.out.println(client.send(asked, BodyHandlers.ofString()).body().strip());
+        }
+    }
+}
+"""
+    )
+    question = json.dumps({"package": WECHAT, "action": "uninstall", "deadline_ms": 30_000})
+    address = [str(server.serving["http"]), server.token, question]
+
+    ran = subprocess.run(
+        [system_tool("java"), str(program), *address], capture_output=True, text=True, check=True, timeout=120
+    )
+
+    assert [json.loads(line)["reason"] for line in ran.stdout.splitlines()] == ["app-not-enrolled"] * 2
 
 
 def test_who_sends_hundreds_of_questions_ahead_is_hung_up_on(server: HookServer) -> None:
