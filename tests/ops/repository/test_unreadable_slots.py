@@ -9,6 +9,7 @@ from simulated_backends import BadSectorBackend
 
 from backupkit.crypto.failures import CannotUnlock
 from backupkit.crypto.slots import RECOVERY_CODE
+from backupkit.ops.events import Notice
 from backupkit.ops.keys.confirm_recovery import confirm_recovery
 from backupkit.ops.keys.keys import add_passphrase, list_keys, remove_slot, sheet_again, test_key as try_key
 from backupkit.ops.repository.repository import Repository
@@ -85,9 +86,7 @@ def test_a_new_sheet_says_that_an_old_one_may_stay_in_force(
     old = scene.words
     sheet = sheet_again(scene.places, passphrase, clock=scene.clock, tell=scene.tell)
 
-    assert [event.facts for event in scene.told if getattr(event, "code", "") == "slot-unread"] == [
-        {"slot": lost_sheet}
-    ]
+    assert Notice("slot-unread", {"slot": lost_sheet}) in scene.told
     assert try_key(scene.places, lambda: Secret(recovery_words=" ".join(sheet.words_en))).kind == RECOVERY_CODE
 
     monkeypatch.undo()
