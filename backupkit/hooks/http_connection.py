@@ -36,6 +36,35 @@ Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
 
+class Line(asyncio.Transport):
+    """The way to the caller, for uvicorn to write to.
+
+    Of several requests of one connection uvicorn tells only the last that the caller is gone. The others would write on, and each time fill the log
+    of whoever runs the server with the error that comes of it.
+    """
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        super().__init__()
+        self._transport = transport
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Send something, where somebody is there still."""
+        if not self._transport.is_closing():
+            self._transport.write(data)
+
+    def is_closing(self) -> bool:
+        """Whether nothing more can be said."""
+        return self._transport.is_closing()
+
+    def close(self) -> None:
+        """Hang up after what was sent."""
+        self._transport.close()
+
+    def abort(self) -> None:
+        """Hang up at once."""
+        self._transport.abort()
+
+
 class GuardedConnection(HttpToolsProtocol):
     """uvicorn's connection with a deadline and a most length for requests, and a look at who calls."""
 
@@ -48,6 +77,7 @@ class GuardedConnection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # the library narrows it, too
         """Let the caller in, or hang up at once."""
         super().connection_made(transport)
+        self.transport = Line(transport)
         crowd = len(self.connections)
         if crowd > _MOST_TOLD or (crowd > CROWDED and is_a_strangers(transport)):
             transport.abort()

@@ -235,6 +235,20 @@ def test_who_sends_hundreds_of_questions_ahead_is_hung_up_on(server: HookServer)
     assert why(server) == "app-not-enrolled"
 
 
+def test_who_asks_ahead_and_hears_no_answer_does_not_fill_the_log(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Every such caller left twenty lines of an error in the log of whoever ran the server."""
+    with hook_server(tmp_path / "state", "--socket", str(tmp_path / "door"), "--http", "0") as server:
+        question = request_head(server, f"Content-Length: {len(QUESTION)}") + QUESTION
+        for _ in range(20):
+            with dial(server) as caller, contextlib.suppress(ConnectionError):
+                caller.sendall(question * 100)
+        assert why(server) == "app-not-enrolled"
+
+    assert capfd.readouterr().err == ""
+
+
 @pytest.mark.parametrize(
     "lines",
     [

@@ -96,7 +96,7 @@ def key_sheet(
 
     session = session_of(context)
     with SheetFile(to.absolute()) as file:
-        sheet = sheet_again(session.places, session.secret(recovery_words_file), clock=session.clock)
+        sheet = sheet_again(session.places, session.secret(recovery_words_file), clock=session.clock, tell=session.tell)
         file.write(render_sheet(sheet, session.catalogue.language))
     lines = [session.say("init.sheet-written", path=str(file.path)), session.say("init.not-confirmed")]
     session.printer.summary({"recovery_sheet": str(file.path), "recovery_confirmed": False}, lines)

@@ -5,6 +5,7 @@ MESSAGES: dict[str, str] = {
     "notice.cache-for-now": "The caches in {path} cannot be written, so this run makes its own and deletes them at its end. It takes longer.",
     "notice.memory-unreadable": "What this computer remembers of the repository cannot be read ({reason}). It goes on without, but cannot notice a repository that was put back to an older state. If another user's run left it so, take it back: sudo chown -R $USER {path}",
     "notice.guard-counts-another": "The guard of this computer counts the backups of another repository, none of this one. If that is gone for good: backupkit guard pair",
+    "notice.slot-unread": "The disk did not give key slot {slot}, which may be an old recovery sheet's: it stays, and so do its words. Keep the old sheets safe; once the disk reads again: backupkit key list, then backupkit key remove {slot}",
     "notice.same-disk": "The repository is on the same disk as this computer's own data: {path}. One broken disk would take both.",
     "notice.recovery-not-confirmed": "The recovery words have not been typed back, so this backup does not count for the guard yet. When you have the sheet: backupkit key confirm",
     "notice.partial-saved": "Kept so far: {bytes:size}. If this run is interrupted, the next one goes on from here.",

@@ -5,6 +5,7 @@ MESSAGES: dict[str, str] = {
     "notice.cache-for-now": "{path} 里的缓存无法写入，本次运行另建一份，结束时删除，会慢一些。",
     "notice.memory-unreadable": "这台电脑对该备份库的记录无法读取（{reason}）。操作会继续，但备份库若被放回旧状态，将无法发现。如果是别的用户运行后留下的，请取回：sudo chown -R $USER {path}",
     "notice.guard-counts-another": "这台电脑的守卫只承认另一个备份库的备份，不承认这一个。如果那一个已经不用了：backupkit guard pair",
+    "notice.slot-unread": "磁盘读不出密钥槽 {slot}，它可能属于旧的恢复单，因此保留未删，上面的恢复词可能仍然有效。请保管好旧恢复单；磁盘恢复正常后，请运行 backupkit key list 查看，再用 backupkit key remove {slot} 删除",
     "notice.same-disk": "备份库与这台电脑自己的数据在同一块磁盘上：{path}。一块磁盘损坏会同时失去两者。",
     "notice.recovery-not-confirmed": "恢复词还没有输入核对，因此这份备份对守卫还不算数。拿到恢复单后请运行：backupkit key confirm",
     "notice.partial-saved": "目前已保留 {bytes:size}。如果这次被中断，下次会从这里继续。",

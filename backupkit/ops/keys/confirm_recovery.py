@@ -29,12 +29,16 @@ def confirm_recovery(places: Places, words: str, clock: Clock) -> Confirmed:
     Raises:
         RecoveryCodeMistyped: they are no recovery code; the error names the first wrong word.
         WrongRecoveryWords: they are another repository's.
+        ObjectUnreadable, BackendDenied: the disk does not give a slot, which may be theirs.
     """
     repository = open_repository(places)
     code = RecoveryCode.from_words(words)
+    slots, unread = repository.slots_and_unread()
     try:
-        open_with_recovery_code(repository.slots(), code)
+        open_with_recovery_code(slots, code)
     except CannotUnlock as error:
+        for failure in unread.values():
+            raise failure from error
         raise WrongRecoveryWords from error
     confirmed = Confirmed(code.fingerprint, clock.now())
     record = {"fingerprint": confirmed.fingerprint, "at": to_rfc3339(confirmed.at)}

@@ -55,11 +55,11 @@ def test_key(places: Places, secret: AskSecret) -> KeyLine:
         CannotUnlock: none.
     """
     repository = open_repository(places)
-    slots, given = repository.slots(), secret()
-    _open(slots, given)
-    for slot in slots:
+    given = secret()
+    _open(repository, given)
+    for slot in repository.slots():
         try:
-            _open([slot], given)
+            _open_one_of([slot], given)
         except BackupkitError:
             continue
         return _line(repository, slot)
@@ -73,26 +73,31 @@ def add_passphrase(places: Places, secret: AskSecret, passphrase: str, *, label:
         CannotUnlock: the secret opens nothing.
     """
     repository = open_repository(places)
-    key = _open(repository.slots(), secret())
+    key = _open(repository, secret())
     slot = make_passphrase_slot(key, passphrase, label=label, created=clock.now())
     repository.objects.create(layout.slot(slot.id), slot.encode())
     return _line(repository, slot)
 
 
-def sheet_again(places: Places, secret: AskSecret, *, clock: Clock) -> SheetFacts:
+def sheet_again(places: Places, secret: AskSecret, *, clock: Clock, tell: Tell = tell_nobody) -> SheetFacts:
     """Make a new recovery code and its sheet; the old codes are removed, so that an old sheet opens nothing new.
+
+    A slot that the disk does not give may be an old code's. It stays, and is told.
 
     Raises:
         CannotUnlock: the secret opens nothing.
     """
     repository = open_repository(places)
-    old = [slot for slot in repository.slots() if slot.kind == RECOVERY_CODE]
+    slots, unread = repository.slots_and_unread()
+    old = [slot for slot in slots if slot.kind == RECOVERY_CODE]
     at = clock.now()
-    slot, code = make_recovery_slot(_open(repository.slots(), secret()), created=at)
+    slot, code = make_recovery_slot(_open(repository, secret()), created=at)
     # The new one first: a crash in between leaves two sheets that work, never none.
     repository.objects.create(layout.slot(slot.id), slot.encode())
     for one in old:
         repository.objects.delete(layout.slot(one.id))
+    for name in unread:
+        tell(Notice("slot-unread", {"slot": name.removeprefix(layout.SLOTS)}))
     return SheetFacts(repository.origin, tuple(code.words("en")), tuple(code.words("zh-CN")), code.fingerprint, at)
 
 
@@ -101,18 +106,21 @@ def remove_slot(places: Places, secret: AskSecret, slot_id: str) -> KeyLine:
 
     Raises:
         SlotNotFound: there is none of this id.
+        ObjectUnreadable, BackendDenied: the disk does not give it, or not the one that the secret opens.
         LastSlot: fewer than two would be left, or no recovery code.
     """
     repository = open_repository(places)
-    slots = repository.slots()
+    slots, unread = repository.slots_and_unread()
     wanted = next((slot for slot in slots if slot.id == slot_id), None)
     if wanted is None:
+        if (failure := unread.get(f"{layout.SLOTS}{slot_id}")) is not None:
+            raise failure
         raise SlotNotFound(slot=slot_id[:64])
     left = [slot for slot in slots if slot.id != slot_id]
     if len(left) < 2 or not any(slot.kind == RECOVERY_CODE for slot in left):
         raise LastSlot(slot=slot_id)
     # Not before the others were seen to work: who cannot open a slot could not undo this.
-    _open(left, secret())
+    _open(repository, secret(), without=wanted)
     line = _line(repository, wanted)
     repository.objects.delete(layout.slot(slot_id))
     return line
@@ -162,7 +170,18 @@ def _admitted(repository: Repository, entry: WriterEntry, keyring: Keyring) -> b
         return new
 
 
-def _open(slots: list[Slot], secret: Secret) -> bytes:
+def _open(repository: Repository, secret: Secret, *, without: Slot | None = None) -> bytes:
+    slots, unread = repository.slots_and_unread()
+    try:
+        return _open_one_of([slot for slot in slots if slot != without], secret)
+    except CannotUnlock as error:
+        for failure in unread.values():
+            # The secret may be right, and its slot be the one that cannot be read.
+            raise failure from error
+        raise
+
+
+def _open_one_of(slots: list[Slot], secret: Secret) -> bytes:
     if secret.recovery_words is not None:
         return open_with_recovery_code(slots, RecoveryCode.from_words(secret.recovery_words))
     return open_with_passphrase(slots, secret.passphrase or "")

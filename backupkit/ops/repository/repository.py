@@ -180,18 +180,19 @@ class Repository:
 
     def slots(self) -> "list[Slot]":
         """Return the key slots that can be read, in the order of their ids."""
-        return self._slots()[0]
+        return self.slots_and_unread()[0]
 
-    def _slots(self) -> "tuple[list[Slot], BackendError | None]":
-        """Return the slots that can be read, and what the disk said of one that it did not give."""
+    def slots_and_unread(self) -> "tuple[list[Slot], dict[str, BackendError]]":
+        """Return the slots that can be read, and what the disk said of those that it did not give, by their names."""
         from backupkit.crypto.slots import decode_slot  # noqa: PLC0415 - who only writes opens no slot
 
-        found, unread = [], None
+        found: list[Slot] = []
+        unread: dict[str, BackendError] = {}
         for name in self.objects.names(layout.SLOTS):
             try:
                 found.append(self.objects.read(name, decode_slot))
             except (ObjectUnreadable, BackendDenied) as error:
-                unread = error
+                unread[name] = error
             except BackupkitError:
                 continue
         return found, unread
@@ -210,11 +211,11 @@ class Repository:
         from backupkit.crypto.slots import open_with_passphrase, open_with_recovery_code  # noqa: PLC0415
 
         secret = ask()
-        slots, unread = self._slots()
+        slots, unread = self.slots_and_unread()
         if not slots:
-            if unread is not None:
+            for failure in unread.values():
                 # The keys are there: it is the disk that needs help.
-                raise unread
+                raise failure
             raise KeysLost(path=str(self.places.repository), name=layout.SLOTS.rstrip("/"))
         while True:
             try:
@@ -225,9 +226,9 @@ class Repository:
                 break
             except CannotUnlock as error:
                 if secret.again is None:
-                    if unread is not None:
+                    for failure in unread.values():
                         # The right passphrase may have been typed, and its slot be the one that cannot be read.
-                        raise unread from error
+                        raise failure from error
                     raise
                 secret = secret.again()
         return self.objects.read(layout.KEYRING, lambda data: open_keyring(data, key))
