@@ -127,3 +127,9 @@ def test_a_sandbox_that_nobody_named_was_not_lowered(old: int | None, new: int |
     answer = judge(APP._replace(target_sandbox=old), APP._replace(target_sandbox=new), 33)
 
     assert answer.outcome is Outcome.KEEPS_DATA
+
+
+def test_a_reinstall_of_what_cannot_be_judged_stays_undecided() -> None:
+    answer = decide_install(APP, APP._replace(shared_user_id=None), Action.REINSTALL, Device(33))
+
+    assert (answer.outcome, answer.reason) == (Outcome.UNKNOWN, "fact-missing")

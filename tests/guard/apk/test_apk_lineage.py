@@ -127,3 +127,14 @@ def test_the_flags_have_androids_numbers() -> None:
         "AUTH": 16,
     }
     assert {flag.name: flag.value for flag in facts.Capability} == {flag.name: flag.value for flag in Capability}
+
+
+@pytest.mark.parametrize("version", [0, 2, 0xFFFFFFFF])
+def test_a_lineage_of_another_version_is_refused(version: int) -> None:
+    proof = make_lineage([A, B]).encode()
+
+    assert len(read_lineage(proof).nodes) == 2
+    with pytest.raises(PackageNotGenuine) as refused:
+        read_lineage(u32(version) + proof[4:])
+
+    assert refused.value.reason is Reason.LINEAGE_MALFORMED
