@@ -40,6 +40,13 @@ class SystemRefused(BackupkitError):
     exit_code = ExitCode.USAGE
 
 
+class SystemFailed(BackupkitError):
+    """The same, where the system did not name the file: a read or a write of one that was open. Facts: `reason`, `report`."""
+
+    code = "system-failed"
+    exit_code = ExitCode.USAGE
+
+
 class Bug(BackupkitError):
     """A mistake in backupkit. Facts: `kind`, `report`."""
 
@@ -177,9 +184,13 @@ def _unforeseen(process: Process, first: Everywhere, problem: Exception) -> Back
         import traceback
 
         traceback.print_exception(problem, file=process.notes)
+    written = None if report is None else str(report)
     if isinstance(problem, OSError):
-        return SystemRefused(path=str(problem.filename or ""), reason=problem.strerror or "unreadable")
-    return Bug(kind=type(problem).__name__, report=None if report is None else str(report))
+        reason = problem.strerror or "unreadable"
+        if problem.filename:
+            return SystemRefused(path=str(problem.filename), reason=reason)
+        return SystemFailed(reason=reason, report=written)
+    return Bug(kind=type(problem).__name__, report=written)
 
 
 def _stream(stream: TextIO | None) -> TextIO:

@@ -1,5 +1,6 @@
 """Every way out of the process is a good one."""
 
+import errno
 import io
 import os
 import signal
@@ -286,3 +287,19 @@ def test_a_full_disk_under_sqlite_is_a_full_disk(tmp_path: Path, monkeypatch: py
 
     assert main.answer(here, ["search", "x"]) == ExitCode.NO_SPACE
     assert "space-gone" in notes.getvalue()
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_failing_disk_is_told_with_its_file_or_without_a_gap(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: bool
+) -> None:
+    """A read of an open file fails without a name, and the message ended in a full stop and nothing."""
+    _out, notes, here = process(tmp_path)
+    problem = OSError(errno.EIO, "Input/output error", *(["/chats/a"] if named else []))
+    monkeypatch.setattr(main, "_invoke", broken(problem))
+
+    assert main.answer(here, ["status"]) == ExitCode.USAGE
+    told = " ".join(notes.getvalue().split())
+    assert "the disk or device failed" in told
+    assert ("system-refused" if named else "system-failed") in told
+    assert ("/chats/a" if named else "reports/") in told
