@@ -107,7 +107,8 @@ def _read_file(source: SourceFiles, name: str) -> Iterator[Told]:
     owner = {found for field in ("selfUin", "selfUid") if (found := name_of(about.get(field)))}
     chat = _Chat(
         name,
-        name_of(about.get("peerUin")) or name_of(about.get("peerUid")) or title or posixpath.basename(name),
+        # Never the title: two chats may have the same, and their messages would be mixed.
+        name_of(about.get("peerUin")) or name_of(about.get("peerUid")) or name,
         title,
         _KINDS.get(text_of(about.get("type")) or "", ConversationKind.UNKNOWN),
         frozenset(owner),

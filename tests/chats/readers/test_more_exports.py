@@ -468,6 +468,19 @@ def test_the_parts_of_a_qq_export_may_be_listed_by_name_alone(tmp_path: Path) ->
     assert (summary.format, summary.messages, summary.findings) == ("qq-exporter", 2, ())
 
 
+def test_two_qq_chats_with_one_title_and_no_number_are_not_mixed(tmp_path: Path) -> None:
+    for file, text in (("group_1.json", "tea"), ("group_2.json", "coffee")):
+        message = {"id": "1", "timestamp": 1700000000000, "sender": {"uid": "u"}, "content": {"text": text}}
+        (tmp_path / file).write_text(json.dumps(qq_exporter_facts(1) | {"messages": [message]}), "utf-8")
+
+    summary = summary_of(tmp_path)
+    found = sorted((one.conversation, one.text) for one in messages_with(QqExporter(), tmp_path))
+
+    assert [(one.title, one.messages) for one in summary.by_conversation] == [("一家人", 1)] * 2
+    assert found == [("group_1.json", "tea"), ("group_2.json", "coffee")]
+    assert summary.findings == ()
+
+
 def test_the_owner_of_a_voice_page_is_known_in_every_language(tmp_path: Path) -> None:
     def said(name: str, tel: str, text: str) -> str:
         return (
