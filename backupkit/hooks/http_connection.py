@@ -71,6 +71,7 @@ class GuardedConnection(HttpToolsProtocol):
     _watch: asyncio.TimerHandle | None = None
     _is_in_head = True
     _is_told_again = False
+    _has_ended = False
     _come = 0
     """How many bytes of the request that is under way came after the read that it began in."""
 
@@ -157,9 +158,16 @@ class GuardedConnection(HttpToolsProtocol):
             super().on_message_complete()
             self._is_in_head, self._come = True, 0
 
+    def eof_received(self) -> bool:  # type: ignore[override]  # uvicorn hangs up at once
+        """Let who asked and has nothing more to say hear the answer."""
+        self._has_ended = True
+        return not self._is_answered()
+
     def on_response_complete(self) -> None:
         """Wait for the next request, as long as for the first."""
         super().on_response_complete()
+        if self._has_ended and self._is_answered():
+            self.transport.close()
         if not self.transport.is_closing():
             self._expect_request()
 

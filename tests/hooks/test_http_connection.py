@@ -224,6 +224,19 @@ class Ask {
     assert [json.loads(line)["reason"] for line in ran.stdout.splitlines()] == ["app-not-enrolled"] * 2
 
 
+@pytest.mark.parametrize("questions", [1, 3])
+def test_who_ends_his_side_behind_a_question_hears_the_answer(server: HookServer, questions: int) -> None:
+    started = time.monotonic()
+    with dial(server) as caller:
+        caller.sendall((request_head(server, f"Content-Length: {len(QUESTION)}") + QUESTION) * questions)
+        caller.shutdown(socket.SHUT_WR)
+        heard = b"".join(iter(lambda: caller.recv(65536), b""))
+
+    assert heard.count(b"app-not-enrolled") == questions * 2
+    # And is hung up on then, not when the time for the next question has passed.
+    assert time.monotonic() - started < REQUEST_SECONDS
+
+
 def test_who_sends_hundreds_of_questions_ahead_is_hung_up_on(server: HookServer) -> None:
     """Each takes a place in memory as soon as it is read, and all that come in one go were read before anybody else was heard."""
     question = request_head(server, f"Content-Length: {len(QUESTION)}") + QUESTION
