@@ -140,6 +140,23 @@ def test_ctrl_c_at_a_step_consents_to_nothing(computer: Computer) -> None:
     assert store_asks(computer)["consent"]["state"] == "needed"
 
 
+@pytest.mark.parametrize("step", [1, 2])
+@pytest.mark.parametrize("sent", [signal.SIGHUP, signal.SIGTERM, signal.SIGKILL])
+def test_a_terminal_that_goes_away_at_a_step_consents_to_nothing(computer: Computer, sent: int, step: int) -> None:
+    person = Person(computer, *CHECK)
+    person.waits_for("to go on:")
+    if step == 2:
+        person.types("continue")
+        person.waits_for("anything else keeps it.")
+    os.kill(person.process, sent)
+    code, rest = person.ends_with()
+
+    assert code == (-sent if sent == signal.SIGKILL else 128 + signal.SIGTERM)
+    assert "Traceback" not in rest
+    assert not list(guard_of(computer).glob("consents/*"))
+    assert store_asks(computer)["consent"]["state"] == "needed"
+
+
 def test_a_package_that_is_swapped_between_the_steps_is_not_consented_to(computer: Computer) -> None:
     swapped = computer.home / "swapped.apk"
     swapped.write_bytes((computer.home / "new.apk").read_bytes())
