@@ -110,6 +110,7 @@ def _message(source: SourceFiles, name: str, record: Record, key: str) -> Messag
     native_kind = text_of(value.get("type")) or ""
     msgtype = text_of(content.get("msgtype")) or ""
     relates = dict_of(content.get("m.relates_to"))
+    answered = name_of(dict_of(relates.get("m.in_reply_to")).get("event_id"))
     is_redacted = bool(dict_of(dict_of(value.get("unsigned")).get("redacted_because"))) or "redacted_because" in value
     media = tuple(_media(source, name, content)) if native_kind in {"m.room.message", "m.sticker"} else ()
     reaction = text_of(relates.get("key")) if native_kind == "m.reaction" else None
@@ -126,12 +127,21 @@ def _message(source: SourceFiles, name: str, record: Record, key: str) -> Messag
         sender_name=text_of(dict_of(value.get("sender_profile")).get("displayname")),
         kind=MessageKind.RECALL if is_redacted else _kind(native_kind, msgtype, media),
         native_kind=native_kind,
-        text=text_of(content.get("body")) or "",
-        reply_to=name_of(dict_of(relates.get("m.in_reply_to")).get("event_id")) or name_of(relates.get("event_id")),
+        text=_without_quote(text_of(content.get("body")) or "") if answered else text_of(content.get("body")) or "",
+        reply_to=answered or name_of(relates.get("event_id")),
         deletion=DeletionState.RECALLED if is_redacted else DeletionState.NONE,
         reactions=() if reaction is None else (Reaction(reaction, name_of(value.get("sender"))),),
         media=media,
     )
+
+
+def _without_quote(body: str) -> str:
+    """Leave out the answered message, which older apps put in front of an answer for those that know no answers."""
+    if not body.startswith(("> <@", "> * <@")):
+        return body
+    lines = body.split("\n")
+    end = next((at for at, line in enumerate(lines) if not line.startswith(">")), None)
+    return body if end is None or lines[end] else "\n".join(lines[end + 1 :])
 
 
 def _msgtype(record: Record) -> str:

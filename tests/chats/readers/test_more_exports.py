@@ -575,3 +575,18 @@ def test_elements_text_is_known_by_what_happens_in_rooms_or_by_its_folder(tmp_pa
 
     assert found == {folder.name: "matrix-text", "a.txt": "matrix-text", "b.txt": "whatsapp-text"}
     assert summary_of(folder).by_conversation[0].title == "Tea"
+
+
+def test_an_answer_in_matrix_does_not_repeat_the_message_that_it_answers(tmp_path: Path) -> None:
+    path = sample(tmp_path, "matrix-json")
+    room = json.loads(path.read_text("utf-8"))
+    relates = {"m.in_reply_to": {"event_id": "$e0"}}
+    quoted = "> <@a:x.invalid> one\n> two\n\nyes\n> no"
+    room["messages"][0]["content"] = {"msgtype": "m.text", "body": quoted, "m.relates_to": relates}
+    room["messages"][1]["content"] = {"msgtype": "m.text", "body": quoted}
+    path.write_text(json.dumps(room), "utf-8")
+
+    answer, plain = messages_with(MatrixJson(), path)[:2]
+
+    assert (answer.text, answer.reply_to) == ("yes\n> no", "$e0")
+    assert (plain.text, plain.reply_to) == (quoted, None)
