@@ -4,7 +4,8 @@ The manifest lists its parts and how many messages each holds, so that a missing
 """
 
 import posixpath
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,7 +65,19 @@ class QqExporter:
 
     def read(self, source: SourceFiles, recognition: Recognition) -> Iterator[Told]:
         """Stream the chat of every claimed file."""
-        return read_each(recognition.files, lambda name: _read_file(source, name))
+        shared = _titles_of_several(source, recognition.files)
+        return read_each(recognition.files, lambda name: _read_file(source, name, shared))
+
+
+def _titles_of_several(source: SourceFiles, names: Iterable[str]) -> set[str]:
+    """Return the titles that more than one chat without a number has."""
+    chats = [dict_of(dict_of(source.json_sample(name)).get("chatInfo")) for name in names]
+    titles = Counter(text_of(about.get("name")) for about in chats if _number_of(about) is None)
+    return {title for title, files in titles.items() if title and files > 1}
+
+
+def _number_of(about: dict[str, Any]) -> str | None:
+    return name_of(about.get("peerUin")) or name_of(about.get("peerUid"))
 
 
 def _certainty(sample: Any) -> int:
@@ -100,15 +113,15 @@ class _Chat:
         )
 
 
-def _read_file(source: SourceFiles, name: str) -> Iterator[Told]:
+def _read_file(source: SourceFiles, name: str, shared: set[str]) -> Iterator[Told]:
     facts = facts_around(source, name, "messages")
     about, statistics = dict_of(facts.get("chatInfo")), dict_of(facts.get("statistics"))
     title = text_of(about.get("name"))
     owner = {found for field in ("selfUin", "selfUid") if (found := name_of(about.get(field)))}
     chat = _Chat(
         name,
-        # Never the title: two chats may have the same, and their messages would be mixed.
-        name_of(about.get("peerUin")) or name_of(about.get("peerUid")) or name,
+        # A file's name changes with every export. But two chats may have one title, and their messages must not be mixed.
+        _number_of(about) or (title if title and title not in shared else name),
         title,
         _KINDS.get(text_of(about.get("type")) or "", ConversationKind.UNKNOWN),
         frozenset(owner),

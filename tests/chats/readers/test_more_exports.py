@@ -481,6 +481,19 @@ def test_two_qq_chats_with_one_title_and_no_number_are_not_mixed(tmp_path: Path)
     assert summary.findings == ()
 
 
+def test_a_qq_chat_without_a_number_stays_the_same_in_the_next_export(tmp_path: Path) -> None:
+    """Its file bears the time of the export in its name; as another conversation, all of it would seem deleted."""
+    message = {"id": "1", "timestamp": 1700000000000, "sender": {"uid": "u"}, "content": {"text": "tea"}}
+    for day in ("20250101", "20250202"):
+        (tmp_path / day).mkdir()
+        file = tmp_path / day / f"group_{day}_120000.json"
+        file.write_text(json.dumps(qq_exporter_facts(1) | {"messages": [message]}), "utf-8")
+
+    first, second = (messages_with(QqExporter(), tmp_path / day) for day in ("20250101", "20250202"))
+
+    assert [one.conversation for one in first] == [one.conversation for one in second]
+
+
 def test_the_owner_of_a_voice_page_is_known_in_every_language(tmp_path: Path) -> None:
     def said(name: str, tel: str, text: str) -> str:
         return (
