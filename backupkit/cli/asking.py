@@ -19,6 +19,7 @@ from backupkit.text import printable
 
 _AT_ONCE_SECONDS = 0.05
 """Lines that are so close behind one another were pasted, not typed."""
+_HEARD_SECONDS = 0.3
 _MOST_AT_ONCE = 4096
 _MOST_TYPED = 65_536
 
@@ -73,6 +74,7 @@ def _typed(terminal: FileIO, hint: bytes) -> bytes:
         if b"\n" in typed and hint and not _has_more(terminal):
             terminal.write(hint)
             hint = b""
+        _wait(terminal)
         typed += terminal.read(_MOST_AT_ONCE) or _stopped()
         if len(typed) > _MOST_TYPED:
             # Somebody pasted a book: the rest of it is thrown away.
@@ -88,8 +90,14 @@ def _goes_on(terminal: FileIO, typed: bytes) -> bool:
     return _has_more(terminal)
 
 
-def _has_more(terminal: FileIO) -> bool:
-    return bool(select.select([terminal], [], [], _AT_ONCE_SECONDS)[0])
+def _has_more(terminal: FileIO, seconds: float = _AT_ONCE_SECONDS) -> bool:
+    return bool(select.select([terminal], [], [], seconds)[0])
+
+
+def _wait(terminal: FileIO) -> None:
+    # A signal that comes in the moment before a read is heard behind it only, and would wait for the person to type something.
+    while not _has_more(terminal, _HEARD_SECONDS):
+        pass
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -246,3 +247,22 @@ def test_words_of_both_languages_are_pasted_from_a_chinese_sheet(saved: Computer
     code, shown = person.ends_with()
 
     assert code == 0, shown
+
+
+def test_a_signal_that_does_not_wake_the_question_is_heard_all_the_same(computer: Computer) -> None:
+    """One that came just before the read was noted, and then the read waited for a line."""
+    program = """
+import signal, threading, time
+from backupkit.cli.asking import AtTheTerminal
+# Another thread takes the signal: as in that moment, it is noted and wakes nobody.
+threading.Thread(target=time.sleep, args=(90,), daemon=True).start()
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+AtTheTerminal("").line("Well?")
+"""
+    python = shlex.join([sys.executable, "-c", program])
+    person = Person(computer, line=f"exec {python}")
+    person.waits_for("Well?")
+
+    os.kill(person.process, signal.SIGINT)
+
+    assert person.ends_with()[0] in {-signal.SIGINT, 130}
