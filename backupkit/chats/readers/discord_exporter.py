@@ -32,8 +32,8 @@ from backupkit.chats.reading.reader import Recognition, Told, read_each
 from backupkit.chats.records.json_fields import dict_of, int_of, iso_to_us, list_of, name_of, text_of
 from backupkit.chats.sources.source import SourceFiles
 
-# Kinds that the tool has no word for are their numbers: commands (20, 23) and what an app sent (41) are said by somebody.
-_SAID = {"Default", "Reply", "20", "23", "41", "ChatInputCommand", "ContextMenuCommand", "ThreadStarterMessage", ""}
+# Kinds that the tool has no word for are their numbers: commands (20, 23) are said by somebody.
+_SAID = {"Default", "Reply", "20", "23", "ChatInputCommand", "ContextMenuCommand", "ThreadStarterMessage", ""}
 _CONVERSATION_OF_TWO = "DirectTextChat"
 
 

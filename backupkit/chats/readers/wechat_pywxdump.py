@@ -68,7 +68,8 @@ class WechatPywxdump:
 
     def read(self, source: SourceFiles, recognition: Recognition) -> Iterator[Told]:
         """Stream every claimed file."""
-        return read_each(recognition.files, lambda name: _read_file(source, name))
+        lists = frozenset(source.of(Content.JSON))
+        return read_each(recognition.files, lambda name: _read_file(source, name, is_list=name in lists))
 
 
 def _certainty(sample: Any) -> int:
@@ -76,10 +77,10 @@ def _certainty(sample: Any) -> int:
     return 95 if messages and all(dict_of(message).keys() >= _MARKS for message in messages) else 0
 
 
-def _read_file(source: SourceFiles, name: str) -> Iterator[Told]:
+def _read_file(source: SourceFiles, name: str, *, is_list: bool) -> Iterator[Told]:
     names = _names_beside(source, name)
     known: dict[str, tuple[str | None, ConversationKind, People]] = {}
-    for found in _records(source, name):
+    for found in _records(source, name, is_list=is_list):
         if isinstance(found, Finding):
             yield found
             continue
@@ -97,8 +98,8 @@ def _read_file(source: SourceFiles, name: str) -> Iterator[Told]:
         yield Conversation(key, title, kind, people.participants(), locator=Locator(name))
 
 
-def _records(source: SourceFiles, name: str) -> Iterator[Record | Row | Finding]:
-    if name in source.of(Content.JSON):
+def _records(source: SourceFiles, name: str, *, is_list: bool) -> Iterator[Record | Row | Finding]:
+    if is_list:
         for found in records_in(source, name, None):
             if isinstance(found, Record | Finding):
                 yield found

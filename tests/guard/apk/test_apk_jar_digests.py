@@ -9,6 +9,7 @@ import pytest
 from apk_factory import ZipEntry, build_apk, make_key, make_zip, read_zip, sign_v1
 
 from backupkit.guard.apk import jar_digests
+from backupkit.guard.apk.jar_manifest import Section
 from backupkit.guard.apk.package import read_package
 from backupkit.guard.apk.reasons import PackageNotGenuine, PackageUndecided, Reason
 from backupkit.guard.apk.zip_bytes import Archive, Entry
@@ -33,9 +34,9 @@ def workers(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     seen = set()
     digest = jar_digests.EntryDigests._digest
 
-    def watched(own: jar_digests.EntryDigests, *wanted: object) -> object:
+    def watched(own: jar_digests.EntryDigests, entry: Entry, section: Section) -> dict[str, bytes]:
         seen.add(threading.current_thread().name)
-        return digest(own, *wanted)  # type: ignore[arg-type]
+        return digest(own, entry, section)
 
     monkeypatch.setattr(jar_digests.EntryDigests, "_digest", watched)
     return seen
