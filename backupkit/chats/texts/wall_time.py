@@ -142,7 +142,8 @@ def seconds_of_day(hour: int, minute: int, second: int, half_day: str | None) ->
         # Noon's own word covers the hour before it too.
         if half_day == "中午" and hour == 11:
             afternoon = False
-        if afternoon is not None and 1 <= hour <= 12:
+        # Some, and Japanese clocks as a rule, count the hour behind noon as 0.
+        if afternoon is not None and hour <= 12:
             hour = hour % 12 + (12 if afternoon else 0)
     # Some phones write midnight as 24:05.
     if hour == 24:
