@@ -138,7 +138,7 @@ MESSAGES: dict[str, str] = {
     "field.last_snapshot": "The newest snapshot of the source",
     "field.last_verified_at": "When a snapshot of it was last verified; null for never",
     "field.lineage": "The signers from the oldest to the newest",
-    "field.packaging": "How it was handed over: one package, a container, or several files",
+    "field.packaging": "How it was handed over: one package, a container, several files, or a lineage alone",
     "field.abis": "Processors it brings native code for",
     "field.allow_backup": "Whether the app lets a system backup take its data along; null where a resource decides",
     "field.debuggable": "Whether it is a build for developers",

@@ -138,7 +138,7 @@ MESSAGES: dict[str, str] = {
     "field.last_snapshot": "该来源最新的快照",
     "field.last_verified_at": "最近一次核验的时间；从未则为 null",
     "field.lineage": "从最早到最新的签名者",
-    "field.packaging": "交付方式：单个安装包、安装包合集或多个文件",
+    "field.packaging": "交付方式：单个安装包、安装包合集、多个文件，或单独的签名沿革文件",
     "field.abis": "带有哪些处理器的原生代码",
     "field.allow_backup": "应用是否允许系统备份带走数据；由资源决定时为 null",
     "field.debuggable": "是否为开发调试版",
