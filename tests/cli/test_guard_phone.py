@@ -1,5 +1,7 @@
 """`backupkit guard phone` with a program in adb's place that says what real ones say. There is no phone here."""
 
+import tempfile
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,8 @@ from apk_factory import build_apk, make_key, sign
 from computer import Computer
 from fake_adb import FakePhone
 
+from backupkit.clock import SystemClock
+from backupkit.guard.apk.package_file import MOST_BYTES
 from backupkit.i18n import LANGUAGES
 
 PACKAGE = "org.example.chat"
@@ -63,6 +67,39 @@ def test_the_phones_own_android_decides(computer: Computer, phone: FakePhone) ->
 
     assert ask(computer, phone, "new.apk", "--install", expect=41)["decision"] == "deny"
     assert phone.installed is None
+
+
+def test_a_copy_that_is_swapped_before_it_is_judged_is_not_installed(
+    computer: Computer, phone: FakePhone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copies = computer.home / "copies"
+    copies.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(copies))
+    monkeypatch.chdir(computer.home)
+
+    class Swapping(SystemClock):
+        def now(self) -> datetime:
+            # The time is asked for when the copy was read once, just before the desk judges it.
+            for copy in copies.glob("*/candidate/update.apk"):
+                copy.write_bytes(sign(build_apk(PACKAGE, 3), MAKER))
+            return super().now()
+
+    computer.clock = Swapping()
+    arguments = ("guard", "phone", "--adb", str(phone.adb), "--candidate", "update.apk", "--install", "--json")
+
+    asked = computer.run_here(*arguments, expect=42).last
+
+    assert (asked["reason"], asked["installed"], phone.installed) == ("package-swapped", False, None)
+
+
+def test_a_package_that_no_phone_would_take_is_not_even_copied(computer: Computer, phone: FakePhone) -> None:
+    with (computer.home / "endless.apk").open("wb") as file:
+        file.truncate(MOST_BYTES + 1)
+
+    failed = ask(computer, phone, "endless.apk", "--install", expect=42)
+
+    assert (failed["code"], failed["params"]["reason"]) == ("package-undecided", "too-large")
+    assert phone.asked == []
 
 
 def test_splits_are_read_off_the_phone_and_installed_together(computer: Computer, phone: FakePhone) -> None:

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from backupkit.chats.model import Finding, Locator, Media, Message, MessageKind, Precision, Reaction, Severity
-from backupkit.chats.readers.google_chat import day_in
 from backupkit.chats.readers.meta_json import missing_pages
 from backupkit.chats.reading.media_files import find_media_above, is_link, role_of_name
 from backupkit.chats.reading.message_page import MessagePage
@@ -19,6 +18,7 @@ from backupkit.chats.reading.reader import Recognition, Told, read_each
 from backupkit.chats.records.json_fields import within_time
 from backupkit.chats.sources.source import Content, SourceFiles
 from backupkit.chats.texts.html_pieces import Elements, Piece
+from backupkit.chats.texts.named_day import day_in
 from backupkit.chats.texts.wall_time import HALF_DAY, SPACE, DateOrder, seconds_of_day
 
 _LOOKED_AT = 256 * 1024

@@ -70,18 +70,28 @@ _LOOKED_AT = 64 * 1024
 _CAP_WITH_MEDIA, _CAP_WITHOUT_MEDIA = 10_000, 40_000
 _MAX_PEOPLE = 20_000
 _LONGEST_NOTICE = 1000
+_MOST_IN_PRIVATE = 2
 _MAX_MESSAGE_BYTES = 32 * 2**20
 
 
 def _split_sender(rest: str, known: "set[str] | dict[str, int]") -> tuple[str | None, str]:
     """Split `name: text`. A name without a space behind its colon counts only where that name is known."""
     match = _SENDER.match(rest)
-    if match and not ('"' in match.group(1) or "“" in match.group(1)):
+    if match and not _is_within_quotes(match.group(1)):
         return _clean(match.group(1)), rest[match.end() :]
     name, colon, text = rest.partition(":")
     if colon and _clean(name) in known:
         return _clean(name), text
     return None, rest
+
+
+def _is_within_quotes(begun: str) -> bool:
+    """Say whether a quote is still open: the colon is then part of a group's name that the app quotes, and nobody spoke."""
+    if begun.count('"') % 2:
+        return True
+    # German closes with the mark that English opens with.
+    curly = "„“" if "„" in begun else "“”"
+    return any(begun.count(pair[0]) > begun.count(pair[1]) for pair in ("«»", "「」", "『』", curly))
 
 
 @lru_cache(maxsize=8192)
@@ -367,7 +377,13 @@ class _Reading:
             role = words.left_out(first)
             if role is not None:
                 return (Media(rest.strip() or shown, MediaState.OMITTED, role),)
-        return ()
+        # iPhones write a caption, or a document's name and pages, before the notice.
+        before, mark, notice = text.rpartition("\u200e")
+        role = words.left_out(notice) if mark and before else None
+        if role is None:
+            return ()
+        name = before.partition("\u200e")[0].strip(" •") if role is MessageKind.FILE else notice
+        return (Media(name or notice, MediaState.OMITTED, role),)
 
     def _attached(self, text: str) -> str | None:
         # Most messages hold neither bracket: two searches for a character spare two for a pattern.
@@ -397,8 +413,12 @@ def _kind(
     notice = words.kind_of_notice(text)
     if notice is not None:
         return notice, DeletionState.NONE
-    if text.startswith("\u200e") or (sender == survey.group and _ENCRYPTED.search(text)):
+    if sender == survey.group and (text.startswith("\u200e") or _ENCRYPTED.search(text)):
         return MessageKind.SYSTEM, DeletionState.NONE
+    if text.startswith("\u200e"):
+        # In a group the app's own lines stand under its name: what it writes for a person stands for that person's message.
+        is_somebodys = survey.group is not None or len(survey.people) > _MOST_IN_PRIVATE
+        return MessageKind.OTHER if is_somebodys else MessageKind.SYSTEM, DeletionState.NONE
     return MessageKind.TEXT, DeletionState.NONE
 
 

@@ -34,6 +34,7 @@ def guard_phone(
     from backupkit.guard.package_source import read_facts
     from backupkit.guard.request import OnDisk, UpdateRequest
     from backupkit.ops.guarding.adb_phone import AdbMissing, find_phone
+    from backupkit.ops.guarding.offered_copy import copy_offered, install_judged
 
     session = session_of(context)
     program = shutil.which(adb)
@@ -41,13 +42,13 @@ def guard_phone(
         raise AdbMissing(program=adb)
     with tempfile.TemporaryDirectory(prefix="backupkit-phone-") as folder:
         # What is judged is what is installed, whatever becomes of the file meanwhile.
-        files = _copied(candidate, Path(folder, "candidate"))
+        files = copy_offered(_files(candidate), Path(folder, "candidate"))
         phone = find_phone(Path(program), serial)
         device = phone.device()
-        package = read_facts(*files, device_sdk=device.sdk).package
+        offered = read_facts(*files, device_sdk=device.sdk)
         request = UpdateRequest(
-            installed=OnDisk(phone.fetch(package, Path(folder, "installed"))),
-            candidate=OnDisk(files[0] if len(files) == 1 else files[0].parent),
+            installed=OnDisk(phone.fetch(offered.package, Path(folder, "installed"))),
+            candidate=OnDisk(files[0] if len(files) == 1 else files[0].parent, offered.sha256),
             device_sdk=device.sdk,
             device=device,
             app_name=app_name,
@@ -61,7 +62,7 @@ def guard_phone(
             return ask_for_consent(session, desk, request, verdict)
         installs = install and _stays(verdict)
         if installs:
-            phone.install(files)
+            install_judged(phone, files, verdict.judged.new_sha256, device_sdk=device.sdk)
         key = "guard.phone.installed" if installs else "guard.phone.not-installed" if install else "guard.phone.asked"
         tell_verdict(session, verdict, session.say(key, serial=phone.serial), serial=phone.serial, installed=installs)
     return ExitCode(int(verdict.exit_code))
@@ -74,8 +75,8 @@ def _stays(verdict: "Verdict") -> bool:
     return verdict.decision is Decision.ALLOW and verdict.consent is None and not verdict.would_erase
 
 
-def _copied(candidate: Path, folder: Path) -> list[Path]:
-    """Copy the package files of one app, the base first, out of reach of others.
+def _files(candidate: Path) -> list[Path]:
+    """Return the package files of one app, the base first.
 
     Raises:
         ValueWrong: adb takes no such thing.
@@ -92,5 +93,4 @@ def _copied(candidate: Path, folder: Path) -> list[Path]:
         raise (refusal if error.reason is Doubt.NO_PACKAGE else error) from error
     if not all(path.is_file() and path.suffix.lower() == ".apk" for path in found):
         raise refusal
-    folder.mkdir()
-    return [Path(shutil.copyfile(path, folder / path.name)) for path in found]
+    return found

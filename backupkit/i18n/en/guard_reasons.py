@@ -170,6 +170,11 @@ REASONS: dict[str, tuple[str, str, str]] = {
         "Without it this device would refuse it and change nothing.",
         "Ask again with the whole app.",
     ),
+    "resources-packed": (
+        "The package is made for Android 11 or later, and its resources are packed as those refuse them ({install_result}).",
+        "This device would refuse it and change nothing.",
+        "Keep the installed app, and get the package from its maker.",
+    ),
     "code-missing": (
         "The package says that it runs code, and has none ({install_result}).",
         "This device would refuse it and change nothing.",
