@@ -308,9 +308,9 @@ class _Parser(Elements):
             return ""
         if tag == "img" and "emoji" in attributes.get("class", ""):
             shown = attributes.get("alt", "")
-            field = self._nearest()
-            if shown and field:
-                self.put(field, f":{shown.strip(':')}:" if shown.isascii() else shown)
+            nearest = self._nearest()
+            if shown and nearest:
+                self.put(nearest, f":{shown.strip(':')}:" if shown.isascii() else shown)
             return ""
         if "forwarded-attachments" in names or "forwarded-attachment" in names:
             self._file(attributes)
