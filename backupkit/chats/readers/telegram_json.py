@@ -26,6 +26,7 @@ from backupkit.chats.model import (
     Severity,
 )
 from backupkit.chats.readers.telegram_words import text_in, words_beside
+from backupkit.chats.readers.whatsapp_exporter_signs import is_in_telegrams_shape
 from backupkit.chats.reading.media_files import find_media
 from backupkit.chats.reading.reader import Recognition, Told, read_each
 from backupkit.chats.records.json_fields import dict_of, int_of, iso_to_us, list_of, name_of, seconds_to_us, text_of
@@ -81,6 +82,8 @@ def is_telegram_json(source: SourceFiles, name: str) -> bool:
 
 
 def _certainty(sample: Any) -> int:
+    if is_in_telegrams_shape(sample):
+        return 0
     root = dict_of(sample)
     lists = [dict_of(root.get(key)).get("list") for key in ("chats", "left_chats")]
     if any(isinstance(chats, list) for chats in lists):

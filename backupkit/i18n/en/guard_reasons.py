@@ -80,7 +80,7 @@ REASONS: dict[str, tuple[str, str, str]] = {
         "backupkit snapshot PATH        then ask again",
     ),
     "pass-too-old": (
-        "The last verified backup is of {verified_at:time}; your limit is {limit_hours} hours.",
+        "The last verified backup is of {verified_at:time}; your limit is {limit_hours} {limit_hours:plural:hour|hours}.",
         "Everything newer would be lost.",
         "backupkit snapshot PATH        then ask again",
     ),
@@ -102,7 +102,7 @@ REASONS: dict[str, tuple[str, str, str]] = {
     "pass-policy-not-met": (
         "The backup exists, but the check {check} was not passed.",
         "Your policy asks for it before anything may be deleted.",
-        "backupkit verify        then ask again",
+        "backupkit drill        or backupkit copy --to DIR, whichever your policy asks for; then ask again",
     ),
     "log-unknown": (
         "The proof comes from a repository that is not the one paired with this device.",

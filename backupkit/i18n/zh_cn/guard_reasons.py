@@ -102,7 +102,7 @@ REASONS: dict[str, tuple[str, str, str]] = {
     "pass-policy-not-met": (
         "备份是有的，但没有通过 {check} 这项检查。",
         "按您的策略，通过之后才能删除任何内容。",
-        "backupkit verify        重新核验备份，再问一次",
+        "backupkit drill        或 backupkit copy --to 文件夹，看您的策略要求哪一项；然后再问一次",
     ),
     "log-unknown": (
         "证明来自另一个备份库，不是与本机配对的那个。",

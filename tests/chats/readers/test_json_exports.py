@@ -3,6 +3,7 @@
 import json
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from chat_reading import messages_with, read_with, summary_of
@@ -228,6 +229,60 @@ def test_a_sealed_chat_of_messenger_knows_what_was_unsent(tmp_path: Path) -> Non
     assert found[0].sender_name == "Zoë"
 
 
+def test_what_was_shared_is_told_in_words(tmp_path: Path) -> None:
+    thread: Any = facebook_thread(4)
+    link = "https://example.invalid/p/1"
+    for record, more in zip(
+        thread["messages"],
+        (
+            {
+                "content": "Li sent an attachment.",
+                "share": {"link": link, "share_text": "cafÃ©", "original_content_owner": "tea"},
+            },
+            {"content": f"look {link}", "share": {"link": link}},
+            {"content": None, "share": {"link": link}},
+            {"content": None, "bumped_message_metadata": {"bumped_message": "cafÃ©", "is_bumped": True}},
+        ),
+        strict=True,
+    ):
+        record.pop("photos", None)
+        record.update(more)
+
+    found = messages_with(meta_json.READERS[1], write(tmp_path / "message_1.json", thread))
+
+    assert [message.text for message in found] == [
+        f"Li sent an attachment.\ncafé\ntea\n{link}", f"look {link}", link, "café",
+    ]  # fmt: skip
+
+
+def test_every_field_of_a_sealed_chat_is_repaired_and_its_files_are_told_apart(tmp_path: Path) -> None:
+    name, data = SAMPLES["facebook-json sealed chat"](tmp_path)
+    thread = json.loads(data)
+    thread["messages"][0] |= {
+        "senderName": "ZoÃ«", "text": "cafÃ©", "media": [{"uri": "./media/a.mp4"}],
+        "reactions": [{"actor": "ZoÃ«", "reaction": "ð\x9f\x91\x8d"}],
+    }  # fmt: skip
+    (tmp_path / "media").mkdir()
+    (tmp_path / "media" / "a.mp4").write_bytes(b"x")
+
+    found = messages_with(FACEBOOK, write(tmp_path / name, thread).parent)
+
+    assert (found[0].sender_name, found[0].text, found[0].text_raw) == ("Zoë", "café", "cafÃ©")
+    assert (found[0].reactions[0].symbol, found[0].reactions[0].sender) == ("👍", "Zoë")
+    assert (found[0].kind, found[0].media[0].state) == (MessageKind.VIDEO, MediaState.PRESENT)
+    assert (found[2].kind, found[1].text_raw) == (MessageKind.IMAGE, None)
+
+
+def test_who_has_no_name_any_more_is_nobody_and_who_came_or_went_no_speaker(tmp_path: Path) -> None:
+    thread: Any = facebook_thread(3)
+    thread["messages"][0]["sender_name"] = ""
+    thread["messages"][1] |= {"type": "Unsubscribe", "content": "Li left the group."}
+
+    found = messages_with(FACEBOOK, write(tmp_path / "message_1.json", thread))
+
+    assert (found[0].sender_name, found[1].direction) == (None, Direction.SYSTEM)
+
+
 def slack_zip(path: Path) -> Path:
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("channels.json", json.dumps([{"id": "C1", "name": "general", "members": ["U1"]}]))
@@ -420,6 +475,19 @@ def test_instagrams_inbox_of_old_is_read_thread_by_thread(tmp_path: Path) -> Non
         MessageKind.VOICE,
     ]
     assert len({message.conversation for message in found}) == 2
+
+
+def test_what_was_written_to_a_shared_story_of_old_is_told_with_it(tmp_path: Path) -> None:
+    said = [
+        {"sender": "li", "created_at": "2020-07-12T14:30:19+00:00", "text": "ha", "story_share": "Shared tea's story"},
+        {"sender": "li", "created_at": "2020-07-12T14:30:19+00:00", "media_share_url": "https://x.invalid/1", "media_share_caption": "leaves"},
+    ]  # fmt: skip
+    path = tmp_path / "messages.json"
+    path.write_text(json.dumps([{"participants": ["li", "tom"], "conversation": said}]))
+
+    found = messages_with(meta_json.READERS[1], path)
+
+    assert [message.text for message in found] == ["ha\nShared tea's story", "leaves\nhttps://x.invalid/1"]
 
 
 def test_a_channel_without_own_messages_counts_and_is_named_by_the_packages_index(tmp_path: Path) -> None:
