@@ -121,6 +121,71 @@ def _json(value: object) -> bytes:
     return json.dumps(value, ensure_ascii=False, indent=1).encode()
 
 
+def whatsapp_exported(number: int, data: str | None, *, own: bool = False, **more: object) -> dict[str, object]:
+    """Return a message as WhatsApp Chat Exporter writes it."""
+    return {
+        "from_me": own, "timestamp": 1777150980.0 + number, "time": "21:03", "media": False, "key_id": f"K{number}", "meta": False, "data": data,
+        "sender": None, "safe": False, "mime": None, "message_type": 0, "received_timestamp": "2026/04/25 21:03", "read_timestamp": None, "reply": None,
+        "quoted_data": None, "caption": None, "thumb": None, "sticker": False, "reactions": {}, **more,
+    }  # fmt: skip
+
+
+def whatsapp_exporter_chat(name: str | None, *messages: dict[str, object]) -> dict[str, object]:
+    """Return a chat as WhatsApp Chat Exporter writes it."""
+    about = {"name": name, "type": "android", "my_avatar": None, "their_avatar": None, "their_avatar_thumb": None}
+    numbered = {str(number): message for number, message in enumerate(messages, 1)}
+    return {**about, "status": None, "media_base": "", "messages": numbered}
+
+
+@sample("whatsapp-exporter")
+def whatsapp_exporter(_folder: Path) -> tuple[str, bytes]:
+    picture = "WhatsApp/Media/WhatsApp Images/IMG-20260425-WA0001.jpg"
+    li = whatsapp_exporter_chat(
+        "Li", whatsapp_exported(0, "This chat is now end-to-end encrypted", meta=True), whatsapp_exported(1, "早安 <br>two"),
+        whatsapp_exported(2, "hi: <b>", own=True, reply="K1", quoted_data="早安"),
+        whatsapp_exported(3, picture, media=True, mime="image/jpeg", caption="look", reactions={"You": "👍"}, timestamp=1777150983.25),
+        whatsapp_exported(4, "The media is missing", media=True, meta=True, mime="media"), whatsapp_exported(5, "Message deleted", meta=True),
+        whatsapp_exported(6, "Location shared: (1.0, 2.0)", meta=True, own=True), whatsapp_exported(7, None),
+        whatsapp_exported(8, 'This media include the following vCard file(s):<br><a href="a.vcf">Wang &amp; Co</a>', meta=True, mime="text/x-vcard"),
+    )  # fmt: skip
+    trip = whatsapp_exporter_chat(
+        "Trip",
+        whatsapp_exported(0, "Li left the group", meta=True),
+        whatsapp_exported(1, "by name", sender="Li"),
+        whatsapp_exported(2, "mine", own=True),
+    )
+    calls = whatsapp_exporter_chat(
+        "WhatsApp Calls", whatsapp_exported(0, "A call from Li was missed.", meta=True, sender="Li")
+    )
+    return "result.json", _json({"8613800000001@s.whatsapp.net": li, "12-34@g.us": trip, "000000000000000": calls})
+
+
+def whatsapp_in_telegrams_shape(name: str, kind: str, number: int, *said: tuple[str, str, str]) -> dict[str, object]:
+    """Return a chat as WhatsApp Chat Exporter writes it for programs that read Telegram's export; of each message who, by which id, and what."""
+    return {
+        "name": name, "type": kind, "id": number, "messages": [
+            {"id": place, "type": "message", "date": "2026-04-25T21:03:00", "date_unixtime": 1777150980 + place, "from": who, "from_id": f"user{by}",
+             "text": text, "text_entities": [{"type": "plain", "text": text}]}
+            for place, (who, by, text) in enumerate(said, 1)
+        ],
+    }  # fmt: skip
+
+
+@sample("whatsapp-exporter telegram")
+def whatsapp_exporter_telegram(_folder: Path) -> tuple[str, bytes]:
+    said = ("86138", "86138", "早安 <br>two"), ("Me", "00000", "hi"), ("86138", "86138", "Message deleted")
+    return "Li.json", _json(whatsapp_in_telegrams_shape("Li", "personal_chat", 86138, *said))
+
+
+@sample("whatsapp-text exporter")
+def whatsapp_exporter_text(_folder: Path) -> tuple[str, bytes]:
+    return "Li.txt", _text(
+        "[2026-04-25 21:03] Li: 早安 ", "                       two", "[2026-04-25 21:04] You: hi",
+        "[2026-04-25 21:04] Li: <media file in WhatsApp/Media/a.jpg>", "                       look",
+        "[2026-04-25 21:05] Li: <The media is missing>",
+    )  # fmt: skip
+
+
 @sample("discord-json")
 def discord(_folder: Path) -> tuple[str, bytes]:
     return "general.json", _json(discord_channel(12))

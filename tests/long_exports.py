@@ -32,6 +32,7 @@ from chat_samples import (
     qq_mht_row,
     telegram_entry,
     telegram_page,
+    whatsapp_in_telegrams_shape,
 )
 
 Make: TypeAlias = Callable[[int], tuple[str, bytes]]
@@ -275,6 +276,12 @@ def chatlab_lines(messages: int) -> tuple[str, bytes]:
     members: list[dict[str, object]] = [{"_type": "member", **member} for member in CHATLAB_MEMBERS]
     said = [{"_type": "message", **message} for message in _chatlab(messages)]
     return "tea.jsonl", _lines([{"_type": "header", **CHATLAB_HEAD}, *members, *said])
+
+
+@long("whatsapp-exporter telegram")
+def whatsapp_exporter(messages: int) -> tuple[str, bytes]:
+    said = [(_name(n), "00000" if n % 2 else "86138", _said(n)) for n in range(messages)]
+    return "Trip.json", _json(whatsapp_in_telegrams_shape("Trip", "private_group", 1234, *said))
 
 
 @long("signal-jsonl")

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from backupkit.i18n import Language
+from backupkit.i18n import Language, spoken
 from backupkit.ui.terminal import ColorChoice, ProgressChoice
 
 
@@ -119,6 +119,19 @@ def merged(levels: Sequence[Mapping[str, Any]]) -> Everywhere:
             elif value not in {None, False}:
                 values[name] = value
     return Everywhere(**values)
+
+
+def spelled(arguments: Sequence[str]) -> list[str]:
+    """Give the languages that `--lang` names the form that the parser knows: people type zh, zh_CN and EN as well."""
+    given = list(arguments)
+    end = given.index("--") if "--" in given else len(given)
+    for place in range(end):
+        if given[place].startswith("--lang="):
+            tag = given[place].removeprefix("--lang=")
+            given[place] = f"--lang={spoken(tag) or tag}"
+        elif place and given[place - 1] == "--lang":
+            given[place] = spoken(given[place]) or given[place]
+    return given
 
 
 def peeked(arguments: Sequence[str]) -> Everywhere:

@@ -11,7 +11,7 @@ from typing import TextIO
 
 import typer
 
-from backupkit.cli.everywhere import Everywhere, HelpWanted, VersionWanted, peeked
+from backupkit.cli.everywhere import Everywhere, HelpWanted, VersionWanted, peeked, spelled
 from backupkit.cli.grammar import command_at
 from backupkit.cli.session import Process, Session
 from backupkit.cli.stopping import Terminated
@@ -92,6 +92,7 @@ def answer(process: Process, arguments: Sequence[str]) -> ExitCode:
     Raises:
         BrokenPipeError: whoever read the output left.
     """
+    arguments = spelled(arguments)
     first = peeked(arguments)
     try:
         return _invoke(process, arguments, first)

@@ -117,6 +117,15 @@ def _misses_splits(case: Case) -> bool | None:
     return case.demands.misses_splits
 
 
+def _packs_resources(case: Case) -> bool | None:
+    # An app for Android 11 brings a table that can be mapped, in its base and every split (AOSP `ParsingPackageUtils.parseBaseApk`, `ParseInput`).
+    packs = case.demands.packs_resources
+    if case.sdk < 30 or packs is False:
+        return False
+    is_older = below(case.candidate.target_sdk, 30)
+    return packs if is_older is False else None if is_older is None else False
+
+
 def _misses_code(case: Case) -> bool | None:
     # AOSP `ScanPackageUtils.assertCodePolicy`.
     return case.demands.misses_code
@@ -133,6 +142,12 @@ CANDIDATE_RULES: tuple[Rule, ...] = (
     Rule("target-too-old", answers(InstallCode.DEPRECATED_SDK_VERSION), IfForced.FAILS, _targets_too_old),
     Rule("not-a-base", answers(InstallCode.MISSING_SPLIT), IfForced.FAILS, _is_only_a_split),
     Rule("split-missing", answers(InstallCode.MISSING_SPLIT), IfForced.FAILS, _misses_splits),
+    Rule(
+        "resources-packed",
+        answers(InstallCode.PARSE_FAILED_RESOURCES_ARSC_COMPRESSED),
+        IfForced.FAILS,
+        _packs_resources,
+    ),
     Rule("code-missing", answers(InstallCode.INVALID_APK), IfForced.FAILS, _misses_code),
     Rule("test-only", answers(InstallCode.TEST_ONLY), IfForced.FAILS, _is_test_only),
     Rule("no-matching-abi", answers(InstallCode.NO_MATCHING_ABIS), IfForced.FAILS, _fits_no_processor),

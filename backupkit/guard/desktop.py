@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from backupkit.errors import Fact
+from backupkit.guard.advice import BACK_UP_FIRST, against
 from backupkit.guard.judge import Judgement, Known, coverage_of, pass_policy
 from backupkit.guard.outcome import Action, Outcome
 from backupkit.guard.package_name import is_package_name
@@ -98,7 +99,7 @@ def decide_desktop(change: DesktopChange, known: Known) -> Judgement:
         if checked.coverage.app.package != change.app:
             raise PassWrongApp(covered=checked.coverage.app.package, installed=change.app)
     except PassRefused as error:
-        return Judgement(_held(error.reason, judged, error.facts))
+        return Judgement(_held(error.reason, judged, error.facts, helps=against(error)))
     verdict = Verdict(
         decision=Decision.ALLOW,
         outcome=Outcome.KEEPS_DATA,
@@ -110,12 +111,14 @@ def decide_desktop(change: DesktopChange, known: Known) -> Judgement:
     return Judgement(verdict, checked.witness)
 
 
-def _held(reason: str, judged: Judged, facts: dict[str, Fact] | None = None) -> Verdict:
+def _held(
+    reason: str, judged: Judged, facts: dict[str, Fact] | None = None, *, helps: tuple[str, ...] = BACK_UP_FIRST
+) -> Verdict:
     return Verdict(
         decision=Decision.HOLD,
         outcome=Outcome.UNKNOWN,
         reason=reason,
-        suggestions=("backupkit snapshot", "backupkit verify"),
+        suggestions=helps,
         judged=judged,
         facts=facts or {},
     )

@@ -141,6 +141,7 @@ class Demands(NamedTuple):
     static_library: bool = False
     misses_splits: bool = False
     misses_code: bool | None = False
+    packs_resources: bool | None = False
     for_development: bool = False
     keys: tuple[tuple[CertificateDigest, str], ...] = ()
 

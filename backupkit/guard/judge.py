@@ -12,6 +12,7 @@ from typing import NamedTuple
 from backupkit.codec.malformed import MalformedObject
 from backupkit.crypto.signing import VerifyKey
 from backupkit.errors import BackupkitError, Fact
+from backupkit.guard.advice import BACK_UP_FIRST, KEEP_THE_APP, UPDATE_INSTEAD, against
 from backupkit.guard.apk.reasons import PackageUndecided
 from backupkit.guard.consent import (
     Consent,
@@ -39,10 +40,6 @@ from backupkit.proof.pass_check import InstalledApp, PassPolicy, authentic_pass,
 from backupkit.proof.pins import Pins
 from backupkit.proof.refusals import PassRefused
 from backupkit.proof.witness import WitnessState
-
-BACK_UP_FIRST = ("backupkit snapshot", "backupkit verify")
-UPDATE_INSTEAD = "install-as-update"
-KEEP_THE_APP = "keep-the-installed-app"
 
 
 class Known(NamedTuple):
@@ -222,7 +219,9 @@ def _over_chats(examined: Examined, known: Known) -> tuple[Verdict, WitnessState
         counted = authentic_pass(data, known.pins)
         is_of_app = counted is not None and counted.app.package == examined.installed.package
         loss = _loss(base.loss, counted.covered) if counted is not None and is_of_app else base.loss
-        return base.but(reason=error.reason, loss=loss, facts={**base.facts, **error.facts}), None
+        helps = base.suggestions if outcome.reason == "update-instead" else against(error)
+        facts = {**base.facts, **error.facts}
+        return base.but(reason=error.reason, loss=loss, suggestions=helps, facts=facts), None
     coverage = coverage_of(checked.coverage, known.policy)
     covered = base.but(coverage=coverage, loss=_loss(base.loss, checked.coverage.covered))
     return _with_consent(covered, request.consent, known), checked.witness

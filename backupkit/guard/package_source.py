@@ -16,6 +16,7 @@ from backupkit.guard.facts import (
     SignerView,
     join_spans,
 )
+from backupkit.guard.rule import any_of
 
 if TYPE_CHECKING:
     from backupkit.guard.apk.manifest import Manifest
@@ -111,6 +112,7 @@ def _demands(found: "PackageSet") -> Demands:
         static_library=found.base.manifest.static_library is not None,
         misses_splits=bool(found.missing_splits),
         misses_code=found.base.misses_code,
+        packs_resources=any_of([package.packs_resources for package in every]),
         for_development=found.base.manifest.is_for_development,
         keys=tuple(sorted(found.base.signer_keys().items())),
     )

@@ -11,6 +11,7 @@ from backupkit.clock import to_rfc3339
 from backupkit.errors import Fact
 from backupkit.guard.outcome import Outcome, SignerChange
 from backupkit.guard.verdict import Decision, Loss, Verdict
+from backupkit.proof.coverage_pass import EVERY_BYTE_READ, KEYS_RECOVERABLE, RESTORE_DRILL, SECOND_COPY
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +38,10 @@ class Wording:
 def wording(verdict: Verdict) -> Wording:
     """Choose the sentences for a verdict."""
     facts = sentence_facts(verdict)
-    reason, cause = f"reason.{verdict.reason}", verdict.facts.get("cause")
+    own, cause = _own_key(verdict), verdict.facts.get("cause")
     # Where the chats are at stake, what the update would do comes before what is missing to allow it.
-    first = reason if cause is None else f"reason.{cause}"
-    more = [] if cause is None else [f"{reason}.what", f"{reason}.why"]
+    first = own if cause is None else f"reason.{cause}"
+    more = [] if cause is None else [f"{own}.what", f"{own}.why"]
     if verdict.loss is not None and verdict.would_erase:
         more.append(_not_in_backup(verdict.loss, counts=verdict.coverage is not None))
     more += [f"finding.{code}" for code in verdict.findings]
@@ -51,7 +52,7 @@ def wording(verdict: Verdict) -> Wording:
         headline=Sentence(_headline(verdict), facts),
         what=Sentence(f"{first}.what", facts),
         why=Sentence(f"{first}.why", facts),
-        advice=Sentence(f"{first if cause in _CURED_BY_ANOTHER_WAY else reason}.try", facts),
+        advice=Sentence(f"{first if cause in _CURED_BY_ANOTHER_WAY else own}.try", facts),
         more=tuple(Sentence(key, facts) for key in more),
         steps=tuple(_steps(verdict, facts)),
     )
@@ -59,6 +60,19 @@ def wording(verdict: Verdict) -> Wording:
 
 # There is a way to the same end that keeps the chats, and it is better advice than a backup.
 _CURED_BY_ANOTHER_WAY = {"update-instead", "removes-another-app"}
+
+
+_CHECKS = frozenset({EVERY_BYTE_READ, KEYS_RECOVERABLE, RESTORE_DRILL, SECOND_COPY})
+
+
+def _own_key(verdict: Verdict) -> str:
+    """Where the sentences of a reason stand. Each check is passed by another command, and a signature is not two steps."""
+    check = verdict.facts.get("check")
+    if verdict.reason == "pass-policy-not-met" and check in _CHECKS:
+        return f"check.{check}"
+    if verdict.reason == "consent-refused" and verdict.facts.get("detail") == "token-needed":
+        return "consent-refused.token-needed"
+    return f"reason.{verdict.reason}"
 
 
 def sentence_facts(verdict: Verdict) -> dict[str, Fact]:
@@ -105,11 +119,14 @@ def _headline(verdict: Verdict) -> str:
         case Outcome.WOULD_WIPE, Decision.ALLOW:
             return f"headline.would-wipe.allow.{_counted(verdict.loss)}"
         case Outcome.WOULD_WIPE, _ if verdict.reason == "consent-refused":
-            return "headline.would-wipe.unconsented"
+            return f"headline.would-wipe.unconsented.{_counted(verdict.loss)}"
         case Outcome.WOULD_WIPE, _ if _may_be_saved(verdict):
             return f"headline.would-wipe.saved.{_counted(verdict.loss)}"
         case Outcome.WOULD_WIPE, _:
             return f"headline.would-wipe.hold.{_counted(verdict.loss)}"
+        case Outcome.UNKNOWN, Decision.HOLD:
+            # A chat program on this computer: nobody knows what the change would do, and a backup is waited for.
+            return "headline.waits"
         case _:
             return f"headline.{verdict.outcome.value}"
 
@@ -127,8 +144,12 @@ def _may_be_saved(verdict: Verdict) -> bool:
 def _steps(verdict: Verdict, facts: Mapping[str, Fact]) -> list[Sentence]:
     if verdict.consent is None or not verdict.waits_for_consent:
         return []
+    counted = _counted(verdict.loss)
+    if counted in {"chats", "messages"} and facts.get("covered_messages") is None:
+        # Counted on the phone, and sealed in the backup: how much of it can be restored is known as a size.
+        counted += ".sized"
     return [
-        Sentence(f"consent.first.{_counted(verdict.loss)}", facts),
+        Sentence(f"consent.first.{counted}", facts),
         Sentence("consent.second", {**facts, "app": verdict.consent.app_name}),
     ]
 

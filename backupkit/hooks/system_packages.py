@@ -23,7 +23,9 @@ MAX_INPUT_BYTES = 8 << 20
 _SAID = {
     "en": {
         "hold": "backupkit: {name} waits: no verified backup of its chats counts now ({reason}).\n"
-        "  backupkit snapshot, then backupkit verify, then again. Why: backupkit explain {reason}\n",
+        "  {first}Why: backupkit explain {reason}\n",
+        "first": "{commands}, then again. ",
+        "then": ", then ",
         "others.apt": "  To update everything else now: apt-mark hold {names}, then the same again; later: apt-mark unhold {names}\n",
         "others.pacman": "  To update everything else now: pacman -Syu --ignore {names}\n",
         "unknown": "backupkit: whose chats {name} keeps is not known, so nothing is changed.\n"
@@ -34,7 +36,9 @@ _SAID = {
     },
     "zh": {
         "hold": "backupkit：{name} 暂缓：目前没有算数的已核验备份（{reason}）。\n"
-        "  先运行 backupkit snapshot，再运行 backupkit verify，然后重试。原因：backupkit explain {reason}\n",
+        "  {first}原因：backupkit explain {reason}\n",
+        "first": "先运行 {commands}，然后重试。",
+        "then": "，再运行 ",
         "others.apt": "  要现在更新其余软件包：先运行 apt-mark hold {names}，再重试；以后用 apt-mark unhold {names} 解除。\n",
         "others.pacman": "  要现在更新其余软件包：pacman -Syu --ignore {names}\n",
         "unknown": "backupkit：不知道 {name} 保存的是哪个应用的聊天记录，因此不做任何更改。\n"
@@ -89,10 +93,19 @@ def answer_rows(rows: Iterable[Row], host: str, guarded: Guarded, language: str,
     for row in watched:
         verdict = desk.answer_desktop(DesktopChange(row.name, row.action, apps[row.name], host), now)
         if verdict.decision is not Decision.ALLOW:
-            text += say("hold", language, name=row.name, reason=verdict.reason)
+            first = _first(verdict.suggestions, language)
+            text += say("hold", language, name=row.name, reason=verdict.reason, first=first)
             code = max(code, int(verdict.exit_code))
             held.append(row.name)
     return Told(text, code, tuple(held))
+
+
+def _first(suggestions: Sequence[str], language: str) -> str:
+    """Say which commands help before the host is started again; nothing where none does."""
+    commands = [one for one in suggestions if one.startswith("backupkit ") and not one.startswith("backupkit explain ")]
+    if not commands:
+        return ""
+    return say("first", language, commands=say("then", language).join(commands))
 
 
 def not_understood(host: str, language: str) -> Told:

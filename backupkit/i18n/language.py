@@ -18,13 +18,14 @@ def choose_language(flag: str | None, environment: Mapping[str, str]) -> Languag
     """
     asked = flag or next((environment[name] for name in VARIABLES if environment.get(name)), "")
     for entry in asked.split(":"):
-        language = _spoken(entry)
+        language = spoken(entry)
         if language is not None:
             return language
     return "en"
 
 
-def _spoken(tag: str) -> Language | None:
+def spoken(tag: str) -> Language | None:
+    """Return the language that is answered to a tag in any of its forms (zh, zh_TW.UTF-8, EN), or None for one not spoken."""
     primary = tag.replace("_", "-").split(".")[0].split("-")[0].strip().lower()
     if primary == "zh":
         return "zh-CN"

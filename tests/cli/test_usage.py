@@ -70,6 +70,19 @@ def test_a_mistake_is_said_in_chinese_only(run: Run, arguments: list[str]) -> No
     assert not ENGLISH.search(ran.notes.split("代码")[0].replace("backupkit --help", "")), ran.notes
 
 
+@pytest.mark.parametrize("flag", [["--lang", "zh"], ["--lang=zh_CN"], ["--lang", "ZH-cn"], ["--lang=zh_CN.UTF-8"]])
+def test_chinese_may_be_asked_for_in_the_forms_that_people_type(run: Run, flag: list[str]) -> None:
+    before, after = run(*flag, "status", "a"), run("status", "a", *flag)
+
+    assert before.notes == after.notes == run("--lang", "zh-CN", "status", "a").notes
+
+
+def test_what_follows_two_dashes_is_no_language(run: Run) -> None:
+    ran = run("doctor", "--json", "--", "--lang", "zh")
+
+    assert ran.last["params"]["found"] == "zh"
+
+
 def test_a_mistake_shows_no_traceback(run: Run) -> None:
     ran = run("status", "--lang")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from apk_factory import Reference, build_apk, make_key, make_zip, read_zip, sign
+from apk_factory import Reference, ZipEntry, build_apk, make_key, make_zip, read_zip, sections, sign
 from installed_app import APP, A, B, C, signed
 
 from backupkit.guard.device_facts import Device, DeviceMalformed, Owner, decode_device
@@ -52,6 +52,7 @@ KEPT = ("keeps-data", 1, "signer-same")
         ),
         ({}, {"misses_splits": True}, -28, "split-missing"),
         ({}, {"misses_code": True}, -2, "code-missing"),
+        ({}, {"packs_resources": True}, -124, "resources-packed"),
         (
             {"permissions": {"p": {"package": STRANGER, "signers": [B]}}},
             {"permissions": ("p",)},
@@ -370,6 +371,52 @@ def test_code_that_a_package_says_it_runs_is_looked_for(
 
     assert demands is not None
     assert demands.misses_code is found
+
+
+@pytest.mark.parametrize(
+    ("packed", "target", "sdk", "answer"),
+    [
+        ("mapped", 30, 30, KEPT),
+        ("none", 30, 30, KEPT),
+        ("compressed", 30, 30, ("refused-safe", -124, "resources-packed")),
+        ("between", 30, 36, ("refused-safe", -124, "resources-packed")),
+        ("in a split", 34, 34, ("refused-safe", -124, "resources-packed")),
+        ("compressed", 29, 36, KEPT),
+        ("compressed", 30, 29, KEPT),
+        ("out of reach", 30, 30, ("unknown", None, "fact-missing")),
+        ("out of reach", 29, 30, KEPT),
+    ],
+)
+def test_resources_that_a_phone_cannot_map_are_refused_where_android_11_asks_for_it(
+    tmp_path: Path, packed: str, target: int, sdk: int, answer: tuple[str, int | None, str]
+) -> None:
+    def package(name: str, packed: str, split: str | None = None) -> None:
+        apk = build_apk(version_code=2, target_sdk=target, split=split)
+        # The name and the header of its own stand between what lies before and the table.
+        room = bytes(-(sections(apk)[0] + 30 + len("resources.arsc")) % 4)
+        entry = ZipEntry(b"resources.arsc", b"\2\0\x0c\0" * 40, extra=room)
+        match packed:
+            case "compressed" | "in a split":
+                entry.method = 8
+            case "between":
+                entry.extra += b"\0\0"
+            case "out of reach":
+                entry.local_name = b"resources.ARSC"
+        entries = read_zip(apk)
+        apk = make_zip(entries if packed == "none" else [*entries, entry])
+        (tmp_path / "new" / name).write_bytes(sign(apk, key, schemes=["v2", "v3"]))
+
+    key = make_key("ec", "A")
+    (tmp_path / "new").mkdir()
+    (tmp_path / "old.apk").write_bytes(sign(build_apk(), key))
+    package("base.apk", "mapped" if packed == "in a split" else packed)
+    if packed == "in a split":
+        package("zh.apk", packed, split="config.zh")
+
+    old, new = read_facts(tmp_path / "old.apk", device_sdk=sdk), read_facts(tmp_path / "new", device_sdk=sdk)
+    found = decide_install(old, new, Action.UPGRADE, Device(sdk))
+
+    assert (found.outcome.value, found.install_result, found.reason) == answer
 
 
 def test_what_a_resource_decides_is_not_known_and_never_allowed(tmp_path: Path) -> None:

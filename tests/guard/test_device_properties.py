@@ -117,6 +117,7 @@ facts = st.builds(
         static_library=any_of(False, True),
         misses_splits=any_of(False, True),
         misses_code=any_of(False, True, None),
+        packs_resources=any_of(False, True, None),
         keys=any_of(((A, "key a"), (B, "key b"), (C, "key c")), ((A, "key a"),)),
         for_development=any_of(False, True),
     ),

@@ -119,6 +119,7 @@ def test_every_outcome_and_variant_has_its_headline(language: Language) -> None:
     known = messages(language)
     keys = [f"headline.would-wipe.{decision}.{variant}" for decision in ("hold", "allow") for variant in VARIANTS]
     keys += [f"headline.would-wipe.saved.{variant}" for variant in VARIANTS if variant != "uncounted"]
+    keys += [f"headline.would-wipe.unconsented.{variant}" for variant in VARIANTS]
     keys += [f"consent.first.{variant}" for variant in VARIANTS]
     keys += [f"headline.{outcome.value}" for outcome in Outcome if outcome is not Outcome.WOULD_WIPE]
     keys += [f"verdict.{decision.value}" for decision in Decision]
@@ -253,3 +254,53 @@ def test_only_what_no_backup_holds_is_called_lost_for_good(
 
     assert ("brought back" in headline or "无法恢复" in headline) is is_lost_for_good
     assert "50,000" in headline
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_removal_is_not_called_an_installation(language: Language) -> None:
+    removal = HELD.but(facts={"cause": "uninstall"}, loss=LOSSES["chats"])
+
+    headline = said(removal, language)[0]
+
+    assert "微信" in headline
+    assert not re.search("install|安装", headline)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("variant", ["chats", "messages"])
+def test_what_a_sealed_backup_holds_is_told_as_a_size_and_never_as_an_unknown_number(
+    variant: str, language: Language
+) -> None:
+    sealed = COVERED.but(coverage=COVERAGE._replace(messages=None, conversations=None), loss=LOSSES[variant])
+
+    first = said(sealed, language)[-2]
+
+    assert "50,000" in first
+    assert messages(language)["word.unknown"] not in first
+    assert "11.0 GB" in first
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_program_that_waits_is_not_said_to_be_one_that_could_not_be_checked(language: Language) -> None:
+    waits = Verdict(
+        decision=Decision.HOLD, outcome=Outcome.UNKNOWN, reason="no-verified-backup", judged=Judged(app_name="wechat")
+    )
+
+    assert "wechat" in said(waits, language)[0]
+    assert wording(waits).headline.key != wording(undecided("timed-out")).headline.key
+
+
+def test_who_lets_only_a_signature_count_is_told_how_to_sign_and_not_to_answer_again() -> None:
+    refused = HELD.but(reason="consent-refused", coverage=COVERAGE, consent=CONSENT)
+    by_token = refused.but(facts={"cause": "different-signer", "detail": "token-needed"})
+    by_person = refused.but(facts={"cause": "different-signer", "detail": "wrong-name"})
+
+    for language in LANGUAGES:
+        assert messages(language)[wording(by_token).advice.key].startswith("backupkit guard consent")
+    assert wording(by_person).advice.key == "reason.consent-refused.try"
+
+
+def test_one_hour_is_one_hour() -> None:
+    old = HELD.but(reason="pass-too-old", facts={"verified_at": "2018-05-30T12:00:00Z", "limit_hours": 1})
+
+    assert "1 hour." in said(old, "en")[1]

@@ -8,7 +8,8 @@ from apk_factory import V3, ZipEntry, build_apk, make_zip, read_zip, sign, witho
 from guard_scene import MAKER, STRANGER, WECHAT, Scene, answer, question, said
 
 from backupkit.guard import device_rules, examination
-from backupkit.guard.judge import BACK_UP_FIRST, UPDATE_INSTEAD, judge
+from backupkit.guard.advice import BACK_UP_FIRST, UPDATE_INSTEAD
+from backupkit.guard.judge import judge
 from backupkit.guard.outcome import Action
 from backupkit.guard.package_record import Records
 from backupkit.guard.policy import GuardPolicy

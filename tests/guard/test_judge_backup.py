@@ -9,9 +9,12 @@ from guard_scene import WECHAT, Scene, answer, question, said
 from backupkit.guard import judge as judge_module
 from backupkit.guard.desk import load_pins
 from backupkit.guard.examination import examine
+from backupkit.guard.outcome import Action
 from backupkit.guard.package_record import Records
 from backupkit.guard.policy import GuardPolicy, Needs
 from backupkit.guard.verdict import Decision, Loss
+from backupkit.guard.wording import wording
+from backupkit.i18n import LANGUAGES, messages
 from backupkit.ids import AppPackage, CertificateDigest
 from backupkit.proof.coverage_pass import RESTORE_DRILL, SECOND_COPY, Check
 
@@ -148,3 +151,55 @@ def test_a_named_pass_that_cannot_be_read_decides_nothing(scene: Scene) -> None:
     scene.issue()
 
     assert said(answer(scene, question(scene, pass_path=scene.folder)))[::2] == ("undecided", "pass-unreadable")
+
+
+@pytest.mark.parametrize(
+    ("check", "policy", "helps"),
+    [
+        ("restore-drill", GuardPolicy(needs=Needs.DRILLED), ("backupkit drill",)),
+        ("second-copy", GuardPolicy(needs_second_copy=True), ("backupkit copy --to DIR",)),
+        ("keys-recoverable", GuardPolicy(), ("backupkit key confirm", "backupkit verify")),
+        ("every-byte-read", GuardPolicy(), ("backupkit verify",)),
+    ],
+)
+def test_a_check_that_is_missing_is_named_with_the_command_that_does_it(
+    scene: Scene, check: str, policy: GuardPolicy, helps: tuple[str, ...]
+) -> None:
+    """ "backupkit verify" was advised for every check, and whoever did that went round in a circle."""
+    scene.enrol_store()
+    coverage = scene.coverage()
+    scene.issue(coverage, checks=tuple(one for one in coverage.checks if one.name != check))
+
+    held = answer(scene, question(scene), policy)
+
+    assert said(held) == ("hold", "would-wipe", "pass-policy-not-met")
+    assert held.suggestions == helps
+    chosen = wording(held)
+    for language in LANGUAGES:
+        assert messages(language)[chosen.advice.key].startswith(helps[0].partition(" --")[0])
+    assert {f"check.{check}.what", f"check.{check}.why"} <= {sentence.key for sentence in chosen.more}
+
+
+def test_where_an_update_keeps_the_chats_that_is_advised_before_any_check(scene: Scene) -> None:
+    scene.enrol_store()
+    scene.issue()
+    newer = scene.package("v20.apk", version_code=20)
+
+    held = answer(scene, question(scene, newer, action=Action.REINSTALL), GuardPolicy(needs_second_copy=True))
+
+    assert said(held)[::2] == ("hold", "pass-policy-not-met")
+    assert held.suggestions == ("install-as-update",)
+
+
+def test_nobody_is_told_to_save_into_a_repository_that_was_set_back(scene: Scene) -> None:
+    scene.enrol_store()
+    scene.issue()
+    assert answer(scene, question(scene)).decision is Decision.ALLOW
+
+    scene.issue(scene.coverage(leaves=scene.leaves[:5]))
+    shorter = answer(scene, question(scene))
+    scene.issue(scene.coverage(leaves=[*scene.leaves[:6], b"\1" * 32]))
+    forked = answer(scene, question(scene))
+
+    assert (shorter.reason, forked.reason) == ("log-rolled-back", "log-forked")
+    assert shorter.suggestions == forked.suggestions == ("keep-the-installed-app",)

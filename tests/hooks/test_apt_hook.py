@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -17,12 +18,13 @@ from hook_process import waiting_hook
 from hypothesis import given, settings, strategies as st
 from json_schema import differences, schema_of
 
-from backupkit.clock import SystemClock
-from backupkit.guard.desk import load_hook_key
+from backupkit.clock import FixedClock, SystemClock
+from backupkit.guard.desk import load_hook_key, save_policy
 from backupkit.guard.ledger import read_ledger, verify_ledger
 from backupkit.guard.outcome import Action
-from backupkit.hooks.apt import read_rows
-from backupkit.hooks.system_packages import QuestionMalformed, Row
+from backupkit.guard.policy import GuardPolicy, Needs
+from backupkit.hooks.apt import ask_apt, read_rows
+from backupkit.hooks.system_packages import Guarded, QuestionMalformed, Row
 
 HOOK = Path(sys.executable).with_name("backupkit-hook")
 ROOT = Path(__file__).parents[2]
@@ -293,3 +295,40 @@ def test_a_host_that_closed_its_standard_error_gets_the_same_exit_code(
     )
 
     assert done.returncode == code
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize(
+    ("policy", "commands"),
+    [
+        (GuardPolicy(needs=Needs.DRILLED), ["drill"]),
+        (GuardPolicy(needs_second_copy=True), ["copy --to DIR"]),
+        (GuardPolicy(max_backup_age=timedelta(minutes=5)), ["snapshot", "verify"]),
+    ],
+)
+def test_a_host_is_told_the_commands_that_end_the_waiting(
+    tmp_path: Path, policy: GuardPolicy, commands: list[str], language: str
+) -> None:
+    scene = Scene(tmp_path)
+    scene.enrol_store()
+    scene.issue()
+    save_policy(scene.places, policy)
+
+    told = ask_apt(
+        question("wechat 1.0 all none < 2.0 all none /w.deb"), Guarded(scene.places), language, FixedClock(scene.now)
+    )
+
+    assert re.findall(r"backupkit ((?!explain)[a-z]+(?: --to DIR)?)", told.text) == commands
+    assert told.held == ("wechat",)
+
+
+def test_where_no_command_helps_a_host_names_none_but_explain(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    scene.enrol_store()
+    scene.places.witness.write_bytes(b"garbage")
+
+    told = ask_apt(
+        question("wechat 1.0 all none < 2.0 all none /w.deb"), Guarded(scene.places), "en", FixedClock(scene.now)
+    )
+
+    assert re.findall(r"backupkit ([a-z]+)", told.text) == ["explain"]

@@ -5,20 +5,26 @@ Element writes seconds in every line, and in the words of its language who sent 
 
 import re
 
-from backupkit.chats.readers.whatsapp_heads import DASH, head_of
+from backupkit.chats.readers.element_heads import element_head
 
-_FILE = re.compile(r"(?:^|/)matrix-[^/]*-export-[^/]*\.txt$|[ -]Chat[ -]Export[ -][^/]*/export\.txt$")
+_FILE = re.compile(
+    r"(?:^|/)matrix-[^/]*-export-[^/]*\.txt$|[ -]Chat[ -]Export[ -][^/]*/export\.txt$| - Chat Export - [^/]*\.txt$"
+)
+_WHO = r"[^:]{1,200} "
 _HAPPENED = re.compile(
-    r"[^:]{1,200} (?:sent an image\.|sent a sticker\.|joined the room|left the room|invited .{1,200}|created this room\.|created and configured the room\."
-    r"|enabled end-to-end encryption.*|set the room name to .*|changed the room name .*|made the room .*|made future room history .*|set their profile picture"
-    r"|set the main address .*|turned on end-to-end encryption.*)(?: \([^()]{1,60}\))?$"
+    rf"{_WHO}(?:sent an image\.|sent a sticker\.|joined the room|left the room(?:: .*)?|invited .{{1,200}}|created this room\.|created and configured the room\."
+    r"|enabled end-to-end encryption.*|set the room name to .*|changed the room name .*|removed the room name\.|made the room .*|made future room history .*"
+    r"|(?:set|changed|removed) (?:a|their) (?:profile picture|display name).*|(?:set|removed|changed|added) the (?:main|alternative) .*|changed the topic to \".*\"\."
+    r"|changed (?:the room avatar|the power level of .*|who can join this room|the join rule to .*|the pinned messages .*)\.?|(?:un)?pinned a message .*"
+    r"|(?:banned|unbanned|removed|withdrew) [^:]{1,200}(?:: .*)?|rejected the invitation(?:: .*)?|accepted (?:the|an) invitation.*|placed a (?:voice|video) call\..*"
+    r"|has started a poll - .*|has ended a poll.*|upgraded this room\.|turned on end-to-end encryption.*)(?: \([^()]{1,60}\))?$"
 )
 _ATTACHED = re.compile(r".* \((?:Media omitted(?: - file size limit exceeded)?|File Attached|Error fetching file)\)$")
 
 
 def is_element(name: str, head: str) -> bool:
     """Say whether the first lines of a file are Element's, judged by all of them and by the app's own name for it."""
-    heads = [(found, line) for line in head.splitlines() if (found := head_of(line, DASH))]
+    heads = [(found, line) for line in head.splitlines() if (found := element_head(line))]
     # Somebody may quote a line of another app.
     if (
         not heads

@@ -29,16 +29,13 @@ from backupkit.chats.reading.media_files import find_media, role_of_name
 from backupkit.chats.reading.reader import Recognition, Told, read_each
 from backupkit.chats.records.json_fields import dict_of, list_of, name_of, text_of, within_time
 from backupkit.chats.sources.source import SourceFiles
-from backupkit.chats.texts.month_names import month_of
-from backupkit.chats.texts.wall_time import HALF_DAY, SPACE, DateOrder, seconds_of_day
+from backupkit.chats.texts.named_day import day_in
+from backupkit.chats.texts.wall_time import HALF_DAY, SPACE, seconds_of_day
 
 _CLOCK = re.compile(
     rf"(?:(?P<before>{HALF_DAY}){SPACE}?)?(?P<hour>\d{{1,2}})(?:[:.]|시{SPACE})(?P<minute>\d{{1,2}})(?:[:.]|분{SPACE})(?P<second>\d{{1,2}})초?(?:{SPACE}?(?P<after>{HALF_DAY}))?"
 )
-_NUMBERED = re.compile(r"(\d{4})[年년] ?(\d{1,2})[月월] ?(\d{1,2})[日일]")
-_VIETNAMESE_MONTH = re.compile(r"tháng (\d{1,2})")
 _DATED = {"created_date", "updated_date", "message_state"}
-_WORD = re.compile(r"[^\W\d_][^\s\d,]*|\d+")
 
 
 class GoogleChat:
@@ -128,23 +125,6 @@ def _when(text: str) -> tuple[int | None, str]:
     if of_day is None or day is None:
         return None, UNKNOWN_ZONE
     return within_time((day * 86_400 + of_day) * 1_000_000), UTC_ZONE if "UTC" in rest else UNKNOWN_ZONE
-
-
-def day_in(text: str) -> int | None:
-    """Return the day since 1970 that is named, month by its name, in whatever order."""
-    numbered = _NUMBERED.search(text)
-    if numbered:
-        year, month, day = map(int, numbered.groups())
-        return DateOrder.YEAR_MONTH_DAY.day_number((year, month, day))
-    months = [int(month) for month in _VIETNAMESE_MONTH.findall(text)]
-    words = _WORD.findall(_VIETNAMESE_MONTH.sub("", text))
-    months += [found for word in words if (found := month_of(word)) is not None]
-    numbers = [int(word) for word in words if word.isdecimal()]
-    years = [number for number in numbers if number > 31]
-    days = [number for number in numbers if number <= 31]
-    if (len(months), len(years), len(days)) != (1, 1, 1):
-        return None
-    return DateOrder.YEAR_MONTH_DAY.day_number((years[0], months[0], days[0]))
 
 
 def _media(source: SourceFiles, name: str, value: dict[str, Any]) -> Iterator[Media]:

@@ -27,6 +27,7 @@ from backupkit.chats.records.json_stream import JsonStream
 from backupkit.chats.sources.source import SourceFiles
 
 _SHARED = ("media_share_url", "story_share", "link", "profile_share_username", "live_video_share", "video_call_action")
+_SAID = ("text", "heart", "media_share_caption")
 _FILES = ("media", "media_url", "voice_media", "animated_media_images")
 
 
@@ -101,12 +102,18 @@ def _message(source: SourceFiles, name: str, record: Record, key: str) -> Messag
         ts_raw=text_of(value.get("created_at")) or "",
         sender_name=text_of(value.get("sender")),
         kind=media[0].role if media else kind,
-        text=text_of(value.get("text")) or text_of(value.get("heart")) or shared or "",
+        text="\n".join(_words(value, shared)),
         reactions=tuple(
             Reaction("♥", text_of(like.get("username"))) for like in map(dict_of, list_of(value.get("likes")))
         ),
         media=media,
     )
+
+
+def _words(value: dict[str, Any], shared: str | None) -> list[str]:
+    """Return the lines of a message: what was written, and what was shared with it."""
+    lines = [text_of(value.get(field)) for field in _SAID]
+    return [line for line in dict.fromkeys([*lines, shared]) if line]
 
 
 def _media(source: SourceFiles, name: str, reference: str, field: str) -> Media:

@@ -18,8 +18,9 @@ from backupkit.chats.model import (
     Severity,
 )
 from backupkit.chats.people import People
+from backupkit.chats.readers.element_heads import ElementHeads, element_head
 from backupkit.chats.readers.element_signs import is_element, is_event
-from backupkit.chats.readers.whatsapp_heads import DASH, Head, head_of
+from backupkit.chats.readers.whatsapp_heads import Head
 from backupkit.chats.reading.reader import Recognition, Told, read_each
 from backupkit.chats.sources.source import Content, SourceFiles
 from backupkit.chats.texts.damage import TextDamage
@@ -59,7 +60,7 @@ def _shown(source: SourceFiles, name: str) -> str:
 
 def _head(source: SourceFiles, name: str) -> str:
     first = text_head(source.head(name)).lstrip("\ufeff")
-    return text_head(source.head(name, _LOOKED_AT)).lstrip("\ufeff") if head_of(first.split("\n", 1)[0], DASH) else ""
+    return text_head(source.head(name, _LOOKED_AT)).lstrip("\ufeff") if element_head(first.split("\n", 1)[0]) else ""
 
 
 def _read_file(source: SourceFiles, name: str) -> Iterator[Told]:
@@ -97,7 +98,7 @@ def _order(source: SourceFiles, name: str) -> tuple[DateOrder, bool]:
                 since += 1
                 if since > MOST_LINES_BETWEEN:
                     break
-                if found := head_of(line.text, DASH):
+                if found := element_head(line.text):
                     since = 0
                     evidence.saw(found.parts)
                     has_half_day = has_half_day or (found.has_half_day and "/" in line.text[: found.end])
@@ -113,9 +114,10 @@ def _messages(name: str, key: str, order: DateOrder, lines: Iterator[Line], dama
     texts: list[str] = []
     raw: list[bytes] = []
     size_bytes = 0
+    heads = ElementHeads()
     for line in lines:
         damage.saw(line)
-        found = head_of(line.text, DASH)
+        found = heads.of(line.text)
         # Every line of the app tells seconds: one without them is somebody's words.
         if found is not None and found.has_seconds:
             damage.head(line.text[: found.end])
@@ -140,11 +142,14 @@ def _message(
 ) -> Message:
     (head, line), (texts, raw) = current, collected
     whole = "\n".join(texts)
-    sent, said = _SENT.match(whole), None if is_event(texts[0]) else _SENDER.match(whole)
+    # Of what somebody does, as in `* Ada waves`, nothing says where the name ends.
+    is_deed = whole.startswith("* ")
+    sent, said = _SENT.match(whole), None if is_deed or is_event(texts[0]) else _SENDER.match(whole)
     sender = sent["who"] if sent else said[1] if said else None
     text = whole[said.end() :] if said else whole
     note = _NOTE.search(text)
-    kind = MessageKind.SYSTEM if sender is None else MessageKind.TEXT
+    is_system = sender is None and not is_deed
+    kind = MessageKind.SYSTEM if is_system else MessageKind.TEXT
     if sent:
         kind = MessageKind.IMAGE if sent["what"] == "image" else MessageKind.STICKER
     elif said and note:
@@ -159,7 +164,7 @@ def _message(
         ts_precision=Precision.SECOND,
         ts_raw=line.text[: head.end].strip(" -"),
         sender_name=sender,
-        direction=Direction.SYSTEM if sender is None else Direction.UNKNOWN,
+        direction=Direction.SYSTEM if is_system else Direction.UNKNOWN,
         kind=MessageKind.OTHER if text.startswith(_SEALED) else kind,
         text=text,
         # The lines name no file, and the file's own name has the time in it.

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from backupkit.chats.model import Finding, Locator, Media, Message, MessageKind, Precision, Reaction, Severity
-from backupkit.chats.readers.google_chat import day_in
 from backupkit.chats.readers.meta_json import missing_pages
 from backupkit.chats.reading.media_files import find_media_above, is_link, role_of_name
 from backupkit.chats.reading.message_page import MessagePage
@@ -19,6 +18,7 @@ from backupkit.chats.reading.reader import Recognition, Told, read_each
 from backupkit.chats.records.json_fields import within_time
 from backupkit.chats.sources.source import Content, SourceFiles
 from backupkit.chats.texts.html_pieces import Elements, Piece
+from backupkit.chats.texts.named_day import day_in
 from backupkit.chats.texts.wall_time import HALF_DAY, SPACE, DateOrder, seconds_of_day
 
 _LOOKED_AT = 256 * 1024
@@ -36,6 +36,9 @@ _CLOCK = re.compile(
     rf"(?:(?P<before>{HALF_DAY}){SPACE}?)?(?P<hour>\d{{1,2}})(?:[:.]|{SPACE}?h{SPACE}?)(?P<minute>\d{{2}})(?:[:.](?P<second>\d{{2}}))?"
     rf"(?:{SPACE}?(?P<after>{HALF_DAY}))?(?!\d)"
 )
+# Who reacted stands right behind the sign, and newer pages tell when. Signs are no letters.
+_REACTION = re.compile(r"(?P<sign>[^\w\s]+)\s*(?P<who>\S.*?)?(?:\s*\([^()]{4,60}\))?", re.DOTALL)
+_MOST_OF_REACTION = 400
 _NUMBERS = re.compile(r"(\d{1,4})[./-] ?(\d{1,2})[./-] ?(\d{1,4})")
 _SPACE = " \t\r\n"
 
@@ -105,6 +108,7 @@ class _Page(MessagePage):
         if found is not None:
             words.take(b"<p>" + found[1] + b"</p>", name, 0)
         self._parser = _Block()
+        self._has_begun = False
         super().__init__(source, name, _MARK, self._parser, key, words.fields.get("p", "").strip(_SPACE) or None)
 
     def message(self, locator: Locator, piece: Piece) -> Iterator[Told]:
@@ -113,13 +117,15 @@ class _Page(MessagePage):
         written = " ".join(found.fields.get("when", "").split())
         # The block above the messages names who takes part, and has no time. Of one that the page ends in, none is certain.
         if not written or (piece.is_last and found.is_open):
-            if "sender" in found.fields and not piece.is_last:
+            is_head = not self._has_begun and "words" not in found.fields
+            if "sender" in found.fields and not piece.is_last and not is_head:
                 yield Finding("record-not-understood", Severity.WARNING, locator)
             return
+        self._has_begun = True
         sender = " ".join(found.fields.get("sender", "").split()) or None
         self.people.saw(None, sender)
         media = tuple(
-            Media(*find_media_above(self.source, self.name, reference), role_of_name(reference))
+            Media(*find_media_above(self.source, self.name, reference), _role_of(reference))
             for reference in found.files[:1000]
         )
         ts_us, precision = _time_of(written)
@@ -134,12 +140,25 @@ class _Page(MessagePage):
             kind=media[0].role if media else MessageKind.TEXT,
             text=found.fields.get("words", "").strip(_SPACE),
             reactions=tuple(
-                Reaction(text)
+                _reaction(text)
                 for number in range(1, found.reactions + 1)
                 if (text := found.fields.get(f"reaction {number}", "").strip(_SPACE))
             ),
             media=media,
         )
+
+
+def _role_of(reference: str) -> MessageKind:
+    """Tell what a file is by its folder, else by its name: what was spoken has the name of a video."""
+    folder = posixpath.basename(posixpath.dirname(reference))
+    return {"audio": MessageKind.VOICE, "stickers_used": MessageKind.STICKER, "gifs": MessageKind.IMAGE}.get(
+        folder, role_of_name(reference)
+    )
+
+
+def _reaction(text: str) -> Reaction:
+    found = _REACTION.fullmatch(text) if len(text) <= _MOST_OF_REACTION else None
+    return Reaction(text) if found is None else Reaction(found["sign"], found["who"] or None)
 
 
 def _time_of(text: str) -> tuple[int | None, Precision]:
@@ -199,6 +218,9 @@ class _Block(Elements):
             return f"reaction {self.reactions}"
         if is_inside and tag in {"a", "img", "video", "audio", "source"}:
             self._file(attributes.get("href") or attributes.get("src") or "")
+        if is_inside and tag in {"video", "audio"}:
+            # What a browser that cannot play them shows.
+            return ""
         # Each piece of a message stands in an element of its own.
         if is_inside and tag == "div" and self._parts.get("words"):
             self.put("words", "\n")

@@ -15,6 +15,7 @@ from backupkit.chats.model import (
     Conversation,
     ConversationKind,
     DeletionState,
+    Direction,
     Finding,
     Locator,
     Media,
@@ -28,7 +29,7 @@ from backupkit.chats.model import (
 )
 from backupkit.chats.readers.instagram_inbox import is_inbox, read_inbox
 from backupkit.chats.reading.json_records import Record, claim_json, facts_around, records_in
-from backupkit.chats.reading.media_files import find_media_above, is_link
+from backupkit.chats.reading.media_files import find_media_above, is_link, role_of_name
 from backupkit.chats.reading.reader import Recognition, Told, read_each
 from backupkit.chats.records.json_fields import dict_of, list_of, milliseconds_to_us, text_of
 from backupkit.chats.sources.source import SourceFiles
@@ -44,6 +45,8 @@ _MEDIA_FIELDS = {
     "gifs": MessageKind.IMAGE,
     "files": MessageKind.FILE,
 }
+# What is shared is told in words, link and name. The app itself says no more than that something was sent.
+_SHARED = ("share_text", "profile_share_name", "profile_share_username", "original_content_owner", "link")
 _KINDS = {
     "Call": MessageKind.CALL,
     "Payment": MessageKind.PAYMENT,
@@ -192,7 +195,7 @@ def _people(value: Any) -> Iterator[Participant]:
 def _message(source: SourceFiles, name: str, record: Record, key: str) -> Message:
     value = record.value
     content = text_of(value.get("content"))
-    text = repaired(content) or ""
+    text = "\n".join(_words(value))
     media = tuple(_media(source, name, value))
     is_unsent = value.get("is_unsent") is True
     kind = _KINDS.get(text_of(value.get("type")) or "", media[0].role if media else MessageKind.TEXT)
@@ -208,22 +211,36 @@ def _message(source: SourceFiles, name: str, record: Record, key: str) -> Messag
         ts_precision=Precision.MILLISECOND,
         ts_zone=UTC_ZONE,
         ts_raw=str(value.get("timestamp_ms", "")),
-        sender_name=repaired(value.get("sender_name")),
+        sender_name=repaired(value.get("sender_name")) or None,
+        direction=Direction.SYSTEM if kind is MessageKind.SYSTEM else Direction.UNKNOWN,
         kind=MessageKind.RECALL if is_unsent else kind,
         native_kind=text_of(value.get("type")) or "",
         text=text,
-        text_raw=content if content is not None and content != text else None,
+        text_raw=content if content != repaired(content) else None,
         deletion=DeletionState.RECALLED if is_unsent else DeletionState.NONE,
         reactions=tuple(_reactions(value.get("reactions"))),
         media=media,
     )
 
 
+def _words(value: dict[str, Any]) -> list[str]:
+    """Return the lines of a message: what was written, and what was shared with it that is not in there already."""
+    bumped = dict_of(value.get("bumped_message_metadata")).get("bumped_message")
+    share = dict_of(value.get("share"))
+    lines: list[str] = []
+    for line in (repaired(value.get("content")) or repaired(bumped), *(repaired(share.get(key)) for key in _SHARED)):
+        if line and not any(line in before for before in lines):
+            lines.append(line)
+    return lines
+
+
 def _sealed_chat(source: SourceFiles, name: str, record: Record, key: str) -> Message:
     value = record.value
     items = [text_of(dict_of(item).get("uri")) for item in list_of(value.get("media"))]
-    media = tuple(_one_file(source, name, uri, MessageKind.FILE) for uri in items if uri)
+    media = tuple(_one_file(source, name, uri, role_of_name(uri)) for uri in items if uri)
     is_unsent = value.get("isUnsent") is True
+    written = text_of(value.get("text"))
+    text = repaired(written) or ""
     return Message(
         conversation=key,
         locator=record.locator,
@@ -232,10 +249,11 @@ def _sealed_chat(source: SourceFiles, name: str, record: Record, key: str) -> Me
         ts_precision=Precision.MILLISECOND,
         ts_zone=UTC_ZONE,
         ts_raw=str(value.get("timestamp", "")),
-        sender_name=text_of(value.get("senderName")),
+        sender_name=repaired(value.get("senderName")) or None,
         kind=MessageKind.RECALL if is_unsent else media[0].role if media else MessageKind.TEXT,
         native_kind=text_of(value.get("type")) or "",
-        text=text_of(value.get("text")) or "",
+        text=text,
+        text_raw=written if written and written != text else None,
         deletion=DeletionState.RECALLED if is_unsent else DeletionState.NONE,
         reactions=tuple(_reactions(value.get("reactions"))),
         media=media,

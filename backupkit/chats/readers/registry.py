@@ -49,6 +49,7 @@ from backupkit.chats.readers.wechat_memotrace_html import WechatMemotraceHtml
 from backupkit.chats.readers.wechat_pywxdump import WechatPywxdump
 from backupkit.chats.readers.wechat_weflow import WechatWeflow
 from backupkit.chats.readers.whatsapp_android_db import WhatsAppAndroidDatabase
+from backupkit.chats.readers.whatsapp_exporter import WhatsAppExporter
 from backupkit.chats.readers.whatsapp_iphone_db import WhatsAppIphoneDatabase
 from backupkit.chats.readers.whatsapp_text import WhatsAppText
 from backupkit.chats.reading.reader import SURPRISES, ChatReader, Recognition, Told
@@ -58,6 +59,7 @@ READERS: tuple[ChatReader, ...] = (
     TelegramJson(),
     TelegramHtml(),
     WhatsAppText(),
+    WhatsAppExporter(),
     DiscordExporter(),
     DiscordCsv(),
     DiscordText(),

@@ -16,11 +16,12 @@ _DATE = (
     rf"(?P<last>\d{{1,4}})(?:\.|日|일|{SPACE}г\.|{SPACE}?(?:BE|พ\.ศ\.|AP|AH|هـ|ه\.ش\.))?{_MARK}"
 )
 _AT = r"um|à|às|at|a las|a les|alle|om|o|ob|la|klo|kl\.?|u|w|в|у|kell|pukul|jam|lúc|saat"
-_JOIN = rf"(?:[,،]?{_MARK}{SPACE}{{1,2}}(?:(?:{_AT}){SPACE})?|[,،])"
+# Basque puts the time in brackets.
+_JOIN = rf"(?:[,،]?{_MARK}{SPACE}{{1,2}}(?:(?:{_AT}){SPACE}|\()?|[,،])"
 _TIME = (
     rf"(?:(?P<before>{HALF_DAY}){SPACE}?)?(?P<hour>\d{{1,2}})(?:[:.]|{SPACE}?h{SPACE}?)(?P<minute>\d{{2}})"
     rf"(?:(?:[:.]|{SPACE}min{SPACE})(?P<second>\d{{2}})(?:{SPACE}s)?)?"
-    rf"(?:{SPACE}(?:Uhr|ч\.|น\.))?(?:{SPACE}?(?P<after>{HALF_DAY}))?{_MARK}"
+    rf"(?:{SPACE}(?:Uhr|ч\.|น\.))?(?:{SPACE}?(?P<after>{HALF_DAY}))?\)?{_MARK}"
 )
 _LEAD = rf"{_MARK}"
 BRACKET = re.compile(rf"{_LEAD}\[{_MARK}{_DATE}{_JOIN}{_MARK}{_TIME}\]{SPACE}?")

@@ -30,8 +30,9 @@ from backupkit.chats.model import (
 from backupkit.chats.readers import whatsapp_words as words
 from backupkit.chats.readers.element_signs import is_element
 from backupkit.chats.readers.sigexport_signs import is_sigexport
+from backupkit.chats.readers.whatsapp_exporter_signs import MEDIA_MISSING, OWNER, media_of_line, unindented
 from backupkit.chats.readers.whatsapp_heads import BRACKET, BRACKET_TIME_FIRST, COLON, Head, head_of, style_of
-from backupkit.chats.reading.media_files import find_media
+from backupkit.chats.reading.media_files import find_media, find_media_above
 from backupkit.chats.reading.reader import Recognition, Told, read_each
 from backupkit.chats.sources.source import Content, SourceFiles
 from backupkit.chats.texts.damage import TextDamage
@@ -70,18 +71,28 @@ _LOOKED_AT = 64 * 1024
 _CAP_WITH_MEDIA, _CAP_WITHOUT_MEDIA = 10_000, 40_000
 _MAX_PEOPLE = 20_000
 _LONGEST_NOTICE = 1000
+_MOST_IN_PRIVATE = 2
 _MAX_MESSAGE_BYTES = 32 * 2**20
 
 
 def _split_sender(rest: str, known: "set[str] | dict[str, int]") -> tuple[str | None, str]:
     """Split `name: text`. A name without a space behind its colon counts only where that name is known."""
     match = _SENDER.match(rest)
-    if match and not ('"' in match.group(1) or "“" in match.group(1)):
+    if match and not _is_within_quotes(match.group(1)):
         return _clean(match.group(1)), rest[match.end() :]
     name, colon, text = rest.partition(":")
     if colon and _clean(name) in known:
         return _clean(name), text
     return None, rest
+
+
+def _is_within_quotes(begun: str) -> bool:
+    """Say whether a quote is still open: the colon is then part of a group's name that the app quotes, and nobody spoke."""
+    if begun.count('"') % 2:
+        return True
+    # German closes with the mark that English opens with.
+    curly = "„“" if "„" in begun else "“”"
+    return any(begun.count(pair[0]) > begun.count(pair[1]) for pair in ("«»", "「」", "『』", curly))
 
 
 @lru_cache(maxsize=8192)
@@ -178,6 +189,11 @@ class _Survey:
     people: dict[str, int] = field(default_factory=dict)
     group: str | None = None
 
+    @property
+    def is_by_exporter(self) -> bool:
+        """Whether WhatsApp Chat Exporter wrote the file: no iPhone leaves the seconds out."""
+        return self.style is BRACKET and not self.has_seconds and self.order is DateOrder.YEAR_MONTH_DAY
+
 
 def _survey(source: SourceFiles, name: str) -> _Survey:
     evidence = OrderEvidence()
@@ -234,7 +250,7 @@ def _until_damage(lines: Iterator[Line]) -> Iterator[Line]:
 
 def _read_file(source: SourceFiles, name: str) -> Iterator[Told]:
     survey = _survey(source, name)
-    title = _title(source, name) or survey.group
+    title = _title(source, name) or survey.group or (PurePosixPath(name).stem if survey.is_by_exporter else None)
     key = title or PurePosixPath(name).stem
     yield _conversation(key, title, survey, name)
     if not survey.is_order_certain:
@@ -279,6 +295,8 @@ def _title(source: SourceFiles, name: str) -> str | None:
 
 def _owner(survey: _Survey, title: str | None) -> str | None:
     """In a chat of two, of whom one gave it its name, the other exported it."""
+    if survey.is_by_exporter:
+        return OWNER
     others = [person for person in survey.people if person != title]
     return others[0] if title in survey.people and len(survey.people) == 2 and len(others) == 1 else None
 
@@ -327,6 +345,9 @@ class _Reading:
 
     def _message(self, found: Head, line: Line, texts: list[str], raw: list[bytes]) -> Message:
         sender, first = _split_sender(texts[0], self._survey.people)
+        if self._survey.is_by_exporter:
+            texts = unindented(texts, found.end + len(texts[0]) - len(first))
+            first = _split_sender(texts[0], self._survey.people)[1]
         text = "\n".join([first, *texts[1:]]) if len(texts) > 1 else first
         edited = words.without_edited(text)
         text = text if edited is None else edited
@@ -362,12 +383,25 @@ class _Reading:
             name, state = find_media(self._source, self._name, attached)
             return (Media(name, state, _role_of(attached)),)
         first, _newline, rest = text.partition("\n")
+        if self._survey.is_by_exporter and first.startswith("<"):
+            if first == MEDIA_MISSING:
+                return (Media(first, MediaState.MISSING, MessageKind.OTHER),)
+            reference = media_of_line(first)
+            if reference is not None:
+                name, state = find_media_above(self._source, self._name, reference)
+                return (Media(name, state, _role_of(reference)),)
         shown = first.strip("\u200e\u200f ")
         if (shown.startswith("<") and shown.endswith(">")) or (first.startswith("\u200e") and not rest):
             role = words.left_out(first)
             if role is not None:
                 return (Media(rest.strip() or shown, MediaState.OMITTED, role),)
-        return ()
+        # iPhones write a caption, or a document's name and pages, before the notice.
+        before, mark, notice = text.rpartition("\u200e")
+        role = words.left_out(notice) if mark and before else None
+        if role is None:
+            return ()
+        name = before.partition("\u200e")[0].strip(" •") if role is MessageKind.FILE else notice
+        return (Media(name or notice, MediaState.OMITTED, role),)
 
     def _attached(self, text: str) -> str | None:
         # Most messages hold neither bracket: two searches for a character spare two for a pattern.
@@ -397,8 +431,12 @@ def _kind(
     notice = words.kind_of_notice(text)
     if notice is not None:
         return notice, DeletionState.NONE
-    if text.startswith("\u200e") or (sender == survey.group and _ENCRYPTED.search(text)):
+    if sender == survey.group and (text.startswith("\u200e") or _ENCRYPTED.search(text)):
         return MessageKind.SYSTEM, DeletionState.NONE
+    if text.startswith("\u200e"):
+        # In a group the app's own lines stand under its name: what it writes for a person stands for that person's message.
+        is_somebodys = survey.group is not None or len(survey.people) > _MOST_IN_PRIVATE
+        return MessageKind.OTHER if is_somebodys else MessageKind.SYSTEM, DeletionState.NONE
     return MessageKind.TEXT, DeletionState.NONE
 
 

@@ -21,7 +21,7 @@ _LEFT_OUT_RE = re.compile("|".join(map(re.escape, sorted(_LEFT_OUT, key=len, rev
 _ROLES: tuple[tuple[MessageKind, re.Pattern[str]], ...] = (
     (MessageKind.CONTACT, re.compile(r"contact card|kontakt|contact|scheda|cartão|联系人|聯絡人|連絡先|연락처|контакт", re.IGNORECASE)),
     (MessageKind.STICKER, re.compile(r"sticker|figurinha|貼圖|贴图|スタンプ|스티커|стикер|наклейк|çıkartma|naklejk", re.IGNORECASE)),
-    (MessageKind.IMAGE, re.compile(r"image|bild|imagen|imagem|immagine|afbeelding|изображ|зображ|圖|图|照片|画像|이미지|görüntü|obraz|gambar", re.IGNORECASE)),
+    (MessageKind.IMAGE, re.compile(r"image|photo|foto|bild|imagen|imagem|immagine|afbeelding|изображ|зображ|圖|图|照片|画像|이미지|görüntü|obraz|gambar", re.IGNORECASE)),
     (MessageKind.VIDEO, re.compile(r"vid|wideo|gif|видео|відео|影片|视频|視頻|ビデオ|動画|비디오", re.IGNORECASE)),
     (MessageKind.VOICE, re.compile(r"audio|áudio|àudio|ljud|lyd|ses |аудио|аудіо|音|오디오|voice", re.IGNORECASE)),
     (MessageKind.FILE, re.compile(r"do[ck]ument|файл|документ|文件|文档|檔|ドキュメント|문서|belge", re.IGNORECASE)),
@@ -32,7 +32,7 @@ _ANY_MEDIA = re.compile(r"медиафайл|медіафайл|多媒[体體]|�
 
 # A deleted message keeps its line; its text is one of these sentences and nothing else.
 _DELETED = re.compile(
-    r"^(?:(?:this|you deleted this) message(?: was)? ?(?:deleted)?|message deleted"
+    r"^(?:(?:this message was deleted|you deleted this message)(?: (?:by|as) admin(?: [^:]{1,60})?)?|message deleted"
     r"|diese nachricht wurde(?: vom admin [^:]{1,60})? gelöscht|du hast diese nachricht gelöscht"
     r"|ce message a été supprimé|vous avez supprimé ce message|message supprimé"
     r"|(?:se eliminó|eliminaste) este mensaje|este mensaje fue eliminado|mensaje eliminado"
@@ -57,9 +57,13 @@ _DELETED = re.compile(
 _EDITED = re.compile(
     r"\s?\u200e?<(?:this message was edited|diese nachricht wurde bearbeitet|se editó este mensaje|ce message a été modifié"
     r"|(?:esta )?mensagem (?:foi )?editada|questo messaggio è stato modificato|dit bericht is bewerkt|сообщение изменено"
-    r"|此消息已(?:被)?编辑|已编辑此消息|此訊息已(?:被)?編輯|このメッセージは編集されました|이 메시지는 수정되었습니다|편집된 메시지|bu mesaj düzenlendi)[.。]?>$",
+    r"|此消息已(?:被)?编辑|已编辑此消息|此訊息已(?:被)?編輯|このメッセージは編集されました|이 메시지는 수정되었습니다|편집된 메시지|bu mesaj düzenlendi"
+    r"|הודעה זו נערכה|تم تعديل هذه الرسالة|यह (?:मैसेज|संदेश) (?:एडिट|संपादित) किया गया(?: था)?|pesan ini (?:telah )?diedit|это сообщение изменено|повідомлення (?:відредаговано|змінено)"
+    r"|wiadomość (?:została )?(?:zmieniona|edytowana)|aquest missatge s'ha editat|meddelandet (?:har redigerats|redigerades))[.。]?>$",
     re.IGNORECASE,
 )
+# Behind a text, an iPhone marks as its own nothing in angle brackets but this note, in any language.
+_MARKED = re.compile(r"(?<=\S)\s?\u200e<[^<>:：\n]{4,60}>$")
 _CALL = re.compile(
     r"^(?:missed (?:group )?(?:voice|video) call|(?:voice|video) call\b|verpasster (?:sprach|video)anruf|sprachanruf|videoanruf|appel (?:vocal|vidéo)"
     r"|(?:video)?llamada (?:de voz )?perdida|cham?ada de (?:voz|vídeo)|(?:video)?chiamata|(?:未接|语音|視訊|视频|語音)(?:語音|语音|視訊|视频|視像)?通[话話]"
@@ -90,7 +94,11 @@ def is_deleted(text: str) -> bool:
 
 def without_edited(text: str) -> str | None:
     """Return the text without the app's note that it was edited; None where there is no such note."""
-    match = _EDITED.search(text[-80:]) if text.endswith(">") else None
+    if not text.endswith(">"):
+        return None
+    match = _EDITED.search(text[-80:]) or _MARKED.search(text[-80:])
+    if match and left_out(match.group()) is not None:
+        return None
     return None if match is None else text[: len(text) - len(match.group())]
 
 

@@ -28,6 +28,13 @@ _NAMES = (
     "Ιανουαρίου Φεβρουαρίου Μαρτίου Απριλίου Μαΐου Ιουνίου Ιουλίου Αυγούστου Σεπτεμβρίου Οκτωβρίου Νοεμβρίου Δεκεμβρίου",
     "Ocak Şubat Mart Nisan Mayıs Haziran Temmuz Ağustos Eylül Ekim Kasım Aralık",
     "Januari Februari Maret April Mei Juni Juli Agustus September Oktober November Desember",
+    "gener febrer març abril maig juny juliol agost setembre octubre novembre desembre",
+    "xaneiro febreiro marzo abril maio xuño xullo agosto setembro outubro novembro decembro",
+    "jaanuar veebruar märts aprill mai juuni juuli august september oktoober november detsember",
+    "janúar febrúar mars apríl maí júní júlí ágúst september október nóvember desember",
+    "janvāris februāris marts aprīlis maijs jūnijs jūlijs augusts septembris oktobris novembris decembris",
+    "janar shkurt mars prill maj qershor korrik gusht shtator tetor nëntor dhjetor",
+    "urtarrila otsaila martxoa apirila maiatza ekaina uztaila abuztua iraila urria azaroa abendua",
     "tammikuuta helmikuuta maaliskuuta huhtikuuta toukokuuta kesäkuuta heinäkuuta elokuuta syyskuuta lokakuuta marraskuuta joulukuuta",
     "ינואר פברואר מרץ אפריל מאי יוני יולי אוגוסט ספטמבר אוקטובר נובמבר דצמבר",
     "يناير فبراير مارس أبريل مايو يونيو يوليو أغسطس سبتمبر أكتوبر نوفمبر ديسمبر",
@@ -35,7 +42,20 @@ _NAMES = (
     "ม.ค. ก.พ. มี.ค. เม.ย. พ.ค. มิ.ย. ก.ค. ส.ค. ก.ย. ต.ค. พ.ย. ธ.ค.",
     "มกราคม กุมภาพันธ์ มีนาคม เมษายน พฤษภาคม มิถุนายน กรกฎาคม สิงหาคม กันยายน ตุลาคม พฤศจิกายน ธันวาคม",
 )
-_MORE = {"mrt": 3, "mar": 3, "sept": 9, "окт": 10, "сент": 9, "нояб": 11, "июн": 6, "июл": 7}
+_MORE = {
+    "mrt": 3,
+    "mar": 3,
+    "sept": 9,
+    "ag": 8,
+    "aŭg": 8,
+    "avg": 8,
+    "mac": 3,
+    "окт": 10,
+    "сент": 9,
+    "нояб": 11,
+    "июн": 6,
+    "июл": 7,
+}
 _SHORT = range(3, 6)
 
 

@@ -61,6 +61,16 @@ _BEFORE_NOON = [
     "පෙ.ව.",
     "ү.ө.",
     "тң",
+    "TO",
+    "f.m.",
+    "SF",
+    "غ.م",
+    "ب.ن",
+    "পূৰ্বাহ্ন",
+    "上晝",
+    "上昼",
+    "прије\u202fподне",
+    "prije\u202fpodne",
 ]
 _AFTER_NOON = [
     "pm",
@@ -108,6 +118,16 @@ _AFTER_NOON = [
     "ප.ව.",
     "ү.х.",
     "тк",
+    "TK",
+    "e.m.",
+    "YM",
+    "غ.و",
+    "د.ن",
+    "অপৰাহ্ন",
+    "下晝",
+    "下昼",
+    "по\u202fподне",
+    "po\u202fpodne",
 ]
 
 
@@ -142,7 +162,8 @@ def seconds_of_day(hour: int, minute: int, second: int, half_day: str | None) ->
         # Noon's own word covers the hour before it too.
         if half_day == "中午" and hour == 11:
             afternoon = False
-        if afternoon is not None and 1 <= hour <= 12:
+        # Japanese clocks count from 0, so that noon is 午後0:00.
+        if afternoon is not None and hour <= 12:
             hour = hour % 12 + (12 if afternoon else 0)
     # Some phones write midnight as 24:05.
     if hour == 24:

@@ -27,6 +27,7 @@ MANIFEST = b"AndroidManifest.xml"
 """The entry that makes a zip an Android package."""
 MOST_MANIFEST = 32 << 20
 _CODE = b"classes.dex"
+_RESOURCES = b"resources.arsc"
 _MOST_ABIS = 32
 
 
@@ -51,6 +52,8 @@ class Package(NamedTuple):
     """The processors it brings native code for; none where it brings none."""
     misses_code: bool | None
     """Whether the code that it says it runs is not there (None: a resource says whether it runs any)."""
+    packs_resources: bool | None
+    """Whether a phone cannot map its table of resources where it lies (None: the table cannot be found)."""
     claims: Callable[[], tuple[Claim, ...]]
     """Says what each of its whole-file signatures says of the content, for whoever compares something with it."""
     answers: dict[int, Signing | PackageNotGenuine]
@@ -210,6 +213,7 @@ class Judging:
             findings,
             native_abis(self.archive),
             False if _CODE in self.archive.by_name else self.manifest.has_code,
+            packs_resources(self.archive),
             self._claims,
             answers,
         )
@@ -236,6 +240,19 @@ def native_abis(archive: Archive) -> tuple[str, ...]:
             if len(found) == _MOST_ABIS:
                 break
     return tuple(sorted(found))
+
+
+def packs_resources(archive: Archive) -> bool | None:
+    """Whether the table of resources is compressed, or begins at no multiple of four (AOSP `AssetManager.containsAllocatedTable`)."""
+    entry = archive.by_name.get(_RESOURCES)
+    if entry is None:
+        return False
+    try:
+        start, _ = archive.data_range(entry)
+    except PackageNotGenuine:
+        # A whole-file signature covers it as it is, so this is no reason to call the package altered.
+        return None
+    return entry.is_compressed or start % 4 != 0
 
 
 def _findings(

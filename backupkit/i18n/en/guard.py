@@ -17,51 +17,81 @@ _HEADLINES: dict[str, str] = {
     "headline.not-genuine": "Stopped: this package is damaged or was altered. Do not install it.",
     "headline.unknown": "Stopped: we could not check this update. Nothing was changed.",
     "headline.would-wipe.deny": "Stopped: {app} would be removed with all its chats, and nothing could take its place.",
-    "headline.would-wipe.unconsented": (
-        "Stopped: installing this would delete all {app} chats on this phone, and what was given is no consent to that."
+    "headline.would-wipe.unconsented.chats": (
+        "Stopped: this would delete {conversations} {conversations:plural:chat|chats} with {messages} "
+        "{messages:plural:message|messages} ({size:size}) of {app} on this phone, and nobody has consented to "
+        "that."
+    ),
+    "headline.would-wipe.unconsented.messages": (
+        "Stopped: this would delete {messages} {messages:plural:message|messages} of {app} on this phone, and "
+        "nobody has consented to that."
+    ),
+    "headline.would-wipe.unconsented.bytes": (
+        "Stopped: this would delete {size:size} of {app} chats on this phone, and nobody has consented to that."
+    ),
+    "headline.would-wipe.unconsented.uncounted": (
+        "Stopped: this would delete all {app} chats on this phone, and nobody has consented to that."
     ),
     "headline.would-wipe.hold.chats": (
-        "Stopped: installing this would delete {conversations} {conversations:plural:chat|chats} with {messages} {messages:plural:message|messages} ({size:size}) on "
-        "this phone. They cannot be brought back."
+        "Stopped: this would delete {conversations} {conversations:plural:chat|chats} with {messages} "
+        "{messages:plural:message|messages} ({size:size}) of {app} on this phone. They cannot be brought back."
     ),
     "headline.would-wipe.hold.messages": (
-        "Stopped: installing this would delete {messages} {messages:plural:message|messages} of {app} on this phone. They cannot be brought "
-        "back."
+        "Stopped: this would delete {messages} {messages:plural:message|messages} of {app} on this phone. They "
+        "cannot be brought back."
     ),
     "headline.would-wipe.hold.bytes": (
-        "Stopped: installing this would delete {size:size} of {app} chats on this phone. They cannot be brought back."
+        "Stopped: this would delete {size:size} of {app} chats on this phone. They cannot be brought back."
     ),
     "headline.would-wipe.hold.uncounted": (
-        "Stopped: installing this would delete all {app} chats on this phone, and no verified backup counts for them now."
+        "Stopped: this would delete all {app} chats on this phone, and no verified backup counts for them now."
     ),
     "headline.would-wipe.saved.chats": (
-        "Stopped: installing this would delete {conversations} {conversations:plural:chat|chats} with {messages} {messages:plural:message|messages} ({size:size}) on "
-        "this phone, and no verified backup counts for them now."
+        "Stopped: this would delete {conversations} {conversations:plural:chat|chats} with {messages} "
+        "{messages:plural:message|messages} ({size:size}) of {app} on this phone, and no verified backup counts "
+        "for them now."
     ),
     "headline.would-wipe.saved.messages": (
-        "Stopped: installing this would delete {messages} {messages:plural:message|messages} of {app} on this phone, and no verified backup "
-        "counts for them now."
+        "Stopped: this would delete {messages} {messages:plural:message|messages} of {app} on this phone, and no "
+        "verified backup counts for them now."
     ),
     "headline.would-wipe.saved.bytes": (
-        "Stopped: installing this would delete {size:size} of {app} chats on this phone, and no verified backup counts for them now."
+        "Stopped: this would delete {size:size} of {app} chats on this phone, and no verified backup counts for "
+        "them now."
     ),
     "headline.would-wipe.allow.chats": (
-        "Your decision: {conversations} {conversations:plural:chat|chats} with {messages} {messages:plural:message|messages} ({size:size}) on this phone would be deleted."
+        "Your decision: {conversations} {conversations:plural:chat|chats} with {messages} "
+        "{messages:plural:message|messages} ({size:size}) of {app} on this phone would be deleted."
     ),
-    "headline.would-wipe.allow.messages": "Your decision: {messages} {messages:plural:message|messages} of {app} on this phone would be deleted.",
+    "headline.would-wipe.allow.messages": (
+        "Your decision: {messages} {messages:plural:message|messages} of {app} on this phone would be deleted."
+    ),
     "headline.would-wipe.allow.bytes": "Your decision: {size:size} of {app} chats on this phone would be deleted.",
     "headline.would-wipe.allow.uncounted": "Your decision: all {app} chats on this phone would be deleted.",
+    "headline.waits": "Stopped: {app} waits until a verified backup of its chats counts. Nothing was changed.",
     "consent.first.chats": (
-        "{conversations} {conversations:plural:chat|chats} with {messages} {messages:plural:message|messages} ({size:size}) on this phone will be deleted. The backup of "
-        "{verified_at:time} was read back: {covered_messages} {covered_messages:plural:message|messages} in it can be restored. Keep {app}, or continue?"
+        "{conversations} {conversations:plural:chat|chats} with {messages} {messages:plural:message|messages} "
+        "({size:size}) of {app} on this phone will be deleted. The backup of {verified_at:time} was read back: "
+        "{covered_messages} {covered_messages:plural:message|messages} in it can be restored. Keep {app}, or "
+        "continue?"
+    ),
+    "consent.first.chats.sized": (
+        "{conversations} {conversations:plural:chat|chats} with {messages} {messages:plural:message|messages} "
+        "({size:size}) of {app} on this phone will be deleted. The backup of {verified_at:time} was read back: "
+        "{covered_size:size} in it can be restored. Keep {app}, or continue?"
     ),
     "consent.first.messages": (
-        "{messages} {messages:plural:message|messages} of {app} on this phone will be deleted. The backup of {verified_at:time} was read back: "
-        "{covered_messages} {covered_messages:plural:message|messages} in it can be restored. Keep {app}, or continue?"
+        "{messages} {messages:plural:message|messages} of {app} on this phone will be deleted. The backup of "
+        "{verified_at:time} was read back: {covered_messages} {covered_messages:plural:message|messages} in it "
+        "can be restored. Keep {app}, or continue?"
+    ),
+    "consent.first.messages.sized": (
+        "{messages} {messages:plural:message|messages} of {app} on this phone will be deleted. The backup of "
+        "{verified_at:time} was read back: {covered_size:size} in it can be restored. Keep {app}, or continue?"
     ),
     "consent.first.bytes": (
-        "{size:size} of {app} chats on this phone will be deleted. The backup of {verified_at:time} was read back: "
-        "{covered_size:size} in it can be restored. Keep {app}, or continue?"
+        "{size:size} of {app} chats on this phone will be deleted. The backup of {verified_at:time} was read "
+        "back: {covered_size:size} in it can be restored. Keep {app}, or continue?"
     ),
     "consent.first.uncounted": (
         "All {app} chats on this phone will be deleted. The backup of {verified_at:time} was read back: "
@@ -81,6 +111,35 @@ _HEADLINES: dict[str, str] = {
     "loss.not-in-backup.unknown": "How many messages are not in the backup is not known.",
     "loss.span": "The messages are of {oldest:time} to {newest:time}.",
     "loss.newest": "The newest message is of {newest:time}.",
+}
+
+# Each check that a policy asks for is passed by another command.
+_CHECKS: dict[str, tuple[str, str, str]] = {
+    "check.every-byte-read": (
+        "There is a backup, but not every byte of it was read back.",
+        "Your policy asks for that before anything may be deleted.",
+        "backupkit verify        then ask again",
+    ),
+    "check.keys-recoverable": (
+        "There is a backup, but its recovery words were never typed back.",
+        "A backup that nobody can open saves no chats.",
+        "backupkit key confirm        and backupkit verify, then ask again",
+    ),
+    "check.restore-drill": (
+        "The backup was verified, but within your limit of age it was not restored as a trial.",
+        "Your policy asks for a drill before anything may be deleted.",
+        "backupkit drill        then ask again",
+    ),
+    "check.second-copy": (
+        "The backup was verified, but within your limit of age no whole second copy was seen on another disk.",
+        "Your policy asks for a second copy before anything may be deleted.",
+        "backupkit copy --to DIR        with a folder on another disk, then ask again",
+    ),
+    "consent-refused.token-needed": (
+        "Only consent with the owner's signature counts here, and none came.",
+        "So no program can answer in your place.",
+        "backupkit guard consent FILE        FILE is this answer, saved with --json; then ask again with --consent-token",
+    ),
 }
 
 _ERRORS: dict[str, tuple[str, str, str]] = {
@@ -118,6 +177,11 @@ MESSAGES: dict[str, str] = {
     **{
         f"error.{code}.{part}": sentence
         for code, sentences in _ERRORS.items()
+        for part, sentence in zip(("what", "why", "try"), sentences, strict=True)
+    },
+    **{
+        f"{key}.{part}": sentence
+        for key, sentences in _CHECKS.items()
         for part, sentence in zip(("what", "why", "try"), sentences, strict=True)
     },
 }

@@ -45,5 +45,5 @@ MESSAGES: dict[str, str] = {
     "error.clock-went-back.try": "Set the clock, then ask again. If it is right now and was wrong before: backupkit guard pair",
     "error.pass-policy-not-met.what": "The backup has not passed every check that you ask for: {check} is missing.",
     "error.pass-policy-not-met.why": "Your policy lets an update wipe the app only after this check.",
-    "error.pass-policy-not-met.try": "backupkit verify        or backupkit drill, or backupkit key confirm for keys-recoverable",
+    "error.pass-policy-not-met.try": "backupkit verify        for restore-drill: backupkit drill; for second-copy: backupkit copy --to DIR; for keys-recoverable: backupkit key confirm",
 }

@@ -183,6 +183,7 @@ _SAID: dict[str, tuple[str, ...]] = {
     "the Android it was made for": ("target-too-old",),
     "whether it is a whole app": ("not-a-base",),
     "which parts it needs": ("split-missing",),
+    "how its resources are packed": ("resources-packed",),
     "whether its code is there": ("code-missing",),
     "whether it is for tests only": ("test-only",),
     "its processors": (

@@ -15,39 +15,56 @@ _HEADLINES: dict[str, str] = {
     "headline.not-genuine": "已停止：安装包已损坏或被篡改，请勿安装。",
     "headline.unknown": "已停止：无法判断本次更新是否安全，未做任何更改。",
     "headline.would-wipe.deny": "已停止：{app} 会连同全部聊天记录一起被卸载，而新的装不上。",
-    "headline.would-wipe.unconsented": "已停止：继续安装会删除本机上 {app} 的全部聊天记录，而所给的同意不算数。",
+    "headline.would-wipe.unconsented.chats": (
+        "已停止：继续操作会删除本机 {app} 的全部聊天记录："
+        "{conversations} 个会话、{messages} 条消息（{size:size}），而这还没有得到有效的同意。"
+    ),
+    "headline.would-wipe.unconsented.messages": "已停止：继续操作会删除本机 {app} 的全部 {messages} 条消息，而这还没有得到有效的同意。",
+    "headline.would-wipe.unconsented.bytes": "已停止：继续操作会删除本机 {app} 的聊天记录，共 {size:size}，而这还没有得到有效的同意。",
+    "headline.would-wipe.unconsented.uncounted": "已停止：继续操作会删除本机 {app} 的全部聊天记录，而这还没有得到有效的同意。",
     "headline.would-wipe.hold.chats": (
-        "已停止：继续安装会删除本机全部聊天记录：{conversations} 个会话、{messages} 条消息（{size:size}），且无法恢复。"
+        "已停止：继续操作会删除本机 {app} 的全部聊天记录："
+        "{conversations} 个会话、{messages} 条消息（{size:size}），且无法恢复。"
     ),
-    "headline.would-wipe.hold.messages": "已停止：继续安装会删除本机 {app} 的全部 {messages} 条消息，且无法恢复。",
-    "headline.would-wipe.hold.bytes": "已停止：继续安装会删除本机 {app} 的聊天记录，共 {size:size}，且无法恢复。",
-    "headline.would-wipe.hold.uncounted": "已停止：继续安装会删除本机 {app} 的全部聊天记录，而且目前没有算数的已核验备份。",
+    "headline.would-wipe.hold.messages": "已停止：继续操作会删除本机 {app} 的全部 {messages} 条消息，且无法恢复。",
+    "headline.would-wipe.hold.bytes": "已停止：继续操作会删除本机 {app} 的聊天记录，共 {size:size}，且无法恢复。",
+    "headline.would-wipe.hold.uncounted": "已停止：继续操作会删除本机 {app} 的全部聊天记录，而且目前没有算数的已核验备份。",
     "headline.would-wipe.saved.chats": (
-        "已停止：继续安装会删除本机全部聊天记录：{conversations} 个会话、{messages} 条消息（{size:size}），而且目前没有算数的已核验备份。"
+        "已停止：继续操作会删除本机 {app} 的全部聊天记录："
+        "{conversations} 个会话、{messages} 条消息（{size:size}），而且目前没有算数的已核验备份。"
     ),
-    "headline.would-wipe.saved.messages": "已停止：继续安装会删除本机 {app} 的全部 {messages} 条消息，而且目前没有算数的已核验备份。",
-    "headline.would-wipe.saved.bytes": "已停止：继续安装会删除本机 {app} 的聊天记录，共 {size:size}，而且目前没有算数的已核验备份。",
+    "headline.would-wipe.saved.messages": "已停止：继续操作会删除本机 {app} 的全部 {messages} 条消息，而且目前没有算数的已核验备份。",
+    "headline.would-wipe.saved.bytes": "已停止：继续操作会删除本机 {app} 的聊天记录，共 {size:size}，而且目前没有算数的已核验备份。",
     "headline.would-wipe.allow.chats": (
-        "由您决定：本机的 {conversations} 个会话、{messages} 条消息（{size:size}）将被删除。"
+        "由您决定：本机 {app} 的 {conversations} 个会话、{messages} 条消息（{size:size}）将被删除。"
     ),
     "headline.would-wipe.allow.messages": "由您决定：本机 {app} 的 {messages} 条消息将被删除。",
     "headline.would-wipe.allow.bytes": "由您决定：本机 {app} 的聊天记录（{size:size}）将被删除。",
     "headline.would-wipe.allow.uncounted": "由您决定：本机 {app} 的全部聊天记录将被删除。",
+    "headline.waits": "已停止：{app} 的聊天记录目前没有算数的已核验备份，因此先不更改这个程序。",
     "consent.first.chats": (
-        "本机的 {conversations} 个会话、{messages} 条消息（{size:size}）将被删除。{verified_at:time} 的备份已读回核验，"
-        "其中 {covered_messages} 条消息可以恢复。保留 {app}，还是继续？"
+        "本机 {app} 的 {conversations} 个会话、{messages} 条消息（{size:size}）将被删除。"
+        "{verified_at:time} 的备份已读回核验，其中 {covered_messages} 条消息可以恢复。保留 {app}，还是继续？"
+    ),
+    "consent.first.chats.sized": (
+        "本机 {app} 的 {conversations} 个会话、{messages} 条消息（{size:size}）将被删除。"
+        "{verified_at:time} 的备份已读回核验，其中 {covered_size:size} 可以恢复。保留 {app}，还是继续？"
     ),
     "consent.first.messages": (
-        "本机 {app} 的 {messages} 条消息将被删除。{verified_at:time} 的备份已读回核验，其中 {covered_messages} 条消息"
-        "可以恢复。保留 {app}，还是继续？"
+        "本机 {app} 的 {messages} 条消息将被删除。{verified_at:time} 的备份已读回核验，"
+        "其中 {covered_messages} 条消息可以恢复。保留 {app}，还是继续？"
+    ),
+    "consent.first.messages.sized": (
+        "本机 {app} 的 {messages} 条消息将被删除。{verified_at:time} 的备份已读回核验，"
+        "其中 {covered_size:size} 可以恢复。保留 {app}，还是继续？"
     ),
     "consent.first.bytes": (
-        "本机 {app} 的聊天记录（{size:size}）将被删除。{verified_at:time} 的备份已读回核验，其中 {covered_size:size} "
-        "可以恢复。保留 {app}，还是继续？"
+        "本机 {app} 的聊天记录（{size:size}）将被删除。{verified_at:time} 的备份已读回核验，"
+        "其中 {covered_size:size} 可以恢复。保留 {app}，还是继续？"
     ),
     "consent.first.uncounted": (
-        "本机 {app} 的全部聊天记录将被删除。{verified_at:time} 的备份已读回核验，其中 {covered_size:size} 可以恢复。"
-        "保留 {app}，还是继续？"
+        "本机 {app} 的全部聊天记录将被删除。{verified_at:time} 的备份已读回核验，"
+        "其中 {covered_size:size} 可以恢复。保留 {app}，还是继续？"
     ),
     "consent.second": "最后一步：请输入“{app}”，确认放弃本机上的内容；输入其他内容则保留。",
     "loss.in-backup.not-counting": "备份里已有全部消息，但这份备份现在还不算数。",
@@ -61,6 +78,35 @@ _HEADLINES: dict[str, str] = {
     "loss.not-in-backup.unknown": "不清楚有多少条消息不在备份里。",
     "loss.span": "消息的时间从 {oldest:time} 到 {newest:time}。",
     "loss.newest": "最新一条消息的时间是 {newest:time}。",
+}
+
+# 策略要求的每项检查，补上的办法各不相同。
+_CHECKS: dict[str, tuple[str, str, str]] = {
+    "check.every-byte-read": (
+        "备份是有的，但没有把每个字节都读回过。",
+        "按您的策略，读回之后才能删除任何内容。",
+        "backupkit verify        读回核验，再问一次",
+    ),
+    "check.keys-recoverable": (
+        "备份是有的，但恢复词从未输入核对过。",
+        "谁也打不开的备份，救不了聊天记录。",
+        "backupkit key confirm        输入核对恢复词，然后运行 backupkit verify，再问一次",
+    ),
+    "check.restore-drill": (
+        "备份已经核验，但没有在您的时限内试着恢复过。",
+        "按您的策略，做过恢复演练之后才能删除任何内容。",
+        "backupkit drill        做一次恢复演练，再问一次",
+    ),
+    "check.second-copy": (
+        "备份已经核验，但在您的时限内，没有确认另一块磁盘上有完整的第二份副本。",
+        "按您的策略，有了第二份副本才能删除任何内容。",
+        "backupkit copy --to 文件夹        文件夹在另一块磁盘上；完成后再问一次",
+    ),
+    "consent-refused.token-needed": (
+        "本机只认主人签名的同意，而这次没有收到这样的签名。",
+        "这样一来，任何程序都不能替您作答。",
+        "backupkit guard consent 文件        文件是以 JSON 保存的这份答复；签名之后，带上 --consent-token 再问一次",
+    ),
 }
 
 _ERRORS: dict[str, tuple[str, str, str]] = {
@@ -98,6 +144,11 @@ MESSAGES: dict[str, str] = {
     **{
         f"error.{code}.{part}": sentence
         for code, sentences in _ERRORS.items()
+        for part, sentence in zip(("what", "why", "try"), sentences, strict=True)
+    },
+    **{
+        f"{key}.{part}": sentence
+        for key, sentences in _CHECKS.items()
         for part, sentence in zip(("what", "why", "try"), sentences, strict=True)
     },
 }

@@ -26,7 +26,7 @@ REASONS: dict[str, tuple[str, str, str]] = {
     "no-verified-backup": (
         "还没有算数的 {app} 备份。",
         "每个字节都读回过，恢复词也输入核对过，备份才算数。",
-        "backupkit snapshot        先备份，再运行 backupkit key confirm，然后再问一次",
+        "backupkit snapshot 路径        路径是导出的聊天记录所在的文件夹；备份后再问一次。如果恢复词还没有输入核对过：backupkit key confirm",
     ),
     "no-pinned-store": (
         "有人出示了备份证明，但本机还没有信任任何备份库。",
@@ -77,12 +77,12 @@ REASONS: dict[str, tuple[str, str, str]] = {
     "pass-expired": (
         "备份证明已于 {expires:time} 到期。",
         "此后写下的内容，里面可能没有。",
-        "backupkit snapshot        先备份，再问一次",
+        "backupkit snapshot 路径        先备份，再问一次",
     ),
     "pass-too-old": (
         "最近一次已核验的备份是 {verified_at:time}，您的时限是 {limit_hours} 小时。",
         "比它更新的内容都会丢失。",
-        "backupkit snapshot        先备份，再问一次",
+        "backupkit snapshot 路径        先备份，再问一次",
     ),
     "pass-from-the-future": (
         "证明上的时间是 {dated:time}，而本机现在是 {now:time}。",
@@ -92,17 +92,17 @@ REASONS: dict[str, tuple[str, str, str]] = {
     "pass-wrong-app": (
         "证明说的是 {covered}，更新的却是 {installed}。",
         "一个应用的备份里，没有另一个应用的聊天记录。",
-        "backupkit snapshot        先备份，再问一次",
+        "backupkit snapshot 路径        先备份，再问一次",
     ),
     "pass-wrong-signer": (
         "备份来自另一个签名者的 {package}，不是这里安装的那个。",
         "同名的两个应用是两个应用，聊天记录并不相同。",
-        "backupkit snapshot        先备份，再问一次",
+        "backupkit snapshot 路径        先备份，再问一次",
     ),
     "pass-policy-not-met": (
         "备份是有的，但没有通过 {check} 这项检查。",
         "按您的策略，通过之后才能删除任何内容。",
-        "backupkit verify        重新核验备份，再问一次",
+        "backupkit drill        或 backupkit copy --to 文件夹，看您的策略要求哪一项；然后再问一次",
     ),
     "log-unknown": (
         "证明来自另一个备份库，不是与本机配对的那个。",
@@ -169,6 +169,11 @@ REASONS: dict[str, tuple[str, str, str]] = {
         "应用还需要另一个部分，这里没有（{install_result}）。",
         "缺少它，这台设备会拒绝安装，不做任何更改。",
         "请提供完整的应用后再问一次。",
+    ),
+    "resources-packed": (
+        "这个安装包面向 Android 11 或更高版本，资源的打包方式却不符合其要求（{install_result}）。",
+        "这台设备会拒绝安装，不做任何更改。",
+        "请保留现在的应用，并从开发者那里获取安装包。",
     ),
     "code-missing": (
         "这个安装包声明含有代码，里面却没有（{install_result}）。",
@@ -254,7 +259,7 @@ REASONS: dict[str, tuple[str, str, str]] = {
     "uninstall": (
         "{app} 将被卸载。",
         "系统卸载应用时，会一并删除它的聊天记录。",
-        "backupkit snapshot        先备份，再问一次",
+        "backupkit snapshot 路径        先备份，再问一次",
     ),
     "update-instead": (
         "{app} 将被卸载后重装，而直接更新本可保留聊天记录。",

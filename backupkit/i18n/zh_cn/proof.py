@@ -45,5 +45,5 @@ MESSAGES: dict[str, str] = {
     "error.clock-went-back.try": "校准时钟后再问一次。如果现在的时间是对的，是以前不准：backupkit guard pair",
     "error.pass-policy-not-met.what": "备份还没有通过您要求的全部检查：缺少 {check}。",
     "error.pass-policy-not-met.why": "按您的规则，通过这项检查之后才允许会清空应用的更新。",
-    "error.pass-policy-not-met.try": "backupkit verify        或 backupkit drill；缺少 keys-recoverable 时用 backupkit key confirm",
+    "error.pass-policy-not-met.try": "backupkit verify        缺少 restore-drill 时用 backupkit drill，缺少 second-copy 时用 backupkit copy --to 文件夹，缺少 keys-recoverable 时用 backupkit key confirm",
 }

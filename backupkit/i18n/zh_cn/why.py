@@ -154,6 +154,7 @@ _SAID: dict[str, tuple[str, ...]] = {
     "它面向哪个 Android": ("target-too-old",),
     "它是不是完整的应用": ("not-a-base",),
     "它还需要哪些部分": ("split-missing",),
+    "它的资源如何打包": ("resources-packed",),
     "它的代码是否在包里": ("code-missing",),
     "它是否仅供测试": ("test-only",),
     "它支持的处理器": (

@@ -3,12 +3,22 @@
 import json
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from chat_reading import messages_with, read_with, summary_of
 from chat_samples import SAMPLES, discord_channel, facebook_thread, google_messages, slack_messages
 
-from backupkit.chats.model import Conversation, DeletionState, Direction, Finding, MediaState, Message, MessageKind
+from backupkit.chats.model import (
+    Conversation,
+    ConversationKind,
+    DeletionState,
+    Direction,
+    Finding,
+    MediaState,
+    Message,
+    MessageKind,
+)
 from backupkit.chats.readers import meta_json
 from backupkit.chats.readers.discord_exporter import DiscordExporter
 from backupkit.chats.readers.discord_package import DiscordPackage
@@ -170,6 +180,31 @@ def test_an_old_discord_package_in_csv_is_read_with_its_quotes(tmp_path: Path) -
     assert found[0].text == 'a "b"\nc'
 
 
+@pytest.mark.parametrize(
+    ("channel", "kind"),
+    [
+        ({"type": 1, "recipients": ["1", "2"]}, ConversationKind.PRIVATE),
+        ({"type": "DM", "recipients": ["Deleted User", "2"]}, ConversationKind.PRIVATE),
+        ({"type": "GROUP_DM", "recipients": ["1", "2"]}, ConversationKind.GROUP),
+        ({"type": 3, "recipients": ["1", "2"]}, ConversationKind.GROUP),
+        ({"type": "GUILD_TEXT", "guild": {"id": "9", "name": "Garden"}}, ConversationKind.GROUP),
+        ({"type": "GUILD_TEXT"}, ConversationKind.UNKNOWN),
+    ],
+)
+def test_a_channel_of_a_discord_package_is_of_the_kind_that_its_type_names(
+    tmp_path: Path, channel: dict[str, object], kind: ConversationKind
+) -> None:
+    _name, data = SAMPLES["discord-package json"](tmp_path)
+    folder = tmp_path / "package" / "messages" / "c106095375355086042"
+    folder.mkdir(parents=True)
+    (folder / "messages.json").write_bytes(data)
+    write(folder / "channel.json", {"id": "106095375355086042", **channel})
+
+    told = read_with(DiscordPackage(), tmp_path / "package")
+
+    assert {one.kind for one in told if isinstance(one, Conversation)} == {kind}
+
+
 def test_mojibake_is_undone_only_where_the_round_trip_is_exact() -> None:
     assert repaired("ä½\xa0å¥½") == "你好"
     assert repaired("Zoë Müller".encode().decode("latin-1")) == "Zoë Müller"
@@ -226,6 +261,60 @@ def test_a_sealed_chat_of_messenger_knows_what_was_unsent(tmp_path: Path) -> Non
 
     assert [message.deletion is DeletionState.RECALLED for message in found] == [False] * 3 + [True] + [False] * 2
     assert found[0].sender_name == "Zoë"
+
+
+def test_what_was_shared_is_told_in_words(tmp_path: Path) -> None:
+    thread: Any = facebook_thread(4)
+    link = "https://example.invalid/p/1"
+    for record, more in zip(
+        thread["messages"],
+        (
+            {
+                "content": "Li sent an attachment.",
+                "share": {"link": link, "share_text": "cafÃ©", "original_content_owner": "tea"},
+            },
+            {"content": f"look {link}", "share": {"link": link}},
+            {"content": None, "share": {"link": link}},
+            {"content": None, "bumped_message_metadata": {"bumped_message": "cafÃ©", "is_bumped": True}},
+        ),
+        strict=True,
+    ):
+        record.pop("photos", None)
+        record.update(more)
+
+    found = messages_with(meta_json.READERS[1], write(tmp_path / "message_1.json", thread))
+
+    assert [message.text for message in found] == [
+        f"Li sent an attachment.\ncafé\ntea\n{link}", f"look {link}", link, "café",
+    ]  # fmt: skip
+
+
+def test_every_field_of_a_sealed_chat_is_repaired_and_its_files_are_told_apart(tmp_path: Path) -> None:
+    name, data = SAMPLES["facebook-json sealed chat"](tmp_path)
+    thread = json.loads(data)
+    thread["messages"][0] |= {
+        "senderName": "ZoÃ«", "text": "cafÃ©", "media": [{"uri": "./media/a.mp4"}],
+        "reactions": [{"actor": "ZoÃ«", "reaction": "ð\x9f\x91\x8d"}],
+    }  # fmt: skip
+    (tmp_path / "media").mkdir()
+    (tmp_path / "media" / "a.mp4").write_bytes(b"x")
+
+    found = messages_with(FACEBOOK, write(tmp_path / name, thread).parent)
+
+    assert (found[0].sender_name, found[0].text, found[0].text_raw) == ("Zoë", "café", "cafÃ©")
+    assert (found[0].reactions[0].symbol, found[0].reactions[0].sender) == ("👍", "Zoë")
+    assert (found[0].kind, found[0].media[0].state) == (MessageKind.VIDEO, MediaState.PRESENT)
+    assert (found[2].kind, found[1].text_raw) == (MessageKind.IMAGE, None)
+
+
+def test_who_has_no_name_any_more_is_nobody_and_who_came_or_went_no_speaker(tmp_path: Path) -> None:
+    thread: Any = facebook_thread(3)
+    thread["messages"][0]["sender_name"] = ""
+    thread["messages"][1] |= {"type": "Unsubscribe", "content": "Li left the group."}
+
+    found = messages_with(FACEBOOK, write(tmp_path / "message_1.json", thread))
+
+    assert (found[0].sender_name, found[1].direction) == (None, Direction.SYSTEM)
 
 
 def slack_zip(path: Path) -> Path:
@@ -420,6 +509,19 @@ def test_instagrams_inbox_of_old_is_read_thread_by_thread(tmp_path: Path) -> Non
         MessageKind.VOICE,
     ]
     assert len({message.conversation for message in found}) == 2
+
+
+def test_what_was_written_to_a_shared_story_of_old_is_told_with_it(tmp_path: Path) -> None:
+    said = [
+        {"sender": "li", "created_at": "2020-07-12T14:30:19+00:00", "text": "ha", "story_share": "Shared tea's story"},
+        {"sender": "li", "created_at": "2020-07-12T14:30:19+00:00", "media_share_url": "https://x.invalid/1", "media_share_caption": "leaves"},
+    ]  # fmt: skip
+    path = tmp_path / "messages.json"
+    path.write_text(json.dumps([{"participants": ["li", "tom"], "conversation": said}]))
+
+    found = messages_with(meta_json.READERS[1], path)
+
+    assert [message.text for message in found] == ["ha\nShared tea's story", "leaves\nhttps://x.invalid/1"]
 
 
 def test_a_channel_without_own_messages_counts_and_is_named_by_the_packages_index(tmp_path: Path) -> None:

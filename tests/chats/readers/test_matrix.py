@@ -8,7 +8,10 @@ import pytest
 from chat_reading import messages_with, read_with, summary_of
 
 from backupkit.chats.model import Conversation, DeletionState, Direction, Edit, MessageKind, Reaction
+from backupkit.chats.readers.element_heads import element_head
 from backupkit.chats.readers.matrix_json import MatrixJson
+from backupkit.chats.readers.matrix_text import MatrixText
+from backupkit.chats.texts.wall_time import DateOrder
 
 ADA, BOB = "@ada:x.invalid", "@bob:x.invalid"
 START_MS = 1684000000000
@@ -209,3 +212,68 @@ def test_people_are_called_as_they_were_when_they_came(tmp_path: Path) -> None:
         (BOB, "Robert", False),
         (ADA, None, True),
     ]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "Fri, May 3, 2024, 12:01:02 - ", "Fri, May 3, 2024, 12:01:02\u202fPM - ", "Fri, 3 May 2024, 0:01:02 pm - ",
+        "2024年5月3日周五 12:01:02 - ", "2024年5月3日周五 下午12:01:02 - ", "2024年5月3日(金) 午後0:01:02 - ", "2024년 5월 3일 (금) 12:01:02 - ",
+        "Fr., 3. Mai 2024, 12:01:02 - ", "ven. 3 mai 2024, 12:01:02 - ", "vie, 3 may 2024, 12:01:02 p. m. - ", "пт, 3 мая 2024 г., 12:01:02 - ",
+        "sex., 3 de mai. de 2024, 12:01:02 - ", "sexta, 3/05/2024, 12:01:02 - ", "pá 3. 5. 2024 12:01:02 - ", "pe 3.5.2024 klo 12.01.02 - ",
+        "3 May 2024 Cum ÖS 12:01:02 - ", "2024-05-03, pn 12:01:02 - ", "2024. máj. 3., P 12:01:02 - ", "dv., 3 de maig 2024, 12:01:02 - ", "pet, 3. svi 2024. 12:01:02 - ", "12:01:02 CH Thứ 6, 3 thg 5, 2024 - ",
+        "5/3/2024, 12:01:02 PM - ",
+    ],
+)  # fmt: skip
+def test_element_writes_dates_in_words_or_in_numbers(written: str) -> None:
+    head = element_head(f"{written}ada: hi - there")
+
+    assert head is not None
+    order = DateOrder.YEAR_MONTH_DAY if head.parts[0] > 31 else DateOrder.MONTH_DAY_YEAR
+    assert (order.day_number(head.parts), head.second, head.end) == (19846, 43262, len(written))
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "mar, 24 xyz 2024, 13:08:58 - ",  # a weekday that looks like a month, beside one that is not
+        "lu, 1 Jan 2024, 7:00:04 xtm - ",  # a word of unknown half
+        "I said on Fri, May 3, 2024, at 12:01:02 sharp - ",
+        "Fri, May 3, 2024, 12:01 - ",
+    ],
+)
+def test_what_is_no_certain_date_begins_no_message(written: str) -> None:
+    assert element_head(f"{written}ada: hi") is None
+
+
+def test_todays_text_export_of_element_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "matrix - Tea - Chat Export - 2024-05-17T16-58-32.517Z.txt"
+    lines = (
+        "Ada: hello: you\nsecond line", 'Bob changed the topic to "tea: green".', "Bob banned Eve: spam: much",
+        "* Bob waves: hi", "@carl:x.invalid: hi - there", "Ada has started a poll - when: now or later?",
+    )  # fmt: skip
+    path.write_text("".join(f"Fri, May 3, 2024, 12:01:0{at} - {line}\n" for at, line in enumerate(lines)), "utf-8")
+
+    found = messages_with(MatrixText(), path)
+
+    assert summary_of(path).by_conversation[0].title == "Tea"
+    assert [one.sender_name for one in found] == ["Ada", None, None, None, "@carl:x.invalid", None]
+    assert [one.kind for one in found[1:4]] == [MessageKind.SYSTEM, MessageKind.SYSTEM, MessageKind.TEXT]
+    assert (found[0].text, found[4].text) == ("hello: you\nsecond line", "hi - there")
+    assert [one.ts_utc_us for one in found[:2]] == [1714737660_000_000, 1714737661_000_000]
+
+
+def test_a_month_in_an_unknown_language_begins_a_message_where_the_others_are_built_alike(tmp_path: Path) -> None:
+    path = tmp_path / "matrix - Tea - Chat Export - 2024-05-17T16-58-32.517Z.txt"
+    path.write_text(
+        "3 may 2024, C., 12:01:02 - Ada: one\n3 xxx 2024, C., 12:01:03 - Bob: two\n3 xxx at 12:01:03 - no head\n",
+        "utf-8",
+    )
+
+    found = messages_with(MatrixText(), path)
+
+    assert [(one.sender_name, one.text) for one in found] == [
+        ("Ada", "one"),
+        ("Bob", "two\n3 xxx at 12:01:03 - no head"),
+    ]
+    assert [one.ts_utc_us for one in found] == [1714737662_000_000, None]

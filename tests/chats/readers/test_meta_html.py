@@ -34,7 +34,7 @@ def test_a_thread_is_read_with_its_pictures_and_reactions(tmp_path: Path) -> Non
         1,
     )
     assert (summary.by_conversation[0].key, summary.by_conversation[0].title) == ("zoe_1", "Zoë & Li")
-    assert (first.sender_name, first.text, first.reactions) == ("Zoë", "早安 & you", (Reaction("❤Li"),))
+    assert (first.sender_name, first.text, first.reactions) == ("Zoë", "早安 & you", (Reaction("❤", "Li"),))
     assert (first.ts_utc_us, first.ts_precision) == (1705333512_000_000, Precision.SECOND)
     assert (second.kind, [media.state for media in second.media]) == (MessageKind.IMAGE, [MediaState.PRESENT])
     assert (third.ts_utc_us, third.ts_precision) == (1705333380_000_000, Precision.MINUTE)
@@ -105,3 +105,45 @@ def test_a_page_that_was_cut_is_told(tmp_path: Path) -> None:
     summary = summary_of(path)
 
     assert (summary.messages, [one.code for one in summary.findings]) == (1, ["export-cut"])
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("<span>❤️li.w<span> (Apr 23, 2022 5:32 pm)</span></span>", Reaction("❤️", "li.w")),
+        ("<span>👍🏽 Zoë Müller</span>", Reaction("👍🏽", "Zoë Müller")),
+        ("<span>👨‍👩‍👧张伟</span>", Reaction("👨‍👩‍👧", "张伟")),
+        ("<span>❤</span>", Reaction("❤")),
+        ("liked", Reaction("liked")),
+    ],
+)
+def test_a_reaction_has_its_sign_and_who_gave_it(tmp_path: Path, written: str, expected: Reaction) -> None:
+    block = meta_block("Li", "hi", "Jan 15, 2024, 3:45 PM", more=f'<ul class="_a6-q"><li>{written}</li></ul>')
+
+    (found,) = messages_with(_META, write(tmp_path / "message_1.html", meta_page(block)))
+
+    assert (found.reactions, found.text) == ((expected,), "hi")
+
+
+def test_a_voice_message_is_one_and_says_nothing_of_browsers(tmp_path: Path) -> None:
+    file = "your_instagram_activity/messages/inbox/li_1/audio/1.mp4"
+    player = (
+        f'<video src="{file}" controls="1"><a target="_blank" href="{file}"><div>Click for video:</div></a></video>'
+    )
+    block = meta_block("Li", "", "Jan 15, 2024 3:45 pm", generation=2024, more=player)
+
+    (found,) = messages_with(INSTAGRAM, write(tmp_path / "message_1.html", meta_page(block)))
+
+    assert (found.kind, found.text, [media.name for media in found.media]) == (MessageKind.VOICE, "", [file])
+
+
+def test_the_heads_of_a_group_are_no_damaged_messages(tmp_path: Path) -> None:
+    heads = "".join(
+        f'<div class="pam _3-95 _2ph- _a6-g uiBoxWhite noborder"><h2 class="_3-95 _2pim _a6-h _a6-i">{head}</h2></div>'
+        for head in ("Mailbox thread pending", "Participants: Zoë and Li")
+    )
+    block = meta_block("Li", "hi", "Jan 15, 2024 3:45 pm")
+
+    summary = summary_of(write(tmp_path / "message_1.html", meta_page(block, people=heads)))
+
+    assert (summary.messages, summary.findings) == (1, ())

@@ -159,6 +159,8 @@ def test_what_lies_before_a_cut_is_delivered_and_the_cut_is_told(tmp_path: Path,
 # What tells the app may be what was damaged: paths, or the commas of a file of four lines.
 MAY_BECOME = {
     "signal-text": ("whatsapp-text",),
+    # In the shape of another app, and cut before its first message.
+    "whatsapp-exporter": ("telegram-json",),
     "facebook-json": ("meta-json", "instagram-json"),
     "instagram-json": ("facebook-json", "meta-json"),
     "facebook-html": ("meta-html",),

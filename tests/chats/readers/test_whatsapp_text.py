@@ -131,6 +131,16 @@ def test_an_iphone_zip_is_counted_with_its_media(tmp_path: Path, language: str) 
         ("25 avr. 2026 à 21:03 - ", "26 avr. 2026 à 09:05 - "),
         ("25 апр. 2026 г., 21:03 - ", "26 апр. 2026 г., 09:05 - "),
         ("4/25/26, 9:03:00 PM: ", "4/26/26, 9:05:00 AM: "),
+        ("25/04/26, 9:03\u202fTK - ", "26/04/26, 9:05\u202fTO - "),
+        ("25.04.2026, 9:03\u202fe.m. - ", "26.04.2026, 9:05\u202ff.m. - "),
+        ("25/4/26, 9:03\u202fYM - ", "26/4/26, 9:05\u202fSF - "),
+        ("2026/4/25 9:03 غ.و. - ", "2026/4/26 9:05 غ.م. - "),
+        ("25/4/2026 9:03 د.ن - ", "26/4/2026 9:05 ب.ن - "),
+        ("25-4-2026, অপৰাহ্ন 9.03 - ", "26-4-2026, পূৰ্বাহ্ন 9.05 - "),
+        ("2026/4/25 下晝9:03 - ", "2026/4/26 上晝9:05 - "),
+        ("25. 4. 2026. 9:03\u202fпо\u202fподне - ", "26. 4. 2026. 9:05\u202fприје\u202fподне - "),
+        ("2026/4/25 (21:03) - ", "2026/4/26 (09:05) - "),
+        ("[2026/4/25 (21:03:00)] ", "[2026/4/26 (09:05:00)] "),
     ],
 )
 def test_dates_and_clocks_of_every_setting(tmp_path: Path, evening: Any, morning: Any) -> None:
@@ -141,6 +151,13 @@ def test_dates_and_clocks_of_every_setting(tmp_path: Path, evening: Any, morning
     assert [at(message) for message in found] == ["2026-04-25 21:03:00"] * 2 + ["2026-04-26 09:05:00"]
     assert [message.sender_name for message in found] == ["Li", "Wang", "Li"]
     assert [message.text for message in found] == ["one", "two", "three"]
+
+
+@pytest.mark.parametrize("style", ["2026/4/25 {}:07 - Li: hi", "[2026/4/25 {}:07:00] Li: hi"])
+def test_noon_and_midnight_of_japanese_clocks_begin_with_zero(tmp_path: Path, style: str) -> None:
+    path = write(tmp_path, *[style.format(hour) for hour in ("午前0", "午前11", "午後0", "午後1", "午後11")])
+
+    assert [at(message)[11:16] for message in messages_of(path)] == ["00:07", "11:07", "12:07", "13:07", "23:07"]
 
 
 def test_day_and_month_are_settled_by_the_whole_file(tmp_path: Path) -> None:
@@ -191,6 +208,56 @@ def test_lines_of_the_app_itself_have_no_sender(tmp_path: Path) -> None:
         MessageKind.TEXT,
     ]
     assert [message.text for message in found[2:]] == ["hello: there", "."]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Li a changé le sujet de « Trip » en « Trip: north »",
+        "Li hat den Betreff von „Trip“ zu „Trip: north“ geändert",
+        "Liさんがグループ名を「Trip: north」に変更しました",
+        "Ли изменил(а) тему на «Trip: north»",
+        "Li changed the subject from “Trip” to “Trip: north”",
+    ],
+)
+def test_nobody_speaks_inside_a_groups_quoted_name(tmp_path: Path, said: str) -> None:
+    path = write(tmp_path, f"2020/06/20, 00:08 - {said}", '2020/06/20, 00:09 - Jo "Bo" Wang: hi', name="x.txt")
+
+    app, person = messages_of(path)
+
+    assert (app.kind, app.sender_name, app.text) == (MessageKind.SYSTEM, None, said)
+    assert (person.kind, person.sender_name, person.text) == (MessageKind.TEXT, 'Jo "Bo" Wang', "hi")
+    assert [one.name for told in read(path) if isinstance(told, Conversation) for one in told.participants] == [
+        'Jo "Bo" Wang'
+    ]
+
+
+def test_what_stands_for_somebodys_message_keeps_the_name(tmp_path: Path) -> None:
+    head = "[20.06.20, 10:00:00] "
+    path = write(
+        tmp_path, f"{head}Trip: \u200eMessages and calls are end-to-end encrypted.", f"{head}Trip: \u200eLi added you",
+        f"{head}Li: hi", f"{head}Li: \u200eWaiting for this message. This may take a while.",
+        name="_chat.txt",
+    )  # fmt: skip
+
+    assert [(one.kind, one.sender_name) for one in messages_of(path)] == [
+        (MessageKind.SYSTEM, None), (MessageKind.SYSTEM, None), (MessageKind.TEXT, "Li"), (MessageKind.OTHER, "Li"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "role"),
+    [
+        ("look here\n\u200eimage omitted", "image omitted", MessageKind.IMAGE),
+        ("look \u200evideo omitted", "video omitted", MessageKind.VIDEO),
+        ("report.pdf • \u200e2 pages \u200edocument omitted", "report.pdf", MessageKind.FILE),
+    ],
+)
+def test_media_left_out_behind_a_caption_are_told(tmp_path: Path, text: str, name: str, role: Any) -> None:
+    found = messages_of(write(tmp_path, "[20.06.20, 10:00:00] Li: hi", f"[20.06.20, 10:00:01] Li: {text}"))[1]
+
+    assert [(media.name, media.state, media.role) for media in found.media] == [(name, MediaState.OMITTED, role)]
+    assert (found.kind, found.text) == (role, text)
 
 
 @pytest.mark.parametrize(
@@ -256,12 +323,30 @@ def test_an_attached_file_that_is_not_there_is_missing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["This message was deleted", "You deleted this message.", "此消息已被删除", "Diese Nachricht wurde gelöscht."],
-)
+    [
+        "This message was deleted", "You deleted this message.", "此消息已被删除", "Diese Nachricht wurde gelöscht.",
+        "This message was deleted by admin Li Wang", "You deleted this message as admin",
+    ],
+)  # fmt: skip
 def test_a_deleted_message_leaves_a_tombstone(tmp_path: Path, text: str) -> None:
     found = messages_of(write(tmp_path, "2020/06/20, 10:00 - Li: hi", f"2020/06/20, 10:01 - Li: {text}"))[1]
 
     assert (found.kind, found.deletion) == (MessageKind.RECALL, DeletionState.RECALLED)
+
+
+def test_who_writes_this_message_deleted_none(tmp_path: Path) -> None:
+    found = messages_of(
+        write(tmp_path, "2020/06/20, 10:00 - Li: this message", "2020/06/20, 10:01 - Li: This message was")
+    )
+
+    assert [message.deletion for message in found] == [DeletionState.NONE] * 2
+
+
+@pytest.mark.parametrize("note", ["\u200e<Bu ileti değişti>", "<הודעה זו נערכה>", "<This message was edited>"])
+def test_the_note_of_an_edit_is_known_by_the_mark_or_the_language(tmp_path: Path, note: str) -> None:
+    found = messages_of(write(tmp_path, "2020/06/20, 10:00 - Li: hi", f"2020/06/20, 10:01 - Li: hello {note}"))[1]
+
+    assert (found.text, len(found.edits)) == ("hello", 1)
 
 
 def test_an_edited_message_loses_the_note_and_keeps_the_fact(tmp_path: Path) -> None:

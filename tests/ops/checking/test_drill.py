@@ -88,6 +88,31 @@ def test_a_drilled_backup_says_so_in_its_coverage_pass(scene: Scene) -> None:
     assert decode_coverage_pass(open_envelope(data, key, PAYLOAD_TYPE)).result_of(RESTORE_DRILL) == "passed"
 
 
+def test_a_later_check_does_not_take_the_drill_from_the_pass_until_it_is_too_old(scene: Scene) -> None:
+    """Whoever asked for drilled backups and verified once more was held again, and told to verify."""
+    chat_factory.write_telegram_chat(scene.chats, messages=50)
+    scene.take(app="telegram", package=TELEGRAM)
+    key = scene.repository.require_writer().writer.attest.verify_key
+
+    def drilled_in_pass() -> str:
+        data = GuardPlaces(scene.places.guard).pass_of(TELEGRAM).read_bytes()
+        return decode_coverage_pass(open_envelope(data, key, PAYLOAD_TYPE)).result_of(RESTORE_DRILL)
+
+    scene.verify()
+    before = drilled_in_pass()
+    begun = scene.clock.at
+    drill(scene)
+    scene.verify()
+    after = drilled_in_pass()
+    scene.clock.at = begun + timedelta(hours=23)
+    scene.verify()
+    a_day_later = drilled_in_pass()
+    scene.clock.at = begun + timedelta(hours=25)
+    scene.verify()
+
+    assert (before, after, a_day_later, drilled_in_pass()) == ("not-done", "passed", "passed", "not-done")
+
+
 def test_damage_is_found_and_the_snapshot_is_not_called_drilled(scene: Scene) -> None:
     some_chats(scene)
     scene.take()
