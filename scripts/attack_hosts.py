@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
@@ -114,7 +115,7 @@ class Pacman:
         return self._root.pacman("-Dk").stderr + ("locked" if lock.exists() else "")
 
 
-HOSTS = {"apt": Apt, "pacman": Pacman}
+HOSTS: dict[str, Callable[[Path], Host]] = {"apt": Apt, "pacman": Pacman}
 
 
 def attacked(process: "subprocess.Popen[str]", dice: random.Random) -> tuple[str, int, str]:
