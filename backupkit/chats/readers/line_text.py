@@ -57,7 +57,7 @@ _DAY = re.compile(
 _WEEKDAY = re.compile(r"\w+day|.曜日|(?:星期|週|周).|.요일|วัน.")
 _MESSAGE = re.compile(rf"(?:({HALF_DAY}){SPACE}?)?(\d{{1,2}})[:.](\d{{2}})(?:{SPACE}?({HALF_DAY}))?\t(.*)$", re.DOTALL)
 # The program for computers writes spaces where phones write tabs.
-_SPACED = re.compile(rf"(?:({HALF_DAY}){SPACE}?)?(\d{{1,2}}):(\d{{2}})(?: ({HALF_DAY}))? (?=\S)(.*)$", re.DOTALL)
+_SPACED = re.compile(rf"(?:({HALF_DAY}){SPACE}?)?(\d{{1,2}}):(\d{{2}})(?: ([AaPp]\.?[Mm]\.?))? (?=\S)(.*)$", re.DOTALL)
 _WEEKDAYS = {
     name: number
     for number, names in enumerate(
@@ -94,9 +94,29 @@ _MEDIA = {
         "รูปภาพ",
         "อัลบั้ม",
         "Foto",
+        "Fotos",
+        "Gambar",
+        "Hình ảnh",
+        "Ảnh",
+        "Фото",
+        "Fotoğraf",
+        "Álbum",
     ),
-    MessageKind.VIDEO: ("動画", "影片", "视频", "Video", "동영상", "วิดีโอ"),
-    MessageKind.STICKER: ("スタンプ", "貼圖", "贴图", "表情贴图", "Sticker", "스티커", "สติกเกอร์", "Stiker"),
+    MessageKind.VIDEO: ("動画", "影片", "视频", "Video", "동영상", "วิดีโอ", "Vídeo", "Vidéo", "Видео"),
+    MessageKind.STICKER: (
+        "スタンプ",
+        "貼圖",
+        "贴图",
+        "表情贴图",
+        "Sticker",
+        "스티커",
+        "สติกเกอร์",
+        "Stiker",
+        "Nhãn dán",
+        "Стикер",
+        "Çıkartma",
+        "Pelekat",
+    ),
     MessageKind.VOICE: (
         "ボイスメッセージ",
         "語音訊息",
@@ -107,7 +127,22 @@ _MEDIA = {
         "ข้อความเสียง",
         "Pesan suara",
     ),
-    MessageKind.FILE: ("ファイル", "檔案", "文件", "File", "파일", "ไฟล์"),
+    MessageKind.FILE: (
+        "ファイル",
+        "檔案",
+        "文件",
+        "File",
+        "파일",
+        "ไฟล์",
+        "Archivo",
+        "Arquivo",
+        "Fichier",
+        "Datei",
+        "Файл",
+        "Dosya",
+        "Fail",
+        "Tệp",
+    ),
     MessageKind.CONTACT: ("連絡先", "聯絡資訊", "联系信息", "Contact", "Contact info", "연락처", "รายชื่อ", "Kontak"),
     MessageKind.LOCATION: ("位置情報", "位置訊息", "位置信息", "Location", "위치정보", "ตำแหน่งที่ตั้ง", "Lokasi"),
 }
@@ -119,6 +154,10 @@ _UNSENT = re.compile(
 _KINDS = {"who": ConversationKind.PRIVATE, "group": ConversationKind.GROUP, "any": ConversationKind.UNKNOWN}
 _LOOKED_AT = 16 * 1024
 _MAX_MESSAGE_BYTES = 16 * 2**20
+_MOST_PEOPLE = 20_000
+_MOST_WORDS_OF_A_NAME = 5
+_LEAST_SPOKEN = 4
+_SPEAKERS_OF_TWO = 2
 
 
 class LineText:
@@ -158,9 +197,9 @@ def _certainty(head: str) -> int:
 
 
 def _read_file(source: SourceFiles, name: str) -> Iterator[Told]:
-    order, is_certain = _order(source, name)
+    survey = _survey_of(source, name, is_spaced=_is_spaced(source, name))
     damage = TextDamage(name)
-    reading = _Reading(name, order, damage, _is_spaced(source, name))
+    reading = _Reading(name, survey, damage)
     messages = 0
     with source.open(name) as stream:
         for line in lines_of(stream):
@@ -169,8 +208,8 @@ def _read_file(source: SourceFiles, name: str) -> Iterator[Told]:
                 yield told
         yield from reading.end()
     yield reading.conversation()
-    if not is_certain:
-        yield Finding("date-order-assumed", Severity.WARNING, Locator(name), {"order": order.spelt})
+    if not survey.is_order_certain:
+        yield Finding("date-order-assumed", Severity.WARNING, Locator(name), {"order": survey.order.spelt})
     yield from damage.findings()
 
 
@@ -179,14 +218,58 @@ def _is_spaced(source: SourceFiles, name: str) -> bool:
     return not any(map(_MESSAGE.match, lines)) and any(map(_SPACED.match, lines))
 
 
-def _order(source: SourceFiles, name: str) -> tuple[DateOrder, bool]:
-    """Settle day and month: the weekday beside each date proves it at once, else time running forward does."""
+@dataclass(slots=True)
+class _Survey:
+    """What only the whole file tells: the order of its dates, and who speaks in it."""
+
+    order: DateOrder = DateOrder.YEAR_MONTH_DAY
+    is_order_certain: bool = True
+    is_spaced: bool = False
+    people: set[str] = field(default_factory=set)
+    _begun: dict[str, list[str]] = field(default_factory=dict)
+    _spoken: dict[str, int] = field(default_factory=dict)
+
+    def saw(self, rest: str) -> None:
+        """Note what follows the time of a message."""
+        if not self.is_spaced:
+            sender, tab, _text = rest.partition("\t")
+            if tab and sender and len(self.people) < _MOST_PEOPLE:
+                self.people.add(sender)
+            return
+        # The last word is always said, never part of a name.
+        first, *words = rest.split(" ", _MOST_WORDS_OF_A_NAME)[:_MOST_WORDS_OF_A_NAME]
+        words = words if rest.count(" ") >= _MOST_WORDS_OF_A_NAME else words[:-1]
+        if first not in self._begun:
+            if len(self._begun) < _MOST_PEOPLE:
+                self._begun[first], self._spoken[first] = words, 1
+            return
+        same = [mine == theirs for mine, theirs in zip(words, self._begun[first], strict=False)]
+        self._begun[first] = words[: [*same, False].index(False)]
+        self._spoken[first] += 1
+
+    def name_at(self, rest: str) -> str:
+        """Return the name with which a line of the program for computers begins: of several words where all that begin with the first go on with them."""
+        first = rest.partition(" ")[0]
+        if self._spoken.get(first, 0) < _LEAST_SPOKEN:
+            return first
+        return " ".join([first, *self._begun[first]])
+
+
+def _survey_of(source: SourceFiles, name: str, *, is_spaced: bool) -> _Survey:
+    """Look through a file. The weekday beside each date proves the order of day and month at once, else time running forward does."""
+    survey = _Survey(is_spaced=is_spaced)
+    begins = _SPACED if is_spaced else _MESSAGE
     evidence = OrderEvidence()
     agree = dict.fromkeys(DateOrder, 0)
     dates = since = 0
     with source.open(name) as stream:
         try:
             for line in lines_of(stream):
+                if message := begins.match(line.text):
+                    if not _UNSENT.search(message.group(5)):
+                        survey.saw(message.group(5))
+                    since = 0
+                    continue
                 match = _DAY.match(line.text)
                 since = since + 1 if match is None else 0
                 if since > MOST_LINES_BETWEEN:
@@ -205,18 +288,20 @@ def _order(source: SourceFiles, name: str) -> tuple[DateOrder, bool]:
             pass  # the reading meets it again and tells it
     best = max(DateOrder, key=lambda order: agree[order])
     if agree[best] and sum(count == agree[best] for count in agree.values()) == 1:
-        return best, True
-    settled, is_certain = evidence.settle(
+        survey.order = best
+        return survey
+    survey.order, is_certain = evidence.settle(
         (DateOrder.YEAR_MONTH_DAY, DateOrder.MONTH_DAY_YEAR, DateOrder.DAY_MONTH_YEAR)
     )
-    return settled, is_certain or not dates
+    survey.is_order_certain = is_certain or not dates
+    return survey
 
 
 @dataclass(slots=True)
 class _Pending:
     second: int
     written: str
-    rest: str
+    lines: list[str]
     day: int | None
     number: int
     raw: list[bytes]
@@ -225,15 +310,15 @@ class _Pending:
 @dataclass(slots=True)
 class _Reading:
     file: str
-    order: DateOrder
+    survey: _Survey
     damage: TextDamage
-    is_spaced: bool = False
     _title: str | None = None
     _kind: ConversationKind = ConversationKind.UNKNOWN
     _people: dict[str, None] = field(default_factory=dict)
     _day: int | None = None
     _pending: _Pending | None = None
     _is_open_quote: bool = False
+    _held_day: tuple[re.Match[str], Line] | None = None
     _is_begun: bool = False
     _size_bytes: int = 0
 
@@ -247,20 +332,24 @@ class _Reading:
             yield self.conversation()
             if is_title:
                 return
-        begins = (_SPACED if self.is_spaced else _MESSAGE).match(line.text)
+        begins = (_SPACED if self.survey.is_spaced else _MESSAGE).match(line.text)
+        held, self._held_day = self._held_day, None
         if begins:
+            if held is not None and self._pending is not None:
+                self._pending.lines.pop()
+                self._pending.raw.pop()
+                self._enter_day(*held)
             yield from self._flush()
             self._begin(begins, line)
             return
-        day = None if self._is_open_quote else _DAY.match(line.text)
-        if day:
+        day = _DAY.match(line.text)
+        if day and not self._is_open_quote:
             yield from self._flush()
-            self.damage.head(line.text, "day")
-            self.damage.day.begins()
-            self._day = self.order.day_number((int(day.group(2)), int(day.group(3)), int(day.group(4))))
-            if self._day is None and line.is_unfinished:
-                self.damage.cut_at(line.number)
+            self._enter_day(day, line)
             return
+        if day and self._pending is not None and self._pending.raw[-1].strip() == b"":
+            # Nobody may have meant to open a quote. A day stands behind an empty line, and has messages below it.
+            self._held_day = (day, line)
         is_cut = not self._is_open_quote and self.damage.stops_in_head(line)
         if self._pending is not None and not is_cut:
             self._size_bytes += line.weight
@@ -268,10 +357,17 @@ class _Reading:
                 yield from self._flush()
                 self.damage.too_long(line)
                 return
-            self._pending.rest += "\n" + line.text
+            self._pending.lines.append(line.text)
             self._pending.raw.append(line.raw)
             if line.text.endswith('"'):
                 self._is_open_quote = False
+
+    def _enter_day(self, day: re.Match[str], line: Line) -> None:
+        self.damage.head(line.text, "day")
+        self.damage.day.begins()
+        self._day = self.survey.order.day_number((int(day.group(2)), int(day.group(3)), int(day.group(4))))
+        if self._day is None and line.is_unfinished:
+            self.damage.cut_at(line.number)
 
     def end(self) -> Iterator[Told]:
         pending = self._pending
@@ -292,47 +388,56 @@ class _Reading:
             if match:
                 found = match.groupdict()
                 ((how, self._title),) = found.items()
-                self._kind = _KINDS[how]
+                self._kind = self._kind_of_chat(how)
                 return True
         return False
 
+    def _kind_of_chat(self, how: str) -> ConversationKind:
+        """Judge by the words of the title, and by who speaks: English and others name a group as they name a person."""
+        people = self.survey.people
+        if how == "who" and len(people) > _SPEAKERS_OF_TWO:
+            return ConversationKind.GROUP
+        if how == "who" and len(people) == _SPEAKERS_OF_TWO and self._title not in people:
+            return ConversationKind.UNKNOWN
+        return _KINDS[how]
+
     def _begin(self, match: re.Match[str], line: Line) -> None:
         before, hour, minute, after, rest = match.groups()
-        if self.is_spaced:
+        if self.survey.is_spaced:
             rest = self._tabbed(rest)
         second = seconds_of_day(int(hour), int(minute), 0, before or after)
         written = line.text.partition("\t")[0]
         self.damage.head(line.text[: match.start(5)])
         if not self.damage.day.is_known_at(second):
             self._day = None
-        self._pending = _Pending(second or 0, written, rest, self._day, line.number, [line.raw])
+        self._pending = _Pending(second or 0, written, [rest], self._day, line.number, [line.raw])
         self._size_bytes = 0
         text = rest.partition("\t")[2]
         # A message of several lines is wrapped in quotes, and may hold a line that looks like a day.
         self._is_open_quote = text.startswith('"') and not (text.endswith('"') and len(text) > 1)
 
     def _tabbed(self, rest: str) -> str:
-        """Put the tab where it would be: behind the other side's name where it is known, else behind the first word."""
+        """Put the tab where it would be: behind the other side's name where it is known, else behind what is known of the speaker's."""
         if _UNSENT.search(rest):
             return "\t" + rest
         if self._title and rest.startswith(self._title + " "):
             return self._title + "\t" + rest[len(self._title) + 1 :]
-        name, space, text = rest.partition(" ")
-        return name + "\t" + text if space else "\t" + rest
+        name = self.survey.name_at(rest)
+        return name + "\t" + rest[len(name) + 1 :] if rest.startswith(name + " ") else "\t" + rest
 
     def _flush(self) -> Iterator[Message]:
         pending, self._pending, self._is_open_quote = self._pending, None, False
         if pending is None:
             return
-        sender, tab, text = pending.rest.partition("\t")
+        sender, tab, text = "\n".join(pending.lines).partition("\t")
         if not tab:
             sender, text = "", sender
         text = text.rstrip("\n")
         if text.startswith('"') and text.endswith('"') and "\n" in text:
             text = text[1:-1].replace('""', '"')
-        if sender and len(self._people) < 20_000:
+        if sender and len(self._people) < _MOST_PEOPLE:
             self._people[sender] = None
-        media = _media(text, is_spaced=self.is_spaced)
+        media = _media(text, is_spaced=self.survey.is_spaced)
         kind, deletion = _kind(sender, text, media)
         yield Message(
             conversation=self._title or self.file,
