@@ -37,6 +37,14 @@ class ArchRoot:
             capture_output=True, text=True, check=False, cwd=self.folder, env={"PATH": os.environ["PATH"], "LANG": "C"},
         )  # fmt: skip
 
+    def start(self, *arguments: str) -> "subprocess.Popen[str]":
+        """Run the real pacman in the background; all that it says comes on its standard output."""
+        return subprocess.Popen(
+            ["pacman", "--noconfirm", "--sysroot", str(self.folder), *arguments],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            cwd=self.folder, env={"PATH": os.environ["PATH"], "LANG": "C"},
+        )  # fmt: skip
+
     def copy(self, folder: Path) -> "ArchRoot":
         """Return another one just like it, which shares its files."""
         shutil.copytree(self.folder, folder, symlinks=True, copy_function=os.link)

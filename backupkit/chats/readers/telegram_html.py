@@ -76,7 +76,19 @@ _MEDIA = {
     "media_invoice": MessageKind.PAYMENT,
     "media_poll": MessageKind.POLL,
     "media_game": MessageKind.OTHER,
+    "media_giveaway": MessageKind.OTHER,
 }
+# What a card that is no file says in words, by its parts. The titles of calls and places are the program's.
+_TOLD = {
+    MessageKind.CALL: ("status",),
+    MessageKind.LOCATION: ("title", "description", "status"),
+    MessageKind.CONTACT: ("title", "status"),
+    MessageKind.PAYMENT: ("title", "description", "status"),
+    MessageKind.OTHER: ("title", "description", "status"),
+}
+_PLACES = {"media_location", "media_live_location"}
+# A bot by whose help somebody wrote is no part of the name.
+_VIA = re.compile(r" via @\w{3,40}$", re.ASCII)
 _FILES = {MessageKind.IMAGE, MessageKind.VIDEO, MessageKind.VOICE, MessageKind.FILE, MessageKind.STICKER}
 _SPACE = " \t\r\n"
 _Field: TypeAlias = Callable[[str], str]
@@ -247,7 +259,6 @@ class _Chat:
         kind = media[0].role if media else found.kind or MessageKind.TEXT
         if found.is_service:
             kind = MessageKind.SYSTEM
-        question = text("question")
         return Message(
             conversation=self._key,
             locator=locator,
@@ -262,7 +273,7 @@ class _Chat:
             direction=Direction.SYSTEM if found.is_service else Direction.UNKNOWN,
             kind=kind,
             native_kind=found.native_kind,
-            text=text("service") if found.is_service else text("text") or question,
+            text=text("service") if found.is_service else "\n".join(_words(found, text)),
             reply_to=found.reply_to,
             forward_of=forward,
             edits=_edits(found.when),
@@ -276,9 +287,9 @@ class _Chat:
             self._sender = self._forward = None
             return None, None
         if not found.is_joined:
-            self._sender = text("from_name") or text("signature") or None
+            self._sender = _VIA.sub("", text("from_name")) or text("signature") or None
             self._forward = None
-        forward = text("forwarded")
+        forward = _VIA.sub("", text("forwarded"))
         if found.is_forwarded:
             self._forward = forward or self._forward or self._sender
         else:
@@ -302,6 +313,18 @@ class _Chat:
         if title == "Sticker":
             role = MessageKind.STICKER
         return Media(title or role.value, state, role)
+
+
+def _words(found: "_MessageElements", text: _Field) -> Iterator[str]:
+    """Tell what a message says: its card, if that is no file, and its text."""
+    parts = _TOLD.get(found.kind, ()) if found.kind else ()
+    for part in ("status",) if found.native_kind in _PLACES else parts:
+        if text(f"media_{part}"):
+            yield text(f"media_{part}")
+    answers = [f"answer {number}" for number in range(1, found.answers + 1)]
+    for field in ("question", *answers, "giveaway", "text"):
+        if text(field):
+            yield " ".join(text(field).split()) if field == "giveaway" else text(field)
 
 
 def _moment(when: str) -> tuple[int | None, str]:
@@ -346,7 +369,8 @@ class _MessageElements(Elements):
         self.link = ""
         self.reply_to: str | None = None
         self._end: tuple[int, int] = (0, 0)
-        self._reactions = 0
+        self._reactions = self.answers = 0
+        self._named: dict[int, list[str]] = {}
         super().take(data, file, offset)
 
     @property
@@ -365,14 +389,16 @@ class _MessageElements(Elements):
         return at + len(text[:column].encode("utf-8", "replace")) + len(b"</div>")
 
     def reactions(self) -> Iterator[Reaction]:
-        """Tell the reactions."""
+        """Tell the reactions: of those who are shown with them each by name, of the others how many."""
         for place in range(1, self._reactions + 1):
             symbol = self.fields.get(f"emoji {place}", "").strip(_SPACE)
-            count = self.fields.get(f"count {place}", "").strip(_SPACE)
+            written = self.fields.get(f"count {place}", "").strip(_SPACE)
+            known = self._named.get(place, [])
+            count = int(written) if written.isascii() and written.isdecimal() and len(written) < 10 else not known
             if symbol:
-                yield Reaction(
-                    symbol, count=int(count) if count.isascii() and count.isdecimal() and len(count) < 10 else 1
-                )
+                yield from (Reaction(symbol, name) for name in known)
+                if count > len(known):
+                    yield Reaction(symbol, count=count - len(known))
 
     def handle_endtag(self, tag: str) -> None:
         was_open = self.depth
@@ -386,6 +412,8 @@ class _MessageElements(Elements):
             return ""
         if not self.depth:
             return self._outermost(classes, attributes)
+        if self._reactions and "initials" in classes and attributes.get("title"):
+            self._named.setdefault(self._reactions, []).append(attributes["title"])
         if "userpic" in classes or "userpic_wrap" in classes:
             return ""
         if "date" in classes:
@@ -432,6 +460,14 @@ class _MessageElements(Elements):
                     self.kind, self.native_kind = known[name], name
                     self.link = attributes.get("href", "")
                 return ""
+        if "answer" in classes and self.native_kind == "media_poll":
+            self.answers += 1
+            return f"answer {self.answers}"
+        if self.answers and "details" in classes:
+            return ""
+        if self.native_kind == "media_giveaway" and classes & {"section_title", "section_body"}:
+            self.put("giveaway", " ")
+            return "giveaway"
         if self.kind is not None:
             for part in ("title", "description", "status", "question"):
                 if part in classes:

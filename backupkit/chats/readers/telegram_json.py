@@ -25,7 +25,7 @@ from backupkit.chats.model import (
     Reaction,
     Severity,
 )
-from backupkit.chats.readers.telegram_words import text_in, words_beside
+from backupkit.chats.readers.telegram_words import words_of
 from backupkit.chats.readers.whatsapp_exporter_signs import is_in_telegrams_shape
 from backupkit.chats.reading.media_files import find_media
 from backupkit.chats.reading.reader import Recognition, Told, read_each
@@ -56,6 +56,9 @@ _MEDIA_TYPES = {
     "voice_message": MessageKind.VOICE,
     "audio_file": MessageKind.FILE,
 }
+_SIGNS = {"paid": "⭐"}
+_MOST_NAMED = 1000
+_CALLS = {"phone_call", "group_call", "conference_call"}
 _MAX_PARTICIPANTS = 20_000
 
 
@@ -112,7 +115,7 @@ def _message_certainty(message: dict[str, Any], *, is_named: bool) -> int:
     if kind not in {"message", "service"}:
         return 0
     has_unix_time = int_of(message.get("date_unixtime")) is not None
-    has_text = isinstance(message.get("text"), str | list)
+    has_text = isinstance(message.get("text"), str | list) or "rich_message" in message
     if has_unix_time and (has_text or "action" in message):
         return 95
     has_origin = "from_id" in message or "actor_id" in message or "from" in message
@@ -239,9 +242,10 @@ class _ChatReading:
             direction=Direction.SYSTEM if is_service else self._direction(sender_id),
             kind=_kind(record, media, is_service=is_service),
             native_kind=text_of(record.get("action")) or text_of(record.get("media_type")) or "",
-            text=text_in(record.get("text")) or words_beside(record),
-            reply_to=name_of(record.get("reply_to_message_id")),
-            forward_of=text_of(record.get("forwarded_from")),
+            text=words_of(record),
+            # The number of a message in another chat is that of something else here.
+            reply_to=None if "reply_to_peer_id" in record else name_of(record.get("reply_to_message_id")),
+            forward_of=text_of(record.get("forwarded_from")) or name_of(record.get("forwarded_from_id")),
             edits=_edits(record),
             reactions=tuple(_reactions(record.get("reactions"))),
             media=media,
@@ -268,6 +272,8 @@ class _ChatReading:
             name, state = _placeholder(reference) or find_media(self._source, self._file, reference)
             size_bytes = int_of(record.get("photo_file_size" if field == "photo" else "file_size"))
             if state is not MediaState.PRESENT:
+                # What was to be seen once is not to be had later either.
+                state = MediaState.EXPIRED if "self_destruct_period_seconds" in record else state
                 name = text_of(record.get("file_name")) or name
             found.append(Media(name, state, role, text_of(record.get("mime_type")), size_bytes))
         return tuple(found)
@@ -288,7 +294,7 @@ def _role_of_mime(mime: Any) -> MessageKind:
 
 def _kind(record: dict[str, Any], media: tuple[Media, ...], *, is_service: bool) -> MessageKind:
     if is_service:
-        return MessageKind.CALL if record.get("action") in {"phone_call", "group_call"} else MessageKind.SYSTEM
+        return MessageKind.CALL if record.get("action") in _CALLS else MessageKind.SYSTEM
     if media:
         return media[0].role
     if record.get("type") == "unsupported":
@@ -298,6 +304,7 @@ def _kind(record: dict[str, Any], media: tuple[Media, ...], *, is_service: bool)
         ("contact_information", MessageKind.CONTACT),
         ("poll", MessageKind.POLL),
         ("invoice_information", MessageKind.PAYMENT),
+        ("paid_stars_amount", MessageKind.PAYMENT),
     ):
         if field in record:
             return kind
@@ -311,6 +318,13 @@ def _edits(record: dict[str, Any]) -> tuple[Edit, ...]:
 
 
 def _reactions(value: Any) -> Iterator[Reaction]:
+    """Tell the reactions: of those who gave them lately each by name, of the others how many."""
     for reaction in map(dict_of, list_of(value)):
-        symbol = text_of(reaction.get("emoji")) or text_of(reaction.get("document_id")) or str(reaction.get("type", ""))
-        yield Reaction(symbol, count=int_of(reaction.get("count")) or 1)
+        kind = str(reaction.get("type", ""))
+        symbol = text_of(reaction.get("emoji")) or text_of(reaction.get("document_id")) or _SIGNS.get(kind, kind)
+        known = [dict_of(one) for one in list_of(reaction.get("recent"))[:_MOST_NAMED]]
+        for one in known:
+            yield Reaction(symbol, name_of(one.get("from")) or name_of(one.get("from_id")))
+        others = (int_of(reaction.get("count")) or (not known)) - len(known)
+        if others > 0:
+            yield Reaction(symbol, count=others)

@@ -25,6 +25,10 @@ _NUMBER = re.compile(r"[-+.0-9eE]*")
 _NO_TEXT = re.compile("[\udc80-\udcff]")
 
 
+# Telegram writes such a line with the text of the button and then with its own, which is empty.
+_TWO_TEXTS = "send_webview_data"
+
+
 class SaidTwice(ValueError):
     """An object has two values under one key, as where a hole made one record of two: which is its own nobody knows."""
 
@@ -36,6 +40,9 @@ def said_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         SaidTwice: two of them have one key, and differ.
     """
     value = dict(pairs)
+    if len(value) != len(pairs) and value.get("action") == _TWO_TEXTS:
+        pairs = [pair for pair in pairs if pair != ("text", "")]
+        value = dict(pairs)
     if len(value) != len(pairs) and any(value[key] != said for key, said in pairs):
         raise SaidTwice
     return value

@@ -104,18 +104,22 @@ def test_media_are_looked_up_beside_the_page(tmp_path: Path) -> None:
         (MessageKind.CALL, []),
         (MessageKind.POLL, []),
     ]
-    assert messages[5].text == "Tea?"
+    assert messages[5].text == "Tea?\n- yes"
 
 
 def test_reactions_are_counted(tmp_path: Path) -> None:
     inside = (
         '<span class="reactions"><span class="reaction active"><span class="emoji">\n❤\n</span><span class="count">\n3\n</span></span>'
-        '<span class="reaction"><span class="emoji">👍</span><span class="userpics"><div class="userpic"><div class="initials">A</div></div></span></span></span>'
+        '<span class="reaction"><span class="emoji">👍</span><span class="userpics"><div class="userpic"><div class="initials">A</div></div></span></span>'
+        '<span class="reaction"><span class="emoji">🎉</span><span class="userpics"><div class="userpic userpic1"><div class="initials" title="Ada">A</div></div>'
+        '<div class="userpic userpic2"><div class="initials" title="Bob">B</div></div></span><span class="count">\n4\n</span></span></span>'
     )
 
     (found,) = read(page(tmp_path, telegram_entry(1, "hi", inside=inside)))
 
-    assert [(reaction.symbol, reaction.count) for reaction in found.reactions] == [("❤", 3), ("👍", 1)]
+    assert [(reaction.symbol, reaction.sender, reaction.count) for reaction in found.reactions] == [
+        ("❤", None, 3), ("👍", None, 1), ("🎉", "Ada", 1), ("🎉", "Bob", 1), ("🎉", None, 2),
+    ]  # fmt: skip
     assert found.text == "hi"
 
 
@@ -273,3 +277,55 @@ def test_an_export_in_both_formats_counts_once(tmp_path: Path) -> None:
     (tmp_path / "one" / "result.json").write_text("{}", "utf-8")
 
     assert len(messages_with(TelegramHtml(), tmp_path / "one")) == 2
+
+
+def card(kind: str, title: str = "", description: str = "", status: str = "") -> str:
+    """Return a card as the program writes it."""
+    parts = (("title bold", title), ("description", description), ("status details", status))
+    inner = "".join(f'<div class="{classes}">\n{said}\n</div>' for classes, said in parts if said)
+    return f'<div class="media_wrap clearfix"><div class="media clearfix pull_left {kind}"><div class="fill pull_left"></div><div class="body">{inner}</div></div></div>'
+
+
+POLL = (
+    '<div class="media_wrap"><div class="media_poll"><div class="question bold">\nTea?\n</div><div class="details">\nAnonymous poll\n</div><div class="answer">\n'
+    '- yes <span class="details">2 votes</span>\n</div><div class="answer">\n- no\n</div><div class="total details">\n2 votes\n</div></div></div>'
+)
+
+
+@pytest.mark.parametrize(
+    ("inside", "expected"),
+    [
+        (card("media_contact", "Ada Lovelace", status="+1 555"), "Ada Lovelace\n+1 555"),
+        (card("media_location", "Location", status="1.5, -2"), "1.5, -2"),
+        (card("media_venue", "Café", "Street 1"), "Café\nStreet 1"),
+        (card("media_call", "Tom", status="Outgoing (35 seconds)"), "Outgoing (35 seconds)"),
+        (card("media_invoice", "Cup", "a blue one", "5.00 USD"), "Cup\na blue one\n5.00 USD"),
+        (card("media_game", "Chess", "play"), "Chess\nplay"),
+        (
+            POLL,
+            "Tea?\n- yes\n- no",
+        ),
+        (
+            '<div class="media_wrap"><div class="media_giveaway"><div class="section_title bold">\nGiveaway Prize\n</div><div class="section_body">\n<b>3</b> cups\n</div></div></div>',
+            "Giveaway Prize 3 cups",
+        ),
+    ],
+)
+def test_what_a_card_shows_is_told_in_words(tmp_path: Path, inside: str, expected: str) -> None:
+    alone, captioned = read(
+        page(tmp_path, telegram_entry(1, "", inside=inside), telegram_entry(2, "look", inside=inside))
+    )
+
+    assert (alone.text, captioned.text) == (expected, f"{expected}\nlook")
+
+
+def test_a_bot_that_somebody_wrote_with_is_no_part_of_the_name(tmp_path: Path) -> None:
+    inner = (
+        '<div class="forwarded body"><div class="from_name">\nTom via @gif</div><div class="text">\nhis\n</div></div>'
+    )
+
+    first, second = read(
+        page(tmp_path, telegram_entry(1, "x", sender="Li via @gif"), telegram_entry(2, "", inside=inner))
+    )
+
+    assert (first.sender_name, second.forward_of) == ("Li", "Tom")

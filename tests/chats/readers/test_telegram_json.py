@@ -317,3 +317,46 @@ def test_a_file_left_out_may_carry_its_name_in_front(tmp_path: Path) -> None:
         (lost, MediaState.MISSING),
         ("files/a (File 2).pdf", MediaState.MISSING),
     ]
+
+
+def test_the_number_of_a_message_in_another_chat_answers_nothing_here(tmp_path: Path) -> None:
+    path = write(tmp_path, chat(message(), message(2, reply_to_message_id=1, reply_to_peer_id="channel9")))
+
+    assert [one.reply_to for one in messages_of(path)] == [None, None]
+
+
+def test_reactions_name_who_gave_them_and_count_the_others(tmp_path: Path) -> None:
+    recent = [{"from": "Li", "from_id": "user7"}, {"from": None, "from_id": "user8"}]
+    reactions = [{"type": "emoji", "count": 5, "emoji": "👍", "recent": recent}, {"type": "paid", "count": 3}]
+
+    (found,) = messages_of(write(tmp_path, chat(message(reactions=reactions))))
+
+    assert [(one.symbol, one.sender, one.count) for one in found.reactions] == [
+        ("👍", "Li", 1), ("👍", "user8", 1), ("👍", None, 3), ("⭐", None, 3),
+    ]  # fmt: skip
+
+
+def test_a_line_with_two_texts_is_no_damage_of_telegrams(tmp_path: Path) -> None:
+    line = {"id": 1, "type": "service", "date_unixtime": "1544006351", "action": "send_webview_data", "text": "Order"}
+    path = write(tmp_path, chat(line, message(2)))
+    path.write_bytes(path.read_bytes().replace(b'"Order"', b'"Order", "text": ""'))
+
+    assert [one.text for one in messages_of(path)] == ["Order", "hi"]
+    assert summary_of(path).findings == ()
+
+
+def test_a_picture_that_was_to_be_seen_once_has_expired_and_a_conference_is_a_call(tmp_path: Path) -> None:
+    once = message(1, photo="(File unavailable, please try again later)", self_destruct_period_seconds=10)
+    call = {"id": 2, "type": "service", "date_unixtime": "1544006351", "action": "conference_call", "text": ""}
+
+    picture, ring = messages_of(write(tmp_path, chat(once, call)))
+
+    assert (picture.media[0].state, ring.kind) == (MediaState.EXPIRED, MessageKind.CALL)
+
+
+def test_a_chat_of_rich_messages_alone_is_known(tmp_path: Path) -> None:
+    rich = {"blocks": [{"type": "paragraph", "text": {"type": "plain", "text": "tea"}}]}
+    record = message(rich_message=rich)
+    del record["text"]
+
+    assert [one.text for one in messages_of(write(tmp_path, chat(record)))] == ["tea"]
