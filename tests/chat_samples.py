@@ -1117,6 +1117,25 @@ def memotrace_html_json(_folder: Path) -> tuple[str, bytes]:
     return "一家人.html", memotrace_page(",".join(map(json.dumps, said)), title="一家人")
 
 
+@sample("wechat-memotrace-text")
+def memotrace_text(_folder: Path) -> tuple[str, bytes]:
+    return "外婆.txt", _text(
+        "2023-05-06 09:12:33 外婆", "早安", "", "第二行", "", "2023-05-06 09:13:01 我", "[图片]", "", "2023-05-06 09:13:05 以上是打招呼的内容", "",
+        '2023-05-06 09:14:00 "外婆" 撤回了一条消息', "", "2023-05-06 09:14:05 外婆", "            [链接]:title:标题", "            description:说明",
+        "            url:http://a.invalid", "            name:应用", "            ", "", "", "2023-05-06 09:15:00 我", "好的", "引用:外婆:早安", "",
+    )  # fmt: skip
+
+
+@sample("wechat-memotrace-text newer")
+def memotrace_text_newer(_folder: Path) -> tuple[str, bytes]:
+    return "外婆.txt", _text(
+        "2024-12-01 12:00:00 外婆", "早安", "", "2024-12-01 12:00:05", "你已添加了外婆，现在可以开始聊天了。", "", "2024-12-01 12:01:00 我", "【图片】", "",
+        "2024-12-01 12:01:01 外婆", "【语音】听到的话", "", "2024-12-01 12:01:02 我", "【文件】a b.pdf 1.20 MB C:\\x\\a b.pdf pdf 0f", "",
+        "2024-12-01 12:01:03 外婆", "【合并转发的聊天记录】", "", "- 2024-11-01 10:00:00 李: 旧话", "", "", "2024-12-01 12:01:04 外婆",
+        "【发起转账】:¥5.00", "备注: 饭钱", "", "", "2024-12-01 12:01:05 外婆", "", "", "2024-12-01 12:01:06 我", "再见",
+    )  # fmt: skip
+
+
 @sample("wechat-chatlog-csv")
 def chatlog_csv(_folder: Path) -> tuple[str, bytes]:
     return "wxid_li_2023-11-15_2023-11-16.csv", _text(

@@ -410,6 +410,13 @@ def kakao_csv(messages: int) -> tuple[str, bytes]:
     )
 
 
+@long("wechat-memotrace-text")
+def memotrace_text(messages: int) -> tuple[str, bytes]:
+    quoted = dict.fromkeys(range(5, messages, 20), "\n引用:Li:早")
+    said = [f"{_at(n):%Y-%m-%d %H:%M:%S} {_name(n)}\n{_said(n)}{quoted.get(n, '')}\n" for n in range(messages)]
+    return "外婆.txt", _text(said, "\n")
+
+
 @long("qq-text")
 def qq(messages: int) -> tuple[str, bytes]:
     head = [

@@ -46,6 +46,7 @@ from backupkit.chats.readers.wechat_chatlog_csv import WechatChatlogCsv
 from backupkit.chats.readers.wechat_iphone_db import WechatIphoneDatabase
 from backupkit.chats.readers.wechat_memotrace import WechatMemotrace
 from backupkit.chats.readers.wechat_memotrace_html import WechatMemotraceHtml
+from backupkit.chats.readers.wechat_memotrace_text import WechatMemotraceText
 from backupkit.chats.readers.wechat_pywxdump import WechatPywxdump
 from backupkit.chats.readers.wechat_weflow import WechatWeflow
 from backupkit.chats.readers.whatsapp_android_db import WhatsAppAndroidDatabase
@@ -92,6 +93,7 @@ READERS: tuple[ChatReader, ...] = (
     WechatChatlogCsv(),
     WechatMemotrace(),
     WechatMemotraceHtml(),
+    WechatMemotraceText(),
     WechatPywxdump(),
     WhatsAppAndroidDatabase(),
     WhatsAppIphoneDatabase(),
