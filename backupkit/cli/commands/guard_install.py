@@ -42,10 +42,10 @@ def guard_install(
     path = (entry or usual_entry(host, root, shutil.which("pacman-conf"))).absolute()
     require_read(host, path)
     python = Path(sys.executable).absolute()
-    named = [
+    python, program, state = (
         seen_inside(path, root) for path in (python, python.with_name("backupkit-hook"), session.places.state.parent)
-    ]
-    text = host.entry(*named, _watched(watch or [], leave or []))
+    )
+    text = host.entry(python, program, state, _watched(watch or [], leave or []))
     lines = [session.say("guard.install.shown", path=str(path)), "", *text.splitlines(), ""]
     if not yes:
         if session.person is None:
