@@ -153,6 +153,7 @@ MESSAGES: dict[str, str] = {
     "guard.continue": "continue",
     "guard.keep-or-continue": "Enter keeps {app}; type “continue” to go on:",
     "guard.kept": "You keep {app}. Nothing was changed.",
+    "guard.kept.why": "The chats would have been deleted. You were asked for your consent, and did not give it.",
     "guard.consented": "Your consent is recorded. Until {until:time} the store's next question about this very update is answered “allow”; any other update is held.",
     "guard.log-checked": "{entries} {entries:plural:decision|decisions}; every signature and their order are right.",
     "guard.nobody-trusted": "No app is known yet. An app becomes known when it is first checked.",

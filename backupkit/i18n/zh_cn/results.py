@@ -153,6 +153,7 @@ MESSAGES: dict[str, str] = {
     "guard.continue": "继续",
     "guard.keep-or-continue": "直接按回车保留 {app}；输入“继续”才进入下一步：",
     "guard.kept": "{app} 已保留，未做任何更改。",
+    "guard.kept.why": "继续操作会删除聊天记录；当时征求过您的同意，您没有同意。",
     "guard.consented": "您的同意已记录。{until:time} 之前，商店再次询问这一次更新会得到“放行”；换成别的更新仍会暂缓。",
     "guard.log-checked": "共 {entries} 条裁定；签名和顺序均无误。",
     "guard.nobody-trusted": "还不认识任何应用。应用在第一次被检查时登记。",
