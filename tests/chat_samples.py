@@ -903,6 +903,28 @@ def qq_exporter(_folder: Path) -> tuple[str, bytes]:
     )
 
 
+def qq_exporter_lines(messages: int, *said: str, title: str = "一家人") -> list[str]:
+    """Return the lines of QQChatExporter's text; each message has its name, its time and what follows."""
+    rule = "=" * 47
+    parts = [line for message in said for line in (*message.split("\n"), "", "")]
+    return [
+        "[QQChatExporter V5 / https://github.com/shuakami/qq-chat-exporter]", "[本软件是免费的开源项目~]", "", rule, "           QQ聊天记录导出文件", rule, "",
+        f"聊天名称: {title}", "聊天类型: 群聊", "导出时间: 2024-12-01 12:00:00", f"消息总数: {messages}", "", "", *parts[:-1], rule,
+        "              导出完成", rule, f"总计导出 {messages} 条消息", "导出时间: 2024-12-01 12:00:00",
+    ]  # fmt: skip
+
+
+@sample("qq-exporter-text")
+def qq_exporter_text(_folder: Path) -> tuple[str, bytes]:
+    return "一家人.txt", _text(
+        *qq_exporter_lines(
+            5, "外婆:\n时间: 2024-11-01 10:00:00\n内容: 早安\n\n第三行", "我:\n时间: 2024-11-01 10:00:05\n内容: [图片: a.jpg]\n资源: 1 个文件\n  - image: a.jpg",
+            "外婆:\n时间: 2024-11-02 10:00:00\n内容: 时间: 现在\n提及: 我\n回复: 我 - [图片]", "外婆:\n时间: 2024-11-02 10:00:01\n内容: 撤回了一条消息",
+            "我:\n时间: 3天前\n内容: 回复: 好",
+        )
+    )  # fmt: skip
+
+
 def qq_exporter_facts(messages: int) -> dict[str, object]:
     """Return what QQChatExporter writes around the messages."""
     return {
