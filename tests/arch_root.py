@@ -30,11 +30,14 @@ class ArchRoot:
         """Where pacman reads our hook."""
         return self.folder / "etc/pacman.d/hooks/00-backupkit.hook"
 
-    def pacman(self, *arguments: str, where: str = "--sysroot") -> "subprocess.CompletedProcess[str]":
+    def pacman(
+        self, *arguments: str, where: str = "--sysroot", **environment: str
+    ) -> "subprocess.CompletedProcess[str]":
         """Run the real pacman, which never asks and never looks at signatures here."""
         return subprocess.run(
             ["pacman", "--noconfirm", where, str(self.folder), *arguments],
-            capture_output=True, text=True, check=False, cwd=self.folder, env={"PATH": os.environ["PATH"], "LANG": "C"},
+            capture_output=True, text=True, check=False, cwd=self.folder,
+            env={"PATH": os.environ["PATH"], "LANG": "C", **environment},
         )  # fmt: skip
 
     def start(self, *arguments: str) -> "subprocess.Popen[str]":

@@ -189,6 +189,26 @@ def test_apt_keeps_the_old_version_when_the_hook_is_killed_and_goes_on_the_next_
     assert verify_ledger(debian.scene.places.ledger, load_hook_key(debian.scene.places).verify_key).entries == 1
 
 
+@needs_apt
+@pytest.mark.parametrize("variable", ["PYTHONPATH", "PYTHONHOME"])
+def test_pythons_own_variables_neither_stop_apt_nor_answer_for_the_guard(debian: Debian, variable: str) -> None:
+    debian.build("bash", "1.0")
+    computer = Computer(debian.folder / "home")
+    computer.environment["XDG_STATE_HOME"] = str(debian.folder / "state")
+    computer.run("guard", "install", "--store", "apt", "--entry", str(debian.entry), "--yes")
+    assert debian.apt("install", "./wechat_1.0.deb").returncode == 0
+    mine = {variable: str(debian.folder / "mine")}
+    (debian.folder / "mine").mkdir()
+    (debian.folder / "mine/json.py").write_text("raise SystemExit(0)\n")
+
+    held = debian.apt("install", "./wechat_2.0.deb", **mine)
+    other = debian.apt("install", "./bash_1.0.deb", **mine)
+
+    assert (held.returncode, debian.version) == (100, "1.0")
+    assert "no-verified-backup" in held.stdout + held.stderr
+    assert (other.returncode, debian.version_of("bash")) == (0, "1.0")
+
+
 def test_nothing_is_written_unasked_or_over_what_others_wrote(tmp_path: Path) -> None:
     computer = Computer(tmp_path / "home")
     other = tmp_path / "other"

@@ -231,7 +231,7 @@ def fits(names: list[str]) -> bool:
     """Whether pacman's entry has room for more packages of such names."""
     watched = {**WATCHED, **dict.fromkeys(names, AppPackage(WECHAT))}
     try:
-        HOSTS["pacman"].entry(HOOK, Path("/home/li/.local/state"), watched)
+        HOSTS["pacman"].entry(Path(sys.executable), HOOK, Path("/home/li/.local/state"), watched)
     except HostEntryTooLong:
         return False
     return True
@@ -311,6 +311,25 @@ def test_pacman_keeps_the_old_version_when_the_hook_is_killed_and_goes_on_the_ne
     assert (killed.returncode, after) == (1, "1.0"), said
     assert (again.returncode, root.version("wechat")) == (0, "2.0")
     assert arch.decisions == [("allow", None, "pacman", WECHAT)]
+
+
+@needs_root
+@pytest.mark.parametrize("variable", ["PYTHONPATH", "PYTHONHOME"])
+def test_pythons_own_variables_neither_stop_pacman_nor_answer_for_the_guard(arch: Arch, variable: str) -> None:
+    root = arch.root
+    arch.guard("install", "--yes")
+    assert root.pacman("-U", root.package("wechat", "1.0")).returncode == 0
+    (root.folder / "mine").mkdir()
+    (root.folder / "mine/json.py").write_text("raise SystemExit(0)\n")
+
+    held = root.pacman("-U", root.package("wechat", "2.0"), **{variable: "/mine"})
+    after = root.version("wechat")
+    arch.scene.issue()
+    let_through = root.pacman("-U", root.package("wechat", "2.0"), **{variable: "/mine"})
+
+    assert (held.returncode, after) == (1, "1.0")
+    assert "no-verified-backup" in held.stdout
+    assert (let_through.returncode, root.version("wechat")) == (0, "2.0")
 
 
 @needs_root
