@@ -121,12 +121,12 @@ def test_only_the_owner_can_replace_a_signer_without_proof(tmp_path: Path) -> No
 @pytest.mark.parametrize("seen", [FACTS, FACTS._replace(version_code=11, sha256="8" * 64)], ids=["same", "newer"])
 def test_what_was_consented_to_and_never_installed_is_not_taken_for_the_app_later(seen: PackageFacts) -> None:
     """Once the app is seen as it was, or as its maker's own update, an old consent vouches for nobody any more."""
-    everywhere = {"signings": signed_everywhere(SignerView((A,)))}
+    by_maker = signed_everywhere(SignerView((A,)))
     stranger = FACTS._replace(signings=signed_everywhere(SignerView((B,))), sha256="7" * 64)
-    record = with_offer(observe(None, FACTS._replace(**everywhere), NOW), stranger)
+    record = with_offer(observe(None, FACTS._replace(signings=by_maker), NOW), stranger)
     assert observe(record, stranger, LATER).enrolled_by is EnrolledBy.OWNER
 
-    record = observe(record, seen._replace(**everywhere), LATER)
+    record = observe(record, seen._replace(signings=by_maker), LATER)
 
     assert record.offered == ()
     with pytest.raises(RecordConflict):
