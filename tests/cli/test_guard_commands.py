@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from apk_factory import Reference, ZipEntry, build_apk, make_key, make_zip, sign
-from computer import Computer
+from chat_factory import write_telegram_chat
+from computer import Computer, words_on
 from json_schema import differences
 
 from backupkit.cli.codes import every_code
@@ -128,6 +129,24 @@ def test_a_forced_reinstall_by_somebody_else_is_held_without_a_backup(computer: 
     assert "guard/no-verified-backup" in english.out
     assert "guard/no-verified-backup" in chinese.out
     assert "reason." not in english.out + chinese.out
+
+
+def test_chats_that_are_saved_first_count_as_soon_as_the_words_are_typed_back(tmp_path: Path) -> None:
+    computer = Computer(tmp_path / "new")
+    (computer.home / "old.apk").write_bytes(sign(build_apk(PACKAGE, 1), make_key(name="A")))
+    (computer.home / "other.apk").write_bytes(sign(build_apk(PACKAGE, 2), make_key(name="B")))
+    write_telegram_chat(computer.home / "chat", messages=5)
+    question = ("guard", "check", "--candidate", "other.apk", "--installed", "old.apk", "--json")
+    computer.run("snapshot", "chat", "--package", PACKAGE, "--no-input", "--init", "--recovery-sheet", "sheet.html")
+    held = computer.run(*question, expect=40).last
+    (computer.home / "words").write_text(" ".join(words_on(computer.home / "sheet.html")))
+
+    said = computer.run("key", "confirm", "--recovery-words-file", "words")
+    asked = computer.run(*question).last
+
+    assert held["reason"] == "no-verified-backup"
+    assert f"covers {PACKAGE} for the guard until" in said.out
+    assert (asked["reason"], asked["consent"]["state"], asked["coverage"]["messages"]) == ("backup-covers", "needed", 5)
 
 
 def test_an_app_that_was_checked_once_is_known_by_its_name(computer: Computer) -> None:

@@ -14,6 +14,7 @@ from typing import TypeAlias
 
 from backupkit.chats.backups.opened_backups import require_right_keys
 from backupkit.chats.counting.completeness import Completeness
+from backupkit.chats.counting.headings import LostHeadings
 from backupkit.chats.malformed import MalformedExport
 from backupkit.chats.model import (
     UNKNOWN_ZONE,
@@ -133,6 +134,7 @@ def summarise_source(
         return None
     counting = _Counting()
     completeness = None if now is None else Completeness(int(now.timestamp() * 1_000_000))
+    headings = LostHeadings()
     for finding in (*source.findings, *recognised.findings):
         counting.found(finding)
     try:
@@ -140,15 +142,19 @@ def summarise_source(
             match told:
                 case Message():
                     counting.message(reader.format, told)
+                    headings.message(reader.format, told)
                     if completeness is not None:
                         completeness.message(reader.format, told)
                     notice(reader.app or reader.format, told)
                 case Conversation():
                     counting.conversation(reader.format, told)
+                    headings.conversation(reader.format, told)
                 case Finding():
                     counting.found(told)
     except MalformedExport as error:
         counting.found(Finding("export-damaged", Severity.ERROR, error.locator, {"reason": error.reason}))
+    for finding in headings.findings():
+        counting.found(finding)
     if completeness is not None and not recognised.is_all_sealed:
         for finding in completeness.findings():
             counting.found(finding)

@@ -40,6 +40,17 @@ _LAYOUT = re.compile(rb"chatlog__(?:message|content|timestamp)")
 _FRAME = re.compile(rb"<div[^<>]{0,200}(?:preamble__entry|class=[\"']?chatlog\b|info__guild-name)")
 _WRITTEN = re.compile(rb"postamble__entry[^>]{0,20}>\s*Exported ([\d.,\xc2\xa0\xe2\x80\xaf' ]{1,30}) message")
 _END = re.compile(rb"</html>|class=[\"']?postamble\b", re.IGNORECASE)
+# What a card or a question says; what else stands in them is pictures, and the program's own words.
+_SAID = {
+    "embed-author",
+    "embed-title",
+    "embed-description",
+    "embed-field-name",
+    "embed-field-value",
+    "embed-footer-text",
+}
+_ASKED = {"poll-question", "poll-answer-text", "poll-answer-count"}
+_PARAGRAPHS = {"h1", "h2", "h3", "li"}
 _EPOCH_MS = 1_420_070_400_000
 _SPACE = " \t\r\n"
 
@@ -134,8 +145,13 @@ class _Page:
         person, name = found.sender
         self._people.saw(person, name)
         media = tuple(_media(self._source, self._name, reference) for reference in found.files[:1000])
+        media += tuple(
+            _media(self._source, self._name, reference, MessageKind.STICKER) for reference in found.stickers[:10]
+        )
         is_system = "system" in found.fields
-        kind = MessageKind.SYSTEM if is_system else media[0].role if media else MessageKind.TEXT
+        is_asked = "poll" in found.fields
+        said = MessageKind.POLL if is_asked else media[0].role if media else MessageKind.TEXT
+        kind = MessageKind.SYSTEM if is_system else said
         return Message(
             conversation=self._key,
             locator=locator,
@@ -149,7 +165,7 @@ class _Page:
             sender_name=name,
             direction=Direction.SYSTEM if is_system else Direction.UNKNOWN,
             kind=kind,
-            text=" ".join(found.fields["system"].split()) if is_system else found.fields.get("text", "").strip(_SPACE),
+            text=" ".join(found.fields["system"].split()) if is_system else found.words(),
             reply_to=found.reply_to,
             edits=(Edit(),) if found.is_edited else (),
             reactions=tuple(found.reactions()),
@@ -157,11 +173,11 @@ class _Page:
         )
 
 
-def _media(source: SourceFiles, file: str, reference: str) -> Media:
+def _media(source: SourceFiles, file: str, reference: str, role: MessageKind | None = None) -> Media:
     if is_link(reference):
-        return Media(reference, MediaState.OMITTED, role_of_name(reference))
+        return Media(reference, MediaState.OMITTED, role or role_of_name(reference))
     found, state = find_media(source, file, reference)
-    return Media(found, state, role_of_name(found))
+    return Media(found, state, role or role_of_name(found))
 
 
 class _Parser(Elements):
@@ -178,6 +194,7 @@ class _Parser(Elements):
         self.is_closed = self.is_edited = False
         self.when = ""
         self.files: list[str] = []
+        self.stickers: list[str] = []
         self.reply_to: str | None = None
         self._places = self._reactions = 0
         self._symbols: dict[int, str] = {}
@@ -190,6 +207,12 @@ class _Parser(Elements):
             self.sender = (self._own, self.fields.get("name", "").strip(_SPACE) or None)
         self.when = self.fields.get("when", "")
 
+    def words(self) -> str:
+        """Return what was said. Beside a text, cards only preview its links, so they count where there is none."""
+        text = self.fields.get("text", "").strip(_SPACE)
+        asked = _lines(self.fields.get("poll", ""))
+        return "\n".join(filter(None, (text, asked))) or _lines(self.fields.get("card", ""))
+
     def reactions(self) -> Iterator[Reaction]:
         """Tell the reactions."""
         for place in range(1, self._reactions + 1):
@@ -198,7 +221,17 @@ class _Parser(Elements):
                 is_number = count.isascii() and count.isdecimal() and len(count) < 10
                 yield Reaction(symbol, count=int(count) if is_number else 1)
 
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag in _PARAGRAPHS and self._nearest() == "text":
+            self.put("text", "\n")
+        super().handle_starttag(tag, attrs)
+
+    def _nearest(self) -> str | None:
+        return next((field for _tag, field in reversed(self._open) if field is not None), None)
+
     def handle_endtag(self, tag: str) -> None:
+        if tag in _PARAGRAPHS - {"li"} and self._nearest() == "text":
+            self.put("text", "\n")
         was_open = self.depth
         super().handle_endtag(tag)
         if was_open and not self.depth and self.number is not None:
@@ -261,7 +294,28 @@ class _Parser(Elements):
             return f"count {self._reactions}"
         if self._reactions and tag == "img" and self._reactions not in self._symbols:
             self._symbols[self._reactions] = attributes.get("alt", "") or attributes.get("title", "")
-        if any(name.startswith("embed") for name in names):
+        return self._beside_text(tag, names, attributes)
+
+    def _beside_text(self, tag: str, names: set[str], attributes: dict[str, str]) -> str | None:
+        """Look at what may stand in a message beside plain words."""
+        for field, parts in (("card", _SAID), ("poll", _ASKED), ("text", {"forwarded-content"})):
+            if names & parts:
+                self.put(field, " " if "poll-answer-count" in names else "\n")
+                return field
+        if "sticker" in names or "sticker--media" in names:
+            reference = attributes.get("src") or attributes.get("data-source")
+            self.stickers += [reference] if reference else []
+            return ""
+        if tag == "img" and "emoji" in attributes.get("class", ""):
+            shown = attributes.get("alt", "")
+            nearest = self._nearest()
+            if shown and nearest:
+                self.put(nearest, f":{shown.strip(':')}:" if shown.isascii() else shown)
+            return ""
+        if "forwarded-attachments" in names or "forwarded-attachment" in names:
+            self._file(attributes)
+            return "attachment"
+        if any(name.startswith(("embed", "poll-", "forwarded-")) for name in names):
             return ""
         return None
 
@@ -269,3 +323,8 @@ class _Parser(Elements):
         reference = attributes.get("href") or attributes.get("src")
         if reference and not reference.startswith("#") and reference not in self.files:
             self.files.append(reference)
+
+
+def _lines(text: str) -> str:
+    """Return the lines of a text that have words, without the spaces of the page around them."""
+    return "\n".join(filter(None, (" ".join(line.split()) for line in text.split("\n"))))

@@ -32,6 +32,7 @@ from backupkit.chats.sources.source import Content, SourceFiles
 from backupkit.chats.texts.damage import TextDamage
 
 _CHANNEL = re.compile(r"c?\d{15,20}$")
+_TWO = 2
 _HEADER = b"ID,Timestamp,Contents,Attachments"
 
 
@@ -76,11 +77,10 @@ def _read_file(source: SourceFiles, name: str) -> Iterator[Told]:
     if not any(titles):
         index = dict_of(small_json(source, posixpath.join(posixpath.dirname(folder), "index.json")))
         titles = [text_of(index.get(key))]
-    is_private = len(list_of(channel.get("recipients"))) == 2
     yield Conversation(
         key,
         " / ".join(part for part in titles if part) or None,
-        ConversationKind.PRIVATE if is_private else ConversationKind.UNKNOWN,
+        _kind_of(channel),
         locator=Locator(name),
     )
     is_csv = source.head(name, 64).removeprefix(b"\xef\xbb\xbf").startswith(_HEADER)
@@ -91,6 +91,16 @@ def _read_file(source: SourceFiles, name: str) -> Iterator[Told]:
         elif isinstance(record, Finding):
             yield record
     yield from damage.findings()
+
+
+def _kind_of(channel: dict[str, Any]) -> ConversationKind:
+    """Judge a channel by its type, which older packages number and newer ones name."""
+    kind = name_of(channel.get("type"))
+    if kind in {"1", "DM"}:
+        return ConversationKind.PRIVATE
+    if kind in {"3", "GROUP_DM"} or channel.get("guild"):
+        return ConversationKind.GROUP
+    return ConversationKind.PRIVATE if len(list_of(channel.get("recipients"))) == _TWO else ConversationKind.UNKNOWN
 
 
 def _csv_records(source: SourceFiles, name: str, damage: TextDamage) -> Iterator[Record]:

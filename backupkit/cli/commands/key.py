@@ -8,10 +8,11 @@ import typer
 
 from backupkit.cli.first_use import SheetFile
 from backupkit.cli.passphrase import PassphraseNeeded, recovery_words
+from backupkit.cli.results import coverage_lines
 from backupkit.cli.session import Session, session_of
 from backupkit.text import printable
 from backupkit.ui.columns import aligned
-from backupkit.ui.json_fields import json_fields
+from backupkit.ui.json_fields import json_fields, json_value
 
 if TYPE_CHECKING:
     from backupkit.ops.keys.keys import KeyLine
@@ -41,6 +42,7 @@ def key_test(context: typer.Context, recovery_words_file: WordsFile = None) -> N
 
 def key_confirm(context: typer.Context, recovery_words_file: WordsFile = None) -> None:
     """Type the recovery words back, so that the backup counts."""
+    from backupkit.ops.checking.cover_verified import cover_verified
     from backupkit.ops.keys.confirm_recovery import confirm_recovery
 
     session = session_of(context)
@@ -51,8 +53,12 @@ def key_confirm(context: typer.Context, recovery_words_file: WordsFile = None) -
     else:
         raise PassphraseNeeded
     confirmed = confirm_recovery(session.places, words, clock=session.clock)
-    fields = {"recovery_confirmed": True, "fingerprint": confirmed.fingerprint}
-    session.printer.summary(fields, [session.say("key.confirmed")])
+    covered = cover_verified(
+        session.places, clock=session.clock, tell=session.tell, max_age=session.settings.guard.max_backup_age
+    )
+    fields = {"recovery_confirmed": True, "fingerprint": confirmed.fingerprint, "coverage": json_value(covered)}
+    said = session.say("key.confirmed-covers" if covered else "key.confirmed")
+    session.printer.summary(fields, [said, *coverage_lines(session, covered)])
 
 
 def key_add(

@@ -26,7 +26,7 @@ REASONS: dict[str, tuple[str, str, str]] = {
     "no-verified-backup": (
         "No backup of {app} counts here yet.",
         "A backup counts once every byte was read back and the recovery words were typed back.",
-        "backupkit snapshot        and backupkit key confirm, then ask again",
+        "backupkit snapshot PATH        with the folder of the exported chats, then ask again. If the recovery words were never typed back: backupkit key confirm",
     ),
     "no-pinned-store": (
         "A backup is offered as proof, but no repository is trusted on this device.",
@@ -77,12 +77,12 @@ REASONS: dict[str, tuple[str, str, str]] = {
     "pass-expired": (
         "The proof of a backup ended on {expires:time}.",
         "What was written since then may be missing from it.",
-        "backupkit snapshot        then ask again",
+        "backupkit snapshot PATH        then ask again",
     ),
     "pass-too-old": (
         "The last verified backup is of {verified_at:time}; your limit is {limit_hours} {limit_hours:plural:hour|hours}.",
         "Everything newer would be lost.",
-        "backupkit snapshot        then ask again",
+        "backupkit snapshot PATH        then ask again",
     ),
     "pass-from-the-future": (
         "The proof is dated {dated:time}, and here it is {now:time}.",
@@ -92,12 +92,12 @@ REASONS: dict[str, tuple[str, str, str]] = {
     "pass-wrong-app": (
         "The proof is about {covered}, and the update is for {installed}.",
         "A backup of one app does not hold the chats of another.",
-        "backupkit snapshot        then ask again",
+        "backupkit snapshot PATH        then ask again",
     ),
     "pass-wrong-signer": (
         "The backup was made from another maker's {package} than the one installed here.",
         "Two apps of one name are two apps: their chats are not the same.",
-        "backupkit snapshot        then ask again",
+        "backupkit snapshot PATH        then ask again",
     ),
     "pass-policy-not-met": (
         "The backup exists, but the check {check} was not passed.",
@@ -259,7 +259,7 @@ REASONS: dict[str, tuple[str, str, str]] = {
     "uninstall": (
         "{app} would be removed.",
         "Android deletes an app's chats together with the app.",
-        "backupkit snapshot        then ask again",
+        "backupkit snapshot PATH        then ask again",
     ),
     "update-instead": (
         "{app} would be removed and installed again, though an update would keep the chats.",

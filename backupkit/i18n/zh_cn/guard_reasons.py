@@ -26,7 +26,7 @@ REASONS: dict[str, tuple[str, str, str]] = {
     "no-verified-backup": (
         "还没有算数的 {app} 备份。",
         "每个字节都读回过，恢复词也输入核对过，备份才算数。",
-        "backupkit snapshot        先备份，再运行 backupkit key confirm，然后再问一次",
+        "backupkit snapshot 路径        路径是导出的聊天记录所在的文件夹；备份后再问一次。如果恢复词还没有输入核对过：backupkit key confirm",
     ),
     "no-pinned-store": (
         "有人出示了备份证明，但本机还没有信任任何备份库。",
@@ -77,12 +77,12 @@ REASONS: dict[str, tuple[str, str, str]] = {
     "pass-expired": (
         "备份证明已于 {expires:time} 到期。",
         "此后写下的内容，里面可能没有。",
-        "backupkit snapshot        先备份，再问一次",
+        "backupkit snapshot 路径        先备份，再问一次",
     ),
     "pass-too-old": (
         "最近一次已核验的备份是 {verified_at:time}，您的时限是 {limit_hours} 小时。",
         "比它更新的内容都会丢失。",
-        "backupkit snapshot        先备份，再问一次",
+        "backupkit snapshot 路径        先备份，再问一次",
     ),
     "pass-from-the-future": (
         "证明上的时间是 {dated:time}，而本机现在是 {now:time}。",
@@ -92,12 +92,12 @@ REASONS: dict[str, tuple[str, str, str]] = {
     "pass-wrong-app": (
         "证明说的是 {covered}，更新的却是 {installed}。",
         "一个应用的备份里，没有另一个应用的聊天记录。",
-        "backupkit snapshot        先备份，再问一次",
+        "backupkit snapshot 路径        先备份，再问一次",
     ),
     "pass-wrong-signer": (
         "备份来自另一个签名者的 {package}，不是这里安装的那个。",
         "同名的两个应用是两个应用，聊天记录并不相同。",
-        "backupkit snapshot        先备份，再问一次",
+        "backupkit snapshot 路径        先备份，再问一次",
     ),
     "pass-policy-not-met": (
         "备份是有的，但没有通过 {check} 这项检查。",
@@ -259,7 +259,7 @@ REASONS: dict[str, tuple[str, str, str]] = {
     "uninstall": (
         "{app} 将被卸载。",
         "系统卸载应用时，会一并删除它的聊天记录。",
-        "backupkit snapshot        先备份，再问一次",
+        "backupkit snapshot 路径        先备份，再问一次",
     ),
     "update-instead": (
         "{app} 将被卸载后重装，而直接更新本可保留聊天记录。",

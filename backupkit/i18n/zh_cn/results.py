@@ -121,6 +121,7 @@ MESSAGES: dict[str, str] = {
     "key.kind.recipient": "接收方",
     "key.opens": "可以打开备份库（密钥槽 {slot}）。",
     "key.confirmed": "恢复词正确。从现在起，读回核验过的备份对守卫算数：请运行 backupkit snapshot；已经保存的，请运行 backupkit verify。",
+    "key.confirmed-covers": "恢复词正确。之前保存并读回核验过的备份，现在对守卫算数了。",
     "key.confirmed-yes": "已确认",
     "key.confirmed-no": "未确认",
     "key.added": "已添加密钥槽 {slot}。",

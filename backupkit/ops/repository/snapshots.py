@@ -31,7 +31,7 @@ from backupkit.ops.repository.statements import read_statement
 from backupkit.proof.dsse import open_envelope
 from backupkit.proof.snapshot_statement import SnapshotStatement, decode_snapshot_statement, snapshot_id
 from backupkit.proof.statement import PAYLOAD_TYPE
-from backupkit.proof.verify_statement import VerifyStatement, decode_verify_statement
+from backupkit.proof.verify_statement import Method, VerifyStatement, decode_verify_statement
 from backupkit.store import layout
 from backupkit.store.finding import cause
 
@@ -46,7 +46,7 @@ class KnownSnapshot:
     """A snapshot in the log. `state` is saved, verified, drilled, partial or damaged; `facts` is what this machine remembers.
 
     `life` is forgotten while that can be taken back, and swept when the bytes are gone. `drilled_at` is of the last drill
-    that it passed, however it was verified since.
+    that it passed, however it was verified since; `method` is how it was verified last.
     """
 
     id: SnapshotId
@@ -57,6 +57,7 @@ class KnownSnapshot:
     facts: TakenFacts | None
     life: Life = "kept"
     drilled_at: datetime | None = None
+    method: Method | None = None
 
 
 def read_snapshot(repository: Repository, snapshot: SnapshotId) -> SnapshotStatement:
@@ -193,10 +194,10 @@ def named_snapshots(repository: Repository, tell: Tell) -> NamedSnapshots:
                 unreadable.append(lost)
                 tell(lost.finding)
             continue
-        state, at = _state(verified.get(snapshot, ()), statement)
-        drills = (
-            one.verified_at for one in verified.get(snapshot, ()) if one.method == "drill" and one.result == "passed"
-        )
+        said = verified.get(snapshot, [])
+        passed = [one for one in said if one.result == "passed"]
+        state, at = _state(said, statement)
+        drills = (one.verified_at for one in passed if one.method == "drill")
         known = KnownSnapshot(
             snapshot,
             entry.seq,
@@ -206,6 +207,7 @@ def named_snapshots(repository: Repository, tell: Tell) -> NamedSnapshots:
             journal.get(snapshot),
             _life(life, snapshot),
             max(drills, default=None),
+            passed[-1].method if passed else None,
         )
         found.append(known)
     return NamedSnapshots(tuple(found), tuple(unreadable))

@@ -156,3 +156,51 @@ def test_plain_text_without_its_last_lines_is_cut(tmp_path: Path) -> None:
 
     assert [one.code for one in told] == ["export-cut"]
     assert summary_of(path).messages == 5
+
+
+NUMBER = 1060953753550860429
+SMILE = '<img loading="lazy" class="chatlog__emoji " alt="🙂" title="slight_smile" src="https://cdn.invalid/1f642.svg">'
+OWN = '<img class="emoji emoji--small" alt="pepe" title="pepe" src="files/pepe.png">'
+CARD = (
+    '<div class="chatlog__embed"><div class="chatlog__embed-text"><div class="chatlog__embed-author">News</div><div class="chatlog__embed-title">'
+    '<div class="chatlog__markdown">A title</div></div><div class="chatlog__embed-description"><div class="chatlog__markdown">said in a card</div></div></div></div>'
+)
+POLL = (
+    '<div class="chatlog__poll"><div class="chatlog__poll-question">Eat?</div><div class="chatlog__poll-answer"><span class="chatlog__poll-answer-text">Rice</span>'
+    '<span class="chatlog__poll-answer-count">3</span></div><div class="chatlog__poll-footer">3 votes</div></div>'
+)
+FORWARDED = (
+    '<div class="chatlog__forwarded"><div class="chatlog__forwarded-header">Forwarded</div><div class="chatlog__forwarded-content">old words</div>'
+    '<div class="chatlog__forwarded-timestamp">1/1/2024</div></div>'
+)
+
+
+@pytest.mark.parametrize(
+    ("inside", "text", "kind"),
+    [
+        (discord_words(f"hi {SMILE} you {OWN}"), "hi 🙂 you :pepe:", MessageKind.TEXT),
+        (discord_words(SMILE), "🙂", MessageKind.TEXT),
+        (discord_words("<h1>Head</h1>text<ul><li>one</li><li>two</li></ul>"), "Head\ntext\none\ntwo", MessageKind.TEXT),
+        (CARD, "News\nA title\nsaid in a card", MessageKind.TEXT),
+        (discord_words("see") + CARD, "see", MessageKind.TEXT),
+        (POLL, "Eat?\nRice 3", MessageKind.POLL),
+        (FORWARDED, "old words", MessageKind.TEXT),
+    ],
+)
+def test_a_page_tells_all_that_is_shown_as_words(tmp_path: Path, inside: str, text: str, kind: MessageKind) -> None:
+    (tmp_path / "page.html").write_bytes(discord_page(discord_message(NUMBER, inside), written=1))
+
+    found = messages_with(DiscordHtml(), tmp_path)
+
+    assert [(one.text, one.kind, one.media) for one in found] == [(text, kind, ())]
+
+
+def test_a_page_tells_stickers(tmp_path: Path) -> None:
+    sticker = '<div class="chatlog__sticker" title="Wave"><img class="chatlog__sticker--media" src="files/wave.png" alt="Sticker"></div>'
+    (tmp_path / "page.html").write_bytes(discord_page(discord_message(NUMBER, sticker), written=1))
+
+    found = messages_with(DiscordHtml(), tmp_path)
+
+    assert [(one.kind, media.name, media.role, media.state) for one in found for media in one.media] == [
+        (MessageKind.STICKER, "files/wave.png", MessageKind.STICKER, MediaState.MISSING)
+    ]

@@ -9,7 +9,16 @@ import pytest
 from chat_reading import messages_with, read_with, summary_of
 from chat_samples import SAMPLES, discord_channel, facebook_thread, google_messages, slack_messages
 
-from backupkit.chats.model import Conversation, DeletionState, Direction, Finding, MediaState, Message, MessageKind
+from backupkit.chats.model import (
+    Conversation,
+    ConversationKind,
+    DeletionState,
+    Direction,
+    Finding,
+    MediaState,
+    Message,
+    MessageKind,
+)
 from backupkit.chats.readers import meta_json
 from backupkit.chats.readers.discord_exporter import DiscordExporter
 from backupkit.chats.readers.discord_package import DiscordPackage
@@ -169,6 +178,31 @@ def test_an_old_discord_package_in_csv_is_read_with_its_quotes(tmp_path: Path) -
 
     assert len(found) == 8
     assert found[0].text == 'a "b"\nc'
+
+
+@pytest.mark.parametrize(
+    ("channel", "kind"),
+    [
+        ({"type": 1, "recipients": ["1", "2"]}, ConversationKind.PRIVATE),
+        ({"type": "DM", "recipients": ["Deleted User", "2"]}, ConversationKind.PRIVATE),
+        ({"type": "GROUP_DM", "recipients": ["1", "2"]}, ConversationKind.GROUP),
+        ({"type": 3, "recipients": ["1", "2"]}, ConversationKind.GROUP),
+        ({"type": "GUILD_TEXT", "guild": {"id": "9", "name": "Garden"}}, ConversationKind.GROUP),
+        ({"type": "GUILD_TEXT"}, ConversationKind.UNKNOWN),
+    ],
+)
+def test_a_channel_of_a_discord_package_is_of_the_kind_that_its_type_names(
+    tmp_path: Path, channel: dict[str, object], kind: ConversationKind
+) -> None:
+    _name, data = SAMPLES["discord-package json"](tmp_path)
+    folder = tmp_path / "package" / "messages" / "c106095375355086042"
+    folder.mkdir(parents=True)
+    (folder / "messages.json").write_bytes(data)
+    write(folder / "channel.json", {"id": "106095375355086042", **channel})
+
+    told = read_with(DiscordPackage(), tmp_path / "package")
+
+    assert {one.kind for one in told if isinstance(one, Conversation)} == {kind}
 
 
 def test_mojibake_is_undone_only_where_the_round_trip_is_exact() -> None:
