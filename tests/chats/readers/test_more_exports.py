@@ -10,7 +10,7 @@ from chat_reading import messages_with, read_with, summary_of, tell_all
 from chat_samples import SAMPLES, qq_exported, qq_exporter_facts
 
 from backupkit.chats.malformed import MalformedExport
-from backupkit.chats.model import Conversation, DeletionState, Direction, MediaState, Message, MessageKind
+from backupkit.chats.model import Conversation, DeletionState, Direction, Finding, MediaState, Message, MessageKind
 from backupkit.chats.readers.google_voice import GoogleVoice
 from backupkit.chats.readers.matrix_json import MatrixJson
 from backupkit.chats.readers.matrix_text import MatrixText
@@ -106,6 +106,68 @@ def test_a_voice_page_is_read_with_its_line_breaks_and_its_files(tmp_path: Path)
     assert [message.direction for message in found] == [Direction.IN, Direction.OUT]
     assert found[1].raw.startswith(b'<div class="message">')
     assert found[1].raw.endswith(b"</div>")
+
+
+VOICEMAIL = """<?xml version="1.0" ?>
+<html xmlns="http://www.w3.org/1999/xhtml"><head><title>Voicemail from
+Ada</title></head>
+<body><div class="haudio"><span class="album">Call Log for
+</span>
+<span class="fn">Voicemail from
+Ada</span>
+<div class="contributor vcard">Voicemail from
+<a class="tel" href="tel:+1732"><span class="fn">Ada</span></a></div>
+<abbr class="published" title="2018-07-23T09:23:31.000-07:00">Jul 23, 2018, 9:23:31 AM
+Pacific Time</abbr>
+Transcript:
+<span class="description"><span class="full-text">Hi, <span>this</span> is Ada &amp; me.</span>
+<br />
+<audio controls="controls" src="Ada - Voicemail - 2018-07-23T16_23_31Z.mp3"><a rel="enclosure" href="Ada - Voicemail - 2018-07-23T16_23_31Z.mp3">Audio</a></audio>
+<abbr class="duration" title="PT18S">(00:00:18)</abbr>
+<div class="tags">Labels:
+<a rel="tag" href="http://www.google.com/voice#voicemail">Voicemail</a></div>
+<div class="deletedStatusContainer">User Deleted:
+False</div></div></body></html>
+"""
+
+
+def test_what_was_left_on_the_answering_machine_is_a_message(tmp_path: Path) -> None:
+    (tmp_path / "Ada - Voicemail - 2018-07-23T16_23_31Z.html").write_text(VOICEMAIL, "utf-8")
+    (tmp_path / "Ada - Voicemail - 2018-07-23T16_23_31Z.mp3").write_bytes(b"x")
+
+    told = read_with(GoogleVoice(), tmp_path)
+
+    about, message = told
+    assert isinstance(about, Conversation)
+    assert isinstance(message, Message)
+    assert (about.key, [(one.id, one.name) for one in about.participants]) == ("+1732", [("+1732", "Ada")])
+    assert (message.text, message.sender_name, message.direction) == ("Hi, this is Ada & me.", "Ada", Direction.IN)
+    assert (message.kind, message.media[0].state) == (MessageKind.VOICE, MediaState.PRESENT)
+    assert message.ts_utc_us == 1532363011 * 1_000_000
+
+
+@pytest.mark.parametrize(("gone", "messages"), [("full-text", 1), ("<audio", 1), ("both", 0)])
+def test_a_call_is_a_message_only_where_something_was_left(tmp_path: Path, gone: str, messages: int) -> None:
+    page = VOICEMAIL
+    if gone in {"full-text", "both"}:
+        page = page.replace('<span class="full-text">Hi, <span>this</span> is Ada &amp; me.</span>', "")
+    if gone in {"<audio", "both"}:
+        page = page.partition("<audio")[0] + page.partition("</audio>")[2]
+    (tmp_path / "Ada - Voicemail - 2018-07-23T16_23_31Z.html").write_text(page, "utf-8")
+
+    told = read_with(GoogleVoice(), tmp_path)
+
+    assert len([one for one in told if isinstance(one, Message)]) == messages
+    assert not [one for one in told if isinstance(one, Finding)]
+
+
+def test_who_spoke_in_a_recorded_call_is_not_said(tmp_path: Path) -> None:
+    page = VOICEMAIL.replace("#voicemail", "#recorded")
+    (tmp_path / "Ada - Recorded - 2018-07-23T16_23_31Z.html").write_text(page, "utf-8")
+
+    (message,) = messages_with(GoogleVoice(), tmp_path)
+
+    assert message.direction is Direction.UNKNOWN
 
 
 def test_a_matrix_room_keeps_redactions_replies_and_counts_what_nobody_could_read(tmp_path: Path) -> None:
