@@ -30,11 +30,22 @@ class ArchRoot:
         """Where pacman reads our hook."""
         return self.folder / "etc/pacman.d/hooks/00-backupkit.hook"
 
-    def pacman(self, *arguments: str, where: str = "--sysroot") -> "subprocess.CompletedProcess[str]":
+    def pacman(
+        self, *arguments: str, where: str = "--sysroot", **environment: str
+    ) -> "subprocess.CompletedProcess[str]":
         """Run the real pacman, which never asks and never looks at signatures here."""
         return subprocess.run(
             ["pacman", "--noconfirm", where, str(self.folder), *arguments],
-            capture_output=True, text=True, check=False, cwd=self.folder, env={"PATH": os.environ["PATH"], "LANG": "C"},
+            capture_output=True, text=True, check=False, cwd=self.folder,
+            env={"PATH": os.environ["PATH"], "LANG": "C", **environment},
+        )  # fmt: skip
+
+    def start(self, *arguments: str) -> "subprocess.Popen[str]":
+        """Run the real pacman in the background; all that it says comes on its standard output."""
+        return subprocess.Popen(
+            ["pacman", "--noconfirm", "--sysroot", str(self.folder), *arguments],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            cwd=self.folder, env={"PATH": os.environ["PATH"], "LANG": "C"},
         )  # fmt: skip
 
     def copy(self, folder: Path) -> "ArchRoot":

@@ -903,6 +903,28 @@ def qq_exporter(_folder: Path) -> tuple[str, bytes]:
     )
 
 
+def qq_exporter_lines(messages: int, *said: str, title: str = "一家人") -> list[str]:
+    """Return the lines of QQChatExporter's text; each message has its name, its time and what follows."""
+    rule = "=" * 47
+    parts = [line for message in said for line in (*message.split("\n"), "", "")]
+    return [
+        "[QQChatExporter V5 / https://github.com/shuakami/qq-chat-exporter]", "[本软件是免费的开源项目~]", "", rule, "           QQ聊天记录导出文件", rule, "",
+        f"聊天名称: {title}", "聊天类型: 群聊", "导出时间: 2024-12-01 12:00:00", f"消息总数: {messages}", "", "", *parts[:-1], rule,
+        "              导出完成", rule, f"总计导出 {messages} 条消息", "导出时间: 2024-12-01 12:00:00",
+    ]  # fmt: skip
+
+
+@sample("qq-exporter-text")
+def qq_exporter_text(_folder: Path) -> tuple[str, bytes]:
+    return "一家人.txt", _text(
+        *qq_exporter_lines(
+            5, "外婆:\n时间: 2024-11-01 10:00:00\n内容: 早安\n\n第三行", "我:\n时间: 2024-11-01 10:00:05\n内容: [图片: a.jpg]\n资源: 1 个文件\n  - image: a.jpg",
+            "外婆:\n时间: 2024-11-02 10:00:00\n内容: 时间: 现在\n提及: 我\n回复: 我 - [图片]", "外婆:\n时间: 2024-11-02 10:00:01\n内容: 撤回了一条消息",
+            "我:\n时间: 3天前\n内容: 回复: 好",
+        )
+    )  # fmt: skip
+
+
 def qq_exporter_facts(messages: int) -> dict[str, object]:
     """Return what QQChatExporter writes around the messages."""
     return {
@@ -1115,6 +1137,25 @@ def memotrace_html_json(_folder: Path) -> tuple[str, bytes]:
          "displayname": ("外婆", "Tom")[number % 2], "token": "e3"} for number in range(4)
     ]  # fmt: skip
     return "一家人.html", memotrace_page(",".join(map(json.dumps, said)), title="一家人")
+
+
+@sample("wechat-memotrace-text")
+def memotrace_text(_folder: Path) -> tuple[str, bytes]:
+    return "外婆.txt", _text(
+        "2023-05-06 09:12:33 外婆", "早安", "", "第二行", "", "2023-05-06 09:13:01 我", "[图片]", "", "2023-05-06 09:13:05 以上是打招呼的内容", "",
+        '2023-05-06 09:14:00 "外婆" 撤回了一条消息', "", "2023-05-06 09:14:05 外婆", "            [链接]:title:标题", "            description:说明",
+        "            url:http://a.invalid", "            name:应用", "            ", "", "", "2023-05-06 09:15:00 我", "好的", "引用:外婆:早安", "",
+    )  # fmt: skip
+
+
+@sample("wechat-memotrace-text newer")
+def memotrace_text_newer(_folder: Path) -> tuple[str, bytes]:
+    return "外婆.txt", _text(
+        "2024-12-01 12:00:00 外婆", "早安", "", "2024-12-01 12:00:05", "你已添加了外婆，现在可以开始聊天了。", "", "2024-12-01 12:01:00 我", "【图片】", "",
+        "2024-12-01 12:01:01 外婆", "【语音】听到的话", "", "2024-12-01 12:01:02 我", "【文件】a b.pdf 1.20 MB C:\\x\\a b.pdf pdf 0f", "",
+        "2024-12-01 12:01:03 外婆", "【合并转发的聊天记录】", "", "- 2024-11-01 10:00:00 李: 旧话", "", "", "2024-12-01 12:01:04 外婆",
+        "【发起转账】:¥5.00", "备注: 饭钱", "", "", "2024-12-01 12:01:05 外婆", "", "", "2024-12-01 12:01:06 我", "再见",
+    )  # fmt: skip
 
 
 @sample("wechat-chatlog-csv")

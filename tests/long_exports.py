@@ -26,6 +26,7 @@ from chat_samples import (
     meta_page,
     qq_exported,
     qq_exporter_facts,
+    qq_exporter_lines,
     qq_mht_date,
     qq_mht_heading,
     qq_mht_page,
@@ -408,6 +409,19 @@ def kakao_csv(messages: int) -> tuple[str, bytes]:
             *(f'{_at(n):%Y-%m-%d %H:%M:%S},"{_name(n)}","{_said(n)}\n둘째 {n}"' for n in range(messages)),
         ]
     )
+
+
+@long("wechat-memotrace-text")
+def memotrace_text(messages: int) -> tuple[str, bytes]:
+    quoted = dict.fromkeys(range(5, messages, 20), "\n引用:Li:早")
+    said = [f"{_at(n):%Y-%m-%d %H:%M:%S} {_name(n)}\n{_said(n)}{quoted.get(n, '')}\n" for n in range(messages)]
+    return "外婆.txt", _text(said, "\n")
+
+
+@long("qq-exporter-text")
+def qq_exporter_text(messages: int) -> tuple[str, bytes]:
+    said = [f"{_name(n)}:\n时间: {_at(n):%Y-%m-%d %H:%M:%S}\n内容: {_said(n)}" for n in range(messages)]
+    return "一家人.txt", _text(qq_exporter_lines(messages, *said), "\n")
 
 
 @long("qq-text")

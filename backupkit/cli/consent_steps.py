@@ -51,8 +51,10 @@ def ask_for_consent(session: Session, desk: "Desk", request: "UpdateRequest", ve
     except KeyboardInterrupt:
         # Somebody who breaks off here wants to know one thing: whether the chats are still there.
         session.printer.note("guard.kept", app=asked.app_name)
+        desk.note_kept(verdict, session.clock.now())
         raise
     if typed is None:
+        desk.note_kept(verdict, session.clock.now())
         session.printer.summary({}, [session.say("guard.kept", app=asked.app_name)])
         return ExitCode.HOLD
     now = session.clock.now()

@@ -5,7 +5,7 @@ the ledger, and only then is it spoken. If one of the first two fails, an "allow
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
@@ -18,7 +18,7 @@ from backupkit.guard.consent import MAX_GIVEN_BYTES, ConsentRefused, GivenConsen
 from backupkit.guard.desktop import DesktopChange, decide_desktop
 from backupkit.guard.examination import Unanswerable, examine, judged_of
 from backupkit.guard.judge import Known, conclude, never_raise
-from backupkit.guard.ledger import append, entry_of
+from backupkit.guard.ledger import append, entry_of, kept_entry
 from backupkit.guard.loss_hint import MAX_HINT_BYTES
 from backupkit.guard.package_record import Records
 from backupkit.guard.places import GuardPlaces, read_small, write_first, write_whole
@@ -60,6 +60,14 @@ class Desk(NamedTuple):
     def refuse(self, reason: str, facts: Mapping[str, Fact], now: datetime) -> Verdict:
         """Answer something that was no question; that is remembered too."""
         return self._recorded(undecided(reason, facts=facts), now)
+
+    def note_kept(self, verdict: Verdict, now: datetime) -> None:
+        """Remember that a person was asked for consent to this update and keeps the app.
+
+        A note that cannot be written is one note less: the app is kept all the same.
+        """
+        with suppress(OSError, Unanswerable):
+            append(self.places.ledger, kept_entry(verdict, now), load_hook_key(self.places))
 
     def _judge(self, request: UpdateRequest, now: datetime) -> Verdict:
         _require_private(self.places)

@@ -70,6 +70,14 @@ def entry_of(verdict: Verdict, now: datetime) -> dict[str, Any]:
     }
 
 
+def kept_entry(verdict: Verdict, now: datetime) -> dict[str, Any]:
+    """What is kept when a person was asked and said no: the verdict again, with a field that older versions read over.
+
+    An entry of a type of its own would be a line that is no entry to them: the ledger would look altered.
+    """
+    return {**entry_of(verdict, now), "kept": True}
+
+
 def append(path: Path, event: dict[str, Any], key: SigningKey) -> dict[str, Any]:
     """Add one entry, durably, and return it. Two processes may append at once.
 

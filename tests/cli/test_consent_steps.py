@@ -114,6 +114,49 @@ def test_another_name_keeps_the_app(computer: Computer) -> None:
     assert memory_of(computer) == before
 
 
+@pytest.mark.parametrize("answers", [[""], ["continue", "no"], [None]], ids=["first", "second", "ctrl-c"])
+def test_that_the_app_was_kept_is_in_the_ledger_and_is_explained(computer: Computer, answers: list[str | None]) -> None:
+    """The ledger ended with the verdict, and nobody could see later that the person had said no."""
+    person = Person(computer, *CHECK)
+    for answer, question in zip(answers, ("to go on:", "anything else keeps it."), strict=False):
+        person.waits_for(question)
+        if answer is None:
+            os.kill(person.process, signal.SIGINT)
+        else:
+            person.types(answer)
+    person.ends_with()
+
+    asked, kept = [one for one in computer.run("guard", "log", "--json").objects if one.get("decision")][-2:]
+    assert "kept" not in asked
+    assert kept["kept"] is True
+    same = ("decision", "consent", "consent_id", "new_sha256", "reason", "exit_code")
+    assert [kept[name] for name in same] == [asked[name] for name in same]
+    assert (kept["decision"], kept["consent"]) == ("allow", "needed")
+    assert "KEPT" in computer.run("guard", "log", "--last", "1").out
+    explained = computer.run("guard", "explain").out
+    assert "KEPT" in explained
+    assert "Nothing was changed." in explained
+    assert "would be deleted" not in explained
+    in_chinese = computer.run("guard", "explain", "--lang", "zh-CN")
+    assert "已保留" in in_chinese.out
+    assert computer.run("guard", "explain", "--json").last["kept"] is True
+
+
+def test_an_app_is_kept_also_where_that_cannot_be_noted(computer: Computer) -> None:
+    person = Person(computer, *CHECK)
+    person.waits_for("to go on:")
+    ledger = guard_of(computer) / "ledger.jsonl"
+    moved = ledger.rename(ledger.with_suffix(".away"))
+    ledger.mkdir()
+    person.types("")
+    code, rest = person.ends_with()
+    ledger.rmdir()
+    moved.rename(ledger)
+
+    assert code == 40
+    assert "You keep Telegram. Nothing was changed." in rest
+
+
 def test_answers_that_were_typed_before_the_questions_or_pasted_at_once_consent_to_nothing(computer: Computer) -> None:
     """Whoever pastes both answers has not read what the second question says."""
     before = memory_of(computer)

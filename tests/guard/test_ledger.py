@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from backupkit.crypto.signing import SigningKey
-from backupkit.guard.ledger import LedgerBroken, append, entry_of, read_ledger, verify_ledger
+from backupkit.guard.ledger import LedgerBroken, append, entry_of, kept_entry, read_ledger, verify_ledger
 from backupkit.guard.verdict import Judged, undecided
 from backupkit.ids import AppPackage
 
@@ -104,6 +104,23 @@ def test_a_line_put_in_by_somebody_else_shows(ledger: Path) -> None:
         verify_ledger(ledger, KEY.verify_key)
 
     assert broken.value.facts["reason"] == "not-an-entry"
+
+
+def test_a_note_that_the_app_was_kept_is_an_entry_like_any_other(ledger: Path) -> None:
+    """A type of its own would be no entry to older versions, and the ledger would look altered to them."""
+    verdict = undecided("timed-out", Judged(package=AppPackage("com.tencent.mm")))
+
+    append(ledger, kept_entry(verdict, NOW), KEY)
+    append(ledger, EVENT, KEY)
+
+    *_, noted, after = read_ledger(ledger)
+    assert verify_ledger(ledger, KEY.verify_key).entries == 7
+    assert (noted["type"], noted["v"], noted["kept"]) == ("decision", 1, True)
+    assert {name: noted[name] for name in EVENT} == EVENT
+    assert "kept" not in after
+    ledger.write_bytes(ledger.read_bytes().replace(b'"kept":true', b'"kept":null'))
+    with pytest.raises(LedgerBroken):
+        verify_ledger(ledger, KEY.verify_key)
 
 
 def test_a_ledger_drowned_in_garbage_is_not_gone_on_from(ledger: Path) -> None:

@@ -4,15 +4,17 @@ import fcntl
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from computer import Computer
+from debian_root import Debian, make_debian_root
 from guard_scene import WECHAT, Scene
+from hook_process import waiting_hook
 from hypothesis import given, settings, strategies as st
 from json_schema import differences, schema_of
 
@@ -73,72 +75,9 @@ def test_any_bytes_are_rows_or_refused(data: bytes) -> None:
     assert all(isinstance(row, Row) for row in rows)
 
 
-@dataclass
-class Debian:
-    """A root with nothing in it but apt's own folders, and a scene with the guard's memory."""
-
-    folder: Path
-    scene: Scene
-
-    @property
-    def entry(self) -> Path:
-        return self.folder / "root" / "etc/apt/apt.conf.d/99backupkit"
-
-    def apt(self, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-        return self.run("apt-get", "-y", "-q", *arguments, **environment)
-
-    def run(self, *command: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            command, capture_output=True, text=True, check=False, cwd=self.folder,
-            env={**os.environ, "APT_CONFIG": str(self.folder / "apt.conf"), "LANG": "C", "LC_ALL": "C", **environment},
-        )  # fmt: skip
-
-    def build(self, name: str, version: str) -> None:
-        """Make a package in which its version stands."""
-        package = self.folder / f"{name}-{version}"
-        (package / "DEBIAN").mkdir(parents=True)
-        (package / "usr/share" / name).mkdir(parents=True)
-        (package / "usr/share" / name / "version").write_text(version)
-        (package / "DEBIAN/control").write_text(
-            f"Package: {name}\nVersion: {version}\nArchitecture: all\nMaintainer: A <a@example.org>\nDescription: a chat\n"
-        )
-        subprocess.run(
-            ["dpkg-deb", "-b", "--root-owner-group", package, self.folder / f"{name}_{version}.deb"],
-            check=True, capture_output=True,
-        )  # fmt: skip
-
-    @property
-    def version(self) -> str | None:
-        """Which version of the chat program is there."""
-        return self.version_of("wechat")
-
-    def version_of(self, name: str) -> str | None:
-        """Which version of a package is there."""
-        file = self.folder / "root" / "usr/share" / name / "version"
-        return file.read_text().strip() if file.exists() else None
-
-
 @pytest.fixture
 def debian(tmp_path: Path) -> Debian:
-    root = tmp_path / "root"
-    for name in (
-        "etc/apt/apt.conf.d", "etc/apt/preferences.d", "etc/apt/trusted.gpg.d", "var/lib/apt/lists/partial", "var/log/apt",
-        "var/cache/apt/archives/partial", "var/lib/dpkg/updates", "var/lib/dpkg/info",
-    ):  # fmt: skip
-        (root / name).mkdir(parents=True)
-    for name in ("var/lib/dpkg/status", "etc/apt/sources.list"):
-        (root / name).touch()
-    (tmp_path / "apt.conf").write_text(
-        f'Dir "{root}/";\nDir::Etc::parts "apt.conf.d";\nDir::State::status "{root}/var/lib/dpkg/status";\n'
-        'Dir::Bin::dpkg "/usr/bin/dpkg";\nAPT::Sandbox::User "root";\n'
-        f'DPkg::Options {{"--root={root}"; "--force-not-root"; "--log={root}/dpkg.log"; "--force-script-chrootless";}};\n'
-    )
-    scene = Scene(tmp_path, now=SystemClock().now().replace(microsecond=0))
-    scene.enrol_store()
-    debian = Debian(tmp_path, scene)
-    for version in ("1.0", "2.0"):
-        debian.build("wechat", version)
-    return debian
+    return make_debian_root(tmp_path)
 
 
 @needs_apt
@@ -222,6 +161,52 @@ def test_apt_waits_for_a_package_that_the_owner_named_and_for_none_that_was_left
     assert "no-verified-backup" in for_another_app.stdout + for_another_app.stderr
     assert (left_out.returncode, debian.version) == (0, "2.0")
     assert [entry["package"] for entry in read_ledger(debian.scene.places.ledger)] == ["org.example.chat"]
+
+
+@needs_apt
+@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGTERM])
+def test_apt_keeps_the_old_version_when_the_hook_is_killed_and_goes_on_the_next_time(
+    debian: Debian, sent: signal.Signals
+) -> None:
+    computer = Computer(debian.folder / "home")
+    computer.environment["XDG_STATE_HOME"] = str(debian.folder / "state")
+    computer.run("guard", "install", "--store", "apt", "--entry", str(debian.entry), "--yes")
+    assert debian.apt("install", "./wechat_1.0.deb").returncode == 0
+    debian.scene.issue()
+
+    # So that the hook is in the middle of its work: it wants to write down that it allowed the update.
+    with debian.scene.places.ledger.open("ab") as ledger:
+        fcntl.flock(ledger, fcntl.LOCK_EX)
+        killed = debian.start("apt-get", "-y", "-q", "install", "./wechat_2.0.deb")
+        os.kill(waiting_hook(killed), sent)
+        said, _ = killed.communicate(timeout=60)
+    after = debian.version
+    audit = debian.run("dpkg", f"--root={debian.folder}/root", "--audit")
+    again = debian.apt("install", "./wechat_2.0.deb")
+
+    assert (killed.returncode, after, audit.stdout) == (100, "1.0", ""), said
+    assert (again.returncode, debian.version) == (0, "2.0")
+    assert verify_ledger(debian.scene.places.ledger, load_hook_key(debian.scene.places).verify_key).entries == 1
+
+
+@needs_apt
+@pytest.mark.parametrize("variable", ["PYTHONPATH", "PYTHONHOME"])
+def test_pythons_own_variables_neither_stop_apt_nor_answer_for_the_guard(debian: Debian, variable: str) -> None:
+    debian.build("bash", "1.0")
+    computer = Computer(debian.folder / "home")
+    computer.environment["XDG_STATE_HOME"] = str(debian.folder / "state")
+    computer.run("guard", "install", "--store", "apt", "--entry", str(debian.entry), "--yes")
+    assert debian.apt("install", "./wechat_1.0.deb").returncode == 0
+    mine = {variable: str(debian.folder / "mine")}
+    (debian.folder / "mine").mkdir()
+    (debian.folder / "mine/json.py").write_text("raise SystemExit(0)\n")
+
+    held = debian.apt("install", "./wechat_2.0.deb", **mine)
+    other = debian.apt("install", "./bash_1.0.deb", **mine)
+
+    assert (held.returncode, debian.version) == (100, "1.0")
+    assert "no-verified-backup" in held.stdout + held.stderr
+    assert (other.returncode, debian.version_of("bash")) == (0, "1.0")
 
 
 def test_nothing_is_written_unasked_or_over_what_others_wrote(tmp_path: Path) -> None:

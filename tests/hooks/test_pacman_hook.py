@@ -1,6 +1,8 @@
 """pacman asks before it changes a chat program: the real pacman, in a root of its own that it really enters."""
 
+import fcntl
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,6 +14,7 @@ import pytest
 from arch_root import ArchRoot, make_arch_root
 from computer import Answer, Computer
 from guard_scene import WECHAT, Scene
+from hook_process import waiting_hook
 from hypothesis import given, settings, strategies as st
 from json_schema import differences, schema_of
 
@@ -228,7 +231,7 @@ def fits(names: list[str]) -> bool:
     """Whether pacman's entry has room for more packages of such names."""
     watched = {**WATCHED, **dict.fromkeys(names, AppPackage(WECHAT))}
     try:
-        HOSTS["pacman"].entry(HOOK, Path("/home/li/.local/state"), watched)
+        HOSTS["pacman"].entry(Path(sys.executable), HOOK, Path("/home/li/.local/state"), watched)
     except HostEntryTooLong:
         return False
     return True
@@ -283,6 +286,50 @@ def test_a_guard_that_is_broken_stops_chat_programs_and_nothing_else(arch: Arch)
 
     assert (chat.returncode, root.version("wechat")) == (1, "1.0")
     assert (other.returncode, root.version("bash")) == (0, "2.0")
+
+
+@needs_root
+@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGTERM])
+def test_pacman_keeps_the_old_version_when_the_hook_is_killed_and_goes_on_the_next_time(
+    arch: Arch, sent: signal.Signals
+) -> None:
+    root = arch.root
+    arch.guard("install", "--yes")
+    old, new = (root.package("wechat", version) for version in ("1.0", "2.0"))
+    assert root.pacman("-U", old).returncode == 0
+    arch.scene.issue()
+
+    # So that the hook is in the middle of its work: it wants to write down that it allowed the update.
+    with arch.scene.places.ledger.open("ab") as ledger:
+        fcntl.flock(ledger, fcntl.LOCK_EX)
+        killed = root.start("-U", new)
+        os.kill(waiting_hook(killed), sent)
+        said, _ = killed.communicate(timeout=60)
+    after = root.version("wechat")
+    again = root.pacman("-U", new)
+
+    assert (killed.returncode, after) == (1, "1.0"), said
+    assert (again.returncode, root.version("wechat")) == (0, "2.0")
+    assert arch.decisions == [("allow", None, "pacman", WECHAT)]
+
+
+@needs_root
+@pytest.mark.parametrize("variable", ["PYTHONPATH", "PYTHONHOME"])
+def test_pythons_own_variables_neither_stop_pacman_nor_answer_for_the_guard(arch: Arch, variable: str) -> None:
+    root = arch.root
+    arch.guard("install", "--yes")
+    assert root.pacman("-U", root.package("wechat", "1.0")).returncode == 0
+    (root.folder / "mine").mkdir()
+    (root.folder / "mine/json.py").write_text("raise SystemExit(0)\n")
+
+    held = root.pacman("-U", root.package("wechat", "2.0"), **{variable: "/mine"})
+    after = root.version("wechat")
+    arch.scene.issue()
+    let_through = root.pacman("-U", root.package("wechat", "2.0"), **{variable: "/mine"})
+
+    assert (held.returncode, after) == (1, "1.0")
+    assert "no-verified-backup" in held.stdout
+    assert (let_through.returncode, root.version("wechat")) == (0, "2.0")
 
 
 @needs_root

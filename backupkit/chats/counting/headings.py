@@ -16,6 +16,7 @@ NAMED_ONCE = frozenset({"qq-text", "qq-mht", "skype-json", "telegram-json", "wha
 _DAY_US = 86_400_000_000
 _OWNER = ""
 _MOST_PEOPLE = 1000
+_MOST_FOUND = 1000
 _LEAST_SAID = 3
 _PEOPLE_OF_TWO_CHATS = 3
 
@@ -40,21 +41,25 @@ class _Chat:
 
 
 class LostHeadings:
-    """Looks at the messages of formats that name a chat once."""
+    """Looks at the messages of formats that name a chat once, and remembers the people of one chat at a time."""
 
     def __init__(self) -> None:
-        self._chats: dict[tuple[str, str, str], _Chat] = {}
+        self._key = ("", "", "")
+        self._chat = _Chat()
+        self._found: list[Finding] = []
 
     def conversation(self, format_name: str, told: Conversation) -> None:
         """Note what kind a chat is."""
         if format_name in NAMED_ONCE and told.locator is not None:
-            self._chat(format_name, told.locator.file, told.key).kind = told.kind
+            self._turn_to((format_name, told.locator.file, told.key))
+            self._chat.kind = told.kind
 
     def message(self, format_name: str, message: Message) -> None:
         """Look at the next message."""
         if format_name not in NAMED_ONCE:
             return
-        chat = self._chat(format_name, message.locator.file, message.conversation)
+        self._turn_to((format_name, message.locator.file, message.conversation))
+        chat = self._chat
         chat.messages += 1
         ts_us = message.ts_utc_us
         if ts_us is not None:
@@ -70,15 +75,18 @@ class LostHeadings:
         elif len(chat.people) < _MOST_PEOPLE:
             chat.people[who] = _Presence(chat.messages, chat.messages, message.locator)
 
-    def _chat(self, format_name: str, file: str, key: str) -> _Chat:
-        return self._chats.setdefault((format_name, file, key), _Chat())
-
     def findings(self) -> Iterator[Finding]:
         """Tell the places, once everything was seen."""
-        for (_format, _file, key), chat in self._chats.items():
-            place = _behind_a_jump(chat) or _behind_a_person(chat)
-            if place is not None:
-                yield Finding("chats-run-together", Severity.WARNING, place, {"conversation": key})
+        self._turn_to(("", "", ""))
+        yield from self._found
+
+    def _turn_to(self, key: tuple[str, str, str]) -> None:
+        if key == self._key:
+            return
+        place = _behind_a_jump(self._chat) or _behind_a_person(self._chat)
+        if place is not None and len(self._found) < _MOST_FOUND:
+            self._found.append(Finding("chats-run-together", Severity.WARNING, place, {"conversation": self._key[2]}))
+        self._key, self._chat = key, _Chat()
 
 
 def _behind_a_jump(chat: _Chat) -> Locator | None:

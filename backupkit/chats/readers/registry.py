@@ -29,6 +29,7 @@ from backupkit.chats.readers.mapped import mapped_readers
 from backupkit.chats.readers.matrix_json import MatrixJson
 from backupkit.chats.readers.matrix_text import MatrixText
 from backupkit.chats.readers.qq_exporter import QqExporter
+from backupkit.chats.readers.qq_exporter_text import QqExporterText
 from backupkit.chats.readers.qq_mht import QqMht
 from backupkit.chats.readers.qq_text import QqText
 from backupkit.chats.readers.signal_android_db import SignalAndroidDatabase
@@ -46,6 +47,7 @@ from backupkit.chats.readers.wechat_chatlog_csv import WechatChatlogCsv
 from backupkit.chats.readers.wechat_iphone_db import WechatIphoneDatabase
 from backupkit.chats.readers.wechat_memotrace import WechatMemotrace
 from backupkit.chats.readers.wechat_memotrace_html import WechatMemotraceHtml
+from backupkit.chats.readers.wechat_memotrace_text import WechatMemotraceText
 from backupkit.chats.readers.wechat_pywxdump import WechatPywxdump
 from backupkit.chats.readers.wechat_weflow import WechatWeflow
 from backupkit.chats.readers.whatsapp_android_db import WhatsAppAndroidDatabase
@@ -81,6 +83,7 @@ READERS: tuple[ChatReader, ...] = (
     QqText(),
     QqMht(),
     QqExporter(),
+    QqExporterText(),
     SmsXml(),
     GoogleVoice(),
     MatrixJson(),
@@ -92,6 +95,7 @@ READERS: tuple[ChatReader, ...] = (
     WechatChatlogCsv(),
     WechatMemotrace(),
     WechatMemotraceHtml(),
+    WechatMemotraceText(),
     WechatPywxdump(),
     WhatsAppAndroidDatabase(),
     WhatsAppIphoneDatabase(),

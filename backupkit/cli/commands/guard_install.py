@@ -41,9 +41,11 @@ def guard_install(
     root = root.absolute()
     path = (entry or usual_entry(host, root, shutil.which("pacman-conf"))).absolute()
     require_read(host, path)
-    program = Path(sys.executable).absolute().with_name("backupkit-hook")
-    watched = _watched(watch or [], leave or [])
-    text = host.entry(seen_inside(program, root), seen_inside(session.places.state.parent, root), watched)
+    python = Path(sys.executable).absolute()
+    python, program, state = (
+        seen_inside(path, root) for path in (python, python.with_name("backupkit-hook"), session.places.state.parent)
+    )
+    text = host.entry(python, program, state, _watched(watch or [], leave or []))
     lines = [session.say("guard.install.shown", path=str(path)), "", *text.splitlines(), ""]
     if not yes:
         if session.person is None:

@@ -54,6 +54,10 @@ def guard_explain(context: typer.Context) -> None:
     lines = [session.terminal.paint("strong", decision) + f"  {at}"]
     fields = {name: entry.get(name) for name in ("time", "decision", "outcome", "reason", "package", "exit_code")}
     headline = _headline(entry)
+    if _is_kept(entry):
+        # What was found is the decision before this one; here it is what became of it.
+        session.printer.summary({**fields, "kept": True}, [*lines, *_kept_lines(session, facts, columns)])
+        return
     # The list keeps no times, counts or details; a sentence that needs one is left out, and the headline stands for it.
     parts = [(headline, "explain.what")] if session.catalogue.has(headline) else []
     parts += [(f"reason.{entry['reason']}.{part}", "error.label.why") for part in ("what", "why")]
@@ -68,7 +72,22 @@ def guard_explain(context: typer.Context) -> None:
     session.printer.summary(fields, lines)
 
 
+def _is_kept(entry: dict[str, Any]) -> bool:
+    return entry.get("kept") is True
+
+
+def _kept_lines(session: Session, facts: dict[str, str], columns: int) -> list[str]:
+    rows = [("guard.kept", "explain.what"), ("guard.kept.why", "error.label.why")]
+    return [
+        line
+        for key, label in rows
+        for line in wrapped(session.say(key, **facts), columns, indent=8, first=f"  {session.say(label)}")
+    ]
+
+
 def _verdict_word(entry: dict[str, Any]) -> str:
+    if _is_kept(entry):
+        return "verdict.kept"
     # What waited for a person was not let through yet, and must not look as if it had been.
     waits = entry["decision"] == "allow" and entry.get("consent") == "needed"
     return "verdict.ask-first" if waits else f"verdict.{entry['decision']}"

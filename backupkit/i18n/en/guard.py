@@ -5,6 +5,7 @@ from backupkit.i18n.en.guard_reasons import REASONS
 _HEADLINES: dict[str, str] = {
     "verdict.allow": "ALLOW",
     "verdict.ask-first": "ASK FIRST",
+    "verdict.kept": "KEPT",
     "verdict.hold": "HOLD",
     "verdict.deny": "DENY",
     "verdict.undecided": "UNDECIDED",

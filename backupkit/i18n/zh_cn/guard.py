@@ -5,6 +5,7 @@ from backupkit.i18n.zh_cn.guard_reasons import REASONS
 _HEADLINES: dict[str, str] = {
     "verdict.allow": "放行",
     "verdict.ask-first": "先问本人",
+    "verdict.kept": "已保留",
     "verdict.hold": "暂缓",
     "verdict.deny": "拒绝",
     "verdict.undecided": "无法判断",

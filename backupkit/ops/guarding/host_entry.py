@@ -77,27 +77,29 @@ class Host(NamedTuple):
         """Return where the entry usually lies in a system below `root`."""
         return root / self.usual.relative_to("/")
 
-    def entry(self, program: Path, state: Path, watched: Mapping[str, AppPackage]) -> str:
-        """Return the entry that makes the host ask `program` with the guard below `state` about the packages in `watched`.
+    def entry(self, python: Path, program: Path, state: Path, watched: Mapping[str, AppPackage]) -> str:
+        """Return the entry that makes the host ask `program`, run by `python`, with the guard below `state` about the packages in `watched`.
 
         Raises:
             HostPathUnusable, HostEntryTooLong: the host would read it as something else.
         """
-        for path in (program, state):
+        for path in (python, program, state):
             # Both take the command up to the first space for its name; apt gives it to a shell.
             if not all(letter.isalnum() or letter in "/._-+" for letter in str(path)):
                 raise HostPathUnusable(path=str(path), host=self.name)
         words = [f"--watch {name}={app}" for name, app in sorted(watched.items()) if WATCHED.get(name) != app]
         words += [f"--except {name}" for name in sorted(WATCHED.keys() - watched.keys())]
-        command = " ".join([str(program), self.name, "--state", str(state), *words])
-        text = self.mark + self.text(command, program, sorted(watched))
+        # -E: a PYTHONPATH or PYTHONHOME of whoever runs the host must neither stop the hook nor answer in its place.
+        command = " ".join([str(python), "-E", str(program), self.name, "--state", str(state), *words])
+        text = self.mark + self.text(command, python, sorted(watched))
         if any(len(line.encode()) > MOST_IN_A_LINE for line in text.splitlines()):
             raise HostEntryTooLong(host=self.name, most=MOST_IN_A_LINE)
         return text
 
 
-def _apt(command: str, program: Path, _: list[str]) -> str:
-    return f'DPkg::Pre-Install-Pkgs {{"{command}";}};\nDPkg::Tools::Options::{program}::Version "3";\n'
+def _apt(command: str, python: Path, _: list[str]) -> str:
+    # What apt is told of a command it looks up by the command's first word.
+    return f'DPkg::Pre-Install-Pkgs {{"{command}";}};\nDPkg::Tools::Options::{python}::Version "3";\n'
 
 
 def _pacman(command: str, _: Path, names: list[str]) -> str:

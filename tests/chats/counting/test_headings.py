@@ -1,12 +1,15 @@
 """A stretch that was taken out of an export with several chats, and the heading between two of them with it."""
 
 import json
+import tracemalloc
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from backupkit.chats.counting.headings import LostHeadings
 from backupkit.chats.counting.summary import summarise
+from backupkit.chats.model import Locator, Message
 
 START = datetime(2023, 5, 6, 9, 0, 0, tzinfo=UTC)
 ME = "我(1000)"
@@ -102,3 +105,17 @@ def test_an_account_of_telegram_that_lost_a_stretch_is_suspected(tmp_path: Path,
     (tmp_path / "result.json").write_text(text[:begin] + text[end:], "utf-8")
 
     assert [conversation for conversation, _place in found(tmp_path / "result.json")] == ["Li"]
+
+
+def test_the_people_of_one_chat_are_remembered_at_a_time() -> None:
+    headings = LostHeadings()
+    tracemalloc.start()
+    for chat in range(300):
+        for person in range(100):
+            place = Locator("result.json", f"{chat} {person}")
+            headings.message("telegram-json", Message(f"chat {chat}", place, b"", sender_id=f"{chat} {person}"))
+    _now, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert not list(headings.findings())
+    assert peak < 500_000
