@@ -315,7 +315,8 @@ def test_a_version_is_a_number_however_it_was_written(kind: int, version: int) -
 def test_a_truth_value_may_be_a_text(text: str, is_test_only: bool, unknown: set[str]) -> None:
     found = manifest(application_attributes={"testOnly": text})
 
-    assert (found.test_only, found.by_resource) == (is_test_only, unknown)
+    assert found.test_only is is_test_only
+    assert found.by_resource == unknown
 
 
 @pytest.mark.parametrize(
