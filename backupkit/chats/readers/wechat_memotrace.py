@@ -1,8 +1,9 @@
-"""WeChat messages as WeChatMsg (MemoTrace) exported them to CSV: everything in one file, or a file for each conversation."""
+"""WeChat messages as WeChatMsg (MemoTrace) exported them to CSV and Excel: everything in one file, or a file for each conversation."""
 
 import posixpath
 from collections.abc import Iterator
 
+from backupkit.chats.malformed import MalformedExport
 from backupkit.chats.model import (
     UNKNOWN_ZONE,
     UTC_ZONE,
@@ -20,6 +21,7 @@ from backupkit.chats.model import (
 from backupkit.chats.readers.wechat_kinds import HAS_FILE, is_recall, kind_of, kind_of_word
 from backupkit.chats.reading.csv_rows import Row, csv_columns, csv_rows
 from backupkit.chats.reading.reader import Recognition, Told, read_each
+from backupkit.chats.reading.xlsx_rows import xlsx_rows, xlsx_sheets
 from backupkit.chats.records.json_fields import int_of, iso_to_us, seconds_to_us
 from backupkit.chats.sources.source import Content, SourceFiles
 from backupkit.chats.texts.damage import TextDamage
@@ -27,22 +29,26 @@ from backupkit.chats.texts.head import text_head
 
 _WHOLE = {"localId", "TalkerId", "Type", "SubType", "IsSender", "CreateTime", "StrContent"}
 _ONE = {"消息ID", "类型", "发送人", "时间", "内容"}
+_SHEET, _PEOPLE = "聊天记录", "成员信息"
+_APPS_OWN = {MessageKind.SYSTEM, MessageKind.RECALL}
+_MOST_COPIED_BYTES = 64 * 2**20
 
 
 class WechatMemotrace:
-    """Reads the CSV files of WeChatMsg, now MemoTrace."""
+    """Reads the tables of WeChatMsg, now MemoTrace."""
 
     format = "wechat-memotrace"
     app = "wechat"
     package = "com.tencent.mm"
 
     def recognise(self, source: SourceFiles) -> Recognition:
-        """Look for the columns of either kind of file."""
+        """Look for the columns of either kind of file, in a workbook only where its sheets are the tool's."""
         claims = {}
         for name in source.of(Content.TEXT):
             columns = set(csv_columns(text_head(source.head(name))))
             if columns >= _WHOLE or columns >= _ONE:
                 claims[name] = 95
+        claims.update((name, 95) for name in source.of(Content.OTHER) if _is_workbook(source, name))
         return Recognition(claims)
 
     def read(self, source: SourceFiles, recognition: Recognition) -> Iterator[Told]:
@@ -50,11 +56,32 @@ class WechatMemotrace:
         return read_each(recognition.files, lambda name: _read_file(source, name))
 
 
+def _is_workbook(source: SourceFiles, name: str) -> bool:
+    # Inside an archive a workbook is copied to be looked at.
+    if not name.lower().endswith(".xlsx") or (
+        source.path(name) is None and (source.size(name) or 0) > _MOST_COPIED_BYTES
+    ):
+        return False
+    try:
+        if not {_SHEET, _PEOPLE} <= set(xlsx_sheets(source, name)):
+            return False
+        first = next(xlsx_rows(source, name, _SHEET, 1), None)
+    except (MalformedExport, OSError):
+        return False
+    return first is not None and first.values.keys() >= _ONE
+
+
+def _rows(source: SourceFiles, name: str, damage: TextDamage) -> Iterator[Row]:
+    if name.lower().endswith(".xlsx"):
+        return xlsx_rows(source, name, _SHEET, 1)
+    return csv_rows(source, name, damage=damage)
+
+
 def _read_file(source: SourceFiles, name: str) -> Iterator[Told]:
     known: set[str] = set()
     stem = posixpath.splitext(posixpath.basename(name))[0]
     damage = TextDamage(name)
-    for row in csv_rows(source, name, damage=damage):
+    for row in _rows(source, name, damage):
         message = _of_whole(row) if "StrContent" in row.values else _of_one(row, stem)
         if message.conversation not in known and len(known) < 200_000:
             known.add(message.conversation)
@@ -104,8 +131,8 @@ def _of_one(row: Row, stem: str) -> Message:
         ts_zone=UNKNOWN_ZONE,
         ts_raw=value["时间"],
         native_id=value["消息ID"] or None,
-        sender_name=value["发送人"] or None,
-        direction=Direction.SYSTEM if kind is MessageKind.SYSTEM else Direction.UNKNOWN,
+        sender_name=None if kind in _APPS_OWN else value["发送人"] or None,
+        direction=Direction.SYSTEM if kind in _APPS_OWN else Direction.UNKNOWN,
         kind=MessageKind.RECALL if is_taken_back else kind,
         native_kind=value["类型"],
         text=text,

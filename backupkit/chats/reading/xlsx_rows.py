@@ -50,6 +50,17 @@ def xlsx_rows(source: SourceFiles, name: str, sheet: str | None, header: int) ->
             yield from _named(book, title, member, header)
 
 
+def xlsx_sheets(source: SourceFiles, name: str) -> list[str]:
+    """Return the names of a workbook's sheets, without reading what is in them.
+
+    Raises:
+        MalformedExport: it is no workbook, or is damaged.
+    """
+    with ExitStack() as stack:
+        archive = stack.enter_context(open_archive(_seekable(source, name, stack), Locator(name), MAX_MEMBERS))
+        return [title for title, _member in _Workbook(archive, name, stack, has_words=False).sheets]
+
+
 def _seekable(source: SourceFiles, name: str, stack: ExitStack) -> BinaryIO:
     opened = stack.enter_context(source.open(name))
     if source.path(name) is not None:
@@ -117,7 +128,7 @@ class _Strings:
 class _Workbook:
     """The parts of a workbook that its rows need."""
 
-    def __init__(self, archive: zipfile.ZipFile, name: str, stack: ExitStack) -> None:
+    def __init__(self, archive: zipfile.ZipFile, name: str, stack: ExitStack, *, has_words: bool = True) -> None:
         self.name = name
         self._archive = archive
         self._members = {info.filename.lstrip("/"): info for info in archive.infolist()}
@@ -125,9 +136,11 @@ class _Workbook:
         self._epoch = datetime(1899, 12, 30, tzinfo=UTC)
         self._date_styles: set[int] = set()
         self._strings = _Strings(stack.enter_context(tempfile.TemporaryFile()))  # noqa: SIM115  the stack is its `with`
-        self._read_parts()
+        self._read_sheets()
+        if has_words:
+            self._read_words()
 
-    def _read_parts(self) -> None:
+    def _read_sheets(self) -> None:
         targets = {}
         for tag, attributes, _text in self._elements("xl/_rels/workbook.xml.rels", {"Relationship"}):
             del tag
@@ -142,6 +155,8 @@ class _Workbook:
                     self.sheets.append((attributes.get("name", ""), member))
         if not self.sheets:
             raise MalformedExport(Locator(self.name), "no-sheets")
+
+    def _read_words(self) -> None:
         self._read_styles()
         for _tag, _attributes, text in self._elements("xl/sharedStrings.xml", {"si"}, text_in={"t"}, not_in={"rPh"}):
             self._strings.add(text)

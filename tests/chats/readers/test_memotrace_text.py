@@ -1,13 +1,15 @@
-"""MemoTrace's text in both of its forms, and what only resembles it."""
+"""MemoTrace's text in both of its forms, its workbooks, and what only resembles them."""
 
 from pathlib import Path
 
 import pytest
 from chat_reading import messages_with, summary_of
 from chat_samples import SAMPLES
+from workbooks import workbook, write_workbook
 
 from backupkit.chats.counting.summary import summarise
 from backupkit.chats.model import DeletionState, Direction, Message, MessageKind
+from backupkit.chats.readers.wechat_memotrace import WechatMemotrace
 from backupkit.chats.readers.wechat_memotrace_text import WechatMemotraceText
 
 
@@ -64,3 +66,39 @@ def test_what_only_resembles_it_is_not_taken(tmp_path: Path, lines: list[str]) -
     (tmp_path / "a.txt").write_text("\n".join(lines) + "\n", "utf-8")
 
     assert summarise(tmp_path / "a.txt") is None
+
+
+ROWS = [
+    ["消息ID", "类型", "发送人", "时间", "内容", "备注", "昵称", "更多信息"],
+    ["7123456789012345678", "文本", "外婆", "2024-12-01 12:00:00", "早安\n二", "外婆", "b", "more"],
+    ["7123456789012345679", "图片", "我", "2024-12-01 12:00:01", "【图片】", "我", "c", "more"],
+    ["7123456789012345680", "系统消息", "我", "2024-12-01 12:00:02", '"外婆" 撤回了一条消息', "我", "c", "more"],
+]
+
+
+def test_a_workbook_is_read_like_the_table(tmp_path: Path) -> None:
+    path = write_workbook(tmp_path / "外婆.xlsx", workbook(ROWS, sheet="聊天记录", first="成员信息"))
+
+    found = messages_with(WechatMemotrace(), path)
+
+    assert [(one.native_id, one.kind, one.sender_name, one.text) for one in found] == [
+        ("7123456789012345678", MessageKind.TEXT, "外婆", "早安\n二"),
+        ("7123456789012345679", MessageKind.IMAGE, "我", "【图片】"),
+        ("7123456789012345680", MessageKind.RECALL, None, '"外婆" 撤回了一条消息'),
+    ]
+    assert found[0].ts_utc_us == 1733054400_000_000
+    assert summary_of(path).by_conversation[0].title == "外婆"
+
+
+@pytest.mark.parametrize(
+    ("rows", "sheet", "first"),
+    [
+        (ROWS, "聊天记录", "首页"),
+        (ROWS[:1], "聊天记录", "成员信息"),
+        ([["a", "b"], ["c", "d"]], "聊天记录", "成员信息"),
+    ],
+)
+def test_another_workbook_is_nobodys(tmp_path: Path, rows: list[list[str]], sheet: str, first: str) -> None:
+    path = write_workbook(tmp_path / "外婆.xlsx", workbook(rows, sheet=sheet, first=first))
+
+    assert summarise(path) is None
