@@ -64,6 +64,11 @@ def elsewhere_lines(
     return lines
 
 
+def repository_option(session: "Session") -> str:
+    """Return what a command that is told needs to mean the same repository: it does not remember what this one was told."""
+    return f" --repo {shlex.quote(session.asked.repo)}" if session.asked.repo else ""
+
+
 def coverage_lines(session: "Session", covered: "Sequence[CoverageIssued]") -> list[str]:
     """Say which apps a verified backup covers now, and until when."""
     return [

@@ -1,16 +1,20 @@
 """What `guard inspect` says of one package: the JSON object of the contract, and the exit code that goes with it."""
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
 from backupkit.errors import ExitCode
 from backupkit.guard.apk.idsig import compare
-from backupkit.guard.apk.lineage import Capability
+from backupkit.guard.apk.lineage import FILE_MAGIC, Capability, Lineage, read_lineage_file
 from backupkit.guard.apk.manifest import Manifest
 from backupkit.guard.apk.package import Finding
+from backupkit.guard.apk.package_file import PackageFile
 from backupkit.guard.apk.package_set import PackageSet, read_package_set
 from backupkit.guard.apk.reasons import PackageNotGenuine, PackageUndecided, Reason
 from backupkit.guard.apk.signing import Signing
+
+_MOST_LINEAGE = 1 << 20
 
 
 def inspect(*paths: Path, device_sdk: int | None, idsig: Path | None = None) -> tuple[dict[str, Any], ExitCode]:
@@ -18,8 +22,11 @@ def inspect(*paths: Path, device_sdk: int | None, idsig: Path | None = None) -> 
 
     Without `device_sdk` every level from its minSdk must agree that it is genuine, those below 24 too, which know the JAR signature alone. The signers are those that the device would choose; without one,
     those of the newest level known here. An `.idsig` file beside a package is compared with it; one that was given must belong to the first.
+    A lineage in a file of its own, as apksigner keeps it, is described as far as it goes.
     """
     try:
+        if len(paths) == 1 and idsig is None and (alone := _lineage_alone(paths[0])) is not None:
+            return alone, ExitCode.DONE
         found = read_package_set(paths, device_sdk=device_sdk, on_every_level=True)
         signing = found.base.signing
         compared = _compared(paths[0], found, idsig)
@@ -28,6 +35,33 @@ def inspect(*paths: Path, device_sdk: int | None, idsig: Path | None = None) -> 
     except PackageUndecided as error:
         return _nothing_known({"code": error.code, **error.facts}), ExitCode.UNDECIDED
     return _described(found, signing, compared), ExitCode.DONE
+
+
+def _lineage_alone(path: Path) -> dict[str, Any] | None:
+    """Describe a lineage file; None where it is none.
+
+    Raises:
+        PackageNotGenuine: it is one, and a signature in it is wrong.
+    """
+    try:
+        with PackageFile(path) as file:
+            # No package begins so: a phone asks for `PK` there.
+            if file.size < 4 or file.read(0, 4) != FILE_MAGIC.to_bytes(4, "little"):
+                return None
+            if file.size > _MOST_LINEAGE:
+                raise PackageNotGenuine(Reason.LINEAGE_MALFORMED)
+            data = file.read(0, file.size)
+    except PackageUndecided:
+        # A folder, or what cannot be read: the reader of packages says why.
+        return None
+    lineage = read_lineage_file(data)
+    own = {"signers": [lineage.digests[-1]], "lineage": _nodes(lineage), "packaging": "lineage"}
+    return _NOTHING | {"genuine": True, "sha256": hashlib.sha256(data).hexdigest(), **own}
+
+
+def _nodes(lineage: Lineage | None) -> list[dict[str, Any]]:
+    nodes = lineage.nodes if lineage else ()
+    return [{"sha256": node.digest, "capabilities": Capability.names(node.capabilities)} for node in nodes]
 
 
 def _compared(path: Path, found: PackageSet, given: Path | None) -> list[Finding]:
@@ -49,7 +83,6 @@ def _compared(path: Path, found: PackageSet, given: Path | None) -> list[Finding
 
 def _described(found: PackageSet, signing: Signing, compared: list[Finding]) -> dict[str, Any]:
     package = found.base
-    nodes = signing.lineage.nodes if signing.lineage else ()
     findings = [*package.findings, *found.findings, *compared]
     findings += [Finding("apk-split-missing", missing) for missing in sorted(found.missing_splits)]
     return {
@@ -60,7 +93,7 @@ def _described(found: PackageSet, signing: Signing, compared: list[Finding]) -> 
         "version_code": None if "version_code" in package.manifest.by_resource else package.version_code,
         "signers": list(signing.digests),
         "scheme": signing.scheme,
-        "lineage": [{"sha256": node.digest, "capabilities": Capability.names(node.capabilities)} for node in nodes],
+        "lineage": _nodes(signing.lineage),
         "findings": [{"code": finding.code, "detail": finding.detail} for finding in findings],
         "sha256": found.sha256,
         "packaging": found.packaging,
@@ -102,19 +135,22 @@ def _manifest(manifest: Manifest) -> dict[str, Any]:
 
 def _nothing_known(finding: dict[str, Any]) -> dict[str, Any]:
     """What was not found genuine says nothing about itself: every word of it may be a lie."""
-    return {
-        "type": "package",
-        "v": 1,
-        "genuine": False,
-        "package": None,
-        "version_code": None,
-        "signers": [],
-        "scheme": None,
-        "lineage": [],
-        "findings": [finding],
-        "sha256": None,
-        "packaging": None,
-        "manifest": None,
-        "abis": [],
-        "members": [],
-    }
+    return _NOTHING | {"findings": [finding]}
+
+
+_NOTHING: dict[str, Any] = {
+    "type": "package",
+    "v": 1,
+    "genuine": False,
+    "package": None,
+    "version_code": None,
+    "signers": [],
+    "scheme": None,
+    "lineage": [],
+    "findings": [],
+    "sha256": None,
+    "packaging": None,
+    "manifest": None,
+    "abis": [],
+    "members": [],
+}

@@ -138,7 +138,7 @@ def _last_entry(handle: int) -> _Last:
             return _Last(int(entry["seq"]), _digest(line), torn, is_open)
         except (LedgerBroken, ValueError):
             torn += 1
-    if torn and size > len(tail):
+    if size > len(tail):
         raise OSError("the end of the ledger is not a ledger")
     return _Last(0, GENESIS, torn, is_open)
 

@@ -92,7 +92,7 @@ class Catalogue:
     def say(self, key: str, /, **facts: Fact) -> str:
         """Return the sentence for `key` filled with `facts`; the key itself where there is none."""
         template = find(self.language, key)
-        return key if template is None else _Filler(self).vformat(template, (), facts)
+        return key if template is None else _closed_up(_Filler(self).vformat(template, (), facts))
 
     def has(self, key: str) -> bool:
         """Tell whether there is a sentence for `key`."""
@@ -177,6 +177,8 @@ class _Filler(string.Formatter):
             return self._catalogue.place(text)
         if name in _SAYS_WHY and form != "raw":
             return self._catalogue.why(text)
+        if name == "app":
+            return f"{_NAME_BEGINS}{printable(text)}{_NAME_ENDS}"
         return self._catalogue.time(text) if form == "time" else _readable(name, text)
 
     def _number(self, name: str, number: float, form: str) -> str:
@@ -185,6 +187,11 @@ class _Filler(string.Formatter):
         if form == "span":
             return self._catalogue.span(timedelta(seconds=number))
         return str(number) if form == "raw" or name in _NAMES_A_THING else grouped(number)
+
+
+def _closed_up(sentence: str) -> str:
+    """Leave out the space beside an app's name where Chinese stands on both sides: it is written around Latin names only."""
+    return _NAME_MARKS.sub("", _GAP.sub("", sentence)) if _NAME_BEGINS in sentence else sentence
 
 
 def _readable(name: str, text: str) -> str:
@@ -196,6 +203,11 @@ def _readable(name: str, text: str) -> str:
 
 
 _ABSENT = object()
+# Control characters, which no fact can bring in: `printable` has made them visible.
+_NAME_BEGINS, _NAME_ENDS = "\x02", "\x03"
+_NAME_MARKS = re.compile(f"[{_NAME_BEGINS}{_NAME_ENDS}]")
+_CHINESE = r"[\u3001-\u303f\u3400-\u9fff\uff00-\uffef]"
+_GAP = re.compile(f"(?<={_CHINESE}) (?={_NAME_BEGINS}{_CHINESE})|(?<={_CHINESE}{_NAME_ENDS}) (?={_CHINESE})")
 _END_OF_PATH = 300
 _NAMES_A_PATH = frozenset({"path", "file"})
 _SAYS_WHY = frozenset({"reason", "detail", "doubt", "missing"})

@@ -471,3 +471,21 @@ def test_status_says_how_old_a_backup_is_that_grew_too_old(
     assert re.search(rf"^  verified {moment}{re.escape(english)}.*   saved {moment}$", told, re.MULTILINE), told
     assert re.search(rf"^  核验于 {moment}{re.escape(chinese)}.*   保存于 {moment}$", said, re.MULTILINE), said
     assert ("ago" in told) is (" ago" in english)
+
+
+def test_the_status_shows_until_when_the_guard_counts_a_source_and_a_way_off_this_disk(tmp_path: Path) -> None:
+    computer = Computer(tmp_path / "new")
+    computer.initialise()
+    write_telegram_chat(computer.home / "chat", messages=5)
+    computer.run("snapshot", "chat", "--app", "telegram")
+
+    counted = computer.run("status", "--repo", computer.repository).out
+    (computer.home / ".local/state/backupkit/guard/passes/org.telegram.messenger.pass").unlink()
+    uncounted = computer.run("status", "--repo", computer.repository)
+
+    assert "  covers org.telegram.messenger for the guard until" in counted
+    assert f"backupkit copy --to DIR --repo {computer.repository}\n" in counted
+    assert "! The guard does not count it" in uncounted.out
+    (said,) = [line for line in uncounted.out.splitlines() if "The guard does not count it" in line]
+    computer.run(*said.partition("backupkit ")[2].split())
+    assert "covers org.telegram.messenger" in computer.run("status").out

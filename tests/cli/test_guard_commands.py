@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from apk_factory import Reference, ZipEntry, build_apk, make_key, make_zip, sign
+from apk_factory import Reference, ZipEntry, build_apk, make_key, make_lineage, make_zip, sign
 from chat_factory import write_telegram_chat
 from computer import Computer, words_on
 from json_schema import differences
@@ -82,6 +82,20 @@ def test_a_damaged_package_is_refused_in_words(computer: Computer, language: Lan
     assert told["genuine"] is False
     rule = Catalogue(language).why(told["findings"][0]["reason"])
     assert answer.out.casefold().count(rule.casefold()) == 1
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_lineage_file_is_told_by_what_it_grants(computer: Computer, language: Language) -> None:
+    keys = [make_key(name="A"), make_key(name="B")]
+    (computer.home / "release.lineage").write_bytes(make_lineage(keys, [9, 0]).file())
+
+    told = computer.run("guard", "inspect", "release.lineage", "--json").last
+    lines = computer.run("guard", "inspect", "release.lineage", "--lang", language).out.splitlines()
+
+    schema = json.loads((Path(__file__).parents[2] / "backupkit/ui/schemas/package-1.json").read_text())
+    assert differences(told, schema) == []
+    assert [keys[0].digest in lines[1], "installed-data" in lines[1], keys[1].digest in lines[2]] == [True] * 3
+    assert len(lines) == 4
 
 
 def test_a_container_and_several_files_are_one_app(computer: Computer) -> None:

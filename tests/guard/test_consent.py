@@ -154,7 +154,7 @@ def test_every_changed_byte_of_a_token_is_refused() -> None:
             accept_token(changed, BINDING, OWNER.verify_key, NOW)
 
 
-@pytest.mark.parametrize("token", [b"", b"[]", b"{}", b'{"signature":1}', b"\xff", b'{"signature":"00"}'])
+@pytest.mark.parametrize("token", [b"", b"[]", b"1", b"{}", b'{"signature":1}', b"\xff", b'{"signature":"00"}'])
 def test_garbage_is_no_token(token: bytes) -> None:
     with pytest.raises(ConsentRefused):
         accept_token(token, BINDING, OWNER.verify_key, NOW)
@@ -199,7 +199,7 @@ def test_consent_at_the_terminal_ends_with_the_backup_and_never_begins_in_the_fu
 @pytest.mark.parametrize(
     "data",
     [b"", b"{}", b"[]", b"nonsense", GIVEN.encode()[:-1], GIVEN.encode().replace(b'"v":1', b'"v":2'),
-     GIVEN.encode().replace(b"2018", b"9999"), GIVEN.encode().replace(b"given-consent", b"verdict"), b"x" * 2000],
+     GIVEN.encode().replace(b"2018", b"9999"), GIVEN.encode().replace(b"given-consent", b"verdict"), b"x" * 2000, b"1", GIVEN.encode().replace(b"2018-06", b"2018-16")],
 )  # fmt: skip
 def test_what_is_no_consent_of_the_terminal_is_refused(data: bytes) -> None:
     with pytest.raises(ConsentRefused) as refused:
@@ -241,6 +241,19 @@ def test_a_consent_that_the_guard_did_not_ask_for_so_is_refused(changes: dict[st
 def test_an_object_that_is_no_verdict_asks_for_nothing() -> None:
     with pytest.raises(NoVerdict) as refused:
         asked_in(verdict_with().replace(b'"verdict"', b'"package"'))
+
+    assert refused.value.facts == {"reason": "malformed"}
+
+
+@pytest.mark.parametrize(
+    "spoken",
+    [b"", b"nonsense", b"[]", b"1", b"{}", b'{"type":"verdict"}', b'{"consent":1,"type":"verdict"}',
+     b'{"consent":{},"type":"verdict"}', b'{"consent":{"binding":1},"type":"verdict"}',
+     verdict_with(binding={**BINDING.to_json(), "expires": "2018-16-01T08:30:00Z"})],
+)  # fmt: skip
+def test_what_is_no_verdict_at_all_is_refused_as_malformed(spoken: bytes) -> None:
+    with pytest.raises(NoVerdict) as refused:
+        asked_in(spoken)
 
     assert refused.value.facts == {"reason": "malformed"}
 

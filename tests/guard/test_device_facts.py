@@ -8,6 +8,7 @@ import pytest
 from apk_factory import Reference, ZipEntry, build_apk, make_key, make_zip, read_zip, sections, sign
 from installed_app import APP, A, B, C, signed
 
+from backupkit.guard.apk.package import read_package
 from backupkit.guard.device_facts import Device, DeviceMalformed, Owner, decode_device
 from backupkit.guard.device_rules import decide_install
 from backupkit.guard.facts import (
@@ -417,6 +418,8 @@ def test_resources_that_a_phone_cannot_map_are_refused_where_android_11_asks_for
     found = decide_install(old, new, Action.UPGRADE, Device(sdk))
 
     assert (found.outcome.value, found.install_result, found.reason) == answer
+    if packed == "between":
+        assert read_package(tmp_path / "new" / "base.apk", device_sdk=sdk).packs_resources
 
 
 def test_what_a_resource_decides_is_not_known_and_never_allowed(tmp_path: Path) -> None:

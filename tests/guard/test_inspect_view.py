@@ -1,10 +1,13 @@
 """What is said of one package."""
 
+import hashlib
 from pathlib import Path
 
 import pytest
 from apk_factory import V32, add_pair, build_apk, make_key, make_lineage, sign
 
+from backupkit.guard.apk.package_set import read_package_set
+from backupkit.guard.apk.reasons import PackageNotGenuine
 from backupkit.guard.inspect_view import inspect
 
 A, B = make_key("ec", "A"), make_key("ec", "B")
@@ -37,6 +40,46 @@ def test_a_lineage_names_what_each_signer_may_still_do(rotated: Path) -> None:
 
     assert [node["sha256"] for node in seen["lineage"]] == [A.digest, B.digest]
     assert seen["lineage"][0]["capabilities"] == ["installed-data", "shared-user-id", "permission", "auth"]
+
+
+def test_a_lineage_file_says_what_it_grants_and_names_its_last_signer(tmp_path: Path) -> None:
+    path = tmp_path / "release.lineage"
+    path.write_bytes(make_lineage([A, B], [9, 0]).file())
+
+    seen, code = inspect(path, device_sdk=None)
+
+    assert code == 0
+    assert list(seen) == KEYS
+    assert (seen["genuine"], seen["packaging"], seen["package"], seen["scheme"]) == (True, "lineage", None, None)
+    assert seen["signers"] == [B.digest]
+    assert seen["lineage"] == [
+        {"sha256": A.digest, "capabilities": ["installed-data", "rollback"]},
+        {"sha256": B.digest, "capabilities": []},
+    ]
+    assert seen["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("damage", ["signature", "end", "length"])
+def test_a_lineage_file_that_does_not_hold_is_not_genuine(tmp_path: Path, damage: str) -> None:
+    path, data = tmp_path / "release.lineage", make_lineage([A, B]).file()
+    broken = {"signature": data[:-1] + bytes([data[-1] ^ 1]), "end": data[:-1], "length": data + bytes(1 << 20)}
+    path.write_bytes(broken[damage])
+
+    seen, code = inspect(path, device_sdk=33)
+
+    assert code == 41
+    assert (seen["genuine"], seen["lineage"], seen["packaging"]) == (False, [], None)
+    assert seen["findings"][0]["reason"].startswith("lineage-")
+
+
+def test_a_lineage_is_no_package(tmp_path: Path) -> None:
+    path = tmp_path / "release.lineage"
+    path.write_bytes(make_lineage([A, B]).file())
+
+    assert inspect(path, path, device_sdk=33)[1] == 41
+    assert inspect(path, device_sdk=33, idsig=path)[1] == 41
+    with pytest.raises(PackageNotGenuine):
+        read_package_set([path], device_sdk=33)
 
 
 def test_a_damaged_package_says_nothing_of_itself(rotated: Path) -> None:

@@ -1,13 +1,23 @@
 """The ledger can only grow; whatever else happens to it shows."""
 
 import multiprocessing
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from flushes import Flushes, open_files
 
 from backupkit.crypto.signing import SigningKey
-from backupkit.guard.ledger import LedgerBroken, append, entry_of, kept_entry, read_ledger, verify_ledger
+from backupkit.guard.ledger import (
+    MAX_LINE_BYTES,
+    LedgerBroken,
+    append,
+    entry_of,
+    kept_entry,
+    read_ledger,
+    verify_ledger,
+)
 from backupkit.guard.verdict import Judged, undecided
 from backupkit.ids import AppPackage
 
@@ -129,6 +139,66 @@ def test_a_ledger_drowned_in_garbage_is_not_gone_on_from(ledger: Path) -> None:
 
     with pytest.raises(OSError, match="not a ledger"):
         append(ledger, EVENT, KEY)
+
+
+def test_a_ledger_that_ends_in_blank_lines_is_not_begun_anew(ledger: Path) -> None:
+    """The next entry was numbered 1, as if there had been none before it, and an allow was spoken over it."""
+    with ledger.open("ab") as file:
+        file.write(b"\n" * (1 << 17))
+
+    with pytest.raises(OSError, match="not a ledger"):
+        append(ledger, EVENT, KEY)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"[]", b"1", b'"x"', b"null", b'{"type":"decision","v":1}', b'{"seq":6,"sig":"00","type":"decision","v":2}',
+     b'{"seq":6,"sig":"00","type":"note","v":1}', b'{"seq":"6","sig":"00","type":"decision","v":1}',
+     b'{"seq":6,"sig":0,"type":"decision","v":1}'],
+)  # fmt: skip
+def test_json_that_is_no_entry_is_one_line_that_cannot_be_read(ledger: Path, line: bytes) -> None:
+    with ledger.open("ab") as file:
+        file.write(line + b"\n")
+
+    checked = verify_ledger(ledger, KEY.verify_key)
+    append(ledger, EVENT, KEY)
+
+    assert (checked.entries, checked.torn) == (5, 1)
+    assert [entry["seq"] for entry in read_ledger(ledger)] == [1, 2, 3, 4, 5, 6]
+    after = verify_ledger(ledger, KEY.verify_key)
+    assert (after.entries, after.torn) == (6, 1)
+
+
+def test_an_entry_too_long_to_be_read_again_is_not_written(ledger: Path) -> None:
+    before = ledger.read_bytes()
+
+    with pytest.raises(OSError, match="too long"):
+        append(ledger, {**EVENT, "store": "s" * MAX_LINE_BYTES}, KEY)
+
+    assert ledger.read_bytes() == before
+
+
+def test_a_pipe_in_place_of_the_ledger_is_not_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.jsonl"
+    os.mkfifo(path)
+
+    with pytest.raises(OSError, match="Invalid argument"):
+        list(read_ledger(path))
+    with pytest.raises(OSError, match="Invalid argument"):
+        verify_ledger(path, KEY.verify_key)
+
+
+def test_an_entry_survives_a_power_failure_and_leaves_no_file_open(
+    ledger: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushes = Flushes(monkeypatch)
+    before = open_files()
+
+    for _ in range(20):
+        append(ledger, EVENT, KEY)
+
+    assert flushes.place_of(ledger) == 0
+    assert open_files() == before
 
 
 def _append_ten(path: Path) -> None:

@@ -118,6 +118,33 @@ def test_only_the_owner_can_replace_a_signer_without_proof(tmp_path: Path) -> No
     assert records.read(WECHAT) == replaced
 
 
+@pytest.mark.parametrize("seen", [FACTS, FACTS._replace(version_code=11, sha256="8" * 64)], ids=["same", "newer"])
+def test_what_was_consented_to_and_never_installed_is_not_taken_for_the_app_later(seen: PackageFacts) -> None:
+    """Once the app is seen as it was, or as its maker's own update, an old consent vouches for nobody any more."""
+    by_maker = signed_everywhere(SignerView((A,)))
+    stranger = FACTS._replace(signings=signed_everywhere(SignerView((B,))), sha256="7" * 64)
+    record = with_offer(observe(None, FACTS._replace(signings=by_maker), NOW), stranger)
+    assert observe(record, stranger, LATER).enrolled_by is EnrolledBy.OWNER
+
+    record = observe(record, seen._replace(signings=by_maker), LATER)
+
+    assert record.offered == ()
+    with pytest.raises(RecordConflict):
+        observe(record, stranger, LATER)
+
+
+def test_what_nobody_knows_of_an_app_is_kept_as_not_known(tmp_path: Path) -> None:
+    facts = FACTS._replace(
+        version_code=None, shared_user_id=None, test_only=None, upgrade_key_sets=None, revisions=None, sha256=None
+    )
+
+    Records(tmp_path).write(enrol(facts, NOW, by=EnrolledBy.OWNER))
+
+    kept = Records(tmp_path).read(WECHAT)
+    assert kept is not None
+    assert kept.facts == facts.as_installed()
+
+
 def test_unknown_fields_survive_a_rewrite() -> None:
     fields = decode_json(encode_record(observe(None, FACTS, NOW)), what="record", max_bytes=1 << 20)
     newer = decode_record(encode_canonical({**fields, "archived_on": "2018-06-02T00:00:00Z"}))

@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 
 import pytest
+from flushes import Flushes, open_files
 
 from backupkit.codec.malformed import MalformedObject
 from backupkit.guard.places import UNFINISHED_FOR, GuardPlaces, clear_unfinished, write_whole
@@ -61,3 +62,23 @@ def test_a_guard_that_was_never_used_has_nothing_to_clear(tmp_path: Path) -> Non
     clear_unfinished(GuardPlaces(tmp_path / "none"), time.time())
 
     assert not (tmp_path / "none").exists()
+
+
+def test_what_was_written_survives_a_power_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "policy.json"
+    flushes = Flushes(monkeypatch)
+
+    write_whole(path, b"whole")
+
+    # First what is in it, then its name.
+    assert flushes.place_of(path) < flushes.place_of(tmp_path)
+
+
+def test_writing_leaves_no_file_open(tmp_path: Path) -> None:
+    write_whole(tmp_path / "policy.json", b"whole")
+    before = open_files()
+
+    for _ in range(20):
+        write_whole(tmp_path / "policy.json", b"whole")
+
+    assert open_files() == before

@@ -62,6 +62,7 @@ def test_numbers_of_android_are_those_of_its_sources() -> None:
         "PARSE_FAILED_NOT_APK": -100,
         "PARSE_FAILED_NO_CERTIFICATES": -103,
         "PARSE_FAILED_INCONSISTENT_CERTIFICATES": -104,
+        "PARSE_FAILED_RESOURCES_ARSC_COMPRESSED": -124,
     }
 
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from datetime import UTC, datetime, timedelta, timezone
 
+import pytest
 from hypothesis import given, strategies as st
 
 from backupkit.errors import Fact
@@ -104,3 +105,23 @@ def test_a_path_that_would_fill_the_screen_shows_its_ends() -> None:
     found = english.say("finding.place-unread", file=path, reason="name-too-long")
     assert len(found) < 700
     assert "end.txt could not be looked into" in found
+
+
+@pytest.mark.parametrize(
+    ("app", "sentence"),
+    [
+        ("微信", "还没有算数的微信备份。"),
+        ("Telegram", "还没有算数的 Telegram 备份。"),
+        ("QQ音乐", "还没有算数的 QQ音乐备份。"),
+        ("微信\x02", "还没有算数的微信\\x02 备份。"),
+        ("微 信", "还没有算数的微 信备份。"),
+    ],
+)
+def test_a_chinese_name_stands_in_a_chinese_sentence_without_spaces(app: str, sentence: str) -> None:
+    assert Catalogue("zh-CN", UTC).say("reason.no-verified-backup.what", app=app) == sentence
+
+
+def test_an_english_sentence_keeps_its_spaces_around_a_chinese_name() -> None:
+    assert (
+        Catalogue("en", UTC).say("reason.no-verified-backup.what", app="微信") == "No backup of 微信 counts here yet."
+    )

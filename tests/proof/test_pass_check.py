@@ -455,6 +455,28 @@ def test_a_pass_that_still_holds_is_issued_again_when_the_log_has_grown() -> Non
         renew(ISSUED, LOG_KEY, log, at=NOON)
 
 
+def test_a_pass_that_is_issued_again_names_a_second_copy_of_its_own_snapshot_and_nothing_else() -> None:
+    others = tuple(check for check in PASS.checks if check.name != SECOND_COPY)
+    issued = issue(PASS._replace(checks=(*others, Check(SECOND_COPY, "not-done"))), ATTEST_KEY)
+
+    def copied(*snapshots: SnapshotId) -> CoveragePass:
+        renewed = renew(issued, ATTEST_KEY, PASS.log, at=NOON, copied=snapshots)
+        assert renewed is not None
+        return QUESTION.about(renewed).coverage
+
+    assert copied().result_of(SECOND_COPY) == "not-done"
+    assert copied(SnapshotId("0" * 64)).result_of(SECOND_COPY) == "not-done"
+    assert copied(PASS.snapshot).checks == (*others, Check(SECOND_COPY, "passed"))
+    assert copied(PASS.snapshot).expires == PASS.expires
+
+
+def test_a_pass_that_is_larger_than_a_guard_reads_is_not_issued() -> None:
+    many = tuple(Check(f"check-{number}-{'x' * 400}", "passed") for number in range(125))
+
+    with pytest.raises(ValueError, match="read back"):
+        issue(PASS._replace(checks=(*PASS.checks, *many)), ATTEST_KEY)
+
+
 def test_the_largest_pass_fits_the_cap() -> None:
     leaves = [leaf_hash(b"%d" % number) for number in range(5000)]
     offers = tuple(proof_from(leaves, 4000 + 17 * number) for number in range(MAX_OFFERS))

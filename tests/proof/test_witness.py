@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from flushes import Flushes, open_files
 from hypothesis import given, settings, strategies as st
 
 from backupkit.codec.malformed import MalformedObject, NewerFormat
@@ -170,3 +171,24 @@ def test_while_a_head_is_held_nobody_else_can_hold_it(tmp_path: Path) -> None:
 
     with held_witness(path) as kept:
         assert kept.state is None
+
+
+def test_a_kept_head_survives_a_power_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "witness.json"
+    flushes = Flushes(monkeypatch)
+
+    save(path, state(5))
+
+    # First what is in it, then its name: an answer may be spoken on the strength of it right after.
+    assert flushes.place_of(path) < flushes.place_of(tmp_path)
+
+
+def test_holding_a_head_leaves_no_file_open(tmp_path: Path) -> None:
+    path = tmp_path / "witness.json"
+    before = open_files()
+
+    for size in range(1, 20):
+        with held_witness(path) as kept:
+            kept.keep(state(size))
+
+    assert open_files() == before

@@ -33,7 +33,8 @@ def _genuine(session: Session, seen: dict[str, Any]) -> list[str]:
     head = session.terminal.paint("good", say("inspect.genuine"))
     named = [head, seen["package"], seen["version_code"]]
     lines = ["  ".join(str(part) for part in named if part is not None)]
-    lines += ["  " + say("inspect.signer", scheme=seen["scheme"], digest=digest) for digest in seen["signers"]]
+    if seen["scheme"] is not None:
+        lines += ["  " + say("inspect.signer", scheme=seen["scheme"], digest=digest) for digest in seen["signers"]]
     for node in seen["lineage"]:
         allowed = say("word.between").join(node["capabilities"]) or say("word.none")
         lines.append("  " + say("inspect.lineage", digest=node["sha256"], capabilities=allowed))
@@ -42,13 +43,20 @@ def _genuine(session: Session, seen: dict[str, Any]) -> list[str]:
     if len(seen["members"]) > 1:
         lines += ["  " + say("inspect.member", name=member["file"]) for member in seen["members"]]
     manifest = seen["manifest"]
+    if manifest is not None:
+        lines += _about_data(session, manifest)
+    return [*lines, "  SHA-256  " + seen["sha256"]]
+
+
+def _about_data(session: Session, manifest: dict[str, Any]) -> list[str]:
+    say, lines = session.say, []
     if manifest["allow_backup"] is False:
         lines.append("  " + say("inspect.no-system-backup"))
     elif manifest["has_extraction_rules"] or manifest["has_backup_rules"]:
         lines.append("  " + say("inspect.partial-system-backup"))
     if manifest["debuggable"]:
         lines.append("  " + say("inspect.debuggable"))
-    return [*lines, "  SHA-256  " + seen["sha256"]]
+    return lines
 
 
 def _refused(session: Session, finding: dict[str, Any], code: ExitCode) -> list[str]:

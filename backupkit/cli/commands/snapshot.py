@@ -9,7 +9,7 @@ import typer
 from backupkit.cli.chat_keys import AskChatKey, ChatKeyFiles, ChatKeys
 from backupkit.cli.first_use import create_repository
 from backupkit.cli.guard_desk import publish_policy
-from backupkit.cli.results import coverage_lines, state_word
+from backupkit.cli.results import coverage_lines, repository_option, state_word
 from backupkit.cli.saving import APPS, save, source_specs, taken_fields, write_parity
 from backupkit.cli.session import Session, session_of
 from backupkit.errors import ExitCode
@@ -86,7 +86,9 @@ def _lines(session: Session, taken: "SnapshotTaken") -> list[str]:
         lines.append(f"{session.terminal.paint('bad', 'x')} {unreadable}")
     lines += coverage_lines(session, taken.coverage)
     if taken.same_disk:
-        lines.append(session.terminal.paint("warning", "!") + " " + say("snapshot.same-disk"))
+        lines.append(
+            session.terminal.paint("warning", "!") + " " + say("snapshot.same-disk", there=repository_option(session))
+        )
     if taken.state == "saved":
         lines.append(say("snapshot.verify-next", snapshot=taken.snapshot))
     return lines

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from backupkit.cli.results import lost_line, state_word
+from backupkit.cli.results import lost_line, repository_option, state_word
 from backupkit.cli.session import Session, session_of
 from backupkit.errors import ExitCode
 from backupkit.ops.events import Losses
@@ -33,8 +33,7 @@ def status(context: typer.Context) -> ExitCode:
         configured=[source.path for source in session.settings.sources],
         tell=losses.tell,
     )
-    # Each command must work as it is typed, and does not remember what this one was told.
-    there = f" --repo {shlex.quote(session.asked.repo)}" if session.asked.repo else ""
+    there = repository_option(session)
     found = replace(found, next=tuple(step + there for step in found.next))
     verdict = say(_verdict(found))
     lines = [terminal.paint("bad" if found.stale else "good", verdict)]
@@ -59,8 +58,8 @@ def status(context: typer.Context) -> ExitCode:
     if found.drill_due:
         due = say("status.drill-due", every=session.settings.verify.drill)
         lines.append(f"{terminal.paint('warning', '!')} {due}")
-    if found.same_disk:
-        lines.append(f"{terminal.paint('warning', '!')} {say('snapshot.same-disk')}")
+    if found.same_disk and not found.copied_elsewhere and found.copy_of is None:
+        lines.append(f"{terminal.paint('warning', '!')} {say('snapshot.same-disk', there=there)}")
     lines += _next_lines(session, found.next)
     session.printer.summary(json_fields(found), [*lines, *lost_line(session, losses.found)])
     if losses.found:
@@ -109,6 +108,12 @@ def _source_lines(session: Session, source: "SourceStatus") -> list[str]:
         lines.append("  " + say("snapshots.messages", messages=source.messages))
     elif source.app is not None:
         lines.append("  " + say("status.uncounted"))
+    if source.package is not None and source.guard_until is not None:
+        until = catalogue.time(source.guard_until)
+        lines.append("  " + say("verify.coverage", package=source.package, expires=until))
+    if source.not_covered:
+        command = f"backupkit verify {source.last_snapshot[:8]}{repository_option(session)}"
+        lines.append(f"  {session.terminal.paint('warning', '!')} {say('status.not-covered', command=command)}")
     if source.unreadable:
         lines.append("  " + say("show.unreadable", count=source.unreadable))
     if not source.exists or (source.stale and not source.in_settings):

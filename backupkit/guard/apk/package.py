@@ -171,6 +171,8 @@ class Judging:
         """
         self.manifest = manifest
         self.archive = archive
+        # Here, and not when the content is compared: what is read before the sweep is read in it once more.
+        self._packs_resources = packs_resources(archive)
         self._block = find_signing_block(archive)
         first = max(manifest.min_sdk, 1) if judged.first is None else judged.first
         if first > judged.last:
@@ -213,7 +215,7 @@ class Judging:
             findings,
             native_abis(self.archive),
             False if _CODE in self.archive.by_name else self.manifest.has_code,
-            packs_resources(self.archive),
+            self._packs_resources,
             self._claims,
             answers,
         )

@@ -182,7 +182,7 @@ MESSAGES: dict[str, str] = {
     "command.guard-inspect.summary": "Is a package genuine, and who signed it?",
     "command.guard-inspect.about": "Exit 41: damaged, altered or wrongly signed. Exit 42: that cannot be told.",
     "command.guard-inspect.example": "backupkit guard inspect wechat-8.apk --device-sdk 34 --json",
-    "argument.guard-inspect.file": "A package file (APK), a container (.apks, .xapk, .apkm), a folder of splits, or several files of one app",
+    "argument.guard-inspect.file": "A package file (APK), a container (.apks, .xapk, .apkm), a folder of splits, several files of one app, or a lineage file of apksigner",
     "option.guard-inspect.device-sdk": "The device's Android level; otherwise all levels that the package installs on",
     "option.guard-inspect.idsig": "The .idsig file that must belong to the package; one beside it is compared anyway",
     "command.guard-hook.summary": "For app stores: a question in JSON, an answer in JSON",

@@ -345,7 +345,7 @@ REASONS: dict[str, tuple[str, str, str]] = {
     ),
     "policy-unusable": (
         "The guard's policy cannot be read ({detail}).",
-        "What you asked for is then unknown, and the guard asks for everything.",
+        "What you ask of a backup is then unknown, and every update waits.",
         "backupkit config check",
     ),
     "pins-unusable": (

@@ -182,7 +182,7 @@ MESSAGES: dict[str, str] = {
     "command.guard-inspect.summary": "安装包是否完好，由谁签名",
     "command.guard-inspect.about": "退出码 41：已损坏、被改动或签名有误。退出码 42：无法判断。",
     "command.guard-inspect.example": "backupkit guard inspect wechat-8.apk --device-sdk 34 --json",
-    "argument.guard-inspect.file": "安装包（APK）、安装包合集（.apks、.xapk、.apkm）、装有分包的文件夹，或同一应用的多个文件",
+    "argument.guard-inspect.file": "安装包（APK）、安装包合集（.apks、.xapk、.apkm）、装有分包的文件夹、同一应用的多个文件，或 apksigner 的签名沿革文件",
     "option.guard-inspect.device-sdk": "设备的 Android API 级别；不写则检查该包支持的所有级别",
     "option.guard-inspect.idsig": "必须与该安装包相符的 .idsig 文件；放在旁边的会自动比对",
     "command.guard-hook.summary": "供应用商店使用：用 JSON 提问，用 JSON 回答",

@@ -345,7 +345,7 @@ REASONS: dict[str, tuple[str, str, str]] = {
     ),
     "policy-unusable": (
         "无法读取守卫策略（{detail}）。",
-        "不知道您的要求，就按最严的要求处理。",
+        "不知道您对备份有什么要求，所有更新就都先等一等。",
         "backupkit config check        检查设置",
     ),
     "pins-unusable": (

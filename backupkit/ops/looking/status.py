@@ -4,19 +4,19 @@ import os
 import shlex
 from collections.abc import Collection
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from backupkit.clock import Clock
-from backupkit.ids import SnapshotId
+from backupkit.ids import AppPackage, SnapshotId
 from backupkit.ops.events import Tell, tell_nobody
 from backupkit.ops.keys.confirm_recovery import confirmation
 from backupkit.ops.memory.journal import SourceFacts
 from backupkit.ops.places import Places, on_same_disk, shown_path
-from backupkit.ops.repository.guard_files import counts_another
+from backupkit.ops.repository.guard_files import counts_another, guard_until
 from backupkit.ops.repository.repository import Repository, open_repository
-from backupkit.ops.repository.snapshots import KnownSnapshot, known_snapshots
+from backupkit.ops.repository.snapshots import LATEST, KnownSnapshot, find_snapshot, known_snapshots
 from backupkit.proof.pass_check import CLOCK_TOLERANCE
 from backupkit.store.backend import ObjectMissing, ObjectUnreadable
 
@@ -26,7 +26,8 @@ class SourceStatus:
     """The newest snapshot of one source. `state` is saved, verified, drilled, damaged or stale.
 
     `unreadable` is how many files it lacks. `last_verified_at` is of the last snapshot that held the source whole. `exists`: there is
-    something at its path now. `in_settings`: the settings name it, or name no source at all.
+    something at its path now. `in_settings`: the settings name it, or name no source at all. `guard_until`: how long a pass covers its app
+    at the guard of this machine; `not_covered` says that none does, though the source was read back.
     """
 
     name: str
@@ -41,6 +42,9 @@ class SourceStatus:
     stale: bool
     exists: bool
     in_settings: bool
+    package: str | None
+    guard_until: datetime | None
+    not_covered: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,8 @@ class Status:
 
     `sources` is empty where this machine took none of the snapshots: what they hold is sealed. `let_go` are paths of sources that
     count no more by their owner's wish. `copy_of` is the path of the
-    repository that this is a copy of, where this machine writes there. `drill_due` says that longer than wanted no snapshot was restored in a drill; it makes nothing stale.
+    repository that this is a copy of, where this machine writes there. `copied_elsewhere`: the newest snapshot of every source was copied to another
+    disk, too. `drill_due` says that longer than wanted no snapshot was restored in a drill; it makes nothing stale.
     """
 
     repository: RepositoryFacts
@@ -70,6 +75,7 @@ class Status:
     can_write: bool
     copy_of: str | None
     same_disk: bool
+    copied_elsewhere: bool
     guard_counts_another: bool
     last_drilled_at: datetime | None
     drill_due: bool
@@ -101,8 +107,13 @@ def status(
     let_go = tuple(path for path, one in newest.items() if repository.let_go.holds(path, one.snapshot.id))
     wanted = {shown_path(path.absolute()) for path in configured}
     now = clock.now()
-    sources = tuple(_source(one, max_age, now, wanted) for path, one in newest.items() if path not in let_go)
     confirmed = confirmation(repository) is not None
+    counts_here = confirmed and counts_another(repository) is False and repository.original is None
+    sources = tuple(
+        _with_cover(_source(one, max_age, now, wanted), one, repository, now, counts_here=counts_here)
+        for path, one in newest.items()
+        if path not in let_go
+    )
     is_stale = any(source.stale for source in sources) if newest else True
     original = repository.original
     can_write = repository.writer is not None and original is None
@@ -117,11 +128,12 @@ def status(
         can_write=can_write,
         copy_of=None if original is None else shown_path(original),
         same_disk=on_same_disk(places.repository, places.state),
+        copied_elsewhere=bool(sources) and all(_is_copied(repository, one.last_snapshot, now) for one in sources),
         guard_counts_another=bool(counts_another(repository)),
         last_drilled_at=drilled,
         drill_due=_is_drill_due(known, drilled, drill_every, clock.now()),
         stale=is_stale,
-        next=tuple(_next_steps(sources, is_reminded=is_reminded, is_sealed=bool(known) and not newest)),
+        next=tuple(_next_steps(sources, known, is_reminded=is_reminded, is_sealed=bool(known) and not newest)),
     )
 
 
@@ -177,7 +189,27 @@ def _source(newest: _Newest, max_age: timedelta, now: datetime, configured: Coll
         stale=is_stale,
         exists=_exists(facts.path),
         in_settings=not configured or facts.path in configured,
+        package=facts.package,
+        guard_until=None,
+        not_covered=False,
     )
+
+
+def _with_cover(
+    source: SourceStatus, newest: _Newest, repository: Repository, now: datetime, *, counts_here: bool
+) -> SourceStatus:
+    """Say what the guard of this machine makes of it, where it counts the backups in this repository."""
+    if source.package is None or not counts_here:
+        return source
+    until = guard_until(repository, AppPackage(source.package), now)
+    # Of what is not whole there is no pass, and of what is stale everybody is told already.
+    is_whole = newest.snapshot.statement.complete and newest.facts.is_whole
+    ought_to = is_whole and not source.stale and source.state != "saved"
+    return replace(source, guard_until=until, not_covered=until is None and ought_to)
+
+
+def _is_copied(repository: Repository, snapshot: SnapshotId, now: datetime) -> bool:
+    return repository.second_copies.holds(snapshot, now, timedelta.max)
 
 
 def _stored_bytes(repository: Repository) -> int:
@@ -191,7 +223,9 @@ def _size_of(repository: Repository, name: str) -> int:
     return 0
 
 
-def _next_steps(sources: tuple[SourceStatus, ...], *, is_reminded: bool, is_sealed: bool) -> list[str]:
+def _next_steps(
+    sources: tuple[SourceStatus, ...], known: list[KnownSnapshot], *, is_reminded: bool, is_sealed: bool
+) -> list[str]:
     steps = ["backupkit key confirm"] if is_reminded else []
     if is_sealed:
         # Another computer took what lies here: whoever comes with its disk wants the chats first.
@@ -200,8 +234,14 @@ def _next_steps(sources: tuple[SourceStatus, ...], *, is_reminded: bool, is_seal
         return [*steps, "backupkit snapshot PATH"]
     if any(source.state == "damaged" for source in sources):
         steps.append("backupkit repair")
-    if any(source.state == "saved" for source in sources):
-        steps.append("backupkit verify")
+    unread = {source.last_snapshot for source in sources if source.state == "saved" or source.not_covered}
+    # The command alone reads the latest one back, which may be another.
+    latest = find_snapshot(known, LATEST).id
+    steps += [
+        "backupkit verify" if one.id == latest else f"backupkit verify {one.id[:8]}"
+        for one in known
+        if one.id in unread
+    ]
     # A new snapshot saves anew what a verification found damaged.
     stale = [source for source in sources if source.stale and source.state != "saved" and source.exists]
     return [*steps, *(f"backupkit snapshot {shlex.quote(source.path)}" for source in stale)]

@@ -9,6 +9,7 @@ from backupkit.guard.desk import save_owner
 from backupkit.guard.places import GuardPlaces, clear_unfinished, write_whole
 from backupkit.ids import AppPackage
 from backupkit.ops.repository.repository import Repository
+from backupkit.proof.pass_check import authentic_pass
 from backupkit.proof.pins import Pins
 from backupkit.proof.witness import held_witness, load
 
@@ -30,6 +31,19 @@ def counts_another(repository: Repository) -> bool | None:
         return GuardPlaces(repository.places.guard).pins.read_bytes() != _pins(repository, repository.writer).encode()
     except OSError:
         return None
+
+
+def guard_until(repository: Repository, package: AppPackage, now: datetime) -> datetime | None:
+    """Say until when a pass for an app covers it at the guard of this machine; None where none does now."""
+    if counts_another(repository) is not False:
+        return None
+    try:
+        data = GuardPlaces(repository.places.guard).pass_of(package).read_bytes()
+    except OSError:
+        return None
+    coverage = authentic_pass(data, pins_of(repository))
+    is_ours = coverage is not None and coverage.log.origin == repository.origin
+    return coverage.expires if coverage is not None and is_ours and now < coverage.expires else None
 
 
 def remembers_log(repository: Repository) -> bool:

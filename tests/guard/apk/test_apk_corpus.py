@@ -191,6 +191,10 @@ def test_lineage_files_give_each_certificate_with_its_capabilities(packages: Pat
             {"cert": node.digest, "caps": {name: node.grants(flag) for name, flag in names.items()}}
             for node in lineage.nodes
         ]
+        seen, _ = inspect(packages / row["file"], device_sdk=None)
+        told = [(one["sha256"], one["capabilities"]) for one in seen["lineage"]]
+        if told != [(node.digest, Capability.names(node.capabilities)) for node in lineage.nodes]:
+            return f"{told}"
         return None if found == row["lineage"] else f"{found}"
 
     agree("lineage.jsonl", packages, check)

@@ -17,6 +17,7 @@ from backupkit.ids import AppPackage
 from backupkit.ops.checking.accept_shrink import accept_shrink
 from backupkit.ops.events import Found
 from backupkit.ops.guarding.loss import LossLevel, preview_loss
+from backupkit.ops.keeping.copy import copy_repository
 from backupkit.ops.looking.status import Status, status
 from backupkit.ops.repository.guard_files import pins_of
 from backupkit.ops.saving import save_file
@@ -287,3 +288,74 @@ def test_a_snapshot_of_nothing_is_not_called_safe(scene: Scene) -> None:
     scene.take(verify=True)
 
     assert (look(scene).stale, look(scene).sources[0].state) == (True, "stale")
+
+
+def test_the_status_says_until_when_the_guard_counts_a_source_and_what_makes_it_count_again(scene: Scene) -> None:
+    """Every source had a verified backup, the guard held every update all the same, and nothing said why."""
+    telegram(scene)
+    take_telegram(scene)
+    (covered,) = look(scene).sources
+    GuardPlaces(scene.places.guard).pass_of(TELEGRAM).unlink()
+
+    without = look(scene)
+
+    assert covered.last_verified_at is not None
+    assert (covered.guard_until, covered.not_covered) == (covered.last_verified_at + DAY, False)
+    assert (without.sources[0].guard_until, without.sources[0].not_covered) == (None, True)
+    assert (without.stale, without.next) == (False, ("backupkit verify",))
+    scene.verify()
+    assert not look(scene).sources[0].not_covered
+
+
+def test_the_status_promises_no_cover_by_a_pass_that_has_ended_or_was_signed_by_nobody(scene: Scene) -> None:
+    telegram(scene)
+    take_telegram(scene)
+    on_file = GuardPlaces(scene.places.guard).pass_of(TELEGRAM)
+
+    later = look(scene, DAY + timedelta(minutes=1))
+    on_file.write_bytes(on_file.read_bytes().replace(b'"payload":"e', b'"payload":"f', 1))
+    changed = look(scene)
+
+    # What is stale is told as that.
+    assert (later.sources[0].guard_until, later.sources[0].not_covered) == (None, False)
+    assert (changed.sources[0].guard_until, changed.sources[0].not_covered) == (None, True)
+
+
+def test_a_source_that_another_app_has_no_pass_for_is_told_nothing_of_the_guard(scene: Scene) -> None:
+    scene.write("notes.txt", "no chats")
+    scene.take(verify=True)
+
+    (source,) = look(scene).sources
+
+    assert (source.package, source.guard_until, source.not_covered) == (None, None, False)
+
+
+def test_the_next_command_reads_the_snapshot_back_that_was_not_even_where_it_is_not_the_latest(scene: Scene) -> None:
+    """`backupkit verify` reads the latest one, so whoever followed the advice read the wrong one for ever."""
+    telegram(scene)
+    unread = scene.take(scene.folder / "telegram", app="telegram").snapshot
+    scene.write("notes.txt", "no chats")
+    scene.take(verify=True)
+
+    (command,) = look(scene).next
+
+    assert command == f"backupkit verify {unread[:8]}"
+    scene.verify(command.split()[-1])
+    assert look(scene).next == ()
+
+
+def test_a_repository_on_this_disk_is_no_worry_once_the_newest_snapshots_are_on_another(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    telegram(scene)
+    take_telegram(scene)
+    copy_repository(scene.places, scene.folder / "on the same disk", clock=scene.clock, tell=scene.tell)
+    assert not look(scene).copied_elsewhere
+    monkeypatch.setattr("backupkit.ops.keeping.copy.on_same_disk", lambda *_: False)
+    copy_repository(scene.places, scene.folder / "usb", clock=scene.clock, tell=scene.tell)
+
+    copied = look(scene, timedelta(days=40))
+    take_telegram(scene)
+
+    assert copied.copied_elsewhere
+    assert not look(scene).copied_elsewhere
