@@ -484,6 +484,17 @@ def slack_day(_folder: Path) -> tuple[str, bytes]:
     return "2016-01-14.json", _json(slack_messages(10))
 
 
+@sample("slack-dump")
+def slack_dump(_folder: Path) -> tuple[str, bytes]:
+    first, second, third = slack_messages(10)[:3]
+    answers = [
+        dict(second),
+        {"type": "message", "user": "U2", "text": "an answer", "ts": "1452837400.000001", "thread_ts": second["ts"]},
+    ]
+    messages = [first, {**second, "thread_ts": second["ts"], "slackdump_thread_replies": answers}, third]
+    return "C0123ABCD.json", _json({"channel_id": "C0123ABCD", "name": "general", "messages": messages})
+
+
 def slack_messages(messages: int) -> list[dict[str, object]]:
     """Return a day of a channel as Slack writes it."""
     records: list[dict[str, object]] = [

@@ -251,13 +251,19 @@ def instagram_html(messages: int) -> tuple[str, bytes]:
 
 @long("slack-export json")
 def slack(messages: int) -> tuple[str, bytes]:
-    return "2016-01-14.json", _json(
-        [
-            {"type": "message", "user": f"U{n % 3}", "text": _said(n), "ts": f"{_SECONDS + 60 * n}.000002"}
-            for n in range(messages)
-        ],
-        4,
-    )
+    return "2016-01-14.json", _json(_slack(messages), 4)
+
+
+def _slack(messages: int) -> list[dict[str, object]]:
+    return [
+        {"type": "message", "user": f"U{n % 3}", "text": _said(n), "ts": f"{_SECONDS + 60 * n}.000002"}
+        for n in range(messages)
+    ]
+
+
+@long("slack-dump")
+def slack_dump(messages: int) -> tuple[str, bytes]:
+    return "C0123ABCD.json", _json({"channel_id": "C0123ABCD", "name": "general", "messages": _slack(messages)})
 
 
 @long("chatlab-json")

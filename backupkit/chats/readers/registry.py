@@ -38,6 +38,7 @@ from backupkit.chats.readers.signal_jsonl import SignalJsonl
 from backupkit.chats.readers.signal_sigtop import SignalSigtop
 from backupkit.chats.readers.signal_text import SignalText
 from backupkit.chats.readers.skype_json import SkypeJson
+from backupkit.chats.readers.slack_dump import SlackDump
 from backupkit.chats.readers.slack_export import SlackExport
 from backupkit.chats.readers.sms_xml import SmsXml
 from backupkit.chats.readers.telegram_html import TelegramHtml
@@ -70,6 +71,7 @@ READERS: tuple[ChatReader, ...] = (
     *meta_json.READERS,
     *meta_html.READERS,
     SlackExport(),
+    SlackDump(),
     GoogleChat(),
     HangoutsJson(),
     LineText(),

@@ -5,7 +5,7 @@
 
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from backupkit.chats.model import (
@@ -70,7 +70,7 @@ class SlackExport:
 
     def read(self, source: SourceFiles, recognition: Recognition) -> Iterator[Told]:
         """Stream channel after channel, each day by day."""
-        workspace = _Workspace(source, recognition.files)
+        workspace = Workspace(source, (posixpath.dirname(posixpath.dirname(day)) for day in recognition.files))
         for folder in dict.fromkeys(map(posixpath.dirname, recognition.files)):
             yield workspace.conversation(folder)
         yield from read_each(recognition.files, workspace.read_day)
@@ -81,21 +81,25 @@ def _certainty(sample: Any) -> int:
     messages = [dict_of(message) for message in list_of(sample)]
     if not messages:
         return 0
-    shapes = [_TS.match(text_of(one.get("ts")) or "") and one.get("type") == "message" for one in messages]
     # One of the first may be damaged.
-    return 92 if sum(map(bool, shapes)) >= max(len(shapes) - 1, 1) else 0
+    return 92 if sum(map(is_message, messages)) >= max(len(messages) - 1, 1) else 0
 
 
-class _Workspace:
-    """The channels and people that lie beside the days."""
+def is_message(record: dict[str, Any]) -> bool:
+    """Say whether a record is a message of Slack's."""
+    return _TS.match(text_of(record.get("ts")) or "") is not None and record.get("type") == "message"
 
-    def __init__(self, source: SourceFiles, days: tuple[str, ...]) -> None:
+
+class Workspace:
+    """The channels and people in the folders `roots`, as they name themselves there."""
+
+    def __init__(self, source: SourceFiles, roots: Iterable[str]) -> None:
         self._source = source
         self._channels: dict[tuple[str, str], tuple[dict[str, Any], ConversationKind]] = {}
         self._people: dict[tuple[str, str], str] = {}
         self._created_us: dict[str, int] = {}
         self._oldest_us: dict[str, int] = {}
-        for root in dict.fromkeys(posixpath.dirname(posixpath.dirname(day)) for day in days):
+        for root in dict.fromkeys(roots):
             for name, kind in _LISTS.items():
                 for channel in map(dict_of, list_of(small_json(source, posixpath.join(root, name)))):
                     created_us = seconds_to_us(channel.get("created"))
@@ -110,6 +114,7 @@ class _Workspace:
                 self._people[root, name_of(person.get("id")) or ""] = shown or text_of(person.get("name")) or ""
 
     def conversation(self, folder: str) -> Conversation:
+        """Return the channel that lies in a folder."""
         root, label = posixpath.dirname(folder), posixpath.basename(folder)
         channel, kind = self._channels.get((root, label), ({}, ConversationKind.UNKNOWN))
         members = tuple(
@@ -121,6 +126,7 @@ class _Workspace:
         return Conversation(key, name_of(channel.get("name")) or label or None, kind, members, locator=Locator(folder))
 
     def read_day(self, name: str) -> Iterator[Told]:
+        """Stream the messages of one day of a channel."""
         folder = posixpath.dirname(name)
         key = self.conversation(folder).key
         root = posixpath.dirname(folder)
@@ -128,7 +134,7 @@ class _Workspace:
             if isinstance(found, Finding):
                 yield found
             elif isinstance(found, Record):
-                message = self._message(found, key, root)
+                message = self.message(found, key, root)
                 if message.ts_utc_us is not None:
                     self._oldest_us[root] = min(message.ts_utc_us, self._oldest_us.get(root, message.ts_utc_us))
                 yield message
@@ -141,7 +147,8 @@ class _Workspace:
                 facts: dict[str, Fact] = {"from": day_of(oldest_us), "created": day_of(created_us)}
                 yield Finding("history-limited", Severity.WARNING, Locator(root or self._source.label), facts)
 
-    def _message(self, record: Record, key: str, root: str) -> Message:
+    def message(self, record: Record, key: str, root: str) -> Message:
+        """Return a message as its record tells it, with the names that the people of a workspace have."""
         value = record.value
         ts = text_of(value.get("ts")) or ""
         sender = name_of(value.get("user")) or name_of(value.get("bot_id"))
@@ -218,6 +225,8 @@ def _places(day: str, number: str, name: str) -> Iterator[str]:
         if number and written:
             yield posixpath.join(posixpath.dirname(folder), "__uploads", number, written)
             yield posixpath.join(folder, "attachments", f"{number}-{written}")
+            # A dump's files lie in a folder with the name of its own file, which is the channel's number.
+            yield posixpath.join(posixpath.splitext(day)[0], f"{number}-{written}")
 
 
 def _reactions(value: Any) -> Iterator[Reaction]:
