@@ -230,7 +230,24 @@ def test_a_backup_that_holds_everything_and_does_not_count_is_not_called_complet
     keys = {sentence.key for sentence in wording(held).more}
 
     assert "loss.in-backup.not-counting" in keys
-    assert "loss.not-in-backup" in {sentence.key for sentence in wording(held.but(coverage=COVERAGE)).more}
+    assert "loss.not-in-backup.none" in {sentence.key for sentence in wording(held.but(coverage=COVERAGE)).more}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("as_of", [None, datetime(2026, 11, 22, tzinfo=UTC)])
+def test_that_nothing_is_missing_from_the_backup_is_not_said_with_a_number_of_what_is(
+    language: Language, as_of: datetime | None
+) -> None:
+    """ "0 messages are not in the backup" is read as "not in the backup" by whoever is tired."""
+    whole = undecided("crashed").but(
+        would_erase=True, coverage=COVERAGE, loss=Loss(messages=5, not_in_backup=0, as_of=as_of)
+    )
+
+    (key, facts) = next((one.key, one.facts) for one in wording(whole).more if one.key.startswith("loss.not-in-backup"))
+
+    said = Catalogue(language).say(key, **facts)
+    assert " 0 " not in f" {said} "
+    assert {"en": "every message", "zh-CN": "全部"}[language] in said.casefold()
 
 
 @pytest.mark.parametrize(
@@ -304,3 +321,11 @@ def test_one_hour_is_one_hour() -> None:
     old = HELD.but(reason="pass-too-old", facts={"verified_at": "2018-05-30T12:00:00Z", "limit_hours": 1})
 
     assert "1 hour." in said(old, "en")[1]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_who_replaced_the_app_is_told_how_to_say_so(language: Language) -> None:
+    """The advice was to look at a list, which ends nothing: every question about the app stayed undecided."""
+    advice = said(undecided("record-conflict", Judged(package=WECHAT)), language)[-1]
+
+    assert "backupkit guard trust add" in advice
