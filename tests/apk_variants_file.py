@@ -192,6 +192,8 @@ _RANGES: dict[str, list[tuple[AppKey, int, int]]] = {
     "28 to 99": [(A, 28, 99)],
     "two ranges to 99": [(A, 28, 30), (A, 31, 99)],
     "two ranges of one signer": [(A, 28, 30), (A, 31, NEWEST)],
+    "two ranges, the later first": [(A, 31, NEWEST), (A, 28, 30)],
+    "0 on": [(A, 0, NEWEST)],
     "ranges with a hole": [(A, 28, 30), (B, 32, NEWEST)],
     "ranges that overlap": [(A, 28, 31), (B, 31, NEWEST)],
     "a range backwards": [(A, 30, 28)],

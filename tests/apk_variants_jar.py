@@ -112,6 +112,7 @@ def block_variants() -> Variants:
         ],
         "one more field": lambda file: [_info(a, file, more=der(0xA5, b""))],
         "signature in pieces": lambda file: [_info(a, file, in_pieces=True)],
+        "without a signature": lambda file: [_info(a, file, attributes=["type", "digest"], has_signature=False)],
         "digest without parameters": lambda file: [_info(a, file, parameters=b"")],
         "named by subject key": lambda file: [_info(a, file, sid=der(0x80, b"12345678901234567890"))],
     }
@@ -132,10 +133,14 @@ def block_variants() -> Variants:
         "bytes behind": lambda file: _block([_info(a, file)], [a.certificate]) + b"behind",
         "content inside": lambda file: _block([_info(a, file)], [a.certificate], inside=der(0xA0, der(4, file))),
         "other content inside": lambda file: _block([_info(a, file)], [a.certificate], inside=der(0xA0, der(4, b"x"))),
+        "of another kind": lambda file: _block([_info(a, file)], [a.certificate], kind="1.2.840.113549.1.7.4"),
         "odd content type": lambda file: _block([_info(a, file)], [a.certificate], content_type="1.2.3.4"),
         "version no number": lambda file: _block([_info(a, file)], [a.certificate], version=der(4, b"\1")),
         "digest named in no sequence": lambda file: _block([_info(a, file)], [a.certificate], named=der(2, b"\1")),
         "digest named without its number": lambda file: _block([_info(a, file)], [a.certificate], named=der(0x30, b"")),
+        "digest named by no number": lambda file: _block(
+            [_info(a, file)], [a.certificate], named=der(0x30, der(4, b"sha256"))
+        ),
         "no digests named": lambda file: _block([_info(a, file)], [a.certificate], named=b""),
         "revocations": lambda file: _block([_info(a, file)], [a.certificate], revocations=der(0xA1, b"")),
         "no block": lambda _: b"",
@@ -394,6 +399,7 @@ def _info(
     version: int = 1,
     more: bytes = b"",
     in_pieces: bool = False,
+    has_signature: bool = True,
     parameters: bytes = der(5, b""),
     signature_oid: str | None = None,
 ) -> bytes:
@@ -410,7 +416,8 @@ def _info(
     number = signature_oid or _SIGNATURE_OIDS[key.kind[0]][named]
     body = der(2, bytes([version])) + sid + der(0x30, oid(_DIGEST_OIDS[digest]) + parameters) + field
     body += der(0x30, oid(number) + der(5, b""))
-    body += _indefinite(0x24, der(4, signature[:9]) + der(4, signature[9:])) if in_pieces else der(4, signature)
+    if has_signature:
+        body += _indefinite(0x24, der(4, signature[:9]) + der(4, signature[9:])) if in_pieces else der(4, signature)
     return der(0x30, body + more)
 
 
@@ -421,6 +428,7 @@ def _block(
     *,
     wrap: Callable[[int, bytes], bytes] = der,
     inside: bytes = b"",
+    kind: str = "1.2.840.113549.1.7.2",
     content_type: str = _DATA,
     named: bytes | None = None,
     revocations: bytes = b"",
@@ -431,7 +439,7 @@ def _block(
     content = version + der(0x31, named) + wrap(0x30, oid(content_type) + inside)
     content += b"" if bag is None else wrap(0xA0, b"".join(bag))
     content += revocations + wrap(0x31, b"".join(infos))
-    return wrap(0x30, oid("1.2.840.113549.1.7.2") + wrap(0xA0, wrap(0x30, content)))
+    return wrap(0x30, oid(kind) + wrap(0xA0, wrap(0x30, content)))
 
 
 def _indefinite(tag: int, content: bytes) -> bytes:

@@ -13,7 +13,7 @@ from backupkit.guard.apk.der import NotAsn1, Value
 _SIGNED_DATA = "1.2.840.113549.1.7.2"
 _CONTENT_TYPE = "1.2.840.113549.1.9.3"
 _MESSAGE_DIGEST = "1.2.840.113549.1.9.4"
-_CONTEXT_0, _CONTEXT_1 = 0xA0, 0xA1
+_CONTEXT_0 = 0xA0
 _MOST_CERTIFICATES = 100
 _MOST_SIGNERS = 16
 """Each costs a signature check; real blocks have one."""

@@ -39,7 +39,7 @@ def test_a_hole_gives_no_message_the_name_or_the_time_of_another(tmp_path: Path,
     known = {one.text.strip(): {one.sender_name, one.sender_id, one.ts_utc_us, None} for one in whole.messages}
     dice = random.Random(f"hole {name}")
 
-    for _hole in range(24):
+    for _hole in range(16):
         at = dice.randrange(*spans[dice.randrange(40, 110)])
         size = dice.choice([20, 40, 80, 150, 300, 1500])
         path.write_bytes((data[:at] + lost * size + data[at + size :])[: len(data)])

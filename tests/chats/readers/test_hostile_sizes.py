@@ -16,7 +16,7 @@ MOST_MEMORY_MB = 150
 MOST_SECONDS = 30
 HOSTILE = {
     "one field": b"a" * (34 * 2**20),
-    "empty lines": b"\n" * 1_000_000,
+    "empty lines": b"\n" * 300_000,
     "brackets": b'["' + b"[" * 100_000,
     "elements": b"<b>" * 100_000,
     "quotation marks": b'"' * 1_000_001,

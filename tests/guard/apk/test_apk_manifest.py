@@ -13,6 +13,8 @@ from backupkit.guard.apk.binary_xml import XmlMalformed, read_elements
 from backupkit.guard.apk.manifest import Manifest, read_manifest
 from backupkit.guard.apk.reasons import PackageNotGenuine, Reason
 
+NO_DATA = "android.internal.PROPERTY_NO_APP_DATA_STORAGE"
+
 
 def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
@@ -101,7 +103,10 @@ def test_every_fact_is_read() -> None:
 
 @pytest.mark.parametrize(
     ("name", "level"),
-    [("Q", 27), ("O", 25), ("N", 23), ("M", 22), ("C", 2), ("B", 1), ("A", 1), ("Baklava", 34), ("CANARY", 9999)],
+    [
+        *zip("ABCDEFGHIJKLMNOPQ", (1, 1, 2, 3, 4, 7, 8, 10, 13, 15, 18, 20, 22, 23, 25, 26, 27), strict=True),
+        *(("Baklava", 34), ("CinnamonBun", 35), ("CANARY", 9999)),
+    ],
 )
 def test_a_release_in_development_is_called_by_a_name(name: str, level: int) -> None:
     assert manifest(min_sdk=name).min_sdk == level
@@ -186,6 +191,25 @@ def test_a_manifest_without_what_android_needs_is_refused(root: Node) -> None:
     with pytest.raises(PackageNotGenuine) as caught:
         read_manifest(make_binary_xml(root))
     assert caught.value.reason is Reason.MANIFEST_MALFORMED
+
+
+def test_a_document_without_an_element_is_no_manifest() -> None:
+    pool, numbers, *_ = chunks(make_binary_xml(Node("manifest", {"package": "a.b"})))
+
+    with pytest.raises(PackageNotGenuine) as caught:
+        read_manifest(document(pool, numbers))
+    assert caught.value.reason is Reason.MANIFEST_MALFORMED
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "stores_nothing"),
+    [(NO_DATA, True, True), (NO_DATA, False, False), (f"{NO_DATA}_EITHER", True, False)],
+)
+def test_only_its_own_property_rules_out_that_an_app_stores_data(name: str, value: bool, stores_nothing: bool) -> None:
+    """An update in which this changes is refused, and a shop may answer that by removing the app."""
+    own = Node("property", {"name": name, "value": value})
+
+    assert manifest(application_children=[own]).no_app_data_storage is stores_nothing
 
 
 def test_chunks_that_packers_add_are_skipped() -> None:

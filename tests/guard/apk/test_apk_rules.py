@@ -122,6 +122,7 @@ def test_a_signer_of_scheme_3_that_breaks_a_rule_is_refused_on_every_level(
 @pytest.mark.parametrize(
     "variant",
     [
+        "v3 for two ranges, the later first",
         "v3 two lineages, longer later",
         "v3 two lineages, longer later, with other grants",
         "v3 two lineages, a part",
@@ -184,6 +185,12 @@ def test_a_lineage_names_the_algorithm_it_was_signed_with_inside_too(ask: Ask, a
         ("a.txt twice", Reason.DUPLICATE_ENTRY),
         ("bytes behind", Reason.NOT_A_ZIP),
         ("no manifest", Reason.MANIFEST_MISSING),
+        ("all stored", "v1"),
+        ("directory of a.txt: mark 0x12345678", Reason.ZIP_MALFORMED),
+        ("header of a.txt: mark 0x12345678", Reason.ENTRY_MALFORMED),
+        ("directory of META-INF/CERT.SF: length of the comment 0xea60", Reason.ZIP_MALFORMED),
+        ("header of a.txt: length of the extra field 0xea60", Reason.ENTRY_MALFORMED),
+        ("directory of a.txt: offset 0xffffffff", Reason.ENTRY_MALFORMED),
         ("data descriptor False True", "v1"),
     ],
 )
@@ -233,6 +240,8 @@ class TestReleasesInDevelopment:
         apk = sign_v3(build_apk(min_sdk=28), A, min_sdk=28, attributes=[(DEV_RELEASE, b"")])
 
         assert signer(ask(apk, 28)) == A.digest
+        both = [make_signer(apk, A, sdks=(28, NEWEST), attributes=more) for more in ([], [(DEV_RELEASE, b"")])]
+        assert ask(add_pair(build_apk(min_sdk=28), V3, sized(sequence(both))), 36) is Reason.SEVERAL_SIGNERS
 
     def rotated(self, first: tuple[int, int], second: tuple[int, int], *, for_development: bool) -> bytes:
         """B from 33 on, C after it; the second range may be for a release in development."""
@@ -373,6 +382,33 @@ def test_signers_for_levels_that_nobody_asks_about_must_fit_the_content_too(
     assert isinstance(ask(with_pairs(apk, list(right.items())), None), Package)
     assert isinstance(ask(broken, level), Package)
     assert ask(broken, None) is Reason.CONTENT_CHANGED
+
+
+def test_a_range_from_level_0_on_is_no_negative_one(ask: Ask) -> None:
+    """A device finds itself in it; over all levels no algorithm was known in the beginning."""
+    apk = v3_variants()["v3 for 0 on"]()
+
+    assert isinstance(ask(apk, 28), Package)
+    assert ask(apk, None) is Reason.NO_SUPPORTED_ALGORITHM
+
+
+def test_levels_before_33_do_not_miss_a_block_that_they_do_not_know(tmp_path: Path) -> None:
+    path = tmp_path / "app.apk"
+    path.write_bytes(sign_v3(build_apk(min_sdk=28), A, max_sdk=32, rotation_min_sdk=33))
+
+    assert judge_range(path, first=None, last=32, strict=True).signing.digests == (A.digest,)
+    with pytest.raises(PackageNotGenuine) as caught:
+        judge_range(path, first=None, last=33, strict=True)
+    assert caught.value.reason is Reason.V31_STRIPPED
+
+
+def test_a_directory_that_reaches_into_the_end_record_is_refused(ask: Ask) -> None:
+    apk = bytearray(sign_v1(build_apk(min_sdk=21, target_sdk=29), A))
+    at = sections(bytes(apk))[2] + 12
+    assert isinstance(ask(bytes(apk), None), Package)
+    struct.pack_into("<I", apk, at, struct.unpack_from("<I", apk, at)[0] + 1)
+
+    assert ask(bytes(apk), None) is Reason.ZIP_MALFORMED
 
 
 def test_a_block_of_scheme_3_beside_scheme_2_decides_alone(ask: Ask) -> None:

@@ -13,13 +13,17 @@ from apk_factory import (
     content_digest,
     make_key,
     make_lineage,
+    make_zip,
+    pairs,
     read_zip,
+    sections,
     sequence,
     sign_v1,
     sign_v2,
     sign_v3,
     sized,
     u32,
+    with_pairs,
 )
 
 from backupkit.guard.apk.package import read_package
@@ -88,9 +92,61 @@ def test_a_stamp_over_a_jar_signature_is_over_its_manifest(tmp_path: Path) -> No
     assert told(tmp_path, add_pair(apk, STAMP_BLOCK, wrong)) == ("apk-source-stamp-broken", StampIssue.DID_NOT_VERIFY)
 
 
+def test_a_package_without_a_stamp_has_nothing_told_of_one(tmp_path: Path) -> None:
+    path = tmp_path / "app.apk"
+    path.write_bytes(sign_v2(build_apk(), MAKER))
+
+    assert read_package(path).findings == ()
+
+
+@pytest.mark.parametrize(("algorithm", "kind", "number"), [(0x0202, "sha512", 2), (0x0423, "verity", 3)])
+def test_a_stamp_is_over_the_kind_of_digest_that_the_package_was_signed_with(
+    tmp_path: Path, algorithm: int, kind: str, number: int
+) -> None:
+    entries = read_zip(build_apk(min_sdk=28, files={"stamp-cert-sha256": hashlib.sha256(SHOP.certificate).digest()}))
+    entries[-1].extra = bytes(-sections(make_zip(entries))[0] % 4096)
+    apk = sign_v3(make_zip(entries), MAKER, min_sdk=28, algorithms=[algorithm])
+    right, wrong = (stamp({3: pair(one, content_digest(apk, kind))}) for one in (number, 1))
+
+    stamped = [with_pairs(apk, [*pairs(apk), (STAMP_BLOCK, one)], align=True) for one in (right, wrong)]
+
+    assert told(tmp_path, stamped[0]) == ("apk-source-stamp-holds", SHOP.digest)
+    assert told(tmp_path, stamped[1]) == ("apk-source-stamp-broken", StampIssue.DID_NOT_VERIFY)
+
+
+def test_algorithms_that_nobody_knows_are_passed_over_in_package_and_stamp(tmp_path: Path) -> None:
+    apk = sign_v2(unstamped(), MAKER, algorithms=[MAKER.algorithm, 0x7777])
+    digests = pair(1, content_digest(apk, "sha256"))
+    both = sequence([u32(0x7777) + sized(b"?"), u32(SHOP.algorithm) + sized(SHOP.sign(digests))])
+    value = sized(sized(SHOP.certificate) + sized(sequence([u32(2) + sized(both)])))
+
+    assert told(tmp_path, add_pair(apk, STAMP_BLOCK, value)) == ("apk-source-stamp-holds", SHOP.digest)
+
+
+def test_attributes_that_the_shop_did_not_sign_break_the_stamp(tmp_path: Path) -> None:
+    """Nothing else says when the stamp was made and who made it before."""
+    time = u32(TIME) + struct.pack("<Q", 1_700_000_000)
+
+    def later(data: bytes) -> bytes:
+        assert data.count(time) == 1
+        return data.replace(time, u32(TIME) + struct.pack("<Q", 1_800_000_000))
+
+    stamped = with_stamp([(TIME, time[4:])], change=later)
+
+    assert told(tmp_path, stamped) == ("apk-source-stamp-broken", StampIssue.DID_NOT_VERIFY)
+
+
+def test_of_a_longer_time_the_first_eight_bytes_count(tmp_path: Path) -> None:
+    right, wrong = ((TIME, struct.pack("<qq", *numbers)) for numbers in ((1_700_000_000, -1), (-1, 1_700_000_000)))
+
+    assert told(tmp_path, with_stamp([right])) == ("apk-source-stamp-holds", SHOP.digest)
+    assert told(tmp_path, with_stamp([wrong])) == ("apk-source-stamp-broken", StampIssue.TIME_INVALID)
+
+
 @pytest.mark.parametrize(
     ("attributes", "issue"),
     [
+        ([(TIME, bytes([1] * 7))], StampIssue.ATTRIBUTE_MALFORMED),
         ([(TIME, u32(1))], StampIssue.ATTRIBUTE_MALFORMED),
         ([(TIME, bytes(8))], StampIssue.TIME_INVALID),
         ([(TIME, b"\xff" * 8)], StampIssue.TIME_INVALID),
