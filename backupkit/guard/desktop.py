@@ -14,6 +14,7 @@ from backupkit.guard.advice import BACK_UP_FIRST, against
 from backupkit.guard.judge import Judgement, Known, coverage_of, pass_policy
 from backupkit.guard.outcome import Action, Outcome
 from backupkit.guard.package_name import is_package_name
+from backupkit.guard.pass_envelope import require_as_issued
 from backupkit.guard.verdict import Decision, Judged, Verdict
 from backupkit.ids import AppPackage
 from backupkit.proof.pass_check import check_pass
@@ -86,6 +87,7 @@ def decide_desktop(change: DesktopChange, known: Known) -> Judgement:
     if known.pins is None:
         return Judgement(_held("no-pinned-store", judged))
     try:
+        require_as_issued(known.pass_data)
         checked = check_pass(
             known.pass_data,
             pins=known.pins,

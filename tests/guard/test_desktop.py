@@ -5,12 +5,13 @@ from datetime import timedelta
 import pytest
 from guard_scene import NOON, WECHAT, Scene, said
 
-from backupkit.guard.desk import Desk, save_pass
-from backupkit.guard.desktop import WATCHED, DesktopChange, is_system_package, read_watch, watched_with
+from backupkit.guard.desk import Desk, load_pins, save_pass
+from backupkit.guard.desktop import WATCHED, DesktopChange, decide_desktop, is_system_package, read_watch, watched_with
+from backupkit.guard.judge import Known
 from backupkit.guard.ledger import read_ledger
 from backupkit.guard.outcome import Action
 from backupkit.guard.policy import GuardPolicy, Needs
-from backupkit.guard.verdict import Verdict
+from backupkit.guard.verdict import Decision, Verdict
 from backupkit.ids import AppPackage
 from backupkit.proof.coverage_pass import Check, CoveredApp
 from backupkit.proof.witness import load as load_witness
@@ -98,6 +99,25 @@ def test_a_store_that_was_set_back_is_noticed_here_too(scene: Scene) -> None:
     scene.issue(scene.coverage(leaves=scene.leaves[:5]))
 
     assert said(answer(scene))[::2] == ("hold", "log-rolled-back")
+
+
+def test_no_changed_byte_of_a_pass_lets_a_program_be_changed(scene: Scene) -> None:
+    """What no signature covers, such as the hint at the key, could be changed here, and the pass counted all the same."""
+    scene.enrol_store()
+    data = scene.issue()
+    known = Known(pins=load_pins(scene.places), policy=GuardPolicy(), witness=None, now=scene.now, pass_data=data)
+    assert decide_desktop(REMOVAL, known).verdict.decision is Decision.ALLOW
+    reasons = set()
+
+    for place in range(len(data)):
+        changed = bytes((*data[:place], data[place] ^ 1, *data[place + 1 :]))
+        verdict = decide_desktop(REMOVAL, known._replace(pass_data=changed)).verdict
+        assert verdict.decision is Decision.HOLD, place
+        reasons.add(verdict.reason)
+    with_more = data.replace(b'"keyid":""', b'"keyid":"","more":1')
+
+    assert reasons == {"pass-malformed", "pass-signature-invalid"}
+    assert decide_desktop(REMOVAL, known._replace(pass_data=with_more)).verdict.reason == "pass-malformed"
 
 
 def test_a_check_that_failed_holds(scene: Scene) -> None:

@@ -304,3 +304,11 @@ def test_one_hour_is_one_hour() -> None:
     old = HELD.but(reason="pass-too-old", facts={"verified_at": "2018-05-30T12:00:00Z", "limit_hours": 1})
 
     assert "1 hour." in said(old, "en")[1]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_who_replaced_the_app_is_told_how_to_say_so(language: Language) -> None:
+    """The advice was to look at a list, which ends nothing: every question about the app stayed undecided."""
+    advice = said(undecided("record-conflict", Judged(package=WECHAT)), language)[-1]
+
+    assert "backupkit guard trust add" in advice

@@ -336,7 +336,7 @@ REASONS: dict[str, tuple[str, str, str]] = {
     "record-conflict": (
         "The installed {package} was made by someone else than the one known here.",
         "It was replaced without a proof, or the record is of another device.",
-        "backupkit guard trust list",
+        "If it was you who replaced it: backupkit guard trust add FILE        with the package file of the installed app. If not, change nothing on the device.",
     ),
     "record-unreadable": (
         "What is remembered of {package} is damaged.",

@@ -336,7 +336,7 @@ REASONS: dict[str, tuple[str, str, str]] = {
     "record-conflict": (
         "已安装的 {package} 与这里登记的不是同一签名者。",
         "它被替换过而没有证明，或者登记来自另一台设备。",
-        "backupkit guard trust list        查看登记",
+        "如果是您自己换的：backupkit guard trust add 文件        文件是已安装应用的安装包。如果不是，请先不要改动这台设备。",
     ),
     "record-unreadable": (
         "{package} 的登记已损坏。",
