@@ -97,7 +97,7 @@ class FullBackend(Passing):
 
     def _take(self, name: str, size: int) -> None:
         if size > self.room:
-            raise NoSpace(name=name)
+            raise NoSpace(name=name, path="memory")
         self.room -= size
 
 

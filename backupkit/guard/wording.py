@@ -171,4 +171,5 @@ def _not_in_backup(loss: Loss, *, counts: bool) -> str:
     if loss.not_in_backup == 0 and not counts:
         # "None is missing from the backup" beside "no backup counts" would leave a person at a loss.
         return "loss.in-backup.not-counting"
-    return "loss.not-in-backup" if loss.as_of is None else "loss.not-in-backup.as-of"
+    missing = "loss.not-in-backup" if loss.not_in_backup else "loss.not-in-backup.none"
+    return missing if loss.as_of is None else f"{missing}.as-of"

@@ -139,7 +139,7 @@ class BackendDenied(BackendError):
 
 
 class NoSpace(BackendError):
-    """The medium is full, or a quota is used up. Nothing that was stored is harmed. Facts: `name`."""
+    """The medium is full, or a quota is used up. Nothing that was stored is harmed. Facts: `name`, and the `path` of the repository."""
 
     code = "no-space"
     exit_code = ExitCode.NO_SPACE

@@ -4,6 +4,7 @@ Time comes in as a function, so that tests need no waiting.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Protocol, TextIO
 
@@ -106,12 +107,18 @@ class ProgressBar:
         """Draw the bar if it is time to."""
         now = self._now()
         if self._latest is None or self._latest.phase is not progress.phase:
-            self.close()
+            self._end_phase()
             self._pace = Pace(progress, now)
             self._drawn_at = None
         self._latest = progress
         if self._drawn_at is None or now - self._drawn_at >= self._interval:
             self._draw(now)
+
+    def _end_phase(self) -> None:
+        # What needed no reading is no longer waited for: a bar that is left at 83 % looks as if something had stopped.
+        if self._latest is not None and self._latest.done_bytes < (self._latest.total_bytes or 0):
+            self._latest = replace(self._latest, total_bytes=None)
+        self.close()
 
     def step_aside(self) -> None:
         """Take the line off the screen."""

@@ -369,6 +369,36 @@ def test_a_snapshot_that_is_stopped_keeps_what_it_stored(
     assert computer.run("snapshot", folder, "--json").last["complete"] is True
 
 
+def test_what_is_left_of_a_stopped_snapshot_is_not_called_no_files(tmp_path: Path) -> None:
+    """It said "0 files, 0 B" of what it had stored."""
+    computer = Computer(tmp_path / "new")
+    computer.initialise()
+    folder = computer.home / "chat"
+    folder.mkdir()
+    for place in range(20):
+        (folder / f"{place:02d}.bin").write_bytes(os.urandom(1 << 20))
+    with subprocess.Popen(
+        computer.command("snapshot", folder, "--progress", "lines"),
+        env=computer.environment,
+        cwd=computer.home,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith("Saving"):
+                process.send_signal(signal.SIGTERM)
+                break
+        process.stderr.read()
+        out = process.stdout.read()
+
+    assert "partial" in out
+    assert "newly stored before it was stopped" in out
+    assert "0 files" not in out
+
+
 def test_parity_that_cannot_be_written_is_told_and_the_watcher_goes_on(tmp_path: Path) -> None:
     computer = Computer(tmp_path / "new")
     computer.initialise()

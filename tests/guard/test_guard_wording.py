@@ -230,7 +230,24 @@ def test_a_backup_that_holds_everything_and_does_not_count_is_not_called_complet
     keys = {sentence.key for sentence in wording(held).more}
 
     assert "loss.in-backup.not-counting" in keys
-    assert "loss.not-in-backup" in {sentence.key for sentence in wording(held.but(coverage=COVERAGE)).more}
+    assert "loss.not-in-backup.none" in {sentence.key for sentence in wording(held.but(coverage=COVERAGE)).more}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("as_of", [None, datetime(2026, 11, 22, tzinfo=UTC)])
+def test_that_nothing_is_missing_from_the_backup_is_not_said_with_a_number_of_what_is(
+    language: Language, as_of: datetime | None
+) -> None:
+    """ "0 messages are not in the backup" is read as "not in the backup" by whoever is tired."""
+    whole = undecided("crashed").but(
+        would_erase=True, coverage=COVERAGE, loss=Loss(messages=5, not_in_backup=0, as_of=as_of)
+    )
+
+    (key, facts) = next((one.key, one.facts) for one in wording(whole).more if one.key.startswith("loss.not-in-backup"))
+
+    said = Catalogue(language).say(key, **facts)
+    assert " 0 " not in f" {said} "
+    assert {"en": "every message", "zh-CN": "全部"}[language] in said.casefold()
 
 
 @pytest.mark.parametrize(

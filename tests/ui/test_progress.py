@@ -63,6 +63,20 @@ def test_the_last_state_of_a_phase_stays_on_the_screen() -> None:
     assert "100%" in stream.getvalue().split("\n")[0].split("\r")[-1]
 
 
+def test_a_phase_that_ends_early_because_the_rest_was_not_needed_leaves_no_half_full_bar() -> None:
+    stream, shown = bar(Watch())
+
+    shown.show(Progress(Phase.READ, 83, 100, done_files=2))
+    shown.show(Progress(Phase.CHECK, 50, 100))
+    # What is stopped in the middle is left as it was.
+    shown.close()
+
+    read, checked = (line.split("\r")[-1] for line in stream.getvalue().split("\n")[:2])
+    assert "83 B" in read
+    assert not set("%█░") & set(read)
+    assert "50%" in checked
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("columns", [20, 40, 60, 80])
 def test_a_bar_never_fills_the_line_because_chinese_is_wide(language: Language, columns: int) -> None:

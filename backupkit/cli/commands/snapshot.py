@@ -80,7 +80,10 @@ def _lines(session: Session, taken: "SnapshotTaken") -> list[str]:
         key = "snapshot.media-missing" if taken.media_missing else "snapshot.media"
         lines.append("  " + say(key, media=taken.media, missing=taken.media_missing))
     stored = catalogue.size(taken.new_bytes)
-    lines.append("  " + say("snapshot.size", files=taken.files, bytes=catalogue.size(taken.bytes), stored=stored))
+    if taken.state == "partial":
+        lines.append("  " + say("snapshot.partial", stored=stored))
+    else:
+        lines.append("  " + say("snapshot.size", files=taken.files, bytes=catalogue.size(taken.bytes), stored=stored))
     if taken.unreadable:
         unreadable = say("snapshot.unreadable", count=len(taken.unreadable))
         lines.append(f"{session.terminal.paint('bad', 'x')} {unreadable}")

@@ -104,6 +104,8 @@ _HEADLINES: dict[str, str] = {
     "loss.not-in-backup.as-of": (
         "At {as_of:time}, {not_in_backup} {not_in_backup:plural:message was|messages were} not in the backup; newer ones were not counted."
     ),
+    "loss.not-in-backup.none": "Every message that was counted is in the backup.",
+    "loss.not-in-backup.none.as-of": "At {as_of:time}, every message was in the backup; newer ones were not counted.",
     "finding.loss-hint-malformed": "The note of what the backup lacks cannot be read; it was passed over.",
     "finding.loss-hint-of-another-app": "The note of what the backup lacks is about another app; it was passed over.",
     "finding.loss-hint-of-another-backup": "The note of what the backup lacks is about another backup; it was passed over.",

@@ -67,6 +67,7 @@ MESSAGES: dict[str, str] = {
     "snapshot.media": "{media} media {media:plural:file|files}",
     "snapshot.media-missing": "{media} media {media:plural:file|files} ({missing} {missing:plural:was|were} already missing in the export)",
     "snapshot.size": "{files} {files:plural:file|files}, {bytes}; {stored} newly stored",
+    "snapshot.partial": "{stored} newly stored before it was stopped. The next snapshot goes on from there.",
     "snapshot.unreadable": "{count} {count:plural:file|files} could not be read, so the snapshot is incomplete; see above.",
     "snapshot.same-disk": "One broken disk would take both this computer's data and the backup. A second copy: backupkit copy --to DIR{there}",
     "snapshot.verify-next": "Next:  backupkit verify {snapshot:short}",

@@ -16,7 +16,7 @@ MESSAGES: dict[str, str] = {
     "error.backend-denied.what": "The system does not allow this for {name} ({reason}).",
     "error.backend-denied.why": "The folder belongs to somebody else, or the disk can only be read.",
     "error.backend-denied.try": "Check who owns the folder and whether the disk is write-protected.",
-    "error.no-space.what": "The disk is full. {name} was not saved.",
+    "error.no-space.what": "The disk of {path} is full.",
     "error.no-space.why": "There is no room left, or a quota is used up. Nothing that was saved before is harmed.",
     "error.no-space.try": "Make room and run the same command again: what was stored already is not stored twice.",
     "error.disk-gone.what": "{path} is no longer there.",

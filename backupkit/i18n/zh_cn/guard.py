@@ -71,6 +71,8 @@ _HEADLINES: dict[str, str] = {
     "loss.in-backup.not-counting": "备份里已有全部消息，但这份备份现在还不算数。",
     "loss.not-in-backup": "有 {not_in_backup} 条消息不在备份里。",
     "loss.not-in-backup.as-of": "{as_of:time} 清点时，有 {not_in_backup} 条消息不在备份里；更新的消息没有计入。",
+    "loss.not-in-backup.none": "清点到的消息全部在备份里。",
+    "loss.not-in-backup.none.as-of": "{as_of:time} 清点时，全部消息都在备份里；更新的消息没有计入。",
     "finding.loss-hint-malformed": "关于备份缺少多少消息的清点记录无法读取，没有采用。",
     "finding.loss-hint-of-another-app": "关于备份缺少多少消息的清点记录属于另一个应用，没有采用。",
     "finding.loss-hint-of-another-backup": "关于备份缺少多少消息的清点记录针对另一份备份，没有采用。",

@@ -16,7 +16,7 @@ MESSAGES: dict[str, str] = {
     "error.backend-denied.what": "系统不允许对 {name} 这样做（{reason}）。",
     "error.backend-denied.why": "这个文件夹属于别人，或者磁盘只能读取。",
     "error.backend-denied.try": "请检查文件夹属于谁，以及磁盘是否写保护。",
-    "error.no-space.what": "磁盘已满，{name} 没有保存。",
+    "error.no-space.what": "{path} 所在的磁盘已满。",
     "error.no-space.why": "没有剩余空间，或配额已用完。以前保存的内容没有受损。",
     "error.no-space.try": "腾出空间后再运行同样的命令：已经存好的不会再存一遍。",
     "error.disk-gone.what": "{path} 已经不在了。",

@@ -237,7 +237,7 @@ class PosixBackend:
         except OSError as error:
             number = error.errno or 0
             if number in _FULL:
-                raise NoSpace(name=name) from error
+                raise NoSpace(name=name, path=os.fspath(self.root)) from error
             if number in _GONE:
                 self._require_there()
             reason = errno.errorcode.get(number, "unknown")

@@ -64,12 +64,15 @@ def test_a_full_disk_is_said_to_be_full_and_leaves_nothing_behind(tmp_path: Path
         f"backend = PosixBackend(Path(sys.argv[1]), hard_links={hard_links})\n"
         "backend.create('a', bytes(4000)); resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))\n"
         "try: backend.create('packs/b', bytes(100_000))\n"
-        "except NoSpace as error: sys.exit(error.exit_code)\n"
+        "except NoSpace as error: print(error.facts['path']); sys.exit(error.exit_code)\n"
     )
 
-    done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE, text=True, check=False
+    )
 
-    assert done.returncode == 14
+    # Which disk, since a copy has another: the name of a pack says that to nobody.
+    assert (done.returncode, done.stdout) == (14, f"{tmp_path}\n")
     assert list(PosixBackend(tmp_path).names("")) == ["a"]
     assert not list(tmp_path.glob(".tmp-*"))
     PosixBackend(tmp_path).create("packs/b", bytes(100_000))
