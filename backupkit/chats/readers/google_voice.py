@@ -1,6 +1,7 @@
 """Google Voice from Takeout: one HTML page for each stretch of a conversation, and one for each call.
 
-The pages carry the hChatLog microformat. A call page tells of a call and holds no message.
+The pages carry the hChatLog microformat. The page of a call tells of a call and holds no message, but that of what was
+left on the answering machine is one, with the words that were heard in it and the recording.
 """
 
 import posixpath
@@ -88,11 +89,13 @@ def _read_page(source: SourceFiles, name: str) -> Iterator[Told]:
     yield Conversation(
         key, posixpath.basename(name).partition(" - ")[0] or None, kind, participants, locator=Locator(name)
     )
-    torn = _torn(page.messages, text)
-    for number, found in enumerate(page.messages):
+    said = [one for one in page.messages if not one.is_call or one.files or "".join(one.texts).strip()]
+    torn = _torn(said, text)
+    for number, found in enumerate(said):
         message = _message(source, name, (key, number), found, text, is_own=found.tel in own or found.name == "Me")
         # Each message has a time and a sender, so one without them is what a hole left of two.
-        is_whole = message.ts_utc_us is not None and bool(found.tel or found.name) and number not in torn
+        has_sender = bool(found.tel or found.name) or found.is_call
+        is_whole = message.ts_utc_us is not None and has_sender and number not in torn
         yield message if is_whole else without_origin(message)
         if found.is_over or not is_whole:
             yield Finding("record-not-understood", Severity.WARNING, message.locator)
@@ -115,12 +118,13 @@ def _torn(messages: list["_Found"], page: str) -> set[int]:
 
 
 class _Found:
-    __slots__ = ("end", "files", "is_over", "name", "start", "tel", "texts", "when")
+    __slots__ = ("end", "files", "is_call", "is_over", "is_recorded", "name", "start", "tel", "texts", "when")
 
-    def __init__(self, start: int) -> None:
+    def __init__(self, start: int, *, is_call: bool) -> None:
         self.start, self.end = start, start
+        self.is_call = is_call
         self.when = self.tel = self.name = ""
-        self.is_over = False
+        self.is_over = self.is_recorded = False
         self.texts: list[str] = []
         self.files: list[str] = []
 
@@ -135,6 +139,8 @@ class _Page(HTMLParser):
         self.is_closed = False
         self._abbreviated: set[str] = set()
         self._depth = 0
+        self._card_depth: int | None = None
+        self._spans = 0
         self._message_depth: int | None = None
         self._in_quote = self._in_name = False
         self._tel = ""
@@ -160,14 +166,18 @@ class _Page(HTMLParser):
         classes = found.get("class", "").split()
         if tag == "div":
             self._depth += 1
-            if "message" in classes:
+            if "vcard" in classes:
+                self._card_depth = self._depth
+            if "message" in classes or "haudio" in classes:
                 # Messages never lie in each other: one that is still open has lost its end.
                 self._message_depth = self._depth
                 self._in_quote = self._in_name = False
-                self.messages.append(_Found(self._offset()))
+                self.messages.append(_Found(self._offset(), is_call="haudio" in classes))
                 self._tel = ""
         message = self.messages[-1] if self._message_depth is not None else None
-        if "tel" in classes and tag == "a":
+        if message is not None and message.is_call:
+            self._start_in_call(tag, classes, found, message)
+        elif "tel" in classes and tag == "a":
             self._tel = found.get("href", "").removeprefix("tel:")
         elif message is not None and (
             message.is_over or ("fn" in classes and message.name) or ("dt" in classes and message.when)
@@ -193,6 +203,27 @@ class _Page(HTMLParser):
                 if reference:
                     message.files.append(reference)
 
+    def _start_in_call(self, tag: str, classes: list[str], found: dict[str, str], message: _Found) -> None:
+        if "tel" in classes and tag == "a":
+            self._tel = found.get("href", "").removeprefix("tel:")
+        elif "fn" in classes and self._card_depth is not None:
+            self._in_name = True
+            self.people.append((self._tel, ""))
+        elif "published" in classes:
+            message.when = found.get("title", "")
+        elif "full-text" in classes:
+            self._in_quote = True
+            self._spans = 1
+        elif tag == "span" and self._in_quote:
+            self._spans += 1
+        elif tag == "br" and self._in_quote:
+            message.texts.append("\n")
+        elif found.get("rel") == "tag":
+            # The end of the address is the label's name in every language.
+            message.is_recorded = message.is_recorded or found.get("href", "").endswith("#recorded")
+        elif tag == "audio" and (reference := found.get("src")):
+            message.files.append(reference)
+
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag != "div":
             self.handle_starttag(tag, attrs)
@@ -202,11 +233,16 @@ class _Page(HTMLParser):
             if self._message_depth == self._depth:
                 self._message_depth = None
                 self.messages[-1].end = self._offset() + 6
+            if self._card_depth == self._depth:
+                self._card_depth = None
             self._depth -= 1
         elif tag == "q":
             self._in_quote = False
         elif tag in {"span", "abbr"}:
             self._in_name = False
+            if tag == "span" and self.messages and self.messages[-1].is_call:
+                self._spans -= 1
+                self._in_quote = self._in_quote and self._spans > 0
         elif tag in {"html", "body"}:
             self.is_closed = True
 
@@ -237,7 +273,8 @@ def _message(
         ts_raw=found.when,
         sender_id=found.tel or None,
         sender_name=found.name or None,
-        direction=Direction.OUT if is_own else Direction.IN,
+        # In a call that was recorded both are heard.
+        direction=Direction.UNKNOWN if found.is_recorded else Direction.OUT if is_own else Direction.IN,
         kind=media[0].role if media else MessageKind.TEXT,
         text="".join(found.texts),
         media=media,

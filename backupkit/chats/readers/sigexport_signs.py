@@ -10,6 +10,10 @@ HEAD = re.compile(r"\[(\d{4})-(\d{2})-(\d{2})(,?) (\d{2}):(\d{2})(?::(\d{2}))?\]
 FILE = re.compile(r"!?\[[^\]\n]{0,300}\]\((\.?/?media/[^)\n]{1,500})\)")
 REACTIONS = re.compile(r"\s*\(- (.{1,2000}?) -\)\s*$")
 DELETED = "(This message was deleted)"
+# The message that is answered stands above the words of the answer, each of its lines behind a sign.
+QUOTE = re.compile(r"\s*\n> [^\n]*(?:\n> ?[^\n]*)*\n\n")
+NOT_EXPORTED = re.compile(r"\s*\((media|attachment) not exported\)\s*$")
+CALL = re.compile(r"(?:Incoming|Outgoing|Missed) (?:(?:voice|video|group|adhoc) )?call(?: \([^()\n]{1,60}\))?$")
 
 
 def is_sigexport(lines: list[str]) -> bool:

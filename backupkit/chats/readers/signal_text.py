@@ -13,6 +13,7 @@ from backupkit.chats.model import (
     Direction,
     Locator,
     Media,
+    MediaState,
     Message,
     MessageKind,
     Precision,
@@ -101,13 +102,21 @@ def _message(
     year, month, day, _comma, hour, minute, second, sender = match.groups()
     days = DateOrder.YEAR_MONTH_DAY.day_number((int(year), int(month), int(day)))
     seconds = seconds_of_day(int(hour), int(minute), int(second or 0), None)
-    text = "\n".join(texts).rstrip()
+    text = (
+        signs.QUOTE.sub("", "\n".join(texts).rstrip(), count=1) if not texts[0].strip() else "\n".join(texts).rstrip()
+    )
     files = [find_media(source, name, reference) for reference in signs.FILE.findall(text)]
     media = tuple(Media(found, state, role_of_name(found)) for found, state in files)
-    reacted = signs.REACTIONS.search(text)
+    left_out = signs.NOT_EXPORTED.search(text)
+    if left_out:
+        media = (*media, Media(left_out[1], MediaState.OMITTED))
     is_own = sender == "Me"
     is_deleted = text == signs.DELETED
+    text = signs.NOT_EXPORTED.sub("", signs.FILE.sub("", text)).rstrip()
     sticker = _STICKER.search(text)
+    text = _STICKER.sub("", text) if sticker else text
+    reacted = signs.REACTIONS.search(text)
+    text = signs.REACTIONS.sub("", text).strip(" ") or (sticker[1] or sticker[2] if sticker else "")
     people.saw(None, sender, is_owner=is_own)
     return Message(
         conversation=key,
@@ -118,9 +127,11 @@ def _message(
         ts_raw=match.group().partition("]")[0].lstrip("["),
         sender_name=sender,
         direction=Direction.OUT if is_own else Direction.IN if people.has_owner else Direction.UNKNOWN,
-        kind=_kind(media, is_sticker=sticker is not None, is_deleted=is_deleted),
+        kind=MessageKind.CALL
+        if signs.CALL.match(text)
+        else _kind(media, is_sticker=sticker is not None, is_deleted=is_deleted),
         deletion=DeletionState.RECALLED if is_deleted else DeletionState.NONE,
-        text=signs.FILE.sub("", signs.REACTIONS.sub("", text)).rstrip() if media or reacted else text,
+        text=text,
         reactions=tuple(_reactions(reacted.group(1))) if reacted else (),
         media=media,
     )
@@ -135,6 +146,12 @@ def _kind(media: tuple[Media, ...], *, is_sticker: bool, is_deleted: bool) -> Me
 
 
 def _reactions(written: str) -> Iterator[Reaction]:
+    name = ""
     for part in written.split(", "):
-        sender, _colon, symbol = part.rpartition(": ")
-        yield Reaction(symbol or part, sender or None)
+        sender, colon, symbol = f"{name}{part}".rpartition(": ")
+        # A name may have a comma in it; no sign has.
+        name = "" if colon else f"{name}{part}, "
+        if colon:
+            yield Reaction(symbol, sender or None)
+    if name:
+        yield Reaction(name.removesuffix(", "))

@@ -432,6 +432,125 @@ def test_a_google_group_is_named_by_its_folder_and_finds_its_files(tmp_path: Pat
     assert (summary.media, summary.media_missing) == (1, 0)
 
 
+def test_a_changed_message_of_googles_stands_where_it_was_written(tmp_path: Path) -> None:
+    day = "Monday, April 27, 2015 at"
+    record = {key: value for key, value in google_messages(2)[0].items() if key != "created_date"}
+    record |= {
+        "updated_date": f"{day} 5:50:00 PM UTC",
+        "text": "third",
+        "previous_message_versions": [
+            {"text": "second", "updated_date": f"{day} 5:40:00 PM UTC"},
+            {"text": "first", "created_date": f"{day} 5:30:00 PM UTC"},
+        ],
+    }
+
+    (found,) = messages_with(GoogleChat(), write(tmp_path / "messages.json", {"messages": [record]}))
+
+    start = 1430155800 * 1_000_000
+    assert (found.text, found.ts_utc_us) == ("third", start)
+    assert [(one.ts_utc_us, one.text) for one in found.edits] == [
+        (start + 600 * 1_000_000, "first"),
+        (start + 1200 * 1_000_000, "second"),
+    ]
+
+
+def test_answers_reactions_and_the_owner_of_a_google_chat_are_known(tmp_path: Path) -> None:
+    chat = tmp_path / "Takeout" / "Google Chat"
+    records = google_messages(2)
+    records[1] |= {
+        "creator": {"name": "Bob", "email": "bob@example.org", "user_type": "Human"},
+        "quoted_message_metadata": {"creator": {"name": "Ada L"}, "text": "hi 0", "message_id": "g1/t0/t0"},
+        "reactions": [
+            {"emoji": {"unicode": "👍"}, "reactor_emails": ["ada@example.org", "bob@example.org"]},
+            {"emoji": {"custom_emoji": {"uuid": "u", "short_code": ":party:"}}, "reactor_emails": ["ada@example.org"]},
+            {"emoji": {"unicode": "🎉"}},
+        ],
+    }
+    members = [{"name": "Ada L", "email": "ada@example.org"}, {"name": "Bob", "email": "bob@example.org"}]
+    write(chat / "Groups" / "DM g1" / "messages.json", {"messages": records})
+    write(chat / "Groups" / "DM g1" / "group_info.json", {"members": members})
+    write(chat / "Users" / "User 12" / "user_info.json", {"user": members[0], "membership_info": []})
+
+    about, own, answer = read_with(GoogleChat(), tmp_path)
+
+    assert isinstance(about, Conversation)
+    assert isinstance(own, Message)
+    assert isinstance(answer, Message)
+    assert (about.title, [one.is_owner for one in about.participants]) == ("Bob", [True, False])
+    assert (own.direction, answer.direction, answer.reply_to) == (Direction.OUT, Direction.IN, "g1/t0/t0")
+    assert [(one.symbol, one.sender) for one in answer.reactions] == [
+        ("👍", "ada@example.org"),
+        ("👍", "bob@example.org"),
+        (":party:", "ada@example.org"),
+        ("🎉", None),
+    ]
+
+
+def test_googles_files_are_found_under_the_names_they_have_on_the_disk(tmp_path: Path) -> None:
+    names = ["File-a.jpg", "File-a.jpg", "File-a.jpg", "File-9?account_id=3.png", "File-b.jpg", "File-b.jpg"]
+    records = google_messages(8)[2:]
+    for record, name in zip(records, names, strict=True):
+        record["attached_files"] = [{"original_name": "a.jpg", "export_name": name}]
+    path = write(tmp_path / "messages.json", {"messages": records})
+    for name in ("File-a.jpg", "File-a(1).jpg", "File-9_account_id=3.png", "File-b.jpg"):
+        (tmp_path / name).write_bytes(b"x")
+
+    found = [one.media[0] for one in messages_with(GoogleChat(), tmp_path)]
+
+    assert path.exists()
+    assert [(one.name, one.state) for one in found] == [
+        ("File-a.jpg", MediaState.PRESENT),
+        ("File-a(1).jpg", MediaState.PRESENT),
+        ("File-a(2).jpg", MediaState.MISSING),
+        ("File-9_account_id=3.png", MediaState.PRESENT),
+        ("File-b.jpg", MediaState.PRESENT),
+        ("File-b.jpg", MediaState.PRESENT),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("annotation", "kind", "text"),
+    [
+        (
+            {
+                "url_metadata": {
+                    "title": "Tea",
+                    "url": {"private_do_not_access_or_else_safe_url_wrapped_value": "https://example.org/tea"},
+                }
+            },
+            MessageKind.LINK,
+            "Tea https://example.org/tea",
+        ),
+        (
+            {"drive_metadata": {"id": "d1", "title": "Plan"}},
+            MessageKind.LINK,
+            "Plan https://drive.google.com/open?id=d1",
+        ),
+        ({"youtube_metadata": {"id": "y1"}}, MessageKind.LINK, "https://www.youtube.com/watch?v=y1"),
+        (
+            {"video_call_metadata": {"meeting_space": {"meeting_url": "https://meet.google.com/a"}}},
+            MessageKind.CALL,
+            "https://meet.google.com/a",
+        ),
+        ({"gsuite_integration_metadata": {"call_data": {"call_status": "MISSED"}}}, MessageKind.CALL, "MISSED"),
+        (
+            {"gsuite_integration_metadata": {"tasks_data": {"task_properties": {"title": "Buy tea"}}}},
+            MessageKind.LINK,
+            "Buy tea",
+        ),
+    ],
+)
+def test_what_google_shows_in_the_place_of_a_text_is_told(
+    tmp_path: Path, annotation: dict[str, object], kind: MessageKind, text: str
+) -> None:
+    bare = {key: value for key, value in google_messages(2)[0].items() if key != "text"}
+    records = [{**bare, "annotations": [annotation]}, {**bare, "annotations": [annotation], "text": "mine"}]
+
+    found = messages_with(GoogleChat(), write(tmp_path / "messages.json", {"messages": records}))
+
+    assert [(one.kind, one.text) for one in found] == [(kind, text), (MessageKind.TEXT, "mine")]
+
+
 def test_two_apps_in_one_folder_are_both_read_and_the_source_is_mixed(tmp_path: Path) -> None:
     write(tmp_path / "c.json", discord_channel(5))
     write(tmp_path / "Groups" / "DM g1" / "messages.json", {"messages": google_messages(4)})

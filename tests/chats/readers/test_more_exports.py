@@ -1,15 +1,16 @@
 """What the exports of SMS, Google Voice, Matrix, Skype and WeChat's tools say, in the model."""
 
+import contextlib
 import json
 import tarfile
 from pathlib import Path
 
 import pytest
-from chat_reading import messages_with, read_with, summary_of
+from chat_reading import messages_with, read_with, summary_of, tell_all
 from chat_samples import SAMPLES, qq_exported, qq_exporter_facts
 
 from backupkit.chats.malformed import MalformedExport
-from backupkit.chats.model import Conversation, DeletionState, Direction, MediaState, Message, MessageKind
+from backupkit.chats.model import Conversation, DeletionState, Direction, Finding, MediaState, Message, MessageKind
 from backupkit.chats.readers.google_voice import GoogleVoice
 from backupkit.chats.readers.matrix_json import MatrixJson
 from backupkit.chats.readers.matrix_text import MatrixText
@@ -20,6 +21,7 @@ from backupkit.chats.readers.wechat_chatlog import WechatChatlog
 from backupkit.chats.readers.wechat_chatlog_csv import WechatChatlogCsv
 from backupkit.chats.readers.wechat_memotrace import WechatMemotrace
 from backupkit.chats.readers.wechat_weflow import WechatWeflow
+from backupkit.chats.reading.reader import Told
 from backupkit.chats.sources.source import open_source
 
 
@@ -106,6 +108,68 @@ def test_a_voice_page_is_read_with_its_line_breaks_and_its_files(tmp_path: Path)
     assert found[1].raw.endswith(b"</div>")
 
 
+VOICEMAIL = """<?xml version="1.0" ?>
+<html xmlns="http://www.w3.org/1999/xhtml"><head><title>Voicemail from
+Ada</title></head>
+<body><div class="haudio"><span class="album">Call Log for
+</span>
+<span class="fn">Voicemail from
+Ada</span>
+<div class="contributor vcard">Voicemail from
+<a class="tel" href="tel:+1732"><span class="fn">Ada</span></a></div>
+<abbr class="published" title="2018-07-23T09:23:31.000-07:00">Jul 23, 2018, 9:23:31 AM
+Pacific Time</abbr>
+Transcript:
+<span class="description"><span class="full-text">Hi, <span>this</span> is Ada &amp; me.</span>
+<br />
+<audio controls="controls" src="Ada - Voicemail - 2018-07-23T16_23_31Z.mp3"><a rel="enclosure" href="Ada - Voicemail - 2018-07-23T16_23_31Z.mp3">Audio</a></audio>
+<abbr class="duration" title="PT18S">(00:00:18)</abbr>
+<div class="tags">Labels:
+<a rel="tag" href="http://www.google.com/voice#voicemail">Voicemail</a></div>
+<div class="deletedStatusContainer">User Deleted:
+False</div></div></body></html>
+"""
+
+
+def test_what_was_left_on_the_answering_machine_is_a_message(tmp_path: Path) -> None:
+    (tmp_path / "Ada - Voicemail - 2018-07-23T16_23_31Z.html").write_text(VOICEMAIL, "utf-8")
+    (tmp_path / "Ada - Voicemail - 2018-07-23T16_23_31Z.mp3").write_bytes(b"x")
+
+    told = read_with(GoogleVoice(), tmp_path)
+
+    about, message = told
+    assert isinstance(about, Conversation)
+    assert isinstance(message, Message)
+    assert (about.key, [(one.id, one.name) for one in about.participants]) == ("+1732", [("+1732", "Ada")])
+    assert (message.text, message.sender_name, message.direction) == ("Hi, this is Ada & me.", "Ada", Direction.IN)
+    assert (message.kind, message.media[0].state) == (MessageKind.VOICE, MediaState.PRESENT)
+    assert message.ts_utc_us == 1532363011 * 1_000_000
+
+
+@pytest.mark.parametrize(("gone", "messages"), [("full-text", 1), ("<audio", 1), ("both", 0)])
+def test_a_call_is_a_message_only_where_something_was_left(tmp_path: Path, gone: str, messages: int) -> None:
+    page = VOICEMAIL
+    if gone in {"full-text", "both"}:
+        page = page.replace('<span class="full-text">Hi, <span>this</span> is Ada &amp; me.</span>', "")
+    if gone in {"<audio", "both"}:
+        page = page.partition("<audio")[0] + page.partition("</audio>")[2]
+    (tmp_path / "Ada - Voicemail - 2018-07-23T16_23_31Z.html").write_text(page, "utf-8")
+
+    told = read_with(GoogleVoice(), tmp_path)
+
+    assert len([one for one in told if isinstance(one, Message)]) == messages
+    assert not [one for one in told if isinstance(one, Finding)]
+
+
+def test_who_spoke_in_a_recorded_call_is_not_said(tmp_path: Path) -> None:
+    page = VOICEMAIL.replace("#voicemail", "#recorded")
+    (tmp_path / "Ada - Recorded - 2018-07-23T16_23_31Z.html").write_text(page, "utf-8")
+
+    (message,) = messages_with(GoogleVoice(), tmp_path)
+
+    assert message.direction is Direction.UNKNOWN
+
+
 def test_a_matrix_room_keeps_redactions_replies_and_counts_what_nobody_could_read(tmp_path: Path) -> None:
     path = sample(tmp_path, "matrix-json")
     found = messages_with(MatrixJson(), path)
@@ -135,6 +199,122 @@ def test_a_skype_archive_is_read_out_of_its_tar(tmp_path: Path) -> None:
         Direction.OUT,
         Direction.IN,
         Direction.OUT,
+    ]
+
+
+def skype_room(tmp_path: Path, *records: dict[str, object], **facts: object) -> Path:
+    """Write a Skype export with one conversation; its records are newest first."""
+    common = {"displayName": None, "messagetype": "RichText", "from": "8:ada", "properties": None}
+    said = [
+        {**common, "id": str(number), "originalarrivaltime": f"2020-09-13T12:26:{50 - number}.000Z", **record}
+        for number, record in enumerate(records)
+    ]
+    room = {"id": "8:ada", "displayName": "Ada", **facts, "MessageList": said}
+    path = tmp_path / "messages.json"
+    path.write_text(json.dumps({"userId": "8:me", "exportDate": "2025-05-01T00:00", "conversations": [room]}), "utf-8")
+    return path
+
+
+QUOTE = '<quote author="me" authorname="Me" timestamp="1" messageid="77"><legacyquote>[1] Me: </legacyquote>when?<legacyquote>\n\n&lt;&lt;&lt; </legacyquote></quote>'
+
+
+@pytest.mark.parametrize(
+    ("kind", "content", "expected"),
+    [
+        ("RichText", f"{QUOTE}at <b>five</b> &amp; six", ("at five & six", "77")),
+        ("RichText", QUOTE, ("when?", None)),
+        ("RichText", f"</quote>{'<quote>' * 3}x", ("x", None)),
+        ("Event/Call", '<partlist type="ended" alt=""><part identity="8:ada"><name>Ada</name><duration>84.82</duration></part><part identity="8:me"><name>Me</name></part></partlist>', ("ended 84 s Ada, Me", None)),
+        ("ThreadActivity/TopicUpdate", "<topicupdate><eventtime>1</eventtime><initiator>8:ada</initiator><value>Tea &amp; co</value></topicupdate>", ("Tea & co", None)),
+        ("ThreadActivity/AddMember", "<addmember><initiator>8:ada</initiator><target>8:bob</target><target>8:eve</target></addmember>", ("8:bob, 8:eve", None)),
+        ("RichText/Contacts", '<contacts><c t="s" s="bob" f="Bob B"/></contacts>', ("Bob B", None)),
+    ],
+)  # fmt: skip
+def test_skypes_markup_is_told_as_the_app_showed_it(
+    tmp_path: Path, kind: str, content: str, expected: tuple[str, str | None]
+) -> None:
+    (found,) = messages_with(SkypeJson(), skype_room(tmp_path, {"messagetype": kind, "content": content}))
+
+    assert (found.text, found.reply_to) == expected
+
+
+def test_an_edit_in_skype_is_told_with_its_message_also_where_it_is_a_record_of_its_own(tmp_path: Path) -> None:
+    # The first record is of 12:26:50, and says that what it changes was written at 12:26:47.
+    mark = '<e_m ts="1600000007" ts_ms="1600000007000" a="ada" t="61"/>'
+    path = skype_room(
+        tmp_path,
+        {"content": f"Edited previous message: three{mark}"},
+        {"content": "between", "from": "8:me"},
+        {"content": f"two{mark}"},
+        {"content": "one"},
+        {"content": "kept<e_m ts_ms='1' a='ada'/>", "properties": {"edittime": "1600000020000"}},
+    )
+
+    found = messages_with(SkypeJson(), path)
+
+    assert [one.text for one in found] == ["between", "three", "kept"]
+    assert [(edit.ts_utc_us, edit.text) for edit in found[1].edits] == [
+        (1600000008000_000, "one"),
+        (1600000010000_000, "two"),
+    ]
+    assert (found[1].native_id, found[1].ts_utc_us) == ("3", 1600000007000_000)
+
+
+def test_an_edit_in_skype_whose_message_is_gone_stands_alone_and_a_cut_loses_none(tmp_path: Path) -> None:
+    mark = '<e_m ts_ms="1599990000000" a="ada" t="61"/>'
+    path = skype_room(tmp_path, {"content": f"new{mark}"}, {"content": "old"})
+    path.write_bytes(path.read_bytes()[:-30])
+
+    with open_source(path) as source:
+        told: list[Told] = []
+        with contextlib.suppress(MalformedExport):
+            tell_all(SkypeJson().read(source, SkypeJson().recognise(source)), told)
+
+    assert "new" in [one.text for one in told if isinstance(one, Message)]
+
+
+@pytest.mark.parametrize(
+    "sender", ["8:me", "me", "https://db4.client-s.gateway.messenger.live.com/v1/users/ME/contacts/8:me"]
+)
+def test_the_owner_of_a_skype_export_is_known_however_the_name_is_written(tmp_path: Path, sender: str) -> None:
+    own, other = messages_with(SkypeJson(), skype_room(tmp_path, {"content": "a", "from": sender}, {"content": "b"}))
+
+    assert (own.direction, other.direction) == (Direction.OUT, Direction.IN)
+
+
+def test_skypes_files_are_found_by_what_their_messages_refer_to(tmp_path: Path) -> None:
+    content = '<URIObject type="Picture.1" doc_id="0-weu-d1-a">To view this shared photo, go to: <a href="x">x</a><OriginalName v="a.jpg"/><FileSize v="2048"/></URIObject>'
+    kind = "RichText/UriObject"
+    skype_room(
+        tmp_path,
+        {"messagetype": kind, "content": content, "amsreferences": ["0-weu-d1-a"]},
+        {"messagetype": kind, "content": content.replace("d1-a", "d1-b")},
+    )
+    (tmp_path / "media").mkdir()
+    (tmp_path / "media" / "0-weu-d1-a.1.jpg").write_bytes(b"x")
+    (tmp_path / "media" / "0-weu-d1-b.json").write_bytes(b"{}")
+
+    found = [one.media[0] for one in messages_with(SkypeJson(), tmp_path)]
+
+    assert [(one.name, one.state, one.size_bytes) for one in found] == [
+        ("media/0-weu-d1-a.1.jpg", MediaState.PRESENT, 2048),
+        ("a.jpg", MediaState.OMITTED, 2048),
+    ]
+
+
+def test_a_skype_group_is_called_by_its_topic_and_reactions_by_who_gave_them(tmp_path: Path) -> None:
+    liked = {"emotions": [{"key": "like", "users": [{"mri": "8:bob"}, {"mri": "8:eve"}]}, {"key": "cake"}]}
+    path = skype_room(
+        tmp_path, {"content": "a", "properties": liked}, displayName=None, threadProperties={"topic": "Tea"}
+    )
+
+    (found,) = messages_with(SkypeJson(), path)
+
+    assert summary_of(path).by_conversation[0].title == "Tea"
+    assert [(one.symbol, one.sender) for one in found.reactions] == [
+        ("like", "8:bob"),
+        ("like", "8:eve"),
+        ("cake", None),
     ]
 
 

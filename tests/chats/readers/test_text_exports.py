@@ -310,6 +310,38 @@ def test_sigexports_newer_lines_tell_deletions_and_stickers(tmp_path: Path) -> N
     ]
 
 
+def test_an_answer_by_sigexport_holds_its_own_words_and_no_others(tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        "[2024-01-13 10:01:03] Ada: hello  ", "",
+        "[2024-01-13 10:01:05] Me: ", "", "> hello", "> there", "", "yes  ", "",
+        "[2024-01-13 10:01:06] Ada: no", "", "> not a quote of the tool's  ", "",
+    )  # fmt: skip
+
+    found = messages_with(SignalText(), path)
+
+    assert [one.text for one in found] == ["hello", "yes", "no\n\n> not a quote of the tool's"]
+
+
+def test_what_else_sigexport_writes_behind_a_message_is_told_apart(tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        "[2024-01-13 10:01:08] Ada:   (media not exported)  ", "",
+        "[2024-01-13 10:01:10] Ada: pic  ", "(- Me: 👍, Doe, Jane: ❤ -)![x.jpg](./media/x.jpg)  ", "",
+        "[2024-01-13 10:01:12] Ada:   [😀](../exported_stickers/p/1.webp)  ", "",
+        "[2024-01-13 10:01:13] Ada: Missed voice call  ", "",
+        "[2024-01-13 10:01:14] Me: Outgoing video call (accepted, 1m 1s)  ", "",
+    )  # fmt: skip
+
+    left_out, picture, sticker, missed, outgoing = messages_with(SignalText(), path)
+
+    assert (left_out.text, [one.state for one in left_out.media]) == ("", [MediaState.OMITTED])
+    assert (picture.text, picture.kind, len(picture.media)) == ("pic", MessageKind.IMAGE, 1)
+    assert [(one.symbol, one.sender) for one in picture.reactions] == [("👍", "Me"), ("❤", "Doe, Jane")]
+    assert (sticker.text, sticker.kind) == ("😀", MessageKind.STICKER)
+    assert (missed.kind, outgoing.kind) == (MessageKind.CALL, MessageKind.CALL)
+
+
 def test_what_sigtop_writes_in_blocks_is_read_with_zones_files_and_reactions(tmp_path: Path) -> None:
     path = sample(tmp_path, "signal-sigtop blocks")
 
