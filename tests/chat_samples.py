@@ -160,6 +160,83 @@ def whatsapp_exporter(_folder: Path) -> tuple[str, bytes]:
     return "result.json", _json({"8613800000001@s.whatsapp.net": li, "12-34@g.us": trip, "000000000000000": calls})
 
 
+def whatsapp_page(*said: str, title: str = "Li", links: str = "") -> bytes:
+    """Return a page of WhatsApp Chat Exporter in its present look."""
+    head = f'<!DOCTYPE html>\n<html>\n<head>\n<title>Whatsapp - {title}</title>\n<meta charset="UTF-8">\n<base href="" target="_blank">\n</head>\n<body>\n<article class="h-screen">'
+    foot = '<footer>\n<div class="flex justify-center mb-6"><div class="bg-[#e1f2fb] rounded-lg">\nEnd of History\n</div></div><br>\nPortions\n</footer>'
+    return f'{head}{links}<div class="message-list">{"".join(said)}</div>{foot}</article></body></html>'.encode()
+
+
+def whatsapp_page_day(day: str) -> str:
+    """Return the heading of a day."""
+    return f'<div class="flex justify-center">\n<div class="bg-[#e1f2fb] rounded-lg px-2">\n {day}\n</div>\n</div>\n<!--Actual messages-->\n'
+
+
+def whatsapp_page_said(
+    number: int,
+    inside: str,
+    *,
+    own: bool = False,
+    sender: str = "",
+    clock: str = "21:03",
+    more: str = "",
+    above: str = "",
+) -> str:
+    """Return one message."""
+    side = "end" if own else "start"
+    tip = '<div class="opacity-0"><div class="relative"><svg viewBox="0 0 24 24"><use href="#info-icon"></use></svg><div>Delivered at 2026/04/25 21:03</div></div></div>'
+    foot = (
+        f'<p class="text-[10px] text-right">{clock}\n<span class="status-indicator">\n✓✓\n</span></p>'
+        if own
+        else f'<div class="flex text-[10px]">\n<span class="flex-shrink-0">\n {sender}\n</span><span class="flex-grow"></span><span class="flex-shrink-0">{clock}</span></div>'
+    )
+    return (
+        f'<div class="flex justify-{side} items-center group" id="K{number}">{tip if own else ""}<div class="rounded-lg">{above}'
+        f'<p class="text-[#111b21] text-sm">\n  {inside}\n  </p>{foot}{more}</div></div>\n'
+    )
+
+
+def whatsapp_page_meta(text: str) -> str:
+    """Return what the tool says where nobody said it."""
+    return f'<div class="flex justify-center mb-2"><div class="bg-[#FFF3C5] rounded-lg">\n {text}\n </div></div>'
+
+
+@sample("whatsapp-exporter-html")
+def whatsapp_exporter_html(_folder: Path) -> tuple[str, bytes]:
+    picture = "WhatsApp/Media/a.jpg"
+    reaction = '<div class="flex flex-wrap"><div class="bg-gray-100 cursor-help" title="You">\n 👍\n </div></div>'
+    answered = '<a href="#K1" target="_self" class="no-base"><div class="reply-box"><p class="text-xs">Replying to</p><p class="text-[#111b21] text-xs truncate">早安</p></div></a>'
+    return "86138-Li.html", whatsapp_page(
+        whatsapp_page_day("2026-04-25"), whatsapp_page_said(0, whatsapp_page_meta("This chat is now end-to-end encrypted")), whatsapp_page_said(1, "早安 <br>two"),
+        whatsapp_page_said(2, "hi: &lt;b&gt; &amp; q", own=True, above=answered), whatsapp_page_day("2026-04-26"),
+        whatsapp_page_said(3, f'<a href="{picture}">\n<img src="thumb.png" loading="lazy"/>\n</a><p class=\'mt-1 \'>\n look\n</p>', more=reaction, clock="00:05"),
+        whatsapp_page_said(4, whatsapp_page_meta("The media is missing"), sender="Bo"), whatsapp_page_said(5, whatsapp_page_meta("Message deleted"), own=True),
+        whatsapp_page_said(6, 'The file cannot be displayed here, however it should be located at <a href="./WhatsApp/Media/b.pdf">here</a>'),
+        whatsapp_page_said(7, 'see <a href="https://a.invalid" target="_blank" rel="noopener">https://a.invalid</a>', sender="Bo"),
+    )  # fmt: skip
+
+
+@sample("whatsapp-exporter-html older")
+def whatsapp_exporter_html_older(_folder: Path) -> tuple[str, bytes]:
+    def said(number: int, name: str, text: str, day: str = "") -> str:
+        row, align, side = (
+            ("name w3-right-align", "w3-right-align", "w3-left")
+            if name == "You"
+            else ("w3-left name", "w3-left-align", "w3-right-align")
+        )
+        above = f'<div class="w3-center w3-padding-16 blue">{day}</div>' if day else ""
+        return (
+            f'<div class="w3-row w3-padding-small w3-margin-bottom" id="K{number}">\n{above}<div class="w3-row"><div class="{row}">\n{name}\n</div>'
+            f'<div class="{side} blue">21:0{number}</div></div><div class="w3-row"><div class="w3-col m12 l12"><div class="{align}">\n{text}\n</div></div></div></div>\n'
+        )
+
+    head = '<!DOCTYPE html><html><head><title>Whatsapp - Li</title></head><body><header class="w3-top">\nChat history with Li\n</header><article><div class="table">'
+    deleted = '<div class="w3-panel w3-center"><p>Message deleted</p></div>'
+    foot = '</div></article><footer class="w3-center"><h2><h2>End of History</h2><br></footer><script>var a = 1;</script></body></html>'
+    parts = said(1, "Li", "早安 <br>two", "2026-04-25"), said(2, "You", "hi"), said(3, "Li", deleted, "2026-04-26")
+    return "86138-Li.html", f"{head}{''.join(parts)}{foot}".encode()
+
+
 def whatsapp_in_telegrams_shape(name: str, kind: str, number: int, *said: tuple[str, str, str]) -> dict[str, object]:
     """Return a chat as WhatsApp Chat Exporter writes it for programs that read Telegram's export; of each message who, by which id, and what."""
     return {

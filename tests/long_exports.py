@@ -38,6 +38,9 @@ from chat_samples import (
     telegram_entry,
     telegram_page,
     whatsapp_in_telegrams_shape,
+    whatsapp_page,
+    whatsapp_page_day,
+    whatsapp_page_said,
 )
 
 Make: TypeAlias = Callable[[int], tuple[str, bytes]]
@@ -287,6 +290,16 @@ def chatlab_lines(messages: int) -> tuple[str, bytes]:
     members: list[dict[str, object]] = [{"_type": "member", **member} for member in CHATLAB_MEMBERS]
     said = [{"_type": "message", **message} for message in _chatlab(messages)]
     return "tea.jsonl", _lines([{"_type": "header", **CHATLAB_HEAD}, *members, *said])
+
+
+@long("whatsapp-exporter-html")
+def whatsapp_exporter_html(messages: int) -> tuple[str, bytes]:
+    said = [
+        (whatsapp_page_day(f"{_at(n):%Y-%m-%d}") if n == 0 or _at(n).date() != _at(n - 1).date() else "")
+        + whatsapp_page_said(n, _said(n), sender=_name(n), clock=f"{_at(n):%H:%M}")
+        for n in range(messages)
+    ]
+    return "Trip.html", whatsapp_page(*said, title="Trip")
 
 
 @long("whatsapp-exporter telegram")

@@ -28,6 +28,9 @@ Save = Callable[[Sequence[str]], object]
 Recheck = Callable[[], Collection[str]]
 """Verifies again what was verified a while ago, and returns the sources whose backup is damaged."""
 
+IsOurs = Callable[[str], bool]
+"""Tells whether a source is to be saved here, and not by another watcher that has it."""
+
 MINUTE = 60.0
 
 
@@ -51,18 +54,19 @@ def watch(
     notifier: Notifier = NOBODY,
     ignore: Sequence[Path] = (),
     once: bool = False,
+    is_ours: IsOurs = lambda _: True,
     make_observer: Callable[[], BaseObserver] = Observer,
 ) -> Watched:
     """Watch `sources` (name to path) until `stop` is set; with `once`, until what is there now has settled and is saved.
 
     At the start everything counts as unsaved since its newest change. Chats at rest are verified again by `recheck`, asked at
     every scan while nothing is unsaved; what it finds damaged is saved anew. `ignore` are folders whose changes mean nothing,
-    such as the repository itself.
+    such as the repository itself. The changes of a source that is not ours stay unsaved until it is.
 
     Raises:
         BackupkitError, OSError: with `once` only, what the save failed with.
     """
-    watcher = _Watcher(sources, save, recheck, pace or Pace(), tell, tuple(ignore), once=once)
+    watcher = _Watcher(sources, save, recheck, pace or Pace(), tell, tuple(ignore), is_ours, once=once)
     with Lookout(sources, watcher.changes.mark, ignore=ignore, make_observer=make_observer) as lookout:
         notifier.ready()
         tell(Notice("watch-started", {"sources": len(sources)}))
@@ -118,10 +122,12 @@ class _Watcher:
     pace: Pace
     tell: Tell
     ignore: tuple[Path, ...]
+    is_ours: IsOurs
     once: bool = field(kw_only=True)
     changes: Changes = field(default_factory=Changes)
     saved: dict[str, bytes] = field(default_factory=dict)
     missing: set[str] = field(default_factory=set)
+    others: set[str] = field(default_factory=set)
     saves: int = 0
     failures: int = 0
     failed_in_a_row: int = 0
@@ -153,7 +159,7 @@ class _Watcher:
         if self.blind:
             lookout.open_again()
             self.hear_of_blindness(lookout)
-        if self.has_scanned and not self.changes.all():
+        if self.has_scanned and not self.changes.all().keys() - self.others:
             self.check_what_rests()
         self.has_scanned = True
         for name in self.sources:
@@ -180,7 +186,7 @@ class _Watcher:
     def save_what_settled(self) -> None:
         """Save the sources that have settled and do look different from when they were last saved."""
         now = time.monotonic()
-        ready = settled(self.changes.all(), now, self.pace)
+        ready = tuple(name for name in settled(self.changes.all(), now, self.pace) if self._has_turn(name))
         if not ready or now < self.retry_at:
             return
         # Forget the flags, then look, then save: a change that comes in between is flagged again, and saved again.
@@ -202,6 +208,16 @@ class _Watcher:
             self.saves += 1
             self.failed_in_a_row = 0
             self.tell(Notice("watch-saved", {"sources": len(names)}))
+
+    def _has_turn(self, name: str) -> bool:
+        is_ours = self.is_ours(name)
+        if is_ours and name in self.others:
+            self.others.discard(name)
+            self.tell(Notice("watch-taking-over", {"source": name}))
+        elif not is_ours and name not in self.others:
+            self.others.add(name)
+            self.tell(Notice("watch-standing-by", {"source": name}))
+        return is_ours
 
     def _failed(self, error: BackupkitError | Unplugged | OSError) -> None:
         self.failures += 1

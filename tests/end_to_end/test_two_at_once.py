@@ -83,3 +83,44 @@ def test_copies_to_one_place_at_once_leave_it_whole_and_call_nothing_damaged(
     computer.run("verify", "--repo", usb)
     computer.run("restore", "--repo", usb, "--to", tmp_path / "back")
     assert files_of(tmp_path / "back/chats") == files_of(tmp_path / "chats")
+
+
+def test_of_two_watchers_one_saves_and_the_other_takes_over_when_it_is_killed(
+    ready_computer: Computer, tmp_path: Path
+) -> None:
+    computer, chats = ready_computer, tmp_path / "chats"
+    grow(chats, random.Random(5), 2)
+    settings = computer.home / ".config/backupkit/config.toml"
+    settings.parent.mkdir(parents=True, exist_ok=True)
+    settings.write_text(f"[[source]]\nname = 'chats'\npath = '{chats}'\n[watch]\nsettle = '1s'\n")
+
+    def begin() -> "subprocess.Popen[str]":
+        return subprocess.Popen(
+            computer.command("watch", "--json"), env=computer.environment, cwd=computer.home,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    def await_notice(watcher: "subprocess.Popen[str]", code: str) -> None:
+        assert watcher.stdout is not None
+        assert any(json.loads(line).get("code") == code for line in watcher.stdout)
+
+    def snapshots() -> int:
+        return len([one for one in computer.run("snapshots", "--json").objects if one["type"] == "snapshot"])
+
+    first = begin()
+    await_notice(first, "watch-saved")
+    second = begin()
+    await_notice(second, "watch-standing-by")
+    grow(chats, random.Random(6), 1)
+    await_notice(first, "watch-saved")
+    by_one = snapshots()
+    first.kill()
+    first.communicate()
+    await_notice(second, "watch-taking-over")
+    await_notice(second, "watch-saved")
+    second.terminate()
+    second.communicate(timeout=60)
+
+    assert by_one == 2
+    assert second.returncode == 0
+    assert snapshots() == 3

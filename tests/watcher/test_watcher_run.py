@@ -17,6 +17,7 @@ from backupkit.errors import BackupkitError, ExitCode
 from backupkit.ops.events import Event, Notice
 from backupkit.watcher.run import Watched, watch
 from backupkit.watcher.settle import Pace
+from backupkit.watcher.turns import Turns
 
 PATIENCE = 20.0
 QUICK = Pace(
@@ -322,3 +323,30 @@ def test_a_stop_before_anything_settled_saves_nothing(owner: Owner, sources: dic
     stop.set()
 
     assert watch(sources, owner.save, stop=stop) == Watched(saves=0, failures=0, missing=())
+
+
+def test_what_another_watcher_saves_waits_until_that_one_ends(sources: dict[str, Path], tmp_path: Path) -> None:
+    first, second = Owner(), Owner()
+    turns = [Turns(tmp_path / "state/watching", tmp_path / "repository", sources) for _ in range(2)]
+    often = replace(QUICK, scan_every=timedelta(milliseconds=200))
+    checked = threading.Event()
+
+    def recheck() -> frozenset[str]:
+        checked.set()
+        return frozenset()
+
+    with turns[1]:
+        with turns[0], first.watching({"wechat": sources["wechat"]}, is_ours=turns[0].has):
+            assert first.next_saved() == ("wechat",)
+            with second.watching(sources, often, is_ours=turns[1].has, recheck=recheck):
+                assert second.await_notice("watch-standing-by").facts == {"source": "wechat"}
+                append(sources["wechat"])
+                assert first.next_saved() == ("wechat",)
+                assert second.next_saved() == ("qq",)
+                # What is its own is read back also while it waits for the rest.
+                assert checked.wait(PATIENCE)
+                append(sources["qq"])
+                assert second.next_saved() == ("qq",)
+                assert second.saved.empty()
+        with second.watching({"wechat": sources["wechat"]}, is_ours=turns[1].has):
+            assert second.next_saved() == ("wechat",)

@@ -54,6 +54,7 @@ from backupkit.chats.readers.wechat_pywxdump import WechatPywxdump
 from backupkit.chats.readers.wechat_weflow import WechatWeflow
 from backupkit.chats.readers.whatsapp_android_db import WhatsAppAndroidDatabase
 from backupkit.chats.readers.whatsapp_exporter import WhatsAppExporter
+from backupkit.chats.readers.whatsapp_exporter_html import WhatsAppExporterHtml
 from backupkit.chats.readers.whatsapp_iphone_db import WhatsAppIphoneDatabase
 from backupkit.chats.readers.whatsapp_text import WhatsAppText
 from backupkit.chats.reading.reader import SURPRISES, ChatReader, Recognition, Told
@@ -64,6 +65,7 @@ READERS: tuple[ChatReader, ...] = (
     TelegramHtml(),
     WhatsAppText(),
     WhatsAppExporter(),
+    WhatsAppExporterHtml(),
     DiscordExporter(),
     DiscordCsv(),
     DiscordText(),

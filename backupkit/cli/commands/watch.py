@@ -33,6 +33,7 @@ def watch(
     from backupkit.watcher.run import watch as watched_by
     from backupkit.watcher.settle import Pace
     from backupkit.watcher.tell import ServiceManager
+    from backupkit.watcher.turns import Turns
 
     session = session_of(context)
     if print_unit:
@@ -47,17 +48,20 @@ def watch(
     publish_policy(session)
     manager = ServiceManager(session.environment.get("NOTIFY_SOCKET"))
     places = session.places
-    watched = watched_by(
-        sources,
-        lambda names: _save(session, names, manager),
-        stop=_StopEvent(session.stop),
-        recheck=lambda: _recheck(session, sources, manager),
-        pace=Pace(quiet=session.settings.watch.settle),
-        tell=session.tell,
-        notifier=manager,
-        ignore=(places.repository, places.state, places.cache),
-        once=once,
-    )
+    with Turns(places.state / "watching", places.repository, sources) as turns:
+        watched = watched_by(
+            sources,
+            lambda names: _save(session, names, manager),
+            stop=_StopEvent(session.stop),
+            recheck=lambda: _recheck(session, sources, manager),
+            pace=Pace(quiet=session.settings.watch.settle),
+            tell=session.tell,
+            notifier=manager,
+            ignore=(places.repository, places.state, places.cache),
+            once=once,
+            # Who asks for one save now gets it, whoever else is watching.
+            is_ours=(lambda _: True) if once else turns.has,
+        )
     session.printer.summary(
         json_fields(watched), [session.say("watch.ended", saves=watched.saves, failures=watched.failures)]
     )

@@ -12,4 +12,6 @@ MESSAGES: dict[str, str] = {
     "notice.watch-by-scanning": "The system reports no file changes ({reason}). Looking at every source once a minute instead.",
     "notice.watch-source-missing": "Source {source} is not there. What was saved of it stays safe. Watching for its return.",
     "notice.watch-source-back": "Source {source} is there again.",
+    "notice.watch-standing-by": "Another watcher of this computer saves {source}. Standing by.",
+    "notice.watch-taking-over": "The other watcher has ended. Saving {source} from now on.",
 }

@@ -12,4 +12,6 @@ MESSAGES: dict[str, str] = {
     "notice.watch-by-scanning": "系统没有报告文件变化（{reason}），改为每分钟检查一遍所有来源。",
     "notice.watch-source-missing": "来源 {source} 不见了。已保存的内容不受影响；等它回来后继续监视。",
     "notice.watch-source-back": "来源 {source} 又回来了。",
+    "notice.watch-standing-by": "本机的另一个监视程序正在保存 {source}，这里先待命。",
+    "notice.watch-taking-over": "另一个监视程序已结束，从现在起由这里保存 {source}。",
 }

@@ -1,21 +1,23 @@
-"""WhatsApp Chat Exporter's JSON and text."""
+"""WhatsApp Chat Exporter's JSON, text and pages."""
 
 from pathlib import Path
 
 from chat_reading import messages_with, read_with, summary_of
-from chat_samples import SAMPLES
+from chat_samples import SAMPLES, whatsapp_page, whatsapp_page_day, whatsapp_page_said
 
 from backupkit.chats.model import (
     Conversation,
     ConversationKind,
     DeletionState,
     Direction,
+    Finding,
     MediaState,
     Message,
     MessageKind,
     Reaction,
 )
 from backupkit.chats.readers.whatsapp_exporter import WhatsAppExporter
+from backupkit.chats.readers.whatsapp_exporter_html import WhatsAppExporterHtml
 from backupkit.chats.readers.whatsapp_text import WhatsAppText
 from backupkit.chats.reading.reader import Told
 
@@ -102,3 +104,53 @@ def test_its_text_is_read_without_its_columns(tmp_path: Path) -> None:
         ("<The media is missing>", MediaState.MISSING, MessageKind.OTHER),
     ]
     assert list(conversations(told)) == ["Li"]
+
+
+def test_a_page_tells_days_sides_files_and_reactions(tmp_path: Path) -> None:
+    path = sample(tmp_path, "whatsapp-exporter-html")
+
+    found = messages_with(WhatsAppExporterHtml(), path)
+
+    assert [(one.direction, one.kind, one.sender_name, one.text) for one in found] == [
+        (Direction.SYSTEM, MessageKind.SYSTEM, None, "This chat is now end-to-end encrypted"),
+        (Direction.IN, MessageKind.TEXT, "Li", "早安\ntwo"),
+        (Direction.OUT, MessageKind.TEXT, None, "hi: <b> & q"),
+        (Direction.IN, MessageKind.IMAGE, "Li", "look"),
+        (Direction.IN, MessageKind.OTHER, "Bo", ""),
+        (Direction.OUT, MessageKind.RECALL, None, "Message deleted"),
+        (Direction.IN, MessageKind.FILE, "Li", ""),
+        (Direction.IN, MessageKind.TEXT, "Bo", "see https://a.invalid"),
+    ]
+    assert [one.ts_utc_us for one in found[2:4]] == [1777150980_000_000, 1777161900_000_000]
+    assert (found[2].reply_to, found[1].native_id, found[3].reactions) == ("K1", "K1", (Reaction("👍", "You"),))
+    assert [(media.name, media.state) for one in found for media in one.media] == [
+        ("WhatsApp/Media/a.jpg", MediaState.MISSING),
+        ("The media is missing", MediaState.MISSING),
+        ("WhatsApp/Media/b.pdf", MediaState.MISSING),
+    ]
+    summary = summary_of(path)
+    assert (summary.app, summary.by_conversation[0].title, summary.findings) == ("whatsapp", "Li", ())
+
+
+def test_a_page_of_the_older_look_is_read(tmp_path: Path) -> None:
+    found = messages_with(WhatsAppExporterHtml(), sample(tmp_path, "whatsapp-exporter-html older"))
+
+    assert [(one.direction, one.sender_name, one.text, one.deletion) for one in found] == [
+        (Direction.IN, "Li", "早安\ntwo", DeletionState.NONE),
+        (Direction.OUT, None, "hi", DeletionState.NONE),
+        (Direction.IN, "Li", "Message deleted", DeletionState.RECALLED),
+    ]
+    assert [one.ts_utc_us for one in found] == [1777150860_000_000, 1777150920_000_000, 1777237380_000_000]
+
+
+def test_pages_of_one_chat_are_one_conversation_and_a_missing_one_is_told(tmp_path: Path) -> None:
+    for number in (1, 2, 10):
+        links = f'<div><a href="./86138-Li-{number - 1}.html" target="_self"></a><a href="./86138-Li-{number + 1}.html" target="_self"></a></div>'
+        page = whatsapp_page(whatsapp_page_day("2026-04-25"), whatsapp_page_said(number, f"page {number}"), links=links)
+        (tmp_path / f"86138-Li-{number}.html").write_bytes(page)
+
+    told = read_with(WhatsAppExporterHtml(), tmp_path)
+
+    assert [one.text for one in told if isinstance(one, Message)] == ["page 1", "page 2", "page 10"]
+    assert list(conversations(told)) == ["86138-Li"]
+    assert [one.facts["name"] for one in told if isinstance(one, Finding)] == ["86138-Li-3.html", "86138-Li-11.html"]
