@@ -13,6 +13,7 @@ from backupkit.guard.consent import ConsentAnswers, GivenConsent
 from backupkit.guard.desk import Desk, load_given, load_hook_key, load_policy, save_given, save_policy
 from backupkit.guard.examination import examine
 from backupkit.guard.ledger import read_ledger, verify_ledger
+from backupkit.guard.outcome import Action
 from backupkit.guard.package_record import EnrolledBy, Records, enrol
 from backupkit.guard.package_source import read_facts
 from backupkit.guard.policy import GuardPolicy, Needs
@@ -216,6 +217,19 @@ def test_every_decision_is_in_the_ledger(scene: Scene) -> None:
     assert entries[1]["store"] == "a shop"
     assert entries[1]["snapshot"] == "5a" * 32
     assert verify_ledger(scene.places.ledger, load_hook_key(scene.places).verify_key).entries == 3
+
+
+def test_what_could_not_be_decided_is_in_the_ledger_with_the_app_that_it_was_about(scene: Scene) -> None:
+    """An open hold is one of an app, and keeps old snapshots: an entry without a package would let them go."""
+    missing = OnDisk(scene.folder / "none.apk")
+
+    answer(scene, question(scene, candidate=missing, package=WECHAT, store="a shop"))
+    answer(scene, question(scene, installed=OnRecord(WECHAT), action=Action.UNINSTALL, candidate=None))
+
+    entries = list(read_ledger(scene.places.ledger))
+    assert [entry["reason"] for entry in entries] == ["package-unreadable", "app-not-enrolled"]
+    assert [entry["package"] for entry in entries] == [WECHAT, WECHAT]
+    assert [(entry["action"], entry["store"]) for entry in entries] == [("upgrade", "a shop"), ("uninstall", None)]
 
 
 def test_the_owner_can_enrol_a_new_signer(scene: Scene) -> None:
