@@ -16,6 +16,7 @@ from backupkit.guard.ledger import read_ledger, verify_ledger
 from backupkit.guard.outcome import Action
 from backupkit.guard.package_record import EnrolledBy, Records, enrol
 from backupkit.guard.package_source import read_facts
+from backupkit.guard.places import write_whole
 from backupkit.guard.policy import GuardPolicy, Needs
 from backupkit.guard.request import OnDisk, OnRecord, UpdateRequest
 from backupkit.guard.verdict import Decision
@@ -316,6 +317,15 @@ def test_a_folder_in_place_of_a_pass_decides_nothing_and_one_in_place_of_a_conse
 
     assert waiting.waits_for_consent
     assert said(answer(scene, question(scene)))[::2] == ("undecided", "pass-unreadable")
+
+
+@pytest.mark.parametrize("data", [b"", b"garbage", b"[]", b"x" * 5000])
+def test_garbage_in_place_of_a_consent_is_no_consent_and_stops_no_question(scene: Scene, data: bytes) -> None:
+    scene.enrol_store()
+    scene.issue()
+    write_whole(scene.places.consent_of(WECHAT), data)
+
+    assert answer(scene, question(scene)).waits_for_consent
 
 
 def test_the_key_of_the_ledger_is_drawn_once_and_kept(scene: Scene) -> None:
