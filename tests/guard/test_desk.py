@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from guard_scene import MAKER, NOON, STRANGER, WECHAT, Scene, answer, on_disk, question, said
+from guard_scene import MAKER, NOON, PINS, STRANGER, WECHAT, Scene, answer, on_disk, question, said
 
 from backupkit.clock import to_rfc3339
 from backupkit.guard import desk
@@ -285,6 +285,7 @@ def test_another_app_beside_this_one_is_not_remembered_as_its_update(scene: Scen
         ("policy", b'{"needs":"saved"}'),
         ("policy", b" " * (16 << 10) + b"{}"),
         ("pins", b"{}"),
+        ("pins", PINS.encode().replace(b'"v":1', b'"v":2')),
         ("owner_key", b"aa\n"),
         ("owner_key", b"a" * 63 + b"\n"),
         ("owner_key", b"aa" * 33),
