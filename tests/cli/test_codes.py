@@ -28,6 +28,16 @@ def test_what_a_screen_shows_with_its_area_is_understood(run: Run) -> None:
     assert run("explain", "guard/no-verified-backup", "--json").last["kind"] == "reason"
 
 
+@pytest.mark.parametrize(
+    ("word", "language"), [("HOLD", "en"), ("hold", "zh-CN"), ("暂缓", "zh-CN"), ("Undecided", "en")]
+)
+def test_the_word_that_a_verdict_begins_with_is_explained(run: Run, word: str, language: str) -> None:
+    """`explain hold` offered `loss-hint-old`, `own-folder` and `overloaded`."""
+    ran = run("explain", word, "--lang", language, "--json")
+
+    assert (ran.last["kind"], ran.last["exit_code"]) == ("exit", 42 if word == "Undecided" else 40)
+
+
 def test_a_number_is_an_exit_code(run: Run) -> None:
     ran = run("explain", "40", "--lang", "zh-CN")
 

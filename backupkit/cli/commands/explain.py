@@ -7,8 +7,16 @@ import typer
 from backupkit.cli.codes import CodeUnknown, Meaning, every_code, meaning_of
 from backupkit.cli.session import Session, session_of
 from backupkit.cli.usage import nearest
+from backupkit.errors import ExitCode
 from backupkit.text import width
 from backupkit.ui.columns import aligned, wrapped
+
+_VERDICTS = {
+    "allow": ExitCode.DONE,
+    "hold": ExitCode.HOLD,
+    "deny": ExitCode.DENY,
+    "undecided": ExitCode.UNDECIDED,
+}
 
 
 def explain(
@@ -25,7 +33,7 @@ def explain(
         )
         return
     # Screens show some codes with their area in front: guard/no-verified-backup.
-    meaning = meaning_of(code.rpartition("/")[2], session.catalogue)
+    meaning = meaning_of(_code_in(session, code.rpartition("/")[2]), session.catalogue)
     if meaning is None:
         raise CodeUnknown(code=code, nearest=nearest(code, list(every_code(session.catalogue))))
     fields = {
@@ -33,6 +41,14 @@ def explain(
         "what": meaning.what, "why": meaning.why, "try": meaning.attempt,
     }  # fmt: skip
     session.printer.summary(fields, _page(session, meaning))
+
+
+def _code_in(session: Session, word: str) -> str:
+    """Return the code that is meant: the words that a verdict begins with stand for their exit codes."""
+    for verdict, exit_code in _VERDICTS.items():
+        if word.casefold() in {verdict, session.say(f"verdict.{verdict}").casefold()}:
+            return str(int(exit_code))
+    return word.casefold()
 
 
 def _page(session: Session, meaning: Meaning) -> list[str]:
