@@ -22,10 +22,17 @@ from backupkit.ops.looking.status import Status, status
 from backupkit.ops.repository.guard_files import pins_of
 from backupkit.ops.saving import save_file
 from backupkit.proof.pass_check import CheckedPass, PassPolicy, check_pass
-from backupkit.proof.witness import WitnessState
+from backupkit.proof.refusals import LogProofMissing
+from backupkit.proof.witness import WitnessState, save as save_witness
 
 TELEGRAM, WHATSAPP = AppPackage("org.telegram.messenger"), AppPackage("com.whatsapp")
 DAY = timedelta(hours=24)
+
+
+def checked_after_verify(scene: Scene) -> WitnessState:
+    """What a guard remembers after one more verification."""
+    scene.verify()
+    return checked(scene, TELEGRAM).witness
 
 
 def checked(
@@ -126,6 +133,27 @@ def test_a_hook_that_saw_any_recent_head_is_served_with_a_proof(scene: Scene) ->
 
     for witness in seen:
         assert checked(scene, TELEGRAM, witness).witness.size == seen[-1].size
+
+
+def test_the_hook_of_this_computer_is_served_however_long_ago_it_was_asked(scene: Scene) -> None:
+    """Between the heads of the last runs and those at powers of two lies the one that a seldom asked hook saw."""
+    chat_factory.write_telegram_chat(scene.chats, messages=5)
+    scene.take(app="telegram", package=TELEGRAM)
+    while (seen := checked_after_verify(scene)).size < 9:
+        pass
+    save_witness(GuardPlaces(scene.places.guard).witness, seen)
+    for _ in range(20):
+        scene.verify()
+
+    now = checked(scene, TELEGRAM, seen).witness
+
+    assert now.size - seen.size >= 20
+    assert seen.size.bit_count() > 1
+    GuardPlaces(scene.places.guard).witness.unlink()
+    scene.verify()
+    with pytest.raises(LogProofMissing):
+        # What the computer does not know, it cannot prove: the head that was seen is what counts here.
+        checked(scene, TELEGRAM, seen)
 
 
 def test_the_pass_of_another_app_is_renewed_with_the_new_head_and_covers_no_longer_for_it(scene: Scene) -> None:
