@@ -4,11 +4,13 @@ import shutil
 import time
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import chat_factory
 import pytest
 from backup_scene import Scene
 
+from backupkit.capture.stable_read import read_stable
 from backupkit.capture.unreadable import SourceUnreadable, Unreadable
 from backupkit.chats.losing.ledger_build import TICK_NS
 from backupkit.clock import FixedClock
@@ -192,6 +194,29 @@ def test_an_incomplete_snapshot_gives_no_pass(scene: Scene, tmp_path: Path) -> N
 
     assert not scene.verify().coverage
     assert not GuardPlaces(scene.places.guard).pass_of(TELEGRAM).exists()
+
+
+def test_a_snapshot_that_lacks_one_file_gives_no_pass_though_every_byte_of_it_is_read_back(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = read_stable
+
+    def refuse_one(path: Any, store: Any) -> Any:
+        if Path(path).name == "secret.txt":
+            raise SourceUnreadable(Path(path), Unreadable.PERMISSION_DENIED)
+        return read(path, store)
+
+    telegram(scene)
+    (scene.folder / "telegram" / "secret.txt").write_text("not for you")
+    with monkeypatch.context() as patch:
+        patch.setattr(save_file, "read_stable", refuse_one)
+        taken = scene.take(scene.folder / "telegram", app="telegram", verify=True)
+
+    assert (taken.state, taken.complete, len(taken.unreadable)) == ("verified", False, 1)
+    assert not scene.verify().coverage
+    assert not GuardPlaces(scene.places.guard).pass_of(TELEGRAM).exists()
+    take_telegram(scene)
+    assert GuardPlaces(scene.places.guard).pass_of(TELEGRAM).exists()
 
 
 def test_without_the_words_typed_back_there_is_a_notice_in_place_of_a_pass(bare_scene: Scene) -> None:
