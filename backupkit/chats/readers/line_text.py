@@ -212,6 +212,7 @@ class _Survey:
     is_order_certain: bool = True
     is_spaced: bool = False
     people: set[str] = field(default_factory=set)
+    weekdays: WeekdayEvidence = field(default_factory=WeekdayEvidence)
     _begun: dict[str, list[str]] = field(default_factory=dict)
     _spoken: dict[str, int] = field(default_factory=dict)
 
@@ -241,12 +242,15 @@ class _Survey:
         return " ".join([first, *self._begun[first]])
 
 
+def _weekday_of(day: re.Match[str]) -> str:
+    return (day["before"] or day["in"] or day["after"] or "").strip()
+
+
 def _survey_of(source: SourceFiles, name: str, *, is_spaced: bool) -> _Survey:
     """Look through a file. The weekday beside each date proves the order of day and month at once, else time running forward does."""
     survey = _Survey(is_spaced=is_spaced)
     begins = _SPACED if is_spaced else _MESSAGE
     evidence = OrderEvidence()
-    weekdays = WeekdayEvidence()
     dates = since = 0
     with source.open(name) as stream:
         try:
@@ -265,10 +269,10 @@ def _survey_of(source: SourceFiles, name: str, *, is_spaced: bool) -> _Survey:
                 parts = (int(match.group(2)), int(match.group(3)), int(match.group(4)))
                 dates += 1
                 evidence.saw(parts)
-                weekdays.saw(parts, (match["before"] or match["in"] or match["after"] or "").strip())
+                survey.weekdays.saw(parts, _weekday_of(match))
         except MalformedExport:
             pass  # the reading meets it again and tells it
-    proven = weekdays.order()
+    proven = survey.weekdays.order()
     if proven is not None:
         survey.order = proven
         return survey
@@ -325,6 +329,8 @@ class _Reading:
             self._begin(begins, line)
             return
         day = _DAY.match(line.text)
+        if day and not self.survey.weekdays.is_weekday(_weekday_of(day)):
+            day = None
         if day and not self._is_open_quote:
             yield from self._flush()
             self._enter_day(day, line)

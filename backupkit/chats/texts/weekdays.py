@@ -40,11 +40,15 @@ class WeekdayEvidence:
 
     _agree: dict[DateOrder, int] = field(default_factory=lambda: dict.fromkeys(DateOrder, 0))
     _seen: dict[str, dict[DateOrder, list[int]]] = field(default_factory=dict)
+    _dates: int = 0
+    _known: int = 0
 
     def saw(self, parts: tuple[int, int, int], written: str) -> None:
         """Note a date, its parts as written, and the name beside it."""
         name = written.rstrip(".")
         known = _known(name)
+        self._dates += 1
+        self._known += known is not None
         counts = self._seen.get(name)
         if counts is None and name and len(self._seen) < _MOST_NAMES:
             counts = self._seen[name] = {order: [0] * _DAYS for order in DateOrder}
@@ -56,6 +60,10 @@ class WeekdayEvidence:
             self._agree[order] += weekday == known
             if counts is not None:
                 counts[order][weekday] += 1
+
+    def is_weekday(self, written: str) -> bool:
+        """Say whether a name may be a weekday's. Where most beside the dates are of a language that is known, another word is none."""
+        return self._known * 2 <= self._dates or _known(written.rstrip(".")) is not None
 
     def order(self) -> DateOrder | None:
         """Return the order that the weekdays prove; None where they do not."""
