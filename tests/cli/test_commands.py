@@ -369,6 +369,22 @@ def test_a_snapshot_that_is_stopped_keeps_what_it_stored(
     assert computer.run("snapshot", folder, "--json").last["complete"] is True
 
 
+def test_a_snapshot_that_covers_no_app_says_how_to_name_one(tmp_path: Path) -> None:
+    """It said "verified", and the guard went on holding the update of the app that the files are from."""
+    computer = Computer(tmp_path / "new")
+    computer.initialise()
+    (computer.home / "chat").mkdir()
+    (computer.home / "chat/saved.bin").write_bytes(os.urandom(100))
+
+    unnamed = computer.run("snapshot", "chat").out
+    named = computer.run("snapshot", "chat", "--package", "org.example.chat").out
+
+    assert "i The files do not tell which app they are from" in unnamed
+    assert "--package PACKAGE" in unnamed
+    assert "do not tell" not in named
+    assert "covers org.example.chat for the guard" in named
+
+
 def test_what_is_left_of_a_stopped_snapshot_is_not_called_no_files(tmp_path: Path) -> None:
     """It said "0 files, 0 B" of what it had stored."""
     computer = Computer(tmp_path / "new")

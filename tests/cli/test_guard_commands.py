@@ -12,7 +12,14 @@ from computer import Computer, words_on
 from json_schema import differences
 
 from backupkit.cli.codes import every_code
+from backupkit.clock import SystemClock
+from backupkit.guard.desk import load_hook_key
+from backupkit.guard.ledger import append, entry_of
+from backupkit.guard.outcome import Outcome
+from backupkit.guard.places import GuardPlaces
+from backupkit.guard.verdict import Decision, Judged, Verdict
 from backupkit.i18n import LANGUAGES, Catalogue, Language
+from backupkit.ids import AppPackage
 from backupkit.ops.apps import PACKAGES, app_of
 
 PACKAGE = "org.example.chat"
@@ -255,6 +262,28 @@ def test_decisions_are_listed_and_the_last_one_is_explained(computer: Computer) 
     assert [entry["decision"] for entry in decisions] == ["allow", "hold"]
     assert summary["entries"] == 2
     assert "reason." not in explained.out
+
+
+@pytest.mark.parametrize(
+    ("outcome", "reason", "said", "unsaid"),
+    [
+        (Outcome.UNKNOWN, "no-verified-backup", "waits until a verified backup", "could not check"),
+        (Outcome.WOULD_WIPE, "consent-refused", "nobody has consented", "no verified backup counts"),
+        (Outcome.WOULD_WIPE, "no-verified-backup", "no verified backup counts", "consented"),
+    ],
+)
+def test_a_hold_is_explained_as_what_it_was(
+    computer: Computer, outcome: Outcome, reason: str, said: str, unsaid: str
+) -> None:
+    """A program that waited for a backup "could not be checked", and a refused consent was a missing backup."""
+    places = GuardPlaces(computer.home / ".local/state/backupkit/guard")
+    held = Verdict(decision=Decision.HOLD, outcome=outcome, reason=reason, judged=Judged(package=AppPackage(PACKAGE)))
+    append(places.ledger, entry_of(held, SystemClock().now()), load_hook_key(places))
+
+    explained = " ".join(computer.run("guard", "explain").out.split())
+
+    assert said in explained
+    assert unsaid not in explained
 
 
 def test_a_ledger_that_was_altered_is_exit_21(computer: Computer) -> None:

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -47,6 +48,15 @@ def test_no_ledger_yet_is_an_empty_one(tmp_path: Path) -> None:
 
 def test_a_changed_entry_shows(ledger: Path) -> None:
     ledger.write_bytes(ledger.read_bytes().replace(b'"exit_code":42', b'"exit_code":40', 1))
+
+    with pytest.raises(LedgerBroken) as broken:
+        verify_ledger(ledger, KEY.verify_key)
+
+    assert broken.value.facts == {"line": 1, "reason": "bad-signature"}
+
+
+def test_a_signature_that_is_no_number_shows(ledger: Path) -> None:
+    ledger.write_bytes(re.sub(rb'"sig":"..', b'"sig":"no', ledger.read_bytes(), count=1))
 
     with pytest.raises(LedgerBroken) as broken:
         verify_ledger(ledger, KEY.verify_key)

@@ -112,13 +112,14 @@ def _facts(session: Session, entry: dict[str, Any]) -> dict[str, str]:
 
 
 def _headline(entry: dict[str, Any]) -> str:
-    if entry["outcome"] != "would-wipe":
-        return f"headline.{entry['outcome']}"
-    return (
-        "headline.would-wipe.deny"
-        if entry["decision"] == "deny"
-        else f"headline.would-wipe.{entry['decision']}.uncounted"
-    )
+    outcome, decision = entry["outcome"], entry["decision"]
+    if outcome != "would-wipe":
+        return "headline.waits" if (outcome, decision) == ("unknown", "hold") else f"headline.{outcome}"
+    if decision == "deny":
+        return "headline.would-wipe.deny"
+    # A backup counts where consent was refused, and what is missing is the person's word.
+    told = "unconsented" if entry["reason"] == "consent-refused" else decision
+    return f"headline.would-wipe.{told}.uncounted"
 
 
 def _checked(session: Session) -> tuple[list[dict[str, Any]], dict[str, Any]]:

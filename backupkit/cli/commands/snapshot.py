@@ -88,6 +88,8 @@ def _lines(session: Session, taken: "SnapshotTaken") -> list[str]:
         unreadable = say("snapshot.unreadable", count=len(taken.unreadable))
         lines.append(f"{session.terminal.paint('bad', 'x')} {unreadable}")
     lines += coverage_lines(session, taken.coverage)
+    if taken.state == "verified" and not any(source.package for source in taken.sources):
+        lines.append(f"{session.terminal.paint('faint', 'i')} {say('snapshot.of-no-app')}")
     if taken.same_disk:
         lines.append(
             session.terminal.paint("warning", "!") + " " + say("snapshot.same-disk", there=repository_option(session))

@@ -69,6 +69,7 @@ MESSAGES: dict[str, str] = {
     "snapshot.size": "{files} {files:plural:file|files}, {bytes}; {stored} newly stored",
     "snapshot.partial": "{stored} newly stored before it was stopped. The next snapshot goes on from there.",
     "snapshot.unreadable": "{count} {count:plural:file|files} could not be read, so the snapshot is incomplete; see above.",
+    "snapshot.of-no-app": "The files do not tell which app they are from, so the guard counts this for none. To name it: --package PACKAGE",
     "snapshot.same-disk": "One broken disk would take both this computer's data and the backup. A second copy: backupkit copy --to DIR{there}",
     "snapshot.verify-next": "Next:  backupkit verify {snapshot:short}",
     "snapshots.messages": "{messages} {messages:plural:message|messages}",

@@ -69,6 +69,7 @@ MESSAGES: dict[str, str] = {
     "snapshot.size": "{files} 个文件，{bytes}；新占用 {stored}",
     "snapshot.partial": "停下之前新存了 {stored}，下次拍快照时从这里接着做。",
     "snapshot.unreadable": "有 {count} 个文件读不出来，因此这个快照不完整；详见上文。",
+    "snapshot.of-no-app": "从文件看不出来自哪个应用，因此守卫不把它算作任何应用的备份。指明应用：--package 包名",
     "snapshot.same-disk": "一块磁盘损坏，这台电脑的数据和备份会一起失去。再存一份：backupkit copy --to 文件夹{there}",
     "snapshot.verify-next": "下一步：backupkit verify {snapshot:short}",
     "snapshots.messages": "{messages} 条消息",

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from apk_factory import make_key
+from apk_factory import build_apk, make_key, sign_v1
 from apk_variants_jar import block_variants
 
 from backupkit.guard.apk.package import read_package
@@ -79,3 +79,14 @@ def test_each_level_takes_or_refuses_a_block_as_that_android_did(tmp_path: Path,
     path = tmp_path / "app.apk"
 
     assert tuple(answer(BLOCKS[label], level) for level in LEVELS) == EXPECTED[label]
+
+
+def test_eleven_jar_signers_are_one_too_many(tmp_path: Path) -> None:
+    path, keys = tmp_path / "app.apk", [make_key("ec", f"signer {number}") for number in range(11)]
+
+    path.write_bytes(sign_v1(build_apk(target_sdk=29), *keys[:10]))
+    assert read_package(path, device_sdk=24).signing.digests == tuple(key.digest for key in keys[:10])
+    path.write_bytes(sign_v1(build_apk(target_sdk=29), *keys))
+    with pytest.raises(PackageNotGenuine) as caught:
+        read_package(path, device_sdk=24)
+    assert caught.value.reason is Reason.TOO_MANY_SIGNERS

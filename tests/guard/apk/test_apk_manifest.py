@@ -236,6 +236,20 @@ def document(*parts: bytes, behind: int = 0) -> bytes:
     return struct.pack("<HHI", 3, 8, 8 + len(content) + behind) + content
 
 
+@pytest.mark.parametrize(("size", "is_read"), [(0, False), (7, False), (8, True), (9, False)])
+def test_a_chunk_that_nobody_knows_has_its_own_size_too(size: int, is_read: bool) -> None:
+    """One of no size would never end, and one that reaches further than the document is not what the phone skips."""
+    pool, numbers, *elements = chunks(make_binary_xml(Node("manifest", {"package": "a.b"})))
+    data = document(pool, numbers, *elements, struct.pack("<HHI", 0x7777, 8, size))
+
+    if is_read:
+        assert read_manifest(data).package == "a.b"
+    else:
+        with pytest.raises(PackageNotGenuine) as caught:
+            read_manifest(data)
+        assert caught.value.reason is Reason.MANIFEST_MALFORMED
+
+
 def test_a_document_that_two_readers_could_read_in_two_ways_is_refused() -> None:
     """The phone takes the last pool before the elements and stops behind the first root."""
     pool, numbers, *elements = chunks(make_binary_xml(Node("manifest", {"package": "a.b"})))
@@ -266,6 +280,57 @@ def test_a_string_without_its_end_is_none() -> None:
     assert read_manifest(data).package == "a.b.cut"
     with pytest.raises(PackageNotGenuine):
         read_manifest(data.replace(name + b"\0\0", name + b"x\0"))
+
+
+def test_a_pool_that_says_it_is_sorted_is_no_other_for_it() -> None:
+    data = bytearray(make_binary_xml(Node("manifest", {"package": "a.b"})))
+    struct.pack_into("<I", data, 8 + 16, 1)
+
+    assert read_manifest(bytes(data)).package == "a.b"
+
+
+@pytest.mark.parametrize(("kind", "version"), [(0x10, 77), (0x11, 77), (0x12, 0), (0x1C, 0)])
+def test_a_version_is_a_number_however_it_was_written(kind: int, version: int) -> None:
+    """0x11 is a number that was written in hex; the others are a truth value and a colour."""
+    data = make_binary_xml(Node("manifest", {"package": "a.b", "versionCode": 77}))
+    before = struct.pack("<HBBI", 8, 0, 0x10, 77)
+    assert data.count(before) == 1
+
+    found = read_manifest(data.replace(before, struct.pack("<HBBI", 8, 0, kind, 77)))
+
+    assert found.version_code == version
+    assert ("version_code" in found.by_resource) is (version == 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_test_only", "unknown"),
+    [
+        ("true", True, set()),
+        ("1", True, set()),
+        ("false", False, set()),
+        ("FALSE", False, set()),
+        ("so", False, {"test_only"}),
+    ],
+)
+def test_a_truth_value_may_be_a_text(text: str, is_test_only: bool, unknown: set[str]) -> None:
+    found = manifest(application_attributes={"testOnly": text})
+
+    assert found.test_only is is_test_only
+    assert found.by_resource == unknown
+
+
+@pytest.mark.parametrize(
+    ("at", "value"),
+    [(0, b"\4\0"), (2, b"\4\0"), (12, bytes(4)), (12, b"\7\0\0\0"), (12, b"\xff\xff\0\0"), (4, b"\xff\xff\0\0")],
+)
+def test_a_document_whose_head_or_first_chunk_lies_is_refused(at: int, value: bytes) -> None:
+    """Another kind, too short a head, and chunks of no size, of less than their own head, and of more than is there."""
+    data = bytearray(make_binary_xml(Node("manifest", {"package": "a.b"})))
+    data[at : at + len(value)] = value
+
+    with pytest.raises(PackageNotGenuine) as caught:
+        read_manifest(bytes(data))
+    assert caught.value.reason is Reason.MANIFEST_MALFORMED
 
 
 @given(st.binary(max_size=300))

@@ -128,6 +128,25 @@ def test_data_that_does_not_expand_to_its_size_is_refused(refusal: Refusal, size
     assert refusal(make_zip([ZipEntry(b"a", b"small", method=8, declared_size=size)])) is Reason.ENTRY_MALFORMED
 
 
+@pytest.mark.parametrize("beyond", [0, 5, 100, 171])
+def test_what_waits_inside_when_all_input_was_taken_is_read_too(tmp_path: Path, beyond: int) -> None:
+    """A few bytes more than one step expands to: the last piece of input is taken before the last bytes come out."""
+    data, path = bytes((1 << 20) + beyond), tmp_path / "app.apk"
+    path.write_bytes(make_zip([ZipEntry(b"a", data, method=8)]))
+
+    with PackageFile(path) as file:
+        archive = read_archive(file)
+        assert b"".join(archive.content(archive.entries[0])) == data
+
+
+def test_deflate_data_that_is_cut_is_refused(refusal: Refusal) -> None:
+    entry = ZipEntry(b"a", b"second" * 1000, method=8)
+    cut = entry.stored()[:-4]
+    entry.stored = lambda: cut  # type: ignore[method-assign]
+
+    assert refusal(make_zip([entry])) is Reason.ENTRY_MALFORMED
+
+
 def test_a_bomb_is_stopped_at_its_declared_size(tmp_path: Path) -> None:
     """A manifest of 40 MB that deflates to 40 kB."""
     bomb = zlib.compressobj(9, zlib.DEFLATED, -15)
