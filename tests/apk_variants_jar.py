@@ -74,6 +74,45 @@ def algorithm_variants() -> Variants:
     return found
 
 
+def digest_variants() -> Variants:
+    """Manifest and signature file with the digests that are named for each; one may be wrong. Every level takes the signature, which is over SHA-1."""
+    both = ("SHA1", "SHA-256")
+    found: Variants = {
+        f"{'+'.join(one)} and {'+'.join(two)}": lambda m=one, f=two: _digested(m, f)  # type: ignore[misc]
+        for one in (both, both[:1], both[1:])
+        for two in (both, both[:1], both[1:])
+    }
+    for name in both:
+        found[f"{name} wrong in the manifest"] = lambda n=name: _digested(both, both, wrong_in_manifest=n)  # type: ignore[misc]
+        found[f"{name} wrong in the file"] = lambda n=name: _digested(both, both, wrong_in_file=n)  # type: ignore[misc]
+    return found
+
+
+def _digested(
+    manifest_names: Sequence[str], file_names: Sequence[str], *, wrong_in_manifest: str = "", wrong_in_file: str = ""
+) -> bytes:
+    def lines(data: bytes, suffix: str, names: Sequence[str], wrong: str) -> bytes:
+        found = b""
+        for name in names:
+            hashed = hashlib.new(name.replace("-", "").lower(), data + b"!" * (name == wrong)).digest()
+            found += f"{name}{suffix}: ".encode() + base64.b64encode(hashed) + b"\r\n"
+        return found
+
+    key, entries = make_key("rsa", "A"), read_zip(build_apk(min_sdk=4, target_sdk=29))
+    named = [b"Name: " + entry.name + b"\r\n" for entry in entries]
+    sections = [
+        name + lines(entry.data, "-Digest", manifest_names, wrong_in_manifest) + b"\r\n"
+        for name, entry in zip(named, entries, strict=True)
+    ]
+    manifest = b"Manifest-Version: 1.0\r\n\r\n" + b"".join(sections)
+    file = b"Signature-Version: 1.0\r\n" + lines(manifest, "-Digest-Manifest", file_names, wrong_in_file) + b"\r\n"
+    for name, section in zip(named, sections, strict=True):
+        file += name + lines(section, "-Digest", file_names, wrong_in_file) + b"\r\n"
+    block = _block([_info(key, file, "sha1")], [key.certificate], "sha1")
+    added = {"MANIFEST.MF": manifest, "CERT.SF": file, "CERT.RSA": block}
+    return make_zip([*entries, *(ZipEntry(f"META-INF/{name}".encode(), data, 8) for name, data in added.items())])
+
+
 def block_variants() -> Variants:
     """PKCS#7 blocks of odd structure."""
     a, b = make_key("rsa", "A"), make_key("rsa", "B")

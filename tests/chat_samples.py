@@ -1103,6 +1103,63 @@ def matrix_text(_folder: Path) -> tuple[str, bytes]:
     )
 
 
+def element_page(*entries: str) -> bytes:
+    """Return a page of Element's export, as it is since 2022."""
+    head = (
+        '\n          <!DOCTYPE html>\n            <html lang="en">\n            <head>\n                <meta charset="UTF-8" />\n'
+        '                <link href="css/style.css" rel="stylesheet" />\n                <title>Exported Data</title>\n            </head>\n'
+        '            <body style="height: 100vh;" class="cpd-theme-light">\n<div class="mx_RoomHeader_infoWrapper">\n<div\n dir="auto"\n'
+        ' class="mx_RoomHeader_info"\n title="Tea &amp; &quot;cake&quot;"\n >\n<span class="mx_RoomHeader_truncated mx_lineClamp">\n Tea\n</span></div></div>'
+        '<ol\n class="mx_RoomView_MessageList"\n aria-live="polite"\n role="list"\n>\n'
+    )
+    return f'{head}{"".join(entries)}\n</ol>\n<div id="snackbar"/>\n</body>\n        </html>'.encode()
+
+
+def element_day(label: str) -> str:
+    """Return the line that stands above the messages of a day."""
+    return (
+        f'<li><div class="mx_TimelineSeparator" role="separator" aria-label="{label}"><hr role="none"/><div class="mx_DateSeparator_dateContent">'
+        f'<h2 class="mx_DateSeparator_dateHeading" aria-hidden="true">{label}</h2></div><hr role="none"/></div></li>'
+    )
+
+
+def element_entry(
+    number: int, clock: str, said: str, *, sender: str = "", classes: str = "", own: str = "false", before: str = ""
+) -> str:
+    """Return an event as Element shows it."""
+    name = f'<span class="mx_Username_color4 mx_DisambiguatedProfile_displayName" dir="auto">{sender}</span>'
+    picture = (
+        f'<div class="mx_EventTile_avatar"><button role="button" aria-label="Profile picture" title="@{sender.lower()}:example.org" data-testid="avatar-img" '
+        'class="_avatar_1qbcf_8 mx_BaseAvatar">u</button></div>'
+    )
+    return (
+        f'<div class="mx_Export_EventWrapper" id="$e{number}"><li class="mx_EventTile {classes}" tabindex="-1" aria-live="off" data-self="{own}" '
+        f'data-event-id="$e{number}">{f"<div class=mx_DisambiguatedProfile>{name}</div>{picture}" if sender else ""}{before}<div class="mx_EventTile_line">'
+        f'<a href="https://matrix.to/#/!r:example.org/$e{number}" aria-label="{clock}"><span class="mx_MessageTimestamp" aria-hidden="true">{clock}</span></a>'
+        f"{said}</div></li></div>"
+    )
+
+
+def element_words(said: str) -> str:
+    """Return what somebody wrote as Element shows it."""
+    return f'<div class="mx_MTextBody mx_EventTile_content"><div class="mx_EventTile_body translate" dir="auto">{said}</div></div>'
+
+
+@sample("matrix-html")
+def matrix_html(_folder: Path) -> tuple[str, bytes]:
+    joined = '<div class="mx_TextualEvent">Ada joined the room</div>'
+    picture = '<div class="mx_MImageBody"><a href="images/a.jpg"><img class="mx_MImageBody_thumbnail" src="images/a.jpg" alt="a.jpg"/></a></div>'
+    return "messages.html", element_page(
+        element_day("Fri, Jan 13, 2023"),
+        element_entry(0, "10:01", joined, classes="mx_EventTile_info"),
+        element_entry(1, "10:01", element_words("早安: you"), sender="Ada", own="true"),
+        element_entry(2, "10:02", element_words("<p>a second</p>\n<p>line</p>"), classes="mx_EventTile_continuation", own="true"),
+        element_entry(3, "22:02", picture, sender="Bob"),
+        element_day("Sat, Jan 14, 2023"),
+        element_entry(4, "22:03", element_words("&lt;ada&gt; yes"), sender="Bob"),
+    )  # fmt: skip
+
+
 @sample("skype-json")
 def skype(_folder: Path) -> tuple[str, bytes]:
     return "messages.json", _json(skype_export())

@@ -19,6 +19,10 @@ from chat_samples import (
     discord_message,
     discord_page,
     discord_words,
+    element_day,
+    element_entry,
+    element_page,
+    element_words,
     hangouts_event,
     imessage_page,
     memotrace_page,
@@ -518,6 +522,16 @@ def matrix(messages: int) -> tuple[str, bytes]:
         "exported_by": "@0:example.org",
     }
     return "export.json", _json({**facts, "messages": events}, 4)
+
+
+@long("matrix-html")
+def matrix_html(messages: int) -> tuple[str, bytes]:
+    entries = []
+    for n in range(messages):
+        if not n or _at(n).day != _at(n - 1).day:
+            entries.append(element_day(f"{_at(n):%a, %b %-d, %Y}"))
+        entries.append(element_entry(n, f"{_at(n):%H:%M}", element_words(_said(n)), sender=_name(n)))
+    return "messages.html", element_page(*entries)
 
 
 @long("matrix-text")

@@ -95,3 +95,9 @@ def _parts(text: str) -> tuple[int, int, int] | None:
 
 
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
+
+
+def element_day(text: str) -> int | None:
+    """Return the day since 1970 that stands above the messages of a day, in the words of the app's language."""
+    parts = _parts(text.strip(" ,،"))
+    return None if parts is None else DateOrder.YEAR_MONTH_DAY.day_number(parts)

@@ -33,6 +33,7 @@ from backupkit.chats.texts.damage import TextDamage
 from backupkit.chats.texts.head import text_head
 from backupkit.chats.texts.lines import MOST_LINES_BETWEEN, Line, lines_of
 from backupkit.chats.texts.wall_time import HALF_DAY, SPACE, DateOrder, OrderEvidence, seconds_of_day
+from backupkit.chats.texts.weekdays import WeekdayEvidence
 
 _TITLES = (
     re.compile(r"\[LINE\] (?P<who>.+?)とのトーク履歴\s*$"),
@@ -50,30 +51,15 @@ _SAVED = re.compile(r"(?:保存日時|儲存日期|保存日期|储存日期|저
 _ANY_SAVED = re.compile(r"[^：:\d]{3,40}(?:[：:] ?| )\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4}\D+\d{1,2}[:.]\d{2}")
 # Thai writes vowels above and below, which are no letters of their own.
 _LETTER = r"(?:[^\W\d_]|[\u0e31\u0e34-\u0e3a\u0e47-\u0e4e])"
+_NAME = rf"(?:{_LETTER}{{1,14}}(?:-feira)?|Th(?:ứ|\.)? ?\w{{1,4}}|Chủ [Nn]hật)"
 _DAY = re.compile(
-    rf"(?:(?P<before>{_LETTER}{{1,14}})(?:\.?, ?|\. ))?(\d{{1,4}})[/.](\d{{1,2}})[/.](\d{{1,4}})"
-    rf"(?: ?[(（](?P<in>[^)）]{{1,14}})[)）]| (?P<after>{_LETTER}{{1,14}})\.?| ?(?:星期|週|周).)?\s*$"
+    rf"(?:(?P<before>{_NAME})(?:\.?[,،] ?|\. ))?(\d{{1,4}})[/.](\d{{1,2}})[/.](\d{{1,4}})"
+    rf"(?: ?[(（](?P<in>[^)）]{{1,14}})[)）]| (?P<after>{_NAME})\.?| ?(?:星期|週|周).)?\s*$"
 )
 _WEEKDAY = re.compile(r"\w+day|.曜日|(?:星期|週|周).|.요일|วัน.")
 _MESSAGE = re.compile(rf"(?:({HALF_DAY}){SPACE}?)?(\d{{1,2}})[:.](\d{{2}})(?:{SPACE}?({HALF_DAY}))?\t(.*)$", re.DOTALL)
 # The program for computers writes spaces where phones write tabs.
 _SPACED = re.compile(rf"(?:({HALF_DAY}){SPACE}?)?(\d{{1,2}}):(\d{{2}})(?: ([AaPp]\.?[Mm]\.?))? (?=\S)(.*)$", re.DOTALL)
-_WEEKDAYS = {
-    name: number
-    for number, names in enumerate(
-        (
-            "Mon 月 一 월 จ จัน Sen",
-            "Tue 火 二 화 อ อัง Sel",
-            "Wed 水 三 수 พ พุธ Rab",
-            "Thu 木 四 목 พฤ พฤห Kam",
-            "Fri 金 五 금 ศ ศุก Jum",
-            "Sat 土 六 토 ส เสา Sab",
-            "Sun 日 일 อา อาท Min",
-        )
-    )
-    for name in names.split()
-}
-
 _MEDIA = {
     MessageKind.IMAGE: (
         "写真",
@@ -226,6 +212,7 @@ class _Survey:
     is_order_certain: bool = True
     is_spaced: bool = False
     people: set[str] = field(default_factory=set)
+    weekdays: WeekdayEvidence = field(default_factory=WeekdayEvidence)
     _begun: dict[str, list[str]] = field(default_factory=dict)
     _spoken: dict[str, int] = field(default_factory=dict)
 
@@ -255,12 +242,15 @@ class _Survey:
         return " ".join([first, *self._begun[first]])
 
 
+def _weekday_of(day: re.Match[str]) -> str:
+    return (day["before"] or day["in"] or day["after"] or "").strip()
+
+
 def _survey_of(source: SourceFiles, name: str, *, is_spaced: bool) -> _Survey:
     """Look through a file. The weekday beside each date proves the order of day and month at once, else time running forward does."""
     survey = _Survey(is_spaced=is_spaced)
     begins = _SPACED if is_spaced else _MESSAGE
     evidence = OrderEvidence()
-    agree = dict.fromkeys(DateOrder, 0)
     dates = since = 0
     with source.open(name) as stream:
         try:
@@ -279,16 +269,12 @@ def _survey_of(source: SourceFiles, name: str, *, is_spaced: bool) -> _Survey:
                 parts = (int(match.group(2)), int(match.group(3)), int(match.group(4)))
                 dates += 1
                 evidence.saw(parts)
-                written = (match["before"] or match["in"] or match["after"] or "").removeprefix("วัน").rstrip(".")
-                weekday = _WEEKDAYS.get(written[:3], _WEEKDAYS.get(written[:1]))
-                for order in DateOrder:
-                    day = order.day_number(parts)
-                    agree[order] += day is not None and (day + 3) % 7 == weekday
+                survey.weekdays.saw(parts, _weekday_of(match))
         except MalformedExport:
             pass  # the reading meets it again and tells it
-    best = max(DateOrder, key=lambda order: agree[order])
-    if agree[best] and sum(count == agree[best] for count in agree.values()) == 1:
-        survey.order = best
+    proven = survey.weekdays.order()
+    if proven is not None:
+        survey.order = proven
         return survey
     survey.order, is_certain = evidence.settle(
         (DateOrder.YEAR_MONTH_DAY, DateOrder.MONTH_DAY_YEAR, DateOrder.DAY_MONTH_YEAR)
@@ -343,6 +329,8 @@ class _Reading:
             self._begin(begins, line)
             return
         day = _DAY.match(line.text)
+        if day and not self.survey.weekdays.is_weekday(_weekday_of(day)):
+            day = None
         if day and not self._is_open_quote:
             yield from self._flush()
             self._enter_day(day, line)

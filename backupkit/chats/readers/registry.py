@@ -26,6 +26,7 @@ from backupkit.chats.readers.imessage_text import ImessageText
 from backupkit.chats.readers.kakao_text import KakaoText
 from backupkit.chats.readers.line_text import LineText
 from backupkit.chats.readers.mapped import mapped_readers
+from backupkit.chats.readers.matrix_html import MatrixHtml
 from backupkit.chats.readers.matrix_json import MatrixJson
 from backupkit.chats.readers.matrix_text import MatrixText
 from backupkit.chats.readers.qq_exporter import QqExporter
@@ -92,6 +93,7 @@ READERS: tuple[ChatReader, ...] = (
     GoogleVoice(),
     MatrixJson(),
     MatrixText(),
+    MatrixHtml(),
     SkypeJson(),
     ChatlabJson(),
     WechatWeflow(),

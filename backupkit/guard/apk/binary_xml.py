@@ -6,7 +6,8 @@ does. Sources: AOSP `ResourceTypes.h` (ResChunk_header, ResStringPool_header, Re
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 _XML, _STRING_POOL, _RESOURCE_MAP, _START, _END = 0x0003, 0x0001, 0x0180, 0x0102, 0x0103
@@ -37,6 +38,9 @@ class Attribute(NamedTuple):
     kind: int
     data: int
     text: str | None
+    has_namespace: bool = False
+    written: Callable[[], str | None] = lambda: None
+    """Gives the text as it was written, where that was kept beside the value."""
 
     @property
     def is_number(self) -> bool:
@@ -76,11 +80,17 @@ class Element(NamedTuple):
         return None
 
     def by_name(self, name: str) -> Attribute | None:
-        """Return the first attribute with this name and no resource number, as the phone looks up `package`."""
-        for attribute in self.attributes:
-            if attribute.name == name and attribute.resource == 0:
-                return attribute
-        return None
+        """Return the attribute with this name and no namespace, as the phone looks up `package`.
+
+        Raises:
+            XmlMalformed: there are several, or it was written otherwise than its value says. The phone takes the first as it was written (AOSP
+                `ResXMLParser.indexOfAttribute`, `XmlBlock.getAttributeValue`), and other readers another: to one it would be an update of
+                an app, to the other a second app beside it.
+        """
+        found = [one for one in self.attributes if one.name == name and not one.has_namespace]
+        if len(found) > 1 or any(one.written() not in {None, one.text} for one in found):
+            raise XmlMalformed
+        return found[0] if found else None
 
 
 def read_elements(data: bytes) -> Iterator[Element]:
@@ -145,14 +155,13 @@ def _start(
         return strings.at(name), ()
     attributes = []
     for index in range(count):
-        _, name_index, raw, _, _, kind, value = _ATTRIBUTE.unpack_from(chunk, header + first + index * each)
-        text = None
-        if kind == TYPE_STRING:
-            text = strings.at(value)
-        elif raw != _NONE and raw < strings.count:
-            text = strings.at(raw)
+        space, name_index, raw, _, _, kind, value = _ATTRIBUTE.unpack_from(chunk, header + first + index * each)
+        written = partial(strings.find, raw)
+        text = strings.at(value) if kind == TYPE_STRING else written()
         resource = resources[name_index] if name_index < len(resources) else 0
-        attributes.append(Attribute(strings.at(name_index), resource, kind, value, text))
+        # A namespace that no string names is none (`ResStringPool::stringAt`).
+        has_namespace = space < strings.count
+        attributes.append(Attribute(strings.at(name_index), resource, kind, value, text, has_namespace, written))
     return strings.at(name), tuple(attributes)
 
 
@@ -182,6 +191,10 @@ class _Strings:
             at = self._start + self._offsets[index]
             self._known[index] = self._utf8(at) if self._is_utf8 else self._utf16(at)
         return self._known[index]
+
+    def find(self, index: int) -> str | None:
+        """Return a string; None where there is none of that number."""
+        return self.at(index) if index < self.count else None
 
     def _utf8(self, at: int) -> str:
         at += 2 if self._chunk[at] & 0x80 else 1  # length in characters

@@ -85,3 +85,33 @@ def test_a_group_that_is_named_like_a_person_has_no_sides(
 
     assert {one.kind for one in told if isinstance(one, Conversation)} == {kind}
     assert [one.direction for one in told if isinstance(one, Message)] == sides
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        "lun mar mié jue vie sáb dom",
+        "Thứ_2 Thứ_3 Thứ_4 Thứ_5 Thứ_6 Thứ_7 CN",
+        "週一 週二 週三 週四 週五 週六 週日",
+        "segunda-feira terça-feira quarta-feira quinta-feira sexta-feira sábado domingo",
+    ],
+)
+def test_weekdays_of_any_language_prove_which_part_is_the_day(tmp_path: Path, names: str) -> None:
+    days = [f"{name.replace('_', ' ')}, {number:02}/04/2026" for number, name in enumerate(names.split(), 6)]
+    said = [line for day in days for line in ("", day, "09:53\tAna\thola")]
+
+    found = messages_with(LineText(), write(tmp_path, "[LINE] Chat con Ana", "Guardado el: 15/04/2026 10:30", *said))
+
+    assert [at(one)[:10] for one in found] == [f"2026-04-{number:02}" for number in range(6, 13)]
+
+
+def test_a_date_with_another_word_in_a_message_is_no_day(tmp_path: Path) -> None:
+    path = write(
+        tmp_path, "2025.12.30 火曜日", "23:43 衛藤 予定", "2026.01.05 会議", "23:44 衛藤 はい", "2025.12.31 水曜日", "00:05 衛藤 x",
+    )  # fmt: skip
+
+    assert [(at(one), one.text) for one in messages_with(LineText(), path)] == [
+        ("2025-12-30 23:43", "予定\n2026.01.05 会議"),
+        ("2025-12-30 23:44", "はい"),
+        ("2025-12-31 00:05", "x"),
+    ]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from apk_factory import make_key, sign_v2
 from apk_variants_file import Variants, v2_variants, v3_variants, zip_variants
-from apk_variants_jar import algorithm_variants, block_variants, text_variants
+from apk_variants_jar import algorithm_variants, block_variants, digest_variants, text_variants
 from apksig import ApkSig
 
 from backupkit.guard.apk.package import NEWEST_KNOWN_SDK, judge_range
@@ -71,6 +71,10 @@ def test_texts(apksig: ApkSig, tmp_path: Path, seed: int) -> None:
 
 def test_algorithms(apksig: ApkSig, tmp_path: Path) -> None:
     assert compared(apksig, tmp_path / "a.apk", algorithm_variants(), JAR_ERAS) == {}
+
+
+def test_digests(apksig: ApkSig, tmp_path: Path) -> None:
+    assert compared(apksig, tmp_path / "a.apk", digest_variants(), JAR_ERAS) == {}
 
 
 def test_blocks(apksig: ApkSig, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from apk_factory import build_apk, make_key, sign_v1
-from apk_variants_jar import block_variants
+from apk_variants_jar import block_variants, digest_variants
 
 from backupkit.guard.apk.package import read_package
 from backupkit.guard.apk.reasons import PackageNotGenuine, Reason
@@ -79,6 +79,41 @@ def test_each_level_takes_or_refuses_a_block_as_that_android_did(tmp_path: Path,
     path = tmp_path / "app.apk"
 
     assert tuple(answer(BLOCKS[label], level) for level in LEVELS) == EXPECTED[label]
+
+
+CHANGED, SPOILT, MISSING = Reason.V1_ENTRY_CHANGED, Reason.V1_MANIFEST_CHANGED, Reason.V1_DIGEST_MISSING
+DIGESTS: dict[str, tuple[Answer, Answer, Answer]] = {
+    # On levels below 18, from 18 on, and over all of them.
+    "SHA1+SHA-256 and SHA1+SHA-256": ("A", "A", "A"),
+    "SHA1+SHA-256 and SHA1": ("A", "A", "A"),
+    "SHA1+SHA-256 and SHA-256": (MISSING, "A", MISSING),
+    "SHA1 and SHA1+SHA-256": ("A", "A", "A"),
+    "SHA1 and SHA1": ("A", "A", "A"),
+    "SHA1 and SHA-256": (MISSING, "A", MISSING),
+    "SHA-256 and SHA1+SHA-256": (MISSING, "A", MISSING),
+    "SHA-256 and SHA1": (MISSING, "A", MISSING),
+    "SHA-256 and SHA-256": (MISSING, "A", MISSING),
+    "SHA1 wrong in the manifest": (CHANGED, "A", CHANGED),
+    "SHA-256 wrong in the manifest": ("A", CHANGED, CHANGED),
+    "SHA1 wrong in the file": (SPOILT, "A", SPOILT),
+    "SHA-256 wrong in the file": ("A", SPOILT, SPOILT),
+}
+
+
+@pytest.mark.parametrize("label", digest_variants())
+def test_levels_below_18_check_sha1_and_others_the_strongest_and_a_range_both(tmp_path: Path, label: str) -> None:
+    path = tmp_path / "app.apk"
+    path.write_bytes(digest_variants()[label]())
+
+    def answer(level: int | None) -> Answer:
+        try:
+            (signer,) = read_package(path, device_sdk=level).signing.digests
+        except PackageNotGenuine as error:
+            return error.reason
+        return SIGNERS[signer]
+
+    below, since, over_all = DIGESTS[label]
+    assert [answer(level) for level in (4, 17, 18, 36, None)] == [below, below, since, since, over_all]
 
 
 def test_eleven_jar_signers_are_one_too_many(tmp_path: Path) -> None:

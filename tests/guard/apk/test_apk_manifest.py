@@ -212,6 +212,53 @@ def test_only_its_own_property_rules_out_that_an_app_stores_data(name: str, valu
     assert manifest(application_children=[own]).no_app_data_storage is stores_nothing
 
 
+def attribute(name: int, raw: int, value: int, *, space: int = 0xFFFFFFFF, kind: int = 3) -> bytes:
+    return struct.pack("<IIIHBBI", space, name, raw, 8, 0, kind, value)
+
+
+NONE = 0xFFFFFFFF
+
+
+@pytest.mark.parametrize(
+    ("attributes", "name"),
+    [
+        # Strings: 0 manifest, 1 package, 2 a.good, 3 c.evil, 4 a namespace, 5 a.good again.
+        ([attribute(1, 2, 2)], "a.good"),
+        ([attribute(1, NONE, 2)], "a.good"),
+        ([attribute(1, 5, 2)], "a.good"),
+        ([attribute(1, 2, 7, kind=0x10)], "a.good"),
+        ([attribute(1, 99, 2)], "a.good"),
+        ([attribute(1, 2, 2, space=99)], "a.good"),
+        ([attribute(1, 3, 3, space=4), attribute(1, 2, 2)], "a.good"),
+        ([attribute(1, 3, 2)], None),
+        ([attribute(1, 2, 2), attribute(1, 3, 3)], None),
+        ([attribute(1, 3, 3, space=4)], None),
+    ],
+)
+@pytest.mark.parametrize("has_number", [False, True])
+def test_the_name_of_a_package_is_the_one_that_the_phone_reads_or_none(
+    attributes: list[bytes], name: str | None, has_number: bool
+) -> None:
+    """A stranger's package that is WeChat to the phone and another app to the guard would be let through as a second app."""
+    strings = [in_utf8(one) for one in ("manifest", "package", "a.good", "c.evil", "urn:android", "a.good")]
+    offsets = [sum(map(len, strings[:index])) for index in range(6)]
+    data = b"".join(strings)
+    pool = struct.pack("<HHI5I6I", 1, 28, 52 + len(data), 6, 0, 0x100, 52, 0, *offsets) + data
+    numbers = struct.pack("<HHI2I", 0x0180, 8, 16, 0, 0x01010003) if has_number else b""
+    size = 36 + 20 * len(attributes)
+    head = struct.pack("<HHIIIIIHHHHHH", 0x0102, 16, size, 1, NONE, NONE, 0, 20, 20, len(attributes), 0, 0, 0)
+
+    def read() -> str:
+        return read_manifest(document(pool, numbers, head + b"".join(attributes))).package
+
+    if name is not None:
+        assert read() == name
+    else:
+        with pytest.raises(PackageNotGenuine) as caught:
+            read()
+        assert caught.value.reason is Reason.MANIFEST_MALFORMED
+
+
 def test_chunks_that_packers_add_are_skipped() -> None:
     data = make_binary_xml(Node("manifest", {"package": "a.b"}))
     junk = struct.pack("<HHI", 0x7777, 8, 12) + b"junk"
