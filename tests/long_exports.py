@@ -37,6 +37,8 @@ from chat_samples import (
     qq_mht_row,
     telegram_entry,
     telegram_page,
+    whatsapp_exported,
+    whatsapp_exporter_chat,
     whatsapp_in_telegrams_shape,
     whatsapp_page,
     whatsapp_page_day,
@@ -300,6 +302,12 @@ def whatsapp_exporter_html(messages: int) -> tuple[str, bytes]:
         for n in range(messages)
     ]
     return "Trip.html", whatsapp_page(*said, title="Trip")
+
+
+@long("whatsapp-exporter chats")
+def whatsapp_exporter_chats(messages: int) -> tuple[str, bytes]:
+    said = [whatsapp_exported(n, _said(n), sender=_name(n)) for n in range(messages)]
+    return "result.json", _json({"12-34@g.us": whatsapp_exporter_chat("Trip", *said)})
 
 
 @long("whatsapp-exporter telegram")

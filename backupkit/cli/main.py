@@ -134,12 +134,14 @@ def _invoke(process: Process, arguments: Sequence[str], first: Everywhere) -> Ex
         # So many programs have it that it is typed without a thought, most of all by who is in trouble.
         arguments = [*arguments[1:], "--help"]
     try:
-        context = program.make_context("backupkit", list(arguments), obj=process)
+        # Who types the name alone wants to know what there is.
+        context = program.make_context("backupkit", list(arguments) or ["--help"], obj=process)
         with context:
             result = program.invoke(context)
     except HelpWanted as wanted:
         _help(process, first, wanted.context)
-        return ExitCode.DONE
+        # In a script it is a variable that was never set, and nothing was done.
+        return ExitCode.DONE if arguments else ExitCode.USAGE
     except VersionWanted:
         from backupkit import __version__
 

@@ -74,3 +74,15 @@ def test_a_command_that_lacks_something_is_found() -> None:
     assert refused_as_typed("Mend it        backupkit restore latest") == ["backupkit restore: to"]
     assert refused_as_typed("backupkit copy --to DIR        to another disk") == []
     assert refused_as_typed("A sweep is run by backupkit undelete") == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_advice_to_save_says_that_a_path_belongs_to_it(language: Language) -> None:
+    """The command alone saves what the settings list, and fails on a computer where nobody ever wrote any."""
+    bare = re.compile(r"backupkit snapshot(?!s| (?:PATH|路径))")
+
+    assert [
+        key
+        for key, text in messages(language).items()
+        if key.endswith(".try") and key != "error.nothing-to-save.try" and bare.search(text)
+    ] == []

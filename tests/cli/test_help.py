@@ -110,3 +110,14 @@ def test_a_number_is_called_what_its_line_speaks_of_and_choices_are_all_shown() 
     assert by_name["--keep-last"] == "--keep-last N"
     assert by_name["--limit"] == "--limit N"
     assert by_name["--has"].endswith("voice|video|file|sticker|link|location|contact|call|payment|poll")
+
+
+def test_the_name_alone_shows_what_there_is_and_is_no_success(run: Run) -> None:
+    """It was answered with an error that listed every command and said what none of them is for."""
+    alone, asked = run(), run("--help")
+
+    assert (alone.out, alone.notes) == (asked.out, "")
+    assert "Save chats now" in alone.out
+    # `backupkit $COMMAND` in a script, with a variable that was never set, has done nothing.
+    assert (alone.code, asked.code) == (2, 0)
+    assert run("--json").last["code"] == "command-missing"

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from guard_scene import MAKER, NOON, STRANGER, WECHAT, Scene, answer, on_disk, question, said
+from guard_scene import MAKER, NOON, PINS, STRANGER, WECHAT, Scene, answer, on_disk, question, said
 
 from backupkit.clock import to_rfc3339
 from backupkit.guard import desk
@@ -13,8 +13,10 @@ from backupkit.guard.consent import ConsentAnswers, GivenConsent
 from backupkit.guard.desk import Desk, load_given, load_hook_key, load_policy, save_given, save_policy
 from backupkit.guard.examination import examine
 from backupkit.guard.ledger import read_ledger, verify_ledger
+from backupkit.guard.outcome import Action
 from backupkit.guard.package_record import EnrolledBy, Records, enrol
 from backupkit.guard.package_source import read_facts
+from backupkit.guard.places import write_whole
 from backupkit.guard.policy import GuardPolicy, Needs
 from backupkit.guard.request import OnDisk, OnRecord, UpdateRequest
 from backupkit.guard.verdict import Decision
@@ -218,6 +220,19 @@ def test_every_decision_is_in_the_ledger(scene: Scene) -> None:
     assert verify_ledger(scene.places.ledger, load_hook_key(scene.places).verify_key).entries == 3
 
 
+def test_what_could_not_be_decided_is_in_the_ledger_with_the_app_that_it_was_about(scene: Scene) -> None:
+    """An open hold is one of an app, and keeps old snapshots: an entry without a package would let them go."""
+    missing = OnDisk(scene.folder / "none.apk")
+
+    answer(scene, question(scene, candidate=missing, package=WECHAT, store="a shop"))
+    answer(scene, question(scene, installed=OnRecord(WECHAT), action=Action.UNINSTALL, candidate=None))
+
+    entries = list(read_ledger(scene.places.ledger))
+    assert [entry["reason"] for entry in entries] == ["package-unreadable", "app-not-enrolled"]
+    assert [entry["package"] for entry in entries] == [WECHAT, WECHAT]
+    assert [(entry["action"], entry["store"]) for entry in entries] == [("upgrade", "a shop"), ("uninstall", None)]
+
+
 def test_the_owner_can_enrol_a_new_signer(scene: Scene) -> None:
     answer(scene, question(scene))
     facts = read_facts(scene.offered_by_stranger(), device_sdk=None)
@@ -270,6 +285,7 @@ def test_another_app_beside_this_one_is_not_remembered_as_its_update(scene: Scen
         ("policy", b'{"needs":"saved"}'),
         ("policy", b" " * (16 << 10) + b"{}"),
         ("pins", b"{}"),
+        ("pins", PINS.encode().replace(b'"v":1', b'"v":2')),
         ("owner_key", b"aa\n"),
         ("owner_key", b"a" * 63 + b"\n"),
         ("owner_key", b"aa" * 33),
@@ -302,6 +318,15 @@ def test_a_folder_in_place_of_a_pass_decides_nothing_and_one_in_place_of_a_conse
 
     assert waiting.waits_for_consent
     assert said(answer(scene, question(scene)))[::2] == ("undecided", "pass-unreadable")
+
+
+@pytest.mark.parametrize("data", [b"", b"garbage", b"[]", b"x" * 5000])
+def test_garbage_in_place_of_a_consent_is_no_consent_and_stops_no_question(scene: Scene, data: bytes) -> None:
+    scene.enrol_store()
+    scene.issue()
+    write_whole(scene.places.consent_of(WECHAT), data)
+
+    assert answer(scene, question(scene)).waits_for_consent
 
 
 def test_the_key_of_the_ledger_is_drawn_once_and_kept(scene: Scene) -> None:

@@ -8,7 +8,7 @@ from apk_factory import V3, ZipEntry, build_apk, make_zip, read_zip, sign, witho
 from guard_scene import MAKER, STRANGER, WECHAT, Scene, answer, question, said
 
 from backupkit.guard import device_rules, examination
-from backupkit.guard.advice import BACK_UP_FIRST, UPDATE_INSTEAD
+from backupkit.guard.advice import BACK_UP_FIRST, KEEP_THE_APP, UPDATE_INSTEAD
 from backupkit.guard.judge import judge
 from backupkit.guard.outcome import Action
 from backupkit.guard.package_record import Records
@@ -42,6 +42,7 @@ def test_the_accident_of_2018_is_held_until_a_backup_covers_the_chats(scene: Sce
     assert before.loss == Loss(messages=50_000, not_in_backup=1_789)
     assert said(after) == ("allow", "would-wipe", "backup-covers")
     assert after.would_erase
+    assert (before.suggestions, after.suggestions) == (BACK_UP_FIRST, (KEEP_THE_APP,))
     assert after.consent is not None
     assert after.consent.to_json()["state"] == "needed"
     assert after.loss is not None

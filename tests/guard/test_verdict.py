@@ -68,3 +68,6 @@ def test_the_last_words_of_a_dying_hook_are_the_same_object() -> None:
 
 def test_times_in_a_verdict_are_utc() -> None:
     assert Loss(newest=NOON).to_json()["newest"] == "2018-06-01T12:00:00Z"
+    told = COVERAGE._replace(oldest=NOON.replace(year=2014), newest=NOON).to_json()
+    assert (told["oldest"], told["newest"]) == ("2014-06-01T12:00:00Z", "2018-06-01T12:00:00Z")
+    assert (COVERAGE.to_json()["oldest"], COVERAGE.to_json()["newest"]) == (None, None)

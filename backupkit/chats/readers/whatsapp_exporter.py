@@ -5,10 +5,12 @@ and nothing tells a picture's path from words.
 """
 
 import html
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
 
+from backupkit.chats.malformed import MalformedExport, TruncatedExport
 from backupkit.chats.model import (
     UTC_ZONE,
     Conversation,
@@ -33,6 +35,7 @@ from backupkit.chats.reading.reader import Recognition, Told, read_each
 from backupkit.chats.records.json_fields import dict_of, name_of, seconds_to_us, text_of, within_time
 from backupkit.chats.records.json_stream import JsonStream
 from backupkit.chats.sources.source import SourceFiles
+from backupkit.chats.texts.html_pieces import pieces_of
 
 _CALLS = "000000000000000"
 _DELETED, _NO_MEDIA = "Message deleted", "The media is missing"
@@ -40,6 +43,10 @@ _LINE_END = re.compile(r" ?<br>")
 _TAG = re.compile(r"<[^<>]{1,4000}>")
 _ROLES = {"image": MessageKind.IMAGE, "video": MessageKind.VIDEO, "audio": MessageKind.VOICE}
 _MOST_REACTIONS = 10_000
+_MARK = re.compile(rb'"(?P<key>[^"\\]{1,200})":\s{0,40}(?P<value>\{\s{0,40}"(?P<first>from_me|name)":)')
+_FACT = re.compile(rb'"(name|media_base)":\s{0,40}("(?:[^"\\]|\\.){0,1000}")')
+_LONGEST_HEAD = 1 << 14
+_DECODER = json.JSONDecoder()
 
 
 class WhatsAppExporter:
@@ -71,6 +78,19 @@ def _read_file(source: SourceFiles, name: str) -> Iterator[Told]:
     if is_in_telegrams_shape(source.json_sample(name)):
         yield from _read_telegrams_shape(source, name)
         return
+    messages = 0
+    try:
+        for told in _read_chats(source, name):
+            messages += isinstance(told, Message)
+            yield told
+    except TruncatedExport:
+        raise
+    except MalformedExport:
+        yield from _read_behind(source, name, messages)
+        raise
+
+
+def _read_chats(source: SourceFiles, name: str) -> Iterator[Told]:
     with source.open(name) as opened:
         stream = JsonStream(opened, name)
         for chat in stream.members():
@@ -79,6 +99,47 @@ def _read_file(source: SourceFiles, name: str) -> Iterator[Told]:
             else:
                 stream.skip()
         stream.finish()
+
+
+def _read_behind(source: SourceFiles, name: str, messages: int) -> Iterator[Told]:
+    """Read on behind a damage, where the tool's own first fields show that a chat or a message begins. The first `messages` are known already."""
+    chat, facts, number = name, dict[str, Any](), 0
+    with source.open(name) as stream:
+        for piece in pieces_of(stream, name, _MARK):
+            found = _MARK.match(piece.data)
+            if found is None:
+                continue
+            if found["first"] == b"name":
+                chat, facts = found["key"].decode("utf-8", "replace"), _facts_in(piece.data)
+                title = text_of(facts.get("name"))
+                yield Conversation(chat, title, _kind_of_chat(chat), locator=Locator(name, f"byte {piece.offset}"))
+                continue
+            number += 1
+            if number <= messages:
+                continue
+            locator = Locator(name, f"byte {piece.offset}")
+            text = piece.data[found.start("value") :].decode("utf-8", "surrogateescape")
+            try:
+                value, end = _DECODER.raw_decode(text)
+            except (ValueError, RecursionError):
+                yield Finding("record-not-understood", Severity.WARNING, locator)
+                continue
+            if text[end:].strip(" \r\n\t,}"):
+                yield Finding("record-not-understood", Severity.WARNING, locator)
+                continue
+            raw = text[:end].encode("utf-8", "surrogateescape")
+            yield _message(source, Record(value, raw, locator), chat, facts)
+
+
+def _facts_in(data: bytes) -> dict[str, Any]:
+    """Return the name of a chat and the folder of its media, from the fields above its messages."""
+    facts = {}
+    for key, value in _FACT.findall(data[:_LONGEST_HEAD]):
+        try:
+            facts[key.decode()] = json.loads(value)
+        except ValueError:
+            continue
+    return facts
 
 
 def _read_chat(source: SourceFiles, name: str, stream: JsonStream, chat: str) -> Iterator[Told]:

@@ -18,7 +18,7 @@ from backupkit.guard.apk.signing import Signing
 from backupkit.guard.apk.signing_block import SigningBlock, find_signing_block
 from backupkit.guard.apk.source_stamp import SourceStamp, check_stamp
 from backupkit.guard.apk.verification import Claim, Verification
-from backupkit.guard.apk.zip_bytes import Archive, read_archive, shown
+from backupkit.guard.apk.zip_bytes import DEFLATED, STORED, Archive, read_archive, shown
 from backupkit.ids import AppPackage, CertificateDigest
 
 NEWEST_KNOWN_SDK = 36
@@ -230,6 +230,10 @@ def package_manifest(archive: Archive) -> Manifest:
     entry = archive.by_name.get(MANIFEST)
     if entry is None:
         raise PackageNotGenuine(Reason.MANIFEST_MISSING)
+    # The phone's reader of resources expands method 8 alone and takes every other for stored (AOSP `ApkAssets::Open`); its verifier, and apksig, expand
+    # all but 0. Of another method, one entry could hold two manifests.
+    if entry.method not in {STORED, DEFLATED}:
+        raise PackageNotGenuine(Reason.MANIFEST_MALFORMED)
     return read_manifest(archive.read(entry, most=MOST_MANIFEST))
 
 
@@ -254,7 +258,7 @@ def packs_resources(archive: Archive) -> bool | None:
     except PackageNotGenuine:
         # A whole-file signature covers it as it is, so this is no reason to call the package altered.
         return None
-    return entry.is_compressed or start % 4 != 0
+    return entry.method == DEFLATED or start % 4 != 0
 
 
 def _findings(

@@ -23,7 +23,7 @@ _LOCAL = struct.Struct("<IHHHHHIIIHH")
 _LOCAL_MARK = 0x04034B50
 _FIRST_BYTES = b"PK\x03\x04"
 _DESCRIPTOR_USED = 0x0008
-_STORED = 0
+STORED, DEFLATED = 0, 8
 
 MOST_ENTRIES = 300_000
 """Bounds memory and time; the largest real packages have some tens of thousands. (A zip without zip64 ends at 65,535 anyway.)"""
@@ -46,7 +46,7 @@ class Entry(NamedTuple):
     @property
     def is_compressed(self) -> bool:
         """Whether the data is deflated. Android takes every method but 0 for deflate (apksig `LocalFileRecord`)."""
-        return self.method != _STORED
+        return self.method != STORED
 
 
 class Archive(NamedTuple):

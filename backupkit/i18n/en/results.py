@@ -123,7 +123,7 @@ MESSAGES: dict[str, str] = {
     "key.kind.recovery-code": "recovery words",
     "key.kind.recipient": "recipient",
     "key.opens": "It opens the repository (slot {slot}).",
-    "key.confirmed": "The recovery words are right. What is read back from now on counts for the guard: backupkit snapshot, or backupkit verify for what is saved already.",
+    "key.confirmed": "The recovery words are right. What is read back from now on counts for the guard: backupkit snapshot PATH, or backupkit verify for what is saved already.",
     "key.confirmed-covers": "The recovery words are right, so what was saved and read back counts for the guard now.",
     "key.confirmed-yes": "confirmed",
     "key.confirmed-no": "not confirmed",

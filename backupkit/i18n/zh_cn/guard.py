@@ -106,9 +106,9 @@ _CHECKS: dict[str, tuple[str, str, str]] = {
         "backupkit copy --to 文件夹        文件夹在另一块磁盘上；完成后再问一次",
     ),
     "consent-refused.token-needed": (
-        "本机只认主人签名的同意，而这次没有收到这样的签名。",
+        "本机只认机主签名的同意书，而这次没有收到。",
         "这样一来，任何程序都不能替您作答。",
-        "backupkit guard consent 文件        文件是以 JSON 保存的这份答复；签名之后，带上 --consent-token 再问一次",
+        "backupkit guard consent 文件        文件是以 JSON 保存的这份裁定；签出同意书之后，带上 --consent-token 再问一次",
     ),
 }
 

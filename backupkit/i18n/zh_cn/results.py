@@ -123,7 +123,7 @@ MESSAGES: dict[str, str] = {
     "key.kind.recovery-code": "恢复词",
     "key.kind.recipient": "接收方",
     "key.opens": "可以打开备份库（密钥槽 {slot}）。",
-    "key.confirmed": "恢复词正确。从现在起，读回核验过的备份对守卫算数：请运行 backupkit snapshot；已经保存的，请运行 backupkit verify。",
+    "key.confirmed": "恢复词正确。从现在起，读回核验过的备份对守卫算数：请运行 backupkit snapshot 路径；已经保存的，请运行 backupkit verify。",
     "key.confirmed-covers": "恢复词正确。之前保存并读回核验过的备份，现在对守卫算数了。",
     "key.confirmed-yes": "已确认",
     "key.confirmed-no": "未确认",
@@ -264,7 +264,7 @@ MESSAGES: dict[str, str] = {
     "repair.parity": "为 {groups} 组数据包写入了校验文件",
     "repair.lost-copy": "其他数据包里的内容都是安全的，可以恢复。如果有第二份副本：backupkit repair --from 文件夹",
     "repair.lost": "其他数据包里的内容都是安全的，可以恢复。",
-    "repair.lost-snapshot": "如果聊天记录还在这台电脑上，重新保存即可：backupkit snapshot PATH",
+    "repair.lost-snapshot": "如果聊天记录还在这台电脑上，重新保存即可：backupkit snapshot 路径",
     "repair.needed-by": "有 {count} 个快照不再完整（{snapshots}）。不再需要时：backupkit forget {command}",
     "repair.next": "下一步：backupkit verify",
 }

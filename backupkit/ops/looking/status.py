@@ -226,14 +226,14 @@ def _size_of(repository: Repository, name: str) -> int:
 def _next_steps(
     sources: tuple[SourceStatus, ...], known: list[KnownSnapshot], *, is_reminded: bool, is_sealed: bool
 ) -> list[str]:
-    steps = ["backupkit key confirm"] if is_reminded else []
+    # Damage first: every day may add to it, and the words are on paper.
+    steps = ["backupkit repair"] if any(source.state == "damaged" for source in sources) else []
+    steps += ["backupkit key confirm"] if is_reminded else []
     if is_sealed:
         # Another computer took what lies here: whoever comes with its disk wants the chats first.
         return [*steps, "backupkit restore latest --to DIR"]
     if not sources:
         return [*steps, "backupkit snapshot PATH"]
-    if any(source.state == "damaged" for source in sources):
-        steps.append("backupkit repair")
     unread = {source.last_snapshot for source in sources if source.state == "saved" or source.not_covered}
     # The command alone reads the latest one back, which may be another.
     latest = find_snapshot(known, LATEST).id

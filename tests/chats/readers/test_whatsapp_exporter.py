@@ -1,10 +1,12 @@
 """WhatsApp Chat Exporter's JSON, text and pages."""
 
+from contextlib import suppress
 from pathlib import Path
 
-from chat_reading import messages_with, read_with, summary_of
+from chat_reading import messages_with, read_with, summary_of, tell_all
 from chat_samples import SAMPLES, whatsapp_page, whatsapp_page_day, whatsapp_page_said
 
+from backupkit.chats.malformed import MalformedExport
 from backupkit.chats.model import (
     Conversation,
     ConversationKind,
@@ -20,6 +22,7 @@ from backupkit.chats.readers.whatsapp_exporter import WhatsAppExporter
 from backupkit.chats.readers.whatsapp_exporter_html import WhatsAppExporterHtml
 from backupkit.chats.readers.whatsapp_text import WhatsAppText
 from backupkit.chats.reading.reader import Told
+from backupkit.chats.sources.source import open_source
 
 
 def sample(tmp_path: Path, name: str) -> Path:
@@ -154,3 +157,30 @@ def test_pages_of_one_chat_are_one_conversation_and_a_missing_one_is_told(tmp_pa
     assert [one.text for one in told if isinstance(one, Message)] == ["page 1", "page 2", "page 10"]
     assert list(conversations(told)) == ["86138-Li"]
     assert [one.facts["name"] for one in told if isinstance(one, Finding)] == ["86138-Li-3.html", "86138-Li-11.html"]
+
+
+def test_messages_and_chats_behind_a_damage_are_read(tmp_path: Path) -> None:
+    path = sample(tmp_path, "whatsapp-exporter")
+    data = path.read_bytes()
+    at = data.index(b"hi: <b>")
+    path.write_bytes(data[:at] + b"\0" * 300 + data[at + 300 :])
+
+    found = messages_with_findings(path)
+
+    assert [one.text for one in found if isinstance(one, Message)][-3:] == [
+        "by name",
+        "mine",
+        "A call from Li was missed.",
+    ]
+    assert {one.conversation for one in found if isinstance(one, Message)} == {
+        "8613800000001@s.whatsapp.net", "12-34@g.us", "000000000000000",
+    }  # fmt: skip
+    assert "record-not-understood" in {one.code for one in found if isinstance(one, Finding)}
+    assert {finding.code for finding in summary_of(path).findings} >= {"export-damaged"}
+
+
+def messages_with_findings(path: Path) -> list[Told]:
+    into: list[Told] = []
+    with open_source(path) as source, suppress(MalformedExport):
+        tell_all(WhatsAppExporter().read(source, WhatsAppExporter().recognise(source)), into)
+    return into

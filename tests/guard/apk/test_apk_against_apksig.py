@@ -33,6 +33,9 @@ BY_NEWER_APKSIG = {
 BY_NEWER_DEVICES = {"infos: second of unknown algorithm", "infos: second without content type"}
 """Over a range that begins below 24 apksig looks at the first signer info alone; devices from 24 on stumble over the second."""
 
+BY_TWO_READERS = {f"directory of AndroidManifest.xml: method {method:#x}" for method in (1, 5, 99)}
+"""What apksig expands, as the phone's verifier does, and the phone's reader of manifests does not."""
+
 
 def ours(path: Path, levels: Levels) -> list[str] | None:
     """The signers, or None where it is not taken for genuine."""
@@ -102,4 +105,4 @@ def test_v3(apksig: ApkSig, tmp_path: Path) -> None:
 
 
 def test_zips(apksig: ApkSig, tmp_path: Path) -> None:
-    assert compared(apksig, tmp_path / "a.apk", zip_variants(), [ALL, (24, None)]) == {}
+    assert compared(apksig, tmp_path / "a.apk", zip_variants(), [ALL, (24, None)]).keys() == BY_TWO_READERS

@@ -18,6 +18,7 @@ from apk_factory import (
     sign,
     sign_v1,
     sign_v2,
+    u32,
 )
 from hypothesis import given, strategies as st
 
@@ -110,6 +111,16 @@ OTHER = sign(build_apk(version_code=2), A)
 )
 def test_another_packages_file_is_told_apart(path: Path, idsig: bytes, expected: IdsigIssue) -> None:
     assert issue(path, idsig) is expected
+
+
+@pytest.mark.parametrize("number", [0x7777, 0x0423])
+def test_an_algorithm_that_no_idsig_is_signed_with_is_told(path: Path, number: int) -> None:
+    """One that nobody knows, and one whose digest is a tree already."""
+    before = A.public_key_info + u32(A.algorithm)
+    idsig = make_idsig(APK, A)
+    assert idsig.count(before) == 1
+
+    assert issue(path, idsig.replace(before, A.public_key_info + u32(number))) is IdsigIssue.MALFORMED
 
 
 def test_a_payload_outside_what_v3_covers_is_seen_by_the_tree(path: Path) -> None:

@@ -274,6 +274,21 @@ def test_a_package_without_a_manifest_is_refused(tmp_path: Path) -> None:
         assert caught.value.reason is Reason.MANIFEST_MISSING
 
 
+@pytest.mark.parametrize(("method", "is_read"), [(0, True), (8, True), (1, False), (21, False)])
+def test_a_manifest_that_the_phone_would_not_expand_is_refused(tmp_path: Path, method: int, is_read: bool) -> None:
+    """Its signature is checked over what expands there, and its name is read from the bytes as they lie."""
+    path, entries = tmp_path / "app.apk", read_zip(build_apk())
+    entries[0].method = method
+    path.write_bytes(sign_v2(make_zip(entries), A))
+
+    if is_read:
+        assert read_package(path).signing.digests == (A.digest,)
+    else:
+        with pytest.raises(PackageNotGenuine) as caught:
+            read_package(path)
+        assert caught.value.reason is Reason.MANIFEST_MALFORMED
+
+
 def test_the_factory_reads_back_what_it_writes() -> None:
     apk = sign_v2(sign_v1(build_apk(files={"a/ü.txt": b"x"}), A), A)
 

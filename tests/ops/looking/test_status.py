@@ -54,6 +54,16 @@ def test_damage_is_to_be_repaired_before_it_is_saved_anew(scene: Scene) -> None:
     assert found.next == ("backupkit repair", f"backupkit snapshot {scene.chats}")
 
 
+def test_damage_comes_before_the_words_that_were_not_typed_back(bare_scene: Scene) -> None:
+    bare_scene.initialise(confirm=False)
+    some_chats(bare_scene)
+    bare_scene.take(verify=True)
+    bare_scene.damage_largest_pack()
+    bare_scene.verify()
+
+    assert look(bare_scene).next[:2] == ("backupkit repair", "backupkit key confirm")
+
+
 def test_a_source_whose_folder_was_renamed_is_said_to_be_gone_until_its_owner_lets_it_go(scene: Scene) -> None:
     some_chats(scene)
     scene.take(verify=True)
