@@ -13,6 +13,7 @@ def workbook(
     shared: bool = True,
     sheet: str = "聊天",
     first: str = "首页",
+    first_rows: str = "",
     dtd: str = "",
 ) -> dict[str, str]:
     """Return the parts of a workbook as office programs write them. Floats are dates."""
@@ -51,7 +52,7 @@ def workbook(
         "xl/styles.xml": '<styleSheet><numFmts><numFmt numFmtId="164" formatCode="yyyy\\-mm\\-dd hh:mm:ss"/></numFmts>'
         '<cellStyleXfs><xf numFmtId="14"/></cellStyleXfs><cellXfs><xf numFmtId="0"/><xf numFmtId="164"/></cellXfs></styleSheet>',
         "xl/sharedStrings.xml": f"<sst>{items}</sst>",
-        "xl/worksheets/sheet1.xml": "<worksheet><sheetData/></worksheet>",
+        "xl/worksheets/sheet1.xml": f"<worksheet><sheetData>{first_rows}</sheetData></worksheet>",
         "xl/worksheets/sheet2.xml": f'<?xml version="1.0"?>{dtd}<{prefix}worksheet {space}><{prefix}sheetData>{"".join(lines)}</{prefix}sheetData></{prefix}worksheet>',
     }
 

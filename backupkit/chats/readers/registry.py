@@ -31,6 +31,7 @@ from backupkit.chats.readers.matrix_json import MatrixJson
 from backupkit.chats.readers.matrix_text import MatrixText
 from backupkit.chats.readers.qq_exporter import QqExporter
 from backupkit.chats.readers.qq_exporter_text import QqExporterText
+from backupkit.chats.readers.qq_exporter_xlsx import QqExporterXlsx
 from backupkit.chats.readers.qq_mht import QqMht
 from backupkit.chats.readers.qq_text import QqText
 from backupkit.chats.readers.signal_android_db import SignalAndroidDatabase
@@ -89,6 +90,7 @@ READERS: tuple[ChatReader, ...] = (
     QqMht(),
     QqExporter(),
     QqExporterText(),
+    QqExporterXlsx(),
     SmsXml(),
     GoogleVoice(),
     MatrixJson(),

@@ -25,7 +25,8 @@ HOSTILE = {
 # Read as databases are, and tried in `test_database_readers_fuzz.py`; an app that cannot be told has the form of one that can.
 # Read as one whole, and refused as one where it is too long.
 WHOLE_PAGES = {"google-voice"}
-OTHERWISE = {"meta-json", "meta-html"}
+# A workbook is tried where mappings are.
+OTHERWISE = {"meta-json", "meta-html", "qq-exporter-xlsx"}
 
 CHILD = """
 import resource, sys
