@@ -324,7 +324,7 @@ def test_an_attached_file_that_is_not_there_is_missing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "This message was deleted", "You deleted this message.", "此消息已被删除", "Diese Nachricht wurde gelöscht.",
+        "This message was deleted", "You deleted this message.", "此消息已被删除", "您已删除此消息。", "你已刪除此訊息", "Diese Nachricht wurde gelöscht.",
         "This message was deleted by admin Li Wang", "You deleted this message as admin",
     ],
 )  # fmt: skip
