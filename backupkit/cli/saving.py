@@ -27,6 +27,13 @@ class NothingToSave(BackupkitError):
     exit_code = ExitCode.USAGE
 
 
+class NothingNamed(BackupkitError):
+    """The same, where something was saved before. Facts: `command`, which saves it again."""
+
+    code = "nothing-named"
+    exit_code = ExitCode.USAGE
+
+
 def save(
     session: Session, specs: "Sequence[SourceSpec]", tell: Tell, *, tags: Sequence[str], verify: bool
 ) -> "SnapshotTaken":

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import time
@@ -367,6 +368,24 @@ def test_a_snapshot_that_is_stopped_keeps_what_it_stored(
     assert [one["state"] for one in rest if one["type"] == "summary"] == ["partial"]
     assert computer.run("verify", "--json").last["findings"] == []
     assert computer.run("snapshot", folder, "--json").last["complete"] is True
+
+
+def test_whoever_saved_before_and_names_nothing_is_given_the_whole_command(tmp_path: Path) -> None:
+    computer = Computer(tmp_path / "new")
+    computer.initialise()
+    computer.run("snapshot", "--json", expect=2)
+    (computer.home / "my chat").mkdir()
+    (computer.home / "my chat/saved.bin").write_bytes(os.urandom(100))
+    computer.run("snapshot", "my chat")
+
+    told = computer.run("snapshot", "--repo", computer.repository, "--json", expect=2).last
+
+    program, *words = shlex.split(told["params"]["command"])
+    assert (told["code"], program) == ("nothing-named", "backupkit")
+    computer.run(*words)
+    assert computer.run("status", "--json").last["repository"]["snapshots"] == 2
+    (computer.home / "my chat").rename(computer.home / "moved")
+    assert computer.run("snapshot", "--json", expect=2).last["code"] == "nothing-to-save"
 
 
 def test_a_snapshot_that_covers_no_app_says_how_to_name_one(tmp_path: Path) -> None:

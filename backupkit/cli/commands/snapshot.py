@@ -1,6 +1,8 @@
 """`backupkit snapshot`: save chats, read every byte back, and say what was found."""
 
+import shlex
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,9 +12,9 @@ from backupkit.cli.chat_keys import AskChatKey, ChatKeyFiles, ChatKeys
 from backupkit.cli.first_use import create_repository
 from backupkit.cli.guard_desk import publish_policy
 from backupkit.cli.results import coverage_lines, repository_option, state_word
-from backupkit.cli.saving import APPS, save, source_specs, taken_fields, write_parity
+from backupkit.cli.saving import APPS, NothingNamed, NothingToSave, save, source_specs, taken_fields, write_parity
 from backupkit.cli.session import Session, session_of
-from backupkit.errors import ExitCode
+from backupkit.errors import BackupkitError, ExitCode
 from backupkit.ops.failures import NoRepository
 
 if TYPE_CHECKING:
@@ -36,7 +38,11 @@ def snapshot(
     """Take a snapshot of paths, of named sources, or of all sources in the settings."""
     session = session_of(context)
     keys = ChatKeys(session, chat_key_files, ask=ask_chat_key)
-    specs = source_specs(session, sources or [], app=app, name=name, package=package, keys=keys)
+    try:
+        specs = source_specs(session, sources or [], app=app, name=name, package=package, keys=keys)
+    except NothingToSave:
+        _name_what_was_saved(session)
+        raise
     _ensure_repository(session, specs, recovery_sheet, wanted=init)
     publish_policy(session)
     verifies = not no_verify and session.settings.verify.after_snapshot == "all"
@@ -69,6 +75,22 @@ def _ensure_repository(session: Session, specs: "Sequence[SourceSpec]", sheet: P
     if not wanted and session.person is None:
         raise NoRepository(path=str(session.places.repository))
     create_repository(session, sheet)
+
+
+def _name_what_was_saved(session: Session) -> None:
+    """Give the whole command to whoever saved here before and named nothing now.
+
+    Raises:
+        NothingNamed: something was, and it is still there.
+    """
+    from backupkit.ops.looking.status import status
+
+    paths = []
+    with suppress(BackupkitError, OSError):
+        looked = status(session.places, max_age=session.settings.guard.max_backup_age, clock=session.clock)
+        paths = [source.path for source in looked.sources if source.exists]
+    if paths:
+        raise NothingNamed(command=shlex.join(["backupkit", "snapshot", *paths]) + repository_option(session))
 
 
 def _lines(session: Session, taken: "SnapshotTaken") -> list[str]:
