@@ -33,6 +33,13 @@ class SpaceGone(BackupkitError):
     exit_code = ExitCode.NO_SPACE
 
 
+class MemoryGone(BackupkitError):
+    """The process may use no more memory, or start no more threads."""
+
+    code = "memory-gone"
+    exit_code = ExitCode.USAGE
+
+
 class SystemRefused(BackupkitError):
     """The system refused something that no layer expected it to. Facts: `path`, `reason`."""
 
@@ -179,6 +186,8 @@ def _unforeseen(process: Process, first: Everywhere, problem: Exception) -> Back
     if getattr(problem, "sqlite_errorcode", None) == _SQLITE_FULL:
         # SQLite, under the search index and an export's order of messages, says it in its own way.
         return SpaceGone(path=None)
+    if _is_out_of_memory(problem):
+        return MemoryGone()
     from backupkit.cli.crash import write_report
 
     session = _session(process, first)
@@ -194,6 +203,14 @@ def _unforeseen(process: Process, first: Everywhere, problem: Exception) -> Back
             return SystemRefused(path=str(problem.filename), reason=reason)
         return SystemFailed(reason=reason, report=written)
     return Bug(kind=type(problem).__name__, report=written)
+
+
+def _is_out_of_memory(problem: Exception) -> bool:
+    if isinstance(problem, OSError):
+        return problem.errno == errno.ENOMEM
+    # Python has no type of its own for a thread that the system does not start.
+    is_thread = isinstance(problem, RuntimeError) and str(problem) == "can't start new thread"
+    return is_thread or isinstance(problem, MemoryError)
 
 
 def _stream(stream: TextIO | None) -> TextIO:

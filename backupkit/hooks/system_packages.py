@@ -17,6 +17,7 @@ from backupkit.guard.places import GuardPlaces
 from backupkit.guard.verdict import Decision
 from backupkit.hooks.protocol import UNDECIDED_EXIT
 from backupkit.ids import AppPackage
+from backupkit.text import printable
 
 MAX_INPUT_BYTES = 8 << 20
 
@@ -87,7 +88,9 @@ def answer_rows(rows: Iterable[Row], host: str, guarded: Guarded, language: str,
         become_owner(places)
     except OSError:
         names = ", ".join(row.name for row in watched)
-        return Told(say("no-guard", language, folder=str(places.root), names=names, host=host), UNDECIDED_EXIT)
+        return Told(
+            say("no-guard", language, folder=printable(str(places.root)), names=names, host=host), UNDECIDED_EXIT
+        )
     desk, now = Desk(places), (clock or SystemClock()).now()
     text, code, held = "", 0, []
     for row in watched:

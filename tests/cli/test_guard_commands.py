@@ -197,6 +197,29 @@ def test_the_owner_accepts_and_forgets_a_signer(computer: Computer) -> None:
     assert computer.run("guard", "trust", "revoke", PACKAGE, "--json", expect=22).last["code"] == "app-not-known"
 
 
+@pytest.mark.parametrize("name", ["   ", "We\x1b[31mChat", "\u202etahCeW", "We\nChat", "继续", "\udcff", "a" * 101])
+def test_an_app_is_not_given_a_name_that_nobody_could_type(computer: Computer, name: str) -> None:
+    refused = computer.run_here("guard", "trust", "add", computer.home / "old.apk", "--name", name, expect=2)
+
+    assert "--name" in refused.err
+    assert not {"\x1b", "\u202e", "\udcff"} & set(refused.err)
+    assert computer.run_here("guard", "trust", "--json").last["apps"] == 0
+
+
+def test_one_app_with_an_endless_name_leaves_the_list_of_decisions_readable(computer: Computer) -> None:
+    longest = "org." + "x" * 219
+    for package in (longest, PACKAGE):
+        (computer.home / "new.apk").write_bytes(sign(build_apk(package, 1), make_key(name="A")))
+        computer.run_here(
+            "guard", "check", "--candidate", computer.home / "new.apk", "--installed", computer.home / "new.apk"
+        )
+
+    listed = computer.run_here("guard", "log")
+
+    assert all(len(line) < 120 for line in listed.out.splitlines())
+    assert computer.run_here("guard", "log", "--json").objects[0]["package"] == longest
+
+
 @pytest.mark.parametrize(("language", "name"), [("en", "WeChat"), ("zh-CN", "微信")])
 def test_a_known_chat_app_is_called_as_people_call_it(computer: Computer, language: str, name: str) -> None:
     """The second step had `com.tencent.mm` typed where no --name was given."""

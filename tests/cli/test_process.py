@@ -2,7 +2,9 @@
 
 import errno
 import io
+import json
 import os
+import resource
 import signal
 import sqlite3
 import subprocess
@@ -13,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from command_line import Run
+from computer import Computer
 
 from backupkit.cli import main
 from backupkit.cli.crash import report_text
@@ -303,3 +306,25 @@ def test_a_failing_disk_is_told_with_its_file_or_without_a_gap(
     assert "the disk or device failed" in told
     assert ("system-refused" if named else "system-failed") in told
     assert ("/chats/a" if named else "reports/") in told
+
+
+def test_too_little_memory_is_told_as_that_and_as_no_mistake(tmp_path: Path) -> None:
+    computer = Computer(tmp_path / "home")
+    computer.initialise()
+    (computer.home / "chats").mkdir()
+    (computer.home / "chats/chat.txt").write_text("hello")
+    computer.run("snapshot", computer.home / "chats")
+
+    def verify(megabytes: int) -> tuple[int, str]:
+        done = subprocess.run(
+            computer.command("verify", "--json"),
+            env=computer.environment, cwd=computer.home, capture_output=True, text=True, check=False,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (megabytes << 20, megabytes << 20)),
+        )  # fmt: skip
+        return done.returncode, str(json.loads(done.stdout.splitlines()[-1]).get("code"))
+
+    told = {verify(megabytes) for megabytes in (80, 100, 120)}
+
+    assert (2, "memory-gone") in told
+    assert told <= {(2, "memory-gone"), (0, "None")}
+    computer.run("verify")

@@ -267,6 +267,19 @@ def test_a_guard_that_is_not_there_is_told_in_words(tmp_path: Path, language: st
     assert "backupkit guard install --store apt" in said
 
 
+@pytest.mark.parametrize("host", ["apt", "pacman"])
+def test_no_letter_of_a_folders_name_commands_the_terminal(tmp_path: Path, host: str) -> None:
+    asked = {"apt": question("wechat 1.0 all none < 2.0 all none /a.deb"), "pacman": b"wechat\n"}[host]
+    odd = tmp_path / "\x1b[31mred\n\u202efed" / os.fsdecode(b"\xff")
+
+    done = subprocess.run([HOOK, host, "--state", odd], input=asked, capture_output=True, check=False)
+
+    said = done.stderr.decode()
+    assert done.returncode == 42
+    assert "\\x1b[31mred\\x0a\\u202efed/\\xff" in said
+    assert "\x1b" not in said
+
+
 def test_a_guard_that_somebody_holds_keeps_no_host_waiting_for_ever(tmp_path: Path) -> None:
     scene = Scene(tmp_path, now=SystemClock().now().replace(microsecond=0))
     scene.enrol_store()

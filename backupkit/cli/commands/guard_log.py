@@ -12,6 +12,9 @@ from backupkit.i18n.catalogue import find
 from backupkit.text import printable
 from backupkit.ui.columns import aligned, wrapped
 
+_WIDEST = 48
+"""Letters of a package's name in the list: one app with an endless name must not push the reasons of all others off the screen."""
+
 
 class NothingDecided(BackupkitError):
     """The guard was never asked on this machine."""
@@ -33,7 +36,7 @@ def guard_log(
     rows = [
         [
             session.catalogue.time(str(entry["time"])), session.say(_verdict_word(entry)),
-            printable(str(entry.get("package") or "-")), printable(str(entry["reason"])),
+            printable(str(entry.get("package") or "-"), limit=_WIDEST), printable(str(entry["reason"])),
         ]
         for entry in shown
     ]  # fmt: skip

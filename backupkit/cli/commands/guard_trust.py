@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from backupkit.guard.package_record import PackageRecord
 
 HELP = "backupkit guard trust --help"
+LONGEST_LABEL = 100
 
 
 class TrustAction(Enum):
@@ -80,10 +81,14 @@ def _list(session: Session) -> ExitCode:
 def _add(session: Session, file: str, name: str | None) -> None:
     from pathlib import Path
 
+    from backupkit.guard.consent import name_to_type
     from backupkit.guard.package_record import EnrolledBy, Records, enrol
     from backupkit.guard.package_source import read_facts
     from backupkit.ops.apps import app_of
 
+    if name and (len(name) > LONGEST_LABEL or name_to_type(name) is None):
+        # Nobody could type it at the second step, or read on the screen which app it is.
+        raise ValueWrong(name="--name", found=printable(name, limit=40), expected="WeChat", help=HELP)
     facts = read_facts(Path(file), device_sdk=None)
     # The second step of a consent has the name typed: that of a package would be nobody's word for an app.
     known = app_of(facts.package)

@@ -42,7 +42,7 @@ MESSAGES: dict[str, str] = {
     "finding.date-implausible": "{count} {count:plural:message is|messages are} dated in the future or before 1995, the first {time}.",
     "finding.duplicate-part": "{file} holds the same {count} messages as {twin}. They were counted twice.",
     "finding.silent-days": "{conversation} is spoken in nearly every day, and then not at all for {days} days, from {from} to {to}. Perhaps something was deleted or left out.",
-    "finding.chats-run-together": "From {place} of {file} on, {conversation} may hold messages of another chat: another person speaks there, or days begin anew. A stretch with the heading between two chats may be missing.",
+    "finding.chats-run-together": "From {place} of {file} on, {conversation} may hold messages of another chat: another person speaks there, or time goes back by days. A stretch with the heading between two chats may be missing.",
     "finding.clock-jump": "In {conversation} the clock jumps against the order of the messages, first in {file} at {place}. Days may be off by one there.",
     "finding.export-damaged": "{file} is damaged at {place} ({reason}). What could be read was counted.",
     "finding.record-not-understood": "One record in {file} is no message: {place}",

@@ -42,7 +42,7 @@ MESSAGES: dict[str, str] = {
     "finding.date-implausible": "有 {count} 条消息的日期在未来，或早于 1995 年，第一个是 {time}。",
     "finding.duplicate-part": "{file} 与 {twin} 里是同样的 {count} 条消息，被数了两次。",
     "finding.silent-days": "{conversation} 几乎天天有消息，却有 {days} 天完全没有（{from} 至 {to}）。可能有内容被删除，或没有导出。",
-    "finding.chats-run-together": "从 {file} 的 {place} 起，{conversation} 里可能混入了另一个会话的消息：说话的人换了，或日期从头算起。两个会话之间的标题可能随一段内容一起丢失了。",
+    "finding.chats-run-together": "从 {file} 的 {place} 起，{conversation} 里可能混入了另一个会话的消息：说话的人换了，或时间跳回了前面。两个会话之间的标题可能随一段内容一起丢失了。",
     "finding.clock-jump": "{conversation} 里的时钟与消息顺序不符，最先出现在 {file} 的 {place}。那里的日期可能差一天。",
     "finding.export-damaged": "{file} 在 {place} 处损坏（{reason}）。能读出的内容已计数。",
     "finding.record-not-understood": "{file} 里有一条记录不是消息：{place}",
