@@ -824,6 +824,16 @@ def sigtop_short(_folder: Path) -> tuple[str, bytes]:
     )  # fmt: skip
 
 
+@sample("signal-tools-text")
+def signal_tools(_folder: Path) -> tuple[str, bytes]:
+    return "Jane Doe (_id12).txt", _text(
+        "[Jan 15, 2024 09:30:45] *** You set the disappearing message timer to 4 weeks", '[Jan 15, 2024 09:31:45] *** <Jane Doe> sent file "a b.jpg"',
+        "[Jan 15, 2024 09:31:45] <Jane Doe> Hello", "", "again (Ada: 👍; Doe, Jane: ❤️)", "[Jan 15, 2024 09:32:45] <Ada> so (we said: yes)",
+        "[Jan 15, 2024 09:33:45] *** <Ada> sent file of type audio/aac (Jane Doe: 😀)", "[Jan 15, 2024 09:34:45] *** Missed call",
+        "[Jan 15, 2024 09:35:45] <Ada> Poll: tea?", "                                [1] yes", "                                [0] no",
+    )  # fmt: skip
+
+
 def _imessage_block(second: int, *lines: str) -> list[str]:
     return [f"May 17, 2022  5:29:{second:02} PM", *lines, ""]
 

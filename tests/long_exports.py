@@ -390,6 +390,11 @@ def sigtop_short(messages: int) -> tuple[str, bytes]:
     )
 
 
+@long("signal-tools-text")
+def signal_tools(messages: int) -> tuple[str, bytes]:
+    return "Zoe (_id3).txt", _text([f"[{_at(n):%b %d, %Y %H:%M:%S}] <{_name(n)}> {_said(n)}" for n in range(messages)])
+
+
 @long("imessage-text")
 def imessage_text(messages: int) -> tuple[str, bytes]:
     lines = []

@@ -32,6 +32,7 @@ def test_consent_in_two_steps_is_given_for_exactly_this_update(scene: Scene) -> 
     assert given.consent.to_json()["by"] == "person"
     assert said(other) == ("hold", "would-wipe", "consent-refused")
     assert other.facts["detail"] == "another-update"
+    assert other.suggestions == given.suggestions == ("keep-the-installed-app",)
 
 
 def test_a_consent_binding_names_package_both_files_snapshot_and_end(scene: Scene) -> None:

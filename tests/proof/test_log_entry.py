@@ -52,6 +52,7 @@ def test_an_entry_of_a_newer_version_is_said_to_be_newer() -> None:
         ENTRY.encode().replace(b"ab", b"AB"),
         ENTRY.encode().replace(b"snapshot", b"Snapshot"),
         ENTRY.encode().replace(b"snapshot", b"snap shot"),
+        ENTRY.encode().replace(b"snapshot", "früh".encode()),
         ENTRY.encode().replace(b"T12", b" 12"),
         ENTRY.encode().replace(b":41", b":-1"),
         ENTRY.encode() + b" " * 2000,
@@ -60,6 +61,14 @@ def test_an_entry_of_a_newer_version_is_said_to_be_newer() -> None:
 def test_an_entry_has_one_spelling(data: bytes) -> None:
     with pytest.raises(MalformedObject):
         decode_log_entry(data)
+
+
+def test_an_entry_is_told_from_every_other() -> None:
+    ENTRY.require_same(ENTRY.encode())
+
+    with pytest.raises(MalformedObject) as refused:
+        ENTRY.require_same(replace(ENTRY, seq=ENTRY.seq + 1).encode())
+    assert refused.value.facts["reason"] == "another-entry"
 
 
 @settings(max_examples=300, deadline=None)

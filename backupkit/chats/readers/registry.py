@@ -39,6 +39,7 @@ from backupkit.chats.readers.signal_desktop_json import SignalDesktopJson
 from backupkit.chats.readers.signal_jsonl import SignalJsonl
 from backupkit.chats.readers.signal_sigtop import SignalSigtop
 from backupkit.chats.readers.signal_text import SignalText
+from backupkit.chats.readers.signal_tools_text import SignalToolsText
 from backupkit.chats.readers.skype_json import SkypeJson
 from backupkit.chats.readers.slack_dump import SlackDump
 from backupkit.chats.readers.slack_export import SlackExport
@@ -80,6 +81,7 @@ READERS: tuple[ChatReader, ...] = (
     HangoutsJson(),
     LineText(),
     SignalText(),
+    SignalToolsText(),
     SignalSigtop(),
     SignalDesktopJson(),
     SignalJsonl(),

@@ -7,7 +7,7 @@ from chat_reading import summary_of
 from chat_samples import SAMPLES
 
 TEXT = (
-    "whatsapp-text", "line-text", "signal-text", "signal-sigtop", "kakaotalk-text windows", "kakaotalk-text android", "qq-text",
+    "whatsapp-text", "line-text", "signal-text", "signal-sigtop", "signal-tools-text", "kakaotalk-text windows", "kakaotalk-text android", "qq-text",
     "discord-text", "imessage-text", "matrix-text",
 )  # fmt: skip
 LINES = 170_000

@@ -22,6 +22,7 @@ from backupkit.chats.readers.line_text import LineText
 from backupkit.chats.readers.qq_text import QqText
 from backupkit.chats.readers.signal_sigtop import SignalSigtop
 from backupkit.chats.readers.signal_text import SignalText
+from backupkit.chats.readers.signal_tools_text import SignalToolsText
 
 
 def sample(tmp_path: Path, name: str) -> Path:
@@ -340,6 +341,23 @@ def test_what_else_sigexport_writes_behind_a_message_is_told_apart(tmp_path: Pat
     assert [(one.symbol, one.sender) for one in picture.reactions] == [("👍", "Me"), ("❤", "Doe, Jane")]
     assert (sticker.text, sticker.kind) == ("😀", MessageKind.STICKER)
     assert (missed.kind, outgoing.kind) == (MessageKind.CALL, MessageKind.CALL)
+
+
+def test_what_signalbackup_tools_writes_is_read_with_files_reactions_and_calls(tmp_path: Path) -> None:
+    told = read_with(SignalToolsText(), sample(tmp_path, "signal-tools-text"))
+
+    timer, picture, hello, words, voice, call, poll = [one for one in told if isinstance(one, Message)]
+    rooms = [one for one in told if isinstance(one, Conversation)]
+    assert (rooms[-1].title, [one.name for one in rooms[-1].participants]) == ("Jane Doe", ["Jane Doe", "Ada"])
+    assert (timer.direction, timer.kind, timer.sender_name) == (Direction.SYSTEM, MessageKind.SYSTEM, None)
+    assert timer.ts_utc_us == 1705311045 * 1_000_000
+    assert (picture.sender_name, picture.kind, picture.media[0].name) == ("Jane Doe", MessageKind.IMAGE, "a b.jpg")
+    assert (hello.text, hello.sender_name) == ("Hello\n\nagain", "Jane Doe")
+    assert [(one.sender, one.symbol) for one in hello.reactions] == [("Ada", "👍"), ("Doe, Jane", "❤️")]
+    assert (words.text, words.reactions) == ("so (we said: yes)", ())
+    assert (voice.kind, voice.media[0].mime, voice.reactions[0].symbol) == (MessageKind.VOICE, "audio/aac", "😀")
+    assert (call.kind, poll.kind) == (MessageKind.CALL, MessageKind.POLL)
+    assert {one.direction for one in (picture, hello, words, voice, poll)} == {Direction.UNKNOWN}
 
 
 def test_what_sigtop_writes_in_blocks_is_read_with_zones_files_and_reactions(tmp_path: Path) -> None:

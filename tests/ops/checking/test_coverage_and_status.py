@@ -4,11 +4,13 @@ import shutil
 import time
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import chat_factory
 import pytest
 from backup_scene import Scene
 
+from backupkit.capture.stable_read import read_stable
 from backupkit.capture.unreadable import SourceUnreadable, Unreadable
 from backupkit.chats.losing.ledger_build import TICK_NS
 from backupkit.clock import FixedClock
@@ -22,10 +24,17 @@ from backupkit.ops.looking.status import Status, status
 from backupkit.ops.repository.guard_files import pins_of
 from backupkit.ops.saving import save_file
 from backupkit.proof.pass_check import CheckedPass, PassPolicy, check_pass
-from backupkit.proof.witness import WitnessState
+from backupkit.proof.refusals import LogProofMissing
+from backupkit.proof.witness import WitnessState, save as save_witness
 
 TELEGRAM, WHATSAPP = AppPackage("org.telegram.messenger"), AppPackage("com.whatsapp")
 DAY = timedelta(hours=24)
+
+
+def checked_after_verify(scene: Scene) -> WitnessState:
+    """What a guard remembers after one more verification."""
+    scene.verify()
+    return checked(scene, TELEGRAM).witness
 
 
 def checked(
@@ -128,6 +137,27 @@ def test_a_hook_that_saw_any_recent_head_is_served_with_a_proof(scene: Scene) ->
         assert checked(scene, TELEGRAM, witness).witness.size == seen[-1].size
 
 
+def test_the_hook_of_this_computer_is_served_however_long_ago_it_was_asked(scene: Scene) -> None:
+    """Between the heads of the last runs and those at powers of two lies the one that a seldom asked hook saw."""
+    chat_factory.write_telegram_chat(scene.chats, messages=5)
+    scene.take(app="telegram", package=TELEGRAM)
+    while (seen := checked_after_verify(scene)).size < 9:
+        pass
+    save_witness(GuardPlaces(scene.places.guard).witness, seen)
+    for _ in range(20):
+        scene.verify()
+
+    now = checked(scene, TELEGRAM, seen).witness
+
+    assert now.size - seen.size >= 20
+    assert seen.size.bit_count() > 1
+    GuardPlaces(scene.places.guard).witness.unlink()
+    scene.verify()
+    with pytest.raises(LogProofMissing):
+        # What the computer does not know, it cannot prove: the head that was seen is what counts here.
+        checked(scene, TELEGRAM, seen)
+
+
 def test_the_pass_of_another_app_is_renewed_with_the_new_head_and_covers_no_longer_for_it(scene: Scene) -> None:
     telegram(scene)
     chat_factory.write_whatsapp_android(scene.folder / "whatsapp", messages=20)
@@ -164,6 +194,29 @@ def test_an_incomplete_snapshot_gives_no_pass(scene: Scene, tmp_path: Path) -> N
 
     assert not scene.verify().coverage
     assert not GuardPlaces(scene.places.guard).pass_of(TELEGRAM).exists()
+
+
+def test_a_snapshot_that_lacks_one_file_gives_no_pass_though_every_byte_of_it_is_read_back(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = read_stable
+
+    def refuse_one(path: Any, store: Any) -> Any:
+        if Path(path).name == "secret.txt":
+            raise SourceUnreadable(Path(path), Unreadable.PERMISSION_DENIED)
+        return read(path, store)
+
+    telegram(scene)
+    (scene.folder / "telegram" / "secret.txt").write_text("not for you")
+    with monkeypatch.context() as patch:
+        patch.setattr(save_file, "read_stable", refuse_one)
+        taken = scene.take(scene.folder / "telegram", app="telegram", verify=True)
+
+    assert (taken.state, taken.complete, len(taken.unreadable)) == ("verified", False, 1)
+    assert not scene.verify().coverage
+    assert not GuardPlaces(scene.places.guard).pass_of(TELEGRAM).exists()
+    take_telegram(scene)
+    assert GuardPlaces(scene.places.guard).pass_of(TELEGRAM).exists()
 
 
 def test_without_the_words_typed_back_there_is_a_notice_in_place_of_a_pass(bare_scene: Scene) -> None:
