@@ -20,6 +20,10 @@ def limit(what: int, most: int) -> Callable[[], None]:
     return lambda: resource.setrlimit(what, (most, most))
 
 
+def forbid_every_mode() -> None:
+    os.umask(0o777)
+
+
 def close(*streams: int) -> Callable[[], None]:
     def act() -> None:
         for stream in streams:
@@ -40,7 +44,7 @@ def close(*streams: int) -> Callable[[], None]:
         ({"PYTHONWARNINGS": "error", "PYTHONINSPECT": "1", "PYTHONOPTIMIZE": "2"}, None),
         ({}, close(1, 2)),
         ({}, close(0, 1, 2)),
-        ({}, lambda: None if os.umask(0o777) else None),
+        ({}, forbid_every_mode),
         ({}, limit(resource.RLIMIT_AS, 30 << 20)),
         ({}, limit(resource.RLIMIT_FSIZE, 0)),
         ({}, limit(resource.RLIMIT_NOFILE, 5)),
