@@ -28,6 +28,10 @@ def close(*streams: int) -> Callable[[], None]:
     return act
 
 
+def mask() -> None:
+    os.umask(0o777)
+
+
 @pytest.mark.parametrize(
     ("environment", "before"),
     [
@@ -40,7 +44,7 @@ def close(*streams: int) -> Callable[[], None]:
         ({"PYTHONWARNINGS": "error", "PYTHONINSPECT": "1", "PYTHONOPTIMIZE": "2"}, None),
         ({}, close(1, 2)),
         ({}, close(0, 1, 2)),
-        ({}, lambda: None if os.umask(0o777) else None),
+        ({}, mask),
         ({}, limit(resource.RLIMIT_AS, 30 << 20)),
         ({}, limit(resource.RLIMIT_FSIZE, 0)),
         ({}, limit(resource.RLIMIT_NOFILE, 5)),
