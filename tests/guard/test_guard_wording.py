@@ -329,3 +329,18 @@ def test_who_replaced_the_app_is_told_how_to_say_so(language: Language) -> None:
     advice = said(undecided("record-conflict", Judged(package=WECHAT)), language)[-1]
 
     assert "backupkit guard trust add" in advice
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_as_many_numbers_are_said_as_are_known(variant: str) -> None:
+    covered = COVERED.but(loss=LOSSES[variant])
+
+    assert wording(HELD.but(loss=LOSSES[variant])).headline.key.endswith(f".{variant}")
+    assert wording(covered).headline.key == f"headline.would-wipe.allow.{variant}"
+    assert wording(covered).steps[0].key == f"consent.first.{variant}"
+
+
+def test_what_was_passed_over_is_told() -> None:
+    held = HELD.but(findings=("loss-hint-old",), loss=LOSSES["chats"])
+
+    assert "finding.loss-hint-old" in {sentence.key for sentence in wording(held).more}

@@ -20,16 +20,16 @@ def limit(what: int, most: int) -> Callable[[], None]:
     return lambda: resource.setrlimit(what, (most, most))
 
 
-def forbid_every_mode() -> None:
-    os.umask(0o777)
-
-
 def close(*streams: int) -> Callable[[], None]:
     def act() -> None:
         for stream in streams:
             os.close(stream)
 
     return act
+
+
+def mask() -> None:
+    os.umask(0o777)
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def close(*streams: int) -> Callable[[], None]:
         ({"PYTHONWARNINGS": "error", "PYTHONINSPECT": "1", "PYTHONOPTIMIZE": "2"}, None),
         ({}, close(1, 2)),
         ({}, close(0, 1, 2)),
-        ({}, forbid_every_mode),
+        ({}, mask),
         ({}, limit(resource.RLIMIT_AS, 30 << 20)),
         ({}, limit(resource.RLIMIT_FSIZE, 0)),
         ({}, limit(resource.RLIMIT_NOFILE, 5)),

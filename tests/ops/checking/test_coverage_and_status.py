@@ -14,6 +14,7 @@ from backupkit.capture.stable_read import read_stable
 from backupkit.capture.unreadable import SourceUnreadable, Unreadable
 from backupkit.chats.losing.ledger_build import TICK_NS
 from backupkit.clock import FixedClock
+from backupkit.guard.loss_hint import decode_hint
 from backupkit.guard.places import GuardPlaces
 from backupkit.ids import AppPackage
 from backupkit.ops.checking.accept_shrink import accept_shrink
@@ -124,6 +125,9 @@ def test_a_verified_snapshot_of_a_known_app_gives_a_pass_that_a_guard_believes(s
 
     assert (coverage.covered.messages, coverage.covered.conversations) == (written.messages, written.conversations)
     assert coverage.log.origin == scene.repository.origin
+    # Beside it lies the note that nothing was missing then.
+    note = decode_hint(GuardPlaces(scene.places.guard).hint_of(TELEGRAM).read_bytes())
+    assert (note.not_in_backup, note.messages, note.snapshot) == (0, written.messages, coverage.snapshot)
 
 
 def test_a_hook_that_saw_any_recent_head_is_served_with_a_proof(scene: Scene) -> None:
@@ -141,16 +145,19 @@ def test_the_hook_of_this_computer_is_served_however_long_ago_it_was_asked(scene
     """Between the heads of the last runs and those at powers of two lies the one that a seldom asked hook saw."""
     chat_factory.write_telegram_chat(scene.chats, messages=5)
     scene.take(app="telegram", package=TELEGRAM)
-    while (seen := checked_after_verify(scene)).size < 9:
+    while (at_eight := checked_after_verify(scene)).size < 8:
         pass
+    seen = checked_after_verify(scene)
     save_witness(GuardPlaces(scene.places.guard).witness, seen)
     for _ in range(20):
         scene.verify()
 
     now = checked(scene, TELEGRAM, seen).witness
 
+    assert (at_eight.size, seen.size) == (8, 9)
     assert now.size - seen.size >= 20
-    assert seen.size.bit_count() > 1
+    # Hooks elsewhere are served if they saw a head at a power of two.
+    assert checked(scene, TELEGRAM, at_eight).witness == now
     GuardPlaces(scene.places.guard).witness.unlink()
     scene.verify()
     with pytest.raises(LogProofMissing):
