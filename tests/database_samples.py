@@ -1,4 +1,4 @@
-"""One small database or sealed backup of every format that is not text, generated, for tests that hold for all of them."""
+"""One small database, sealed backup or workbook of every format that is not text, generated, for tests that hold for all of them."""
 
 import sqlite3
 from collections.abc import Callable
@@ -10,6 +10,7 @@ from chat_factory import write_chat_database
 from chat_schemas import CHAT_DB, CHAT_STORAGE
 from damaged_database import chat_storage, msgstore, wechat
 from sealing import IPHONE_PASSWORD, SIGNAL_PASSPHRASE, WHATSAPP_KEY, seal_iphone, seal_signal, seal_whatsapp
+from workbooks import workbook, write_workbook
 
 from backupkit.chats.owner_keys import NO_KEYS, OwnerKeys
 
@@ -102,3 +103,32 @@ def iphone_backup(folder: Path) -> None:
     write(made / "storage.db", CHAT_STORAGE)
     domain = "AppDomainGroup-group.net.whatsapp.WhatsApp.shared"
     seal_iphone(folder / "backup", {(domain, "ChatStorage.sqlite"): (made / "storage.db").read_bytes()})
+
+
+@sample("qq-exporter-xlsx")
+def qq_workbook(folder: Path) -> None:
+    heads = ["序号", "时间", "发送者", "发送者QQ号", "消息类型", "消息内容", "是否撤回", "资源数量"]
+    rows = [
+        [number, f"2024-11-02 10:{number:02}:00", "外婆", "10001", "文本", f"早安 {number}", "否", 0]
+        for number in range(1, 60)
+    ]
+    write_workbook(folder / "一家人.xlsx", workbook([heads, *rows], sheet="聊天记录", first="统计信息"))
+
+
+@sample("wechat-memotrace workbook")
+def memotrace_workbook(folder: Path) -> None:
+    heads = ["消息ID", "类型", "发送人", "时间", "内容", "备注", "昵称", "更多信息"]
+    rows = [
+        [
+            str(7 * 10**18 + number),
+            "文本",
+            "外婆",
+            f"2024-12-01 12:{number:02}:00",
+            f"早安 {number}",
+            "外婆",
+            "b",
+            "more",
+        ]
+        for number in range(60)
+    ]
+    write_workbook(folder / "外婆.xlsx", workbook([heads, *rows], sheet="聊天记录", first="成员信息"))

@@ -73,7 +73,7 @@ def test_a_report_of_a_bug_names_no_home_folder() -> None:
         (KeyboardInterrupt(), 130),
         (Terminated(), 143),
         (RecursionError(), 1),
-        (MemoryError(), 1),
+        (MemoryError(), 2),
     ],
 )
 def test_whatever_happens_has_its_exit_code_and_four_parts(

@@ -1,6 +1,7 @@
 """An index answers as a dictionary would, and what is wrong with it costs time only."""
 
 import random
+from pathlib import Path
 from typing import cast
 
 import pytest
@@ -100,13 +101,13 @@ def test_many_rows_and_many_files_are_found_after_they_were_merged(
 
 @pytest.mark.parametrize("has_room", [True, False], ids=["spilled", "no-room"])
 def test_more_rows_than_memory_should_hold_are_found_in_temporary_files(
-    backend: MemoryBackend, address: Address, monkeypatch: pytest.MonkeyPatch, *, has_room: bool
+    backend: MemoryBackend, address: Address, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, has_room: bool
 ) -> None:
     monkeypatch.setattr(index_module, "_RECENT", 200)
     monkeypatch.setattr(index_module, "_MOST_RUNS", 3)
     monkeypatch.setattr(index_module, "_MOST_IN_MEMORY", 700 * 56)
     if not has_room:
-        monkeypatch.setattr("tempfile.tempdir", "/nowhere")
+        monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
     index, _ = load(backend, address)
     expected: dict[ChunkId, Location] = {}
     for number in range(30):
