@@ -102,6 +102,7 @@ def test_a_lineage_file_is_told_by_what_it_grants(computer: Computer, language: 
     schema = json.loads((Path(__file__).parents[2] / "backupkit/ui/schemas/package-1.json").read_text())
     assert differences(told, schema) == []
     assert [keys[0].digest in lines[1], "installed-data" in lines[1], keys[1].digest in lines[2]] == [True] * 3
+    assert lines[0] == Catalogue(language).say("inspect.lineage-alone")
     assert len(lines) == 4
 
 

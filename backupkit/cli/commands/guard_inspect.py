@@ -30,7 +30,8 @@ def guard_inspect(
 
 def _genuine(session: Session, seen: dict[str, Any]) -> list[str]:
     say = session.say
-    head = session.terminal.paint("good", say("inspect.genuine"))
+    is_package = seen["packaging"] != "lineage"
+    head = session.terminal.paint("good", say("inspect.genuine" if is_package else "inspect.lineage-alone"))
     named = [head, seen["package"], seen["version_code"]]
     lines = ["  ".join(str(part) for part in named if part is not None)]
     if seen["scheme"] is not None:

@@ -143,6 +143,7 @@ MESSAGES: dict[str, str] = {
     "doctor.conversation": "{title}: {messages} {messages:plural:message|messages}",
     "doctor.not-understood": "{path} is no chat export that backupkit understands. It can still be saved as files. An archive that is no zip or tar, such as RAR or 7z, has to be unpacked first.",
     "inspect.genuine": "Genuine",
+    "inspect.lineage-alone": "A signer lineage, and no package: every signature in it is right",
     "inspect.not-genuine": "Not genuine",
     "inspect.undecided": "Undecided",
     "inspect.signer": "signed by {digest} ({scheme})",

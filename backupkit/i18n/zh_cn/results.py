@@ -143,6 +143,7 @@ MESSAGES: dict[str, str] = {
     "doctor.conversation": "{title}：{messages} 条消息",
     "doctor.not-understood": "{path} 不是 backupkit 看得懂的聊天导出，但仍可作为文件保存。如果是 zip、tar 以外的压缩包（如 RAR、7z），请先解压。",
     "inspect.genuine": "完好",
+    "inspect.lineage-alone": "这是签名沿革，不是安装包；其中的签名都正确",
     "inspect.not-genuine": "不可信",
     "inspect.undecided": "无法判断",
     "inspect.signer": "签名者 {digest}（{scheme}）",
