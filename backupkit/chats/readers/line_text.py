@@ -1,7 +1,7 @@
 """LINE's text export, in every language of the app.
 
-Titles are known in Japanese, both Chineses, English and Korean; in another language the shape decides: a title behind `[LINE]`, a
-line with the date of saving, and a day with messages below.
+In a language whose titles are not known the shape decides: a title behind `[LINE]`, a line with the date of saving, and a day with
+messages below.
 
 The first line names the chat, a line of its own names each day, and each message is `time TAB sender TAB text`. Media are never
 exported, only named in brackets.
@@ -27,116 +27,15 @@ from backupkit.chats.model import (
     Precision,
     Severity,
 )
+from backupkit.chats.readers import line_words as words
 from backupkit.chats.reading.reader import Recognition, Told, claim_text, read_each
 from backupkit.chats.sources.source import Content, SourceFiles
 from backupkit.chats.texts.damage import TextDamage
 from backupkit.chats.texts.head import text_head
 from backupkit.chats.texts.lines import MOST_LINES_BETWEEN, Line, lines_of
-from backupkit.chats.texts.wall_time import HALF_DAY, SPACE, DateOrder, OrderEvidence, seconds_of_day
+from backupkit.chats.texts.wall_time import DateOrder, OrderEvidence, seconds_of_day
 from backupkit.chats.texts.weekdays import WeekdayEvidence
 
-_TITLES = (
-    re.compile(r"\[LINE\] (?P<who>.+?)とのトーク履歴\s*$"),
-    re.compile(r"\[LINE\] (?P<group>.+?)のトーク履歴\s*$"),
-    re.compile(r"\[LINE\] [與与](?P<who>.+?)的聊天[記记][錄录]\s*$"),
-    re.compile(r"\[LINE\] (?P<group>.+?)的聊天[記记][錄录]\s*$"),
-    re.compile(r"(?:\[LINE\] )?Chat history with (?P<who>.+?)\s*$"),
-    re.compile(r"(?:\[LINE\] )?Chat history in (?P<group>.+?)\s*$"),
-    re.compile(r"\[LINE\] (?P<who>.+?)님과의 대화\s*$"),
-    re.compile(r"\[LINE\] ประวัติการแชทใน(?:กลุ่ม)? ?[\"“]?(?P<group>.+?)[\"”]?\s*$"),
-    re.compile(r"\[LINE\] ประวัติ(?:การ)?(?:แชท|สนทนา)กับ (?P<who>.+?)\s*$"),
-    re.compile(r"\[LINE\] (?P<any>\S.*?)\s*$"),
-)
-_SAVED = re.compile(r"(?:保存日時|儲存日期|保存日期|储存日期|저장한 날짜|Saved on) ?[：:]|บันทึก(?:เมื่อ|วันที่) ?[：:]? ?\d")
-_ANY_SAVED = re.compile(r"[^：:\d]{3,40}(?:[：:] ?| )\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4}\D+\d{1,2}[:.]\d{2}")
-# Thai writes vowels above and below, which are no letters of their own.
-_LETTER = r"(?:[^\W\d_]|[\u0e31\u0e34-\u0e3a\u0e47-\u0e4e])"
-_NAME = rf"(?:{_LETTER}{{1,14}}(?:-feira)?|Th(?:ứ|\.)? ?\w{{1,4}}|Chủ [Nn]hật)"
-_DAY = re.compile(
-    rf"(?:(?P<before>{_NAME})(?:\.?[,،] ?|\. ))?(\d{{1,4}})[/.](\d{{1,2}})[/.](\d{{1,4}})"
-    rf"(?: ?[(（](?P<in>[^)）]{{1,14}})[)）]| (?P<after>{_NAME})\.?| ?(?:星期|週|周).)?\s*$"
-)
-_WEEKDAY = re.compile(r"\w+day|.曜日|(?:星期|週|周).|.요일|วัน.")
-_MESSAGE = re.compile(rf"(?:({HALF_DAY}){SPACE}?)?(\d{{1,2}})[:.](\d{{2}})(?:{SPACE}?({HALF_DAY}))?\t(.*)$", re.DOTALL)
-# The program for computers writes spaces where phones write tabs.
-_SPACED = re.compile(rf"(?:({HALF_DAY}){SPACE}?)?(\d{{1,2}}):(\d{{2}})(?: ([AaPp]\.?[Mm]\.?))? (?=\S)(.*)$", re.DOTALL)
-_MEDIA = {
-    MessageKind.IMAGE: (
-        "写真",
-        "照片",
-        "图片",
-        "圖片",
-        "Photo",
-        "Photos",
-        "Image",
-        "画像",
-        "アルバム",
-        "相簿",
-        "相册",
-        "Album",
-        "사진",
-        "앨범",
-        "รูป",
-        "รูปภาพ",
-        "อัลบั้ม",
-        "Foto",
-        "Fotos",
-        "Gambar",
-        "Hình ảnh",
-        "Ảnh",
-        "Фото",
-        "Fotoğraf",
-        "Álbum",
-    ),
-    MessageKind.VIDEO: ("動画", "影片", "视频", "Video", "동영상", "วิดีโอ", "Vídeo", "Vidéo", "Видео"),
-    MessageKind.STICKER: (
-        "スタンプ",
-        "貼圖",
-        "贴图",
-        "表情贴图",
-        "Sticker",
-        "스티커",
-        "สติกเกอร์",
-        "Stiker",
-        "Nhãn dán",
-        "Стикер",
-        "Çıkartma",
-        "Pelekat",
-    ),
-    MessageKind.VOICE: (
-        "ボイスメッセージ",
-        "語音訊息",
-        "语音讯息",
-        "语音信息",
-        "Voice message",
-        "음성 메시지",
-        "ข้อความเสียง",
-        "Pesan suara",
-    ),
-    MessageKind.FILE: (
-        "ファイル",
-        "檔案",
-        "文件",
-        "File",
-        "파일",
-        "ไฟล์",
-        "Archivo",
-        "Arquivo",
-        "Fichier",
-        "Datei",
-        "Файл",
-        "Dosya",
-        "Fail",
-        "Tệp",
-    ),
-    MessageKind.CONTACT: ("連絡先", "聯絡資訊", "联系信息", "Contact", "Contact info", "연락처", "รายชื่อ", "Kontak"),
-    MessageKind.LOCATION: ("位置情報", "位置訊息", "位置信息", "Location", "위치정보", "ตำแหน่งที่ตั้ง", "Lokasi"),
-}
-_ROLES = {word: role for role, words in _MEDIA.items() for word in words}
-_UNSENT = re.compile(
-    r"送信を取り消しました|已?收回(?:了)?訊息|[已撤]回(?:了)?(?:一条)?消息|unsent a message|^Message unsent\.?$|메시지 전송을 취소|전송 취소|ยกเลิกข้อความ|membatalkan pesan|batal mengirim pesan",
-    re.IGNORECASE,
-)
 _KINDS = {"who": ConversationKind.PRIVATE, "group": ConversationKind.GROUP, "any": ConversationKind.UNKNOWN}
 _LOOKED_AT = 16 * 1024
 _MAX_MESSAGE_BYTES = 16 * 2**20
@@ -165,20 +64,20 @@ class LineText:
 def _certainty(head: str) -> int:
     first, _newline, rest = head.lstrip("\ufeff\r\n").partition("\n")
     lines = rest.splitlines()
-    if not any(title.match(first) for title in _TITLES):
+    if not any(title.match(first) for title in words.TITLES):
         # The program for computers may leave the title out: a day with its weekday, and messages below.
-        day = _DAY.match(first.rstrip("\r"))
-        if day is not None and sum(1 for line in lines if _MESSAGE.match(line) and line.count("\t") > 1) > 1:
+        day = words.DAY.match(first.rstrip("\r"))
+        if day is not None and sum(1 for line in lines if words.MESSAGE.match(line) and line.count("\t") > 1) > 1:
             return 70
-        is_named_day = day is not None and first[4:5] == "." and _WEEKDAY.search(first) is not None
-        return 66 if is_named_day and sum(map(bool, map(_SPACED.match, lines))) > 1 else 0
-    is_saved = any(_SAVED.match(line) for line in lines[:2])
-    if not is_saved and not any(title.match(first) for title in _TITLES[:-1]):
+        is_named_day = day is not None and first[4:5] == "." and words.WEEKDAY.search(first) is not None
+        return 66 if is_named_day and sum(map(bool, map(words.SPACED.match, lines))) > 1 else 0
+    is_saved = any(words.SAVED.match(line) for line in lines[:2])
+    if not is_saved and not any(title.match(first) for title in words.TITLES[:-1]):
         # Words that are not known here: all of the shape must be there.
-        has_day = any(_DAY.match(line) for line in lines[2:])
-        is_saved = has_day and any(_ANY_SAVED.match(line) for line in lines[:2])
-        return 90 if is_saved and any(map(_MESSAGE.match, lines)) else 0
-    has_message = any(_MESSAGE.match(line) or _SPACED.match(line) for line in lines)
+        has_day = any(words.DAY.match(line) for line in lines[2:])
+        is_saved = has_day and any(words.ANY_SAVED.match(line) for line in lines[:2])
+        return 90 if is_saved and any(map(words.MESSAGE.match, lines)) else 0
+    has_message = any(words.MESSAGE.match(line) or words.SPACED.match(line) for line in lines)
     return 97 if is_saved and has_message else 85 if is_saved or has_message else 0
 
 
@@ -201,7 +100,7 @@ def _read_file(source: SourceFiles, name: str) -> Iterator[Told]:
 
 def _is_spaced(source: SourceFiles, name: str) -> bool:
     lines = text_head(source.head(name, _LOOKED_AT)).splitlines()
-    return not any(map(_MESSAGE.match, lines)) and any(map(_SPACED.match, lines))
+    return not any(map(words.MESSAGE.match, lines)) and any(map(words.SPACED.match, lines))
 
 
 @dataclass(slots=True)
@@ -224,14 +123,14 @@ class _Survey:
                 self.people.add(sender)
             return
         # The last word is always said, never part of a name.
-        first, *words = rest.split(" ", _MOST_WORDS_OF_A_NAME)[:_MOST_WORDS_OF_A_NAME]
-        words = words if rest.count(" ") >= _MOST_WORDS_OF_A_NAME else words[:-1]
+        first, *more = rest.split(" ", _MOST_WORDS_OF_A_NAME)[:_MOST_WORDS_OF_A_NAME]
+        more = more if rest.count(" ") >= _MOST_WORDS_OF_A_NAME else more[:-1]
         if first not in self._begun:
             if len(self._begun) < _MOST_PEOPLE:
-                self._begun[first], self._spoken[first] = words, 1
+                self._begun[first], self._spoken[first] = more, 1
             return
-        same = [mine == theirs for mine, theirs in zip(words, self._begun[first], strict=False)]
-        self._begun[first] = words[: [*same, False].index(False)]
+        same = [mine == theirs for mine, theirs in zip(more, self._begun[first], strict=False)]
+        self._begun[first] = more[: [*same, False].index(False)]
         self._spoken[first] += 1
 
     def name_at(self, rest: str) -> str:
@@ -249,18 +148,18 @@ def _weekday_of(day: re.Match[str]) -> str:
 def _survey_of(source: SourceFiles, name: str, *, is_spaced: bool) -> _Survey:
     """Look through a file. The weekday beside each date proves the order of day and month at once, else time running forward does."""
     survey = _Survey(is_spaced=is_spaced)
-    begins = _SPACED if is_spaced else _MESSAGE
+    begins = words.SPACED if is_spaced else words.MESSAGE
     evidence = OrderEvidence()
     dates = since = 0
     with source.open(name) as stream:
         try:
             for line in lines_of(stream):
                 if message := begins.match(line.text):
-                    if not _UNSENT.search(message.group(5)):
+                    if not words.UNSENT.search(message.group(5)):
                         survey.saw(message.group(5))
                     since = 0
                     continue
-                match = _DAY.match(line.text)
+                match = words.DAY.match(line.text)
                 since = since + 1 if match is None else 0
                 if since > MOST_LINES_BETWEEN:
                     break
@@ -318,7 +217,7 @@ class _Reading:
             yield self.conversation()
             if is_title:
                 return
-        begins = (_SPACED if self.survey.is_spaced else _MESSAGE).match(line.text)
+        begins = (words.SPACED if self.survey.is_spaced else words.MESSAGE).match(line.text)
         held, self._held_day = self._held_day, None
         if begins:
             if held is not None and self._pending is not None:
@@ -328,7 +227,7 @@ class _Reading:
             yield from self._flush()
             self._begin(begins, line)
             return
-        day = _DAY.match(line.text)
+        day = words.DAY.match(line.text)
         if day and not self.survey.weekdays.is_weekday(_weekday_of(day)):
             day = None
         if day and not self._is_open_quote:
@@ -371,7 +270,7 @@ class _Reading:
         return Conversation(self._title or self.file, self._title, self._kind, people, locator=Locator(self.file))
 
     def _name(self, text: str) -> bool:
-        for title in _TITLES:
+        for title in words.TITLES:
             match = title.match(text)
             if match:
                 found = match.groupdict()
@@ -406,7 +305,7 @@ class _Reading:
 
     def _tabbed(self, rest: str) -> str:
         """Put the tab where it would be: behind the other side's name where it is known, else behind what is known of the speaker's."""
-        if _UNSENT.search(rest):
+        if words.UNSENT.search(rest):
             return "\t" + rest
         if self._title and rest.startswith(self._title + " "):
             return self._title + "\t" + rest[len(self._title) + 1 :]
@@ -450,15 +349,15 @@ class _Reading:
 
 def _media(text: str, *, is_spaced: bool) -> tuple[Media, ...]:
     named = text[1:-1] if text.startswith("[") and text.endswith("]") else text if is_spaced else ""
-    if named in _ROLES:
-        role = _ROLES[named]
+    if named in words.ROLES:
+        role = words.ROLES[named]
         return () if role is MessageKind.LOCATION else (Media(text, MediaState.OMITTED, role),)
     return ()
 
 
 def _kind(sender: str, text: str, media: tuple[Media, ...]) -> tuple[MessageKind, DeletionState]:
     if not sender:
-        if _UNSENT.search(text):
+        if words.UNSENT.search(text):
             return MessageKind.RECALL, DeletionState.RECALLED
         return MessageKind.SYSTEM, DeletionState.NONE
     if media:
@@ -466,5 +365,5 @@ def _kind(sender: str, text: str, media: tuple[Media, ...]) -> tuple[MessageKind
     if text.startswith("☎"):
         return MessageKind.CALL, DeletionState.NONE
     return (
-        MessageKind.LOCATION if text[1:-1] in _MEDIA[MessageKind.LOCATION] else MessageKind.TEXT
+        MessageKind.LOCATION if text[1:-1] in words.MEDIA[MessageKind.LOCATION] else MessageKind.TEXT
     ), DeletionState.NONE
