@@ -212,7 +212,7 @@ def _ts_us(time: re.Match[str]) -> int | None:
 def _parts(lines: list[str]) -> tuple[str, list[tuple[str, str]]]:
     """Part the words from what the tool writes below them: files, who was called, and what was answered."""
     while lines and not lines[-1].strip():
-        lines = lines[:-1]
+        lines.pop()
     answer = next((place for place in range(len(lines) - 1, 0, -1) if lines[place].startswith("回复: ")), None)
     if answer is not None and " - " in lines[answer]:
         lines = lines[:answer]
