@@ -20,7 +20,7 @@ from backupkit.chats.model import (
 from backupkit.chats.people import People
 from backupkit.chats.reading.csv_rows import Row
 from backupkit.chats.reading.reader import Recognition, Told, read_each
-from backupkit.chats.reading.xlsx_rows import xlsx_rows, xlsx_sheets
+from backupkit.chats.reading.xlsx_rows import has_sheet, xlsx_rows
 from backupkit.chats.records.json_fields import int_of
 from backupkit.chats.sources.source import Content, SourceFiles
 from backupkit.chats.texts.wall_time import DateOrder, seconds_of_day
@@ -35,7 +35,6 @@ _ROLES = {
     "audio": MessageKind.VOICE,
     "file": MessageKind.FILE,
 }
-_MOST_COPIED_BYTES = 64 * 2**20
 _MOST_IN_PRIVATE = 2
 
 
@@ -48,26 +47,17 @@ class QqExporterXlsx:
 
     def recognise(self, source: SourceFiles) -> Recognition:
         """Look for the tool's sheets and their columns."""
-        return Recognition({name: 95 for name in source.of(Content.OTHER) if _is_workbook(source, name)})
+        return Recognition(
+            {
+                name: 95
+                for name in source.of(Content.OTHER)
+                if has_sheet(source, name, _SHEET, beside=_COUNTS, columns=_COLUMNS)
+            }
+        )
 
     def read(self, source: SourceFiles, recognition: Recognition) -> Iterator[Told]:
         """Stream one conversation for each claimed file."""
         return read_each(recognition.files, lambda name: _read_file(source, name))
-
-
-def _is_workbook(source: SourceFiles, name: str) -> bool:
-    # Inside an archive a workbook is copied to be looked at.
-    if not name.lower().endswith(".xlsx") or (
-        source.path(name) is None and (source.size(name) or 0) > _MOST_COPIED_BYTES
-    ):
-        return False
-    try:
-        if not {_SHEET, _COUNTS} <= set(xlsx_sheets(source, name)):
-            return False
-        first = next(xlsx_rows(source, name, _SHEET, 1), None)
-    except (MalformedExport, OSError):
-        return False
-    return first is not None and first.values.keys() >= _COLUMNS
 
 
 def _read_file(source: SourceFiles, name: str) -> Iterator[Told]:

@@ -3,7 +3,6 @@
 import posixpath
 from collections.abc import Iterator
 
-from backupkit.chats.malformed import MalformedExport
 from backupkit.chats.model import (
     UNKNOWN_ZONE,
     UTC_ZONE,
@@ -21,7 +20,7 @@ from backupkit.chats.model import (
 from backupkit.chats.readers.wechat_kinds import HAS_FILE, is_recall, kind_of, kind_of_word
 from backupkit.chats.reading.csv_rows import Row, csv_columns, csv_rows
 from backupkit.chats.reading.reader import Recognition, Told, read_each
-from backupkit.chats.reading.xlsx_rows import xlsx_rows, xlsx_sheets
+from backupkit.chats.reading.xlsx_rows import has_sheet, xlsx_rows
 from backupkit.chats.records.json_fields import int_of, iso_to_us, seconds_to_us
 from backupkit.chats.sources.source import Content, SourceFiles
 from backupkit.chats.texts.damage import TextDamage
@@ -31,7 +30,6 @@ _WHOLE = {"localId", "TalkerId", "Type", "SubType", "IsSender", "CreateTime", "S
 _ONE = {"消息ID", "类型", "发送人", "时间", "内容"}
 _SHEET, _PEOPLE = "聊天记录", "成员信息"
 _APPS_OWN = {MessageKind.SYSTEM, MessageKind.RECALL}
-_MOST_COPIED_BYTES = 64 * 2**20
 
 
 class WechatMemotrace:
@@ -48,27 +46,16 @@ class WechatMemotrace:
             columns = set(csv_columns(text_head(source.head(name))))
             if columns >= _WHOLE or columns >= _ONE:
                 claims[name] = 95
-        claims.update((name, 95) for name in source.of(Content.OTHER) if _is_workbook(source, name))
+        claims.update(
+            (name, 95)
+            for name in source.of(Content.OTHER)
+            if has_sheet(source, name, _SHEET, beside=_PEOPLE, columns=_ONE)
+        )
         return Recognition(claims)
 
     def read(self, source: SourceFiles, recognition: Recognition) -> Iterator[Told]:
         """Stream every claimed file."""
         return read_each(recognition.files, lambda name: _read_file(source, name))
-
-
-def _is_workbook(source: SourceFiles, name: str) -> bool:
-    # Inside an archive a workbook is copied to be looked at.
-    if not name.lower().endswith(".xlsx") or (
-        source.path(name) is None and (source.size(name) or 0) > _MOST_COPIED_BYTES
-    ):
-        return False
-    try:
-        if not {_SHEET, _PEOPLE} <= set(xlsx_sheets(source, name)):
-            return False
-        first = next(xlsx_rows(source, name, _SHEET, 1), None)
-    except (MalformedExport, OSError):
-        return False
-    return first is not None and first.values.keys() >= _ONE
 
 
 def _rows(source: SourceFiles, name: str, damage: TextDamage) -> Iterator[Row]:

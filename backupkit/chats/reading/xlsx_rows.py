@@ -8,7 +8,7 @@ import re
 import tempfile
 import zipfile
 from array import array
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import IO, BinaryIO, cast
@@ -24,6 +24,7 @@ MAX_MEMBERS = 10_000
 MAX_CELL_CHARACTERS = 8 * 2**20
 MAX_UNFINISHED_BYTES = 32 * 2**20
 MAX_WORKBOOK_BYTES = 2 * 2**30
+_MOST_COPIED_BYTES = 64 * 2**20
 _BLOCK = 1 << 16
 _REMEMBERED = 50_000
 _REFERENCE = re.compile(r"([A-Z]{1,3})(\d{0,7})")
@@ -59,6 +60,22 @@ def xlsx_sheets(source: SourceFiles, name: str) -> list[str]:
     with ExitStack() as stack:
         archive = stack.enter_context(open_archive(_seekable(source, name, stack), Locator(name), MAX_MEMBERS))
         return [title for title, _member in _Workbook(archive, name, stack, has_words=False).sheets]
+
+
+def has_sheet(source: SourceFiles, name: str, sheet: str, *, beside: str, columns: Collection[str]) -> bool:
+    """Say whether a file is a workbook with two sheets of these names, and the first row of one has these columns. Of another it says no."""
+    if not name.lower().endswith(".xlsx"):
+        return False
+    # Inside an archive a workbook is copied to be looked at.
+    if source.path(name) is None and (source.size(name) or 0) > _MOST_COPIED_BYTES:
+        return False
+    try:
+        if not {sheet, beside} <= set(xlsx_sheets(source, name)):
+            return False
+        first = next(xlsx_rows(source, name, sheet, 1), None)
+    except (MalformedExport, OSError):
+        return False
+    return first is not None and first.values.keys() >= set(columns)
 
 
 def _seekable(source: SourceFiles, name: str, stack: ExitStack) -> BinaryIO:
