@@ -5,6 +5,7 @@ import datetime as dt
 import hashlib
 import random
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from apk_factory import AppKey, ZipEntry, build_apk, der, make_cms, make_key, make_zip, oid, read_zip, sign_v1
 from cryptography import x509
@@ -78,13 +79,13 @@ def digest_variants() -> Variants:
     """Manifest and signature file with the digests that are named for each; one may be wrong. Every level takes the signature, which is over SHA-1."""
     both = ("SHA1", "SHA-256")
     found: Variants = {
-        f"{'+'.join(one)} and {'+'.join(two)}": lambda m=one, f=two: _digested(m, f)  # type: ignore[misc]
+        f"{'+'.join(one)} and {'+'.join(two)}": partial(_digested, one, two)
         for one in (both, both[:1], both[1:])
         for two in (both, both[:1], both[1:])
     }
     for name in both:
-        found[f"{name} wrong in the manifest"] = lambda n=name: _digested(both, both, wrong_in_manifest=n)  # type: ignore[misc]
-        found[f"{name} wrong in the file"] = lambda n=name: _digested(both, both, wrong_in_file=n)  # type: ignore[misc]
+        found[f"{name} wrong in the manifest"] = partial(_digested, both, both, wrong_in_manifest=name)
+        found[f"{name} wrong in the file"] = partial(_digested, both, both, wrong_in_file=name)
     return found
 
 
